@@ -1,0 +1,440 @@
+"""One film's review: the only place that puts the pipeline together.
+
+`examine` runs the networks over a film; `explain` ranks the findings and makes their maps from what `examine` kept;
+`analyse` is one after the other. Explaining anew, with other labels, another method or other ensemble weights, needs
+no network again.
+"""
+
+import logging
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+from ensemble_cam.cams import CamMap, cam_grids, find_method
+from ensemble_cam.classifiers import Classifier, HeadRun
+from ensemble_cam.config import check_setting
+from ensemble_cam.ensemble import Agreement, EnsembleMap, KnownScore, agreement, ensemble_map, ensemble_score
+from ensemble_cam.errors import Cancelled, ClassifierError, ConfigError, EnsembleCamError
+from ensemble_cam.geometry import Framing, Geometry
+from ensemble_cam.heatmaps import Heatmap
+from ensemble_cam.radiograph import Radiograph
+from ensemble_cam.runtime import run_backbone
+
+logger = logging.getLogger(__name__)
+
+UNKNOWN_LABEL = "does not know this label"
+
+# What is being done now, and how much of the work is behind: from 0 to 1.
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides which maps are made; what they are drawn like is `rendering.Display`.
+
+    Attributes:
+        top_k: how many findings to explain, those with the highest scores.
+        labels: the findings to explain instead, by upstream name or as displayed; None for the top-K.
+        method: one of `config.METHODS`.
+        framing: "crop" (upstream's centre square) or "pad" (the whole film).
+        ensemble_weights: classifier id → weight, at least 0; the configuration's for those not named.
+
+    Raises:
+        ConfigError: if a value is not allowed.
+    """
+
+    top_k: int = 3
+    labels: tuple[str, ...] | None = None
+    method: str = "gradcam++"
+    framing: Framing = "crop"
+    ensemble_weights: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("top_k", "method", "framing"):
+            check_setting(name, getattr(self, name))
+
+    def resolved(self, classifiers: Sequence[Classifier]) -> "Settings":
+        """Return the same with labels by their upstream names and an ensemble weight for every classifier.
+
+        Raises:
+            ConfigError: if none of the classifiers knows a label, a weight is given for a stranger or is below 0, or
+                all weights are 0.
+        """
+        known = sorted({label for classifier in classifiers for label in classifier.labels})
+        labels = None if self.labels is None else find_labels(self.labels, known)
+        return replace(self, labels=labels, ensemble_weights=_ensemble_weights(classifiers, self.ensemble_weights))
+
+
+@dataclass(frozen=True)
+class ClassifierResult:
+    """What one classifier made of a film.
+
+    Attributes:
+        classifier: the classifier itself.
+        scores: known label → score, see `Classifier.scores`; empty where it failed.
+        seconds: from its input tensor to its last map.
+        failure: why there is nothing from it, or None.
+    """
+
+    classifier: Classifier
+    scores: Mapping[str, float]
+    seconds: float
+    failure: str | None = None
+
+    @property
+    def id(self) -> str:
+        """The classifier's id."""
+        return self.classifier.id
+
+    def called(self, label: str) -> bool | None:
+        """Whether the score is at or above the operating point; None where there is none to compare with."""
+        if not self.classifier.calibrated or label not in self.scores:
+            return None
+        return self.scores[label] >= 0.5
+
+
+@dataclass(frozen=True)
+class RankedFinding:
+    """A finding's place among all that the classifiers know.
+
+    Attributes:
+        label: upstream's name.
+        score: the classifiers' mean, see `ensemble.ensemble_score`.
+        scores: classifier id → score, of every classifier that knows the label.
+    """
+
+    label: str
+    score: KnownScore
+    scores: Mapping[str, float]
+
+    @property
+    def called(self) -> bool:
+        """Whether the score is at least 0.5."""
+        return self.score.value >= 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Finding:
+    """An explained finding.
+
+    Attributes:
+        rank: 1 for the first of those explained.
+        ranked: its scores.
+        maps: classifier id → map.
+        missing: classifier id → why it has no map.
+        ensemble: the mean of the maps; None where no classifier with a weight above 0 gave one.
+    """
+
+    rank: int
+    ranked: RankedFinding
+    maps: Mapping[str, CamMap]
+    missing: Mapping[str, str]
+    ensemble: EnsembleMap | None
+
+    @property
+    def label(self) -> str:
+        """Upstream's name."""
+        return self.ranked.label
+
+    def heatmaps(self) -> Mapping[str, Heatmap]:
+        """Return classifier id or "ensemble" → map, for every map there is."""
+        return {**self.maps, **({"ensemble": self.ensemble} if self.ensemble else {})}
+
+    def agreement(self, threshold: float) -> Agreement | None:
+        """How far the maps behind the ensemble agree; None below two of them."""
+        if self.ensemble is None:
+            return None
+        return agreement([self.maps[id] for id in self.ensemble.classifiers], threshold=threshold)
+
+
+@dataclass(frozen=True, eq=False)
+class Examination:
+    """A film that the networks have seen, kept open for explaining.
+
+    Attributes:
+        radiograph: the film.
+        framing: how it was cut or padded.
+        results: one for each classifier, in the given order.
+        opened: classifier id → (activation, its way through the head), of those that did not fail.
+        seconds: stage → seconds.
+    """
+
+    radiograph: Radiograph
+    framing: Framing
+    results: tuple[ClassifierResult, ...]
+    opened: Mapping[str, tuple[Tensor, HeadRun]]
+    seconds: Mapping[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """A film's whole review, before anything is drawn.
+
+    Attributes:
+        radiograph: the film.
+        geometry: the square of it that the models saw.
+        settings: as used, see `Settings.resolved`.
+        results: one for each classifier, in the given order.
+        ranking: every finding with a score, the highest first.
+        findings: the explained ones, in the order of their rank.
+        seconds: stage → seconds: input, backbones, heads, maps, ensemble.
+    """
+
+    radiograph: Radiograph
+    geometry: Geometry
+    settings: Settings
+    results: tuple[ClassifierResult, ...]
+    ranking: tuple[RankedFinding, ...]
+    findings: tuple[Finding, ...]
+    seconds: Mapping[str, float]
+
+    def result(self, id: str) -> ClassifierResult:
+        """Return the result of one classifier."""
+        return next(result for result in self.results if result.id == id)
+
+
+def analyse(
+    radiograph: Radiograph,
+    classifiers: Sequence[Classifier],
+    settings: Settings,
+    *,
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> Analysis:
+    """Review one film: run the classifiers, rank the findings, map and average the first of them.
+
+    A classifier that fails is named in its result, and the others go on.
+
+    Args:
+        radiograph: the film.
+        classifiers: those to ask, in the order in which they are to be shown.
+        settings: what to explain, and how.
+        progress: called before each step.
+        cancelled: asked before each step.
+
+    Raises:
+        Cancelled: if `cancelled` said so.
+        ClassifierError: if every classifier failed.
+        ConfigError: if a label is asked for that none of the classifiers knows, or all ensemble weights are 0.
+    """
+    examination = examine(radiograph, classifiers, framing=settings.framing, progress=progress, cancelled=cancelled)
+    return explain(examination, settings, progress=progress, cancelled=cancelled)
+
+
+def examine(
+    radiograph: Radiograph,
+    classifiers: Sequence[Classifier],
+    *,
+    framing: Framing = "crop",
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> Examination:
+    """Run every classifier's backbone and head over a film; see `analyse`."""
+    report = _Reporter(progress, cancelled, first=0.0, last=0.85, steps=len(classifiers) + 1)
+    watch = _Stopwatch()
+    report("Preparing the film")
+    sizes = dict.fromkeys(classifier.config.input_size for classifier in classifiers)
+    with watch("input"):
+        inputs = {size: model_input(radiograph, framing=framing, size=size) for size in sizes}
+    results, opened = [], {}
+    for classifier in classifiers:
+        report(f"{classifier.config.name}: running")
+        began = time.perf_counter()
+        scores, failure = {}, None
+        try:
+            with watch("backbones"):
+                activation = run_backbone(classifier, inputs[classifier.config.input_size])
+            with watch("heads"):
+                run = classifier.head.run(activation)
+                logits = run.logits.tolist()
+            if not all(map(math.isfinite, logits)):
+                raise ClassifierError("its network gave values that are not numbers for this film")
+            scores = classifier.scores(logits)
+            opened[classifier.id] = (activation, run)
+        except Exception as error:  # one classifier may fail in any way its network or device can; the others stand
+            failure = _failure(classifier, error)
+        results.append(ClassifierResult(classifier, scores, time.perf_counter() - began, failure))
+    if not opened:
+        reasons = "; ".join(f"{result.classifier.config.name}: {result.failure}" for result in results)
+        raise ClassifierError(f"No classifier could be run on this film. {reasons}.")
+    return Examination(radiograph, framing, tuple(results), opened, watch.seconds)
+
+
+def explain(
+    examination: Examination,
+    settings: Settings,
+    *,
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> Analysis:
+    """Rank the findings of an examined film and make the maps of those asked for; see `analyse`."""
+    classifiers = [result.classifier for result in examination.results]
+    settings = settings.resolved(classifiers)
+    weights = settings.ensemble_weights
+    ranking = _ranking(examination.results, weights)
+    chosen = _chosen(ranking, settings.labels, settings.top_k)
+    report = _Reporter(progress, cancelled, first=0.85, last=1.0, steps=len(classifiers))
+    watch = _Stopwatch(examination.seconds)
+    side = examination.radiograph.width, examination.radiograph.height
+    geometry = Geometry.framed(side, framing=examination.framing, cells=1)
+    results, maps, missing = [], {}, {}
+    for result in examination.results:
+        report(f"{result.classifier.config.name}: maps")
+        began = time.perf_counter()
+        failure = result.failure
+        if failure is None:
+            try:
+                with watch("maps"):
+                    maps[result.id] = _maps(examination, result.classifier, chosen, settings.method, geometry)
+            except Exception as error:  # as in `examine`
+                failure = _failure(result.classifier, error)
+        missing[result.id] = UNKNOWN_LABEL if failure is None else failure
+        seconds = result.seconds + time.perf_counter() - began
+        results.append(ClassifierResult(result.classifier, result.scores, seconds, failure))
+    findings = []
+    for rank, ranked in enumerate(chosen, start=1):
+        own = {id: by_label[ranked.label] for id, by_label in maps.items() if ranked.label in by_label}
+        with watch("ensemble"):
+            mean = ensemble_map(list(own.values()), weights)
+        absent = {
+            result.id: missing[result.id] if ranked.label in result.classifier.outputs else UNKNOWN_LABEL
+            for result in results
+            if result.id not in own
+        }
+        findings.append(Finding(rank, ranked, own, absent, mean))
+    return Analysis(
+        radiograph=examination.radiograph,
+        geometry=geometry,
+        settings=settings,
+        results=tuple(results),
+        ranking=ranking,
+        findings=tuple(findings),
+        seconds=watch.seconds,
+    )
+
+
+def model_input(radiograph: Radiograph, *, framing: Framing, size: int) -> Tensor:
+    """Return what the networks see of a film: (1, 1, size, size) float32 in [-1024, 1024]."""
+    geometry = Geometry.framed((radiograph.width, radiograph.height), framing=framing, cells=size)
+    return torch.from_numpy(geometry.to_model_pixels(radiograph.model))[None, None]
+
+
+def displayed(label: str) -> str:
+    """Return a label as people read it: `Pleural_Thickening` → "Pleural thickening"."""
+    return label.replace("_", " ").capitalize()
+
+
+def find_labels(wanted: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
+    """Return the upstream names of labels given by upstream or displayed name, in any case, without repetition.
+
+    Raises:
+        ConfigError: if one of them is not known, or none is given.
+    """
+    if not wanted:
+        raise ConfigError("labels: got none. Name at least one finding, or leave the choice to top_k.")
+    by_name = {displayed(label).casefold(): label for label in known}
+    found = []
+    for name in wanted:
+        key = displayed(name.strip()).casefold()
+        if key not in by_name:
+            raise ConfigError(f"labels: got {name!r}, which no classifier here knows. Known: {', '.join(known)}.")
+        found.append(by_name[key])
+    return tuple(dict.fromkeys(found))
+
+
+def _ensemble_weights(classifiers: Sequence[Classifier], changed: Mapping[str, float]) -> dict[str, float]:
+    weights = {classifier.id: classifier.config.ensemble_weight for classifier in classifiers}
+    for id, weight in changed.items():
+        if id not in weights:
+            raise ConfigError(f"ensemble weight: got one for {id!r}; the classifiers are {', '.join(weights)}.")
+        if not (math.isfinite(weight) and weight >= 0):
+            raise ConfigError(f"ensemble weight of {id}: got {weight}, allowed is a number of at least 0.")
+        weights[id] = float(weight)
+    if not any(weights.values()):
+        raise ConfigError("ensemble weights: all are 0. Give at least one classifier a weight above 0.")
+    return weights
+
+
+def _ranking(results: Sequence[ClassifierResult], weights: Mapping[str, float]) -> tuple[RankedFinding, ...]:
+    by_label: dict[str, dict[str, KnownScore]] = {}
+    for result in results:
+        for label, value in result.scores.items():
+            by_label.setdefault(label, {})[result.id] = KnownScore(value, result.classifier.calibrated)
+    ranked = []
+    for label, scores in by_label.items():
+        mean = ensemble_score(scores, weights)
+        if mean is not None:
+            ranked.append(RankedFinding(label, mean, {id: score.value for id, score in scores.items()}))
+    return tuple(sorted(ranked, key=lambda finding: (-finding.score.value, finding.label)))
+
+
+def _chosen(ranking: Sequence[RankedFinding], labels: Sequence[str] | None, top_k: int) -> list[RankedFinding]:
+    if labels is None:
+        return list(ranking[:top_k])
+    absent = set(labels) - {finding.label for finding in ranking}
+    if absent:
+        raise ConfigError(
+            f"labels: only classifiers that failed or have an ensemble weight of 0 know {', '.join(sorted(absent))}. "
+            "Give one of them a weight, or leave the label out."
+        )
+    return [finding for finding in ranking if finding.label in labels]
+
+
+def _maps(
+    examination: Examination, classifier: Classifier, chosen: Sequence[RankedFinding], method: str, geometry: Geometry
+) -> dict[str, CamMap]:
+    labels = [finding.label for finding in chosen if finding.label in classifier.outputs]
+    if not labels:
+        return {}
+    activation, run = examination.opened[classifier.id]
+    grids = cam_grids(find_method(method), activation, run, [classifier.outputs[label] for label in labels])
+    return {
+        label: CamMap.of(grid, label=label, classifier=classifier.id, geometry=geometry.on(grid.shape[0]))
+        for label, grid in zip(labels, grids, strict=True)
+    }
+
+
+def _failure(classifier: Classifier, error: Exception) -> str:
+    """Log what went wrong, and return it as half a sentence for the classifier's panel."""
+    logger.error("%s failed", classifier.id, exc_info=error)
+    text = str(error).lower()
+    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "out of memory" in text or "can't allocate" in text:
+        return "ran out of memory; close other programs, or choose fewer classifiers"
+    if isinstance(error, EnsembleCamError):
+        return str(error)
+    return f"failed with {type(error).__name__}; the log has the details"
+
+
+class _Reporter:
+    """Says what comes next and how far the work is, and stops it where the reader asked for that."""
+
+    def __init__(self, progress, cancelled, *, first: float, last: float, steps: int):
+        self._progress, self._cancelled = progress, cancelled
+        self._first, self._step, self._done = first, (last - first) / max(steps, 1), 0
+
+    def __call__(self, what: str) -> None:
+        if self._cancelled is not None and self._cancelled():
+            raise Cancelled("Stopped before the film was done.")
+        if self._progress is not None:
+            self._progress(what, self._first + self._step * self._done)
+        self._done += 1
+
+
+class _Stopwatch:
+    """Adds up the seconds of each stage."""
+
+    def __init__(self, seconds: Mapping[str, float] | None = None):
+        self.seconds: dict[str, float] = dict(seconds or {})
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - began

@@ -1,0 +1,199 @@
+"""Many films, one after the other: what `ensemble-cam review` does."""
+
+import hashlib
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TextIO
+
+from ensemble_cam.analysis import Analysis, Settings, analyse, displayed
+from ensemble_cam.classifiers import Classifier, load_classifier
+from ensemble_cam.config import Config
+from ensemble_cam.errors import ConfigError, EnsembleCamError, RadiographError, WeightsMissing
+from ensemble_cam.export import find_place, review_key, write_review
+from ensemble_cam.intake import MAX_FILE_BYTES
+from ensemble_cam.provenance import Review, RunInfo
+from ensemble_cam.radiograph import read_radiograph
+from ensemble_cam.rendering import Display
+from ensemble_cam.runtime import PRECISION, RUNTIME, choose_device
+
+
+class Progress:
+    """Lines of progress: passing ones that replace each other on a terminal, and lasting ones."""
+
+    def __init__(self, stream: TextIO):
+        self._stream, self._is_terminal, self._last = stream, stream.isatty(), ""
+
+    def transient(self, text: str) -> None:
+        """Show a line until the next one; nothing where the output is no terminal."""
+        if self._is_terminal:
+            self._stream.write(f"\r\x1b[2K{text}")
+            self._stream.flush()
+
+    def line(self, text: str) -> None:
+        """Write a line that stays."""
+        self._stream.write(f"\r\x1b[2K{text}\n" if self._is_terminal else f"{text}\n")
+        self._stream.flush()
+
+
+def find_films(given: Iterable[Path]) -> list[Path]:
+    """Return the files that were given, and for a folder the files in it by name, hidden ones left out.
+
+    Raises:
+        ConfigError: if a folder has no files.
+    """
+    films: list[Path] = []
+    for path in given:
+        if not path.is_dir():
+            films.append(path)
+            continue
+        inside = sorted(each for each in path.iterdir() if each.is_file() and not each.name.startswith("."))
+        if not inside:
+            raise ConfigError(f"{path.name}: the folder holds no files. Name a film, or a folder with films in it.")
+        films += inside
+    return films
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Loaded classifiers and settings, ready for any number of films."""
+
+    classifiers: tuple[Classifier, ...]
+    settings: Settings
+    display: Display
+    run: RunInfo
+    progress: Progress
+
+    @classmethod
+    def prepare(
+        cls,
+        config: Config,
+        *,
+        set: str,
+        weights: Mapping[str, str],
+        weights_dir: Path | None,
+        device: str,
+        settings: Mapping[str, object],
+        display: Mapping[str, object],
+        intensity: str,
+        rescale: bool,
+        progress: Progress,
+    ) -> "Batch":
+        """Check every setting, then load the set's classifiers.
+
+        Args:
+            config: the classifiers and the defaults of `settings` and `display`.
+            set: which of the classifiers.
+            weights: classifier id → weights other than its default.
+            weights_dir: see `weights.search_folders`.
+            device: see `runtime.choose_device`.
+            settings: fields of `Settings` that differ from the configuration's.
+            display: fields of `Display` that differ from the configuration's.
+            intensity: what the networks see of a DICOM.
+            rescale: whether narrow ranges are stretched.
+            progress: told of each classifier.
+
+        Raises:
+            ConfigError: if something is not allowed.
+            WeightsMissing: if files are not on this machine; it names all of them.
+            WeightsError: if a file cannot be used.
+        """
+        defaults = asdict(config.review)
+        chosen = Settings(**({key: defaults[key] for key in ("top_k", "method", "framing")} | dict(settings)))
+        drawn = Display(**({key: defaults[key] for key in ("threshold", "opacity", "colormap")} | dict(display)))
+        where = choose_device(device)
+        configured = config.in_set(set)
+        if not configured:
+            raise ConfigError(f"set: the configuration has no classifier in the set {set!r}.")
+        strangers = [id for id in weights if id not in {classifier.id for classifier in configured}]
+        if strangers:
+            known = ", ".join(classifier.id for classifier in configured)
+            raise ConfigError(f"weights: got some for {strangers[0]!r}; the classifiers are {known}.")
+        loaded, missing = [], []
+        for classifier in configured:
+            progress.transient(f"Loading {classifier.name}")
+            try:
+                loaded.append(
+                    load_classifier(
+                        classifier, weights=weights.get(classifier.id), weights_dir=weights_dir, device=where
+                    )
+                )
+            except WeightsMissing as error:
+                missing.append(str(error))
+        if missing:
+            raise WeightsMissing("\n".join(missing))
+        chosen = chosen.resolved(loaded)
+        progress.line("Classifiers: " + "; ".join(_named(classifier) for classifier in loaded))
+        run = RunInfo(set, intensity, rescale, where.type, RUNTIME, PRECISION)
+        return cls(tuple(loaded), chosen, drawn, run, progress)
+
+    def review(
+        self, films: Sequence[Path], out: Path, *, save_maps: bool, anonymous_names: bool, errors: TextIO
+    ) -> int:
+        """Review films into folders of their own ; return how many failed, each with a line in `errors`."""
+        failed = 0
+        for number, path in enumerate(films, start=1):
+            head = f"[{number}/{len(films)}] {path.name}"
+            try:
+                self._review_one(path, out, head, save_maps=save_maps, anonymous_names=anonymous_names)
+            except EnsembleCamError as error:
+                self.progress.transient("")
+                print(f"ensemble-cam: {path.name}: {error}", file=errors, flush=True)
+                failed += 1
+        if len(films) > 1:
+            self.progress.line(f"{len(films) - failed} of {len(films)} films reviewed into {out}")
+        return failed
+
+    def _review_one(self, path: Path, out: Path, head: str, *, save_maps: bool, anonymous_names: bool) -> None:
+        began = time.perf_counter()
+        self.progress.transient(f"{head}: reading")
+        data = read_file(path)
+        sha256 = hashlib.sha256(data).hexdigest()
+        name = sha256[:16] if anonymous_names else path.stem
+        key = review_key(sha256, self.classifiers, self.settings, self.display, self.run, save_maps=save_maps)
+        place = find_place(out, name, key)
+        if place.finished:
+            self.progress.line(f"{head}: reviewed before, see {place.folder}")
+            return
+        radiograph = read_radiograph(data, intensity=self.run.intensity, rescale=self.run.rescale)
+        for warning in radiograph.warnings:
+            self.progress.line(f"{head}: {warning}")
+        analysis = analyse(
+            radiograph,
+            self.classifiers,
+            self.settings,
+            progress=lambda what, share: self.progress.transient(f"{head}: {what} ({share:.0%})"),
+        )
+        for result in analysis.results:
+            outcome = f"{result.seconds:.2f} s" if result.failure is None else result.failure
+            self.progress.line(f"{head}: {result.classifier.config.name} {outcome}")
+        self.progress.transient(f"{head}: writing")
+        folder = write_review(Review(analysis, self.display, self.run), out, name, save_maps=save_maps)
+        self.progress.line(f"{head}: {_summary(analysis)} → {folder} ({time.perf_counter() - began:.1f} s)")
+
+
+def read_file(path: Path) -> bytes:
+    """Return a film's bytes.
+
+    Raises:
+        RadiographError: if the file cannot be read or is too large for a film.
+    """
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise RadiographError(f"The file has more than {MAX_FILE_BYTES >> 20} MB, which no single film has.")
+        return path.read_bytes()
+    except OSError as error:
+        raise RadiographError(f"The file cannot be read ({error.strerror}). Check its name and permissions.") from None
+
+
+def _named(classifier: Classifier) -> str:
+    remark = classifier.weights.remark
+    return f"{classifier.config.name} ({classifier.weights.name}{', ' + remark if remark else ''})"
+
+
+def _summary(analysis: Analysis) -> str:
+    return ", ".join(
+        f"{displayed(finding.label)} {finding.ranked.score.value:.2f}{'' if finding.ranked.called else ' (not called)'}"
+        for finding in analysis.findings
+    )

@@ -1,0 +1,405 @@
+"""A classifier, cut where its activation is pooled: a backbone and a head.
+
+    A = backbone(x)      (1, 1, side, side) float32 in [-1024, 1024] → (1, channels, cells, cells), after the last ReLU
+    logits = head(A)     one for each output of the network
+
+Nothing before `A` matters to a map, so the backbone runs once, without autograd and in any runtime, and every label's
+gradient comes from the head alone. No hooks are set on a network, so any number of threads may share one.
+
+The adapters at the end build the three families from torchxrayvision's and torchvision's own modules. Upstream's habits
+end here: the sigmoid and the operating points inside `forward`, labels without a name or an operating point, the resize
+and the range warning inside the network, JF Healthcare's ImageNet download and its import of a package named `model`.
+"""
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+
+import torch
+import torchvision
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ensemble_cam.config import UNTRAINED, ClassifierConfig
+from ensemble_cam.errors import ClassifierError, WeightsError
+from ensemble_cam.untrained import fill_untrained
+from ensemble_cam.upstream import torchxrayvision
+from ensemble_cam.weights import LocatedWeights, load_state_dict, locate
+
+# torchxrayvision's pixels run to ±1024; JF Healthcare was trained on (pixel - 128) / 64, which is ±2.
+_JFHEALTHCARE_DIVISOR = 512
+
+_JFHEALTHCARE_LABELS = ("Cardiomegaly", "Edema", "Consolidation", "Atelectasis", "Effusion")
+
+
+@dataclass(frozen=True)
+class WeightsInfo:
+    """Which weights stand behind a classifier.
+
+    Attributes:
+        name: as in the configuration, or "untrained".
+        sha256: hex of the file; None for untrained networks, which have no file.
+        published: True where the hash is the configured pin; None where there is no pin to compare with.
+    """
+
+    name: str
+    sha256: str | None
+    published: bool | None
+
+    @property
+    def untrained(self) -> bool:
+        """Whether these are seeded values that never saw a film."""
+        return self.name == UNTRAINED
+
+    @property
+    def remark(self) -> str | None:
+        """What every output must say of these weights, or None for published ones."""
+        if self.untrained:
+            return "untrained: scores and maps mean nothing"
+        return (
+            None if self.published else "not the published weights" if self.published is False else "unpinned weights"
+        )
+
+
+class HeadRun:
+    """One film's activation on its way through a head, kept open for gradients.
+
+    Attributes:
+        logits: (outputs,) float32.
+    """
+
+    logits: Tensor
+
+    def gradients(self, outputs: Sequence[int]) -> Tensor:
+        """Return the gradients of the named outputs' logits by the activation, (len(outputs), channels, h, w)."""
+        raise NotImplementedError
+
+
+class Head(nn.Module):
+    """What comes behind the activation: forward takes (n, channels, h, w) to (n, outputs) logits."""
+
+    def run(self, activation: Tensor) -> HeadRun:
+        """Send one film's activation, (1, channels, h, w), through the head and keep the way open for gradients."""
+        raise NotImplementedError
+
+
+class PooledHead(Head):
+    """Global average, then one linear layer: the head of torchxrayvision's DenseNet and ResNet."""
+
+    def __init__(self, linear: nn.Linear):
+        super().__init__()
+        self.linear = linear
+
+    def forward(self, activation: Tensor) -> Tensor:
+        """Return (n, outputs) logits."""
+        return self.linear(F.adaptive_avg_pool2d(activation, 1).flatten(1))
+
+    def run(self, activation: Tensor) -> HeadRun:
+        """See `Head.run`."""
+        return _AutogradRun(self, activation)
+
+
+class _AutogradRun(HeadRun):
+    """Gradients by autograd, one backward pass through the head for each output."""
+
+    def __init__(self, head: Head, activation: Tensor):
+        with torch.enable_grad():
+            self._activation = activation.detach().clone().requires_grad_()
+            self._logits = head(self._activation)[0]
+        self.logits = self._logits.detach()
+
+    def gradients(self, outputs: Sequence[int]) -> Tensor:
+        found = [torch.autograd.grad(self._logits[o], self._activation, retain_graph=True)[0][0] for o in outputs]
+        return torch.stack(found)
+
+
+class AttentionChainHead(Head):
+    """JF Healthcare's head: for label k, attention, pooling, batch norm and a 1×1 convolution of its own.
+
+    Upstream overwrites the activation with the attention's output inside its loop over the labels, so label k sees
+    the attention applied k + 1 times. The published weights were trained that way, and the head keeps it.
+    """
+
+    def __init__(self, upstream: nn.Module):
+        super().__init__()
+        count = len(upstream.cfg.num_classes)
+        self.attention = upstream.attention_map
+        self.pool = upstream.global_pool
+        self.norms = nn.ModuleList(getattr(upstream, f"bn_{k}") for k in range(count))
+        self.convolutions = nn.ModuleList(getattr(upstream, f"fc_{k}") for k in range(count))
+
+    def forward(self, activation: Tensor) -> Tensor:
+        """Return (n, outputs) logits."""
+        logits = []
+        for output in range(len(self.norms)):
+            activation = self.attention(activation)
+            logits.append(self.logit(activation, output))
+        return torch.cat(logits, dim=1)
+
+    def logit(self, attended: Tensor, output: int) -> Tensor:
+        """Return (n, 1), the logit of one output from what the attention made of the activation for it."""
+        pooled = self.norms[output](self.pool(attended, None))
+        return self.convolutions[output](pooled).flatten(1)
+
+    def run(self, activation: Tensor) -> HeadRun:
+        """See `Head.run`."""
+        return _ChainRun(self, activation)
+
+
+class _ChainRun(HeadRun):
+    """Gradients through a chain of attentions, each step taken back once for all the outputs behind it.
+
+    An output-by-output backward pass would take step 1 back once for every output. Here all outputs' gradients
+    are carried back together, as one batch in each step.
+    """
+
+    def __init__(self, head: AttentionChainHead, activation: Tensor):
+        self._steps: list[tuple[Tensor, Tensor]] = []
+        self._attended: list[Tensor] = []
+        self._logits: list[Tensor] = []
+        here = activation
+        with torch.enable_grad():
+            for output in range(len(head.norms)):
+                entering = here.detach().clone().requires_grad_()
+                leaving = head.attention(entering)
+                self._steps.append((entering, leaving))
+                here = leaving.detach().requires_grad_()
+                self._attended.append(here)
+                self._logits.append(head.logit(here, output)[0, 0])
+        self.logits = torch.stack([logit.detach() for logit in self._logits])
+
+    def gradients(self, outputs: Sequence[int]) -> Tensor:
+        carried: dict[int, Tensor] = {}
+        for step in range(max(outputs), -1, -1):
+            if step in outputs:
+                (carried[step],) = torch.autograd.grad(self._logits[step], self._attended[step], retain_graph=True)
+            entering, leaving = self._steps[step]
+            (back,) = torch.autograd.grad(
+                leaving, entering, torch.stack(list(carried.values())), retain_graph=True, is_grads_batched=True
+            )
+            carried = dict(zip(carried, back, strict=True))
+        return torch.cat([carried[output] for output in outputs])
+
+
+@dataclass(frozen=True, eq=False)
+class Classifier:
+    """A network ready to run: shared by all threads, changed by none.
+
+    Attributes:
+        config: its table of the configuration.
+        weights: what stands behind it.
+        backbone: (n, 1, side, side) float32 in [-1024, 1024] → (n, channels, cells, cells), at least 0.
+        head: the activation → (n, outputs) logits.
+        outputs: known label → index of its logit, in the network's order. Labels without a name or, among
+            operating points, without a value are not known.
+        operating_points: label → the probability at which it is called; None where none are published or given.
+        device: where the head's parameters lie.
+    """
+
+    config: ClassifierConfig
+    weights: WeightsInfo
+    backbone: nn.Module
+    head: Head
+    outputs: Mapping[str, int]
+    operating_points: Mapping[str, float] | None
+    device: torch.device
+
+    @property
+    def id(self) -> str:
+        """The classifier's name in files and settings."""
+        return self.config.id
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels it knows, in the network's order."""
+        return tuple(self.outputs)
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether 0.5 is an operating point rather than a bare sigmoid's middle."""
+        return self.operating_points is not None
+
+    def scores(self, logits: Sequence[float]) -> dict[str, float]:
+        """Return label → score in [0, 1], 0.5 at the operating point.
+
+        Without operating points the score is the sigmoid. Source: `torchxrayvision.models.op_norm`.
+
+        Args:
+            logits: one for each output of the network, as `HeadRun.logits` holds them.
+        """
+        scores = {}
+        for label, output in self.outputs.items():
+            probability = 1 / (1 + math.exp(-logits[output])) if logits[output] > -700 else 0.0
+            if self.operating_points is None:
+                scores[label] = probability
+                continue
+            point = self.operating_points[label]
+            below = probability < point
+            scores[label] = probability / (2 * point) if below else 1 - (1 - probability) / (2 * (1 - point))
+        return scores
+
+
+@dataclass(frozen=True)
+class _Family:
+    """How one family is built: the whole upstream network, where it is cut, and what its outputs are called."""
+
+    build: Callable[[], nn.Module]
+    cut: Callable[[nn.Module], tuple[nn.Module, Head]]
+    labels: Callable[[str], Sequence[str]]
+    operating_points: Callable[[str], Sequence[float] | None]
+
+
+class _Scaled(nn.Module):
+    """JF Healthcare's way in: three equal channels in ±2."""
+
+    def __init__(self, network: nn.Module):
+        super().__init__()
+        self.network = network
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return self.network(pixels.repeat(1, 3, 1, 1) / _JFHEALTHCARE_DIVISOR)
+
+
+def _build_densenet() -> nn.Module:
+    return torchxrayvision().models.DenseNet(weights=None, num_classes=18)
+
+
+def _cut_densenet(network: nn.Module) -> tuple[nn.Module, Head]:
+    return nn.Sequential(network.features, nn.ReLU()), PooledHead(network.classifier)
+
+
+def _build_resnet() -> nn.Module:
+    network = torchvision.models.resnet50(weights=None, num_classes=18)
+    network.conv1 = nn.Conv2d(1, 64, kernel_size=7, stride=2, padding=3, bias=False)
+    return network
+
+
+def _cut_resnet(network: nn.Module) -> tuple[nn.Module, Head]:
+    stages = [network.conv1, network.bn1, network.relu, network.maxpool]
+    stages += [network.layer1, network.layer2, network.layer3, network.layer4]
+    return nn.Sequential(*stages), PooledHead(network.fc)
+
+
+def _build_jfhealthcare() -> nn.Module:
+    upstream = torchxrayvision().baseline_models.jfhealthcare
+    settings = json.loads((Path(upstream.__file__).parent / "config" / "example.json").read_text())
+    # True would download ImageNet weights, only to overwrite them.
+    settings["pretrained"] = False
+    return upstream.classifier.Classifier(SimpleNamespace(**settings))
+
+
+def _cut_jfhealthcare(network: nn.Module) -> tuple[nn.Module, Head]:
+    return _Scaled(nn.Sequential(network.backbone.features, nn.ReLU())), AttentionChainHead(network)
+
+
+def _published(key: str) -> Callable[[str], Sequence]:
+    return lambda weights: torchxrayvision().models.model_urls[weights][key]
+
+
+_FAMILIES = {
+    "densenet": _Family(_build_densenet, _cut_densenet, _published("labels"), _published("op_threshs")),
+    "resnet": _Family(_build_resnet, _cut_resnet, _published("labels"), _published("op_threshs")),
+    "jfhealthcare": _Family(
+        _build_jfhealthcare, _cut_jfhealthcare, lambda weights: _JFHEALTHCARE_LABELS, lambda weights: None
+    ),
+}
+
+
+def upstream_network(model_type: str) -> nn.Module:
+    """Build a family's whole, uncut network as upstream defines it, with upstream's own initial values."""
+    return _FAMILIES[model_type].build()
+
+
+def load_classifier(
+    config: ClassifierConfig,
+    *,
+    weights: str | None = None,
+    weights_dir: Path | None = None,
+    device: torch.device | str = "cpu",
+) -> Classifier:
+    """Build a classifier and fill it with its weights.
+
+    Args:
+        config: its table of the configuration.
+        weights: one of the table's weights or "untrained"; None for the table's default.
+        weights_dir: a folder to look in before the usual ones, see `weights.search_folders`.
+        device: where it is to run.
+
+    Raises:
+        WeightsMissing: if the file is not on this machine.
+        WeightsError: if the file is not what was promised, would run code, or does not fit the network.
+    """
+    name = weights or config.default_weight
+    if name == UNTRAINED:
+        network = upstream_network(config.model_type)
+        fill_untrained(network)
+        return cut_classifier(config, network, WeightsInfo(UNTRAINED, sha256=None, published=False), device=device)
+    located = locate(config, name, weights_dir=weights_dir)
+    network = upstream_network(config.model_type)
+    _fill(network, located)
+    info = WeightsInfo(name, sha256=located.sha256, published=located.published)
+    return cut_classifier(config, network, info, device=device)
+
+
+def cut_classifier(
+    config: ClassifierConfig, network: nn.Module, weights: WeightsInfo, *, device: torch.device | str = "cpu"
+) -> Classifier:
+    """Cut a family's whole network into a `Classifier`; its modules are used, not copied.
+
+    Raises:
+        ClassifierError: if the configuration's operating points are not those of the labels that the network knows.
+    """
+    family = _FAMILIES[config.model_type]
+    network.eval().requires_grad_(False)
+    backbone, head = family.cut(network)
+    # Untrained networks have the labels of the default weights, and no operating points.
+    table = config.default_weight if weights.untrained else weights.name
+    if table == UNTRAINED:
+        table = next(name for name in config.weights if name != UNTRAINED)
+    labels, points = family.labels(table), family.operating_points(table)
+    known = {
+        label: output
+        for output, label in enumerate(labels)
+        if label and not (points is not None and math.isnan(points[output]))
+    }
+    operating_points = None
+    if config.operating_points is not None:
+        if set(config.operating_points) != set(known):
+            raise ClassifierError(
+                f"{config.name}: operating points are given for {', '.join(config.operating_points)}. "
+                f"Give one for each label it knows and for no other: {', '.join(known)}."
+            )
+        operating_points = dict(config.operating_points)
+    elif points is not None:
+        operating_points = {label: float(points[output]) for label, output in known.items()}
+    if weights.untrained:
+        # No operating point was ever found for seeded values.
+        operating_points = None
+    return Classifier(
+        config=config,
+        weights=weights,
+        backbone=backbone.eval().to(device),
+        head=head.eval().to(device),
+        outputs=known,
+        operating_points=operating_points,
+        device=torch.device(device),
+    )
+
+
+def _fill(network: nn.Module, located: LocatedWeights) -> None:
+    values = load_state_dict(located.path, expected_sha256=located.sha256)
+    own = network.state_dict()
+    # `num_batches_tracked` came with a later PyTorch than some of the released files; it plays no part in eval mode.
+    missing = [key for key in own if key not in values and not key.endswith("num_batches_tracked")]
+    strange = [key for key in values if key not in own]
+    misshapen = [key for key in values if key in own and values[key].shape != own[key].shape]
+    for what, keys in (("lacks", missing), ("has unknown", strange), ("has another shape of", misshapen)):
+        if keys:
+            raise WeightsError(
+                f"{located.path.name} does not fit the {located.name} network: it {what} {keys[0]} "
+                f"({len(keys)} such values). Fetch the file again, or put these weights under another classifier."
+            )
+    network.load_state_dict(values, strict=False)

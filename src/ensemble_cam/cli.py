@@ -1,0 +1,239 @@
+"""The command line: `ensemble-cam app`, `review` and `weights`.
+
+Exit codes: 0 all done; 2 wrong usage or configuration; 3 some film could not be read or reviewed (the others are done,
+each failure is one line on standard error); 4 weights missing or unusable.
+
+What a command needs is imported when it runs, so that `--help` answers at once.
+"""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ensemble_cam import __version__
+from ensemble_cam.config import COLORMAPS, FRAMINGS, INTENSITIES, METHODS, SETS, Config, load_config
+from ensemble_cam.errors import ConfigError, EnsembleCamError, WeightsError
+
+OK, USAGE, FILMS, WEIGHTS = 0, 2, 3, 4
+_DEVICES = ("auto", "cpu", "cuda", "mps")
+_RUNTIMES = ("auto", "torch")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    Args:
+        arguments: without the program's name; None for the process's own.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except WeightsError as error:
+        return _say(error, WEIGHTS)
+    except EnsembleCamError as error:
+        return _say(error, USAGE)
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        return 130
+
+
+def _say(error: EnsembleCamError, code: int) -> int:
+    print(f"ensemble-cam: {error}", file=sys.stderr)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="ensemble-cam",
+        description="Clinical review of chest radiographs: three classifiers' Grad-CAM++ maps and their ensemble. "
+        "Research and teaching use. Not for diagnosis.",
+    )
+    parser.add_argument("--version", action="version", version=f"ensemble-cam {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_app(commands)
+    _add_review(commands)
+    _add_weights(commands)
+    return parser
+
+
+def _add_app(commands: argparse._SubParsersAction) -> None:
+    app = commands.add_parser("app", help="open the browser app", description="Open the browser app on this machine.")
+    app.add_argument(
+        "--port", type=int, metavar="N", help="the port to serve on; Streamlit's 8501 or the next free one"
+    )
+    app.add_argument("--no-browser", action="store_true", help="do not open a browser window")
+    _add_common(app)
+    app.set_defaults(command=_app)
+
+
+def _add_common(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--config", type=Path, metavar="FILE", help="a configuration instead of the default one")
+    command.add_argument("--weights-dir", type=Path, metavar="DIR", help="look for weights here first")
+
+
+def _add_review(commands: argparse._SubParsersAction) -> None:
+    review = commands.add_parser(
+        "review",
+        help="review films into folders of overlays, a figure and review.json",
+        description="Review films. Each gets a folder of its own in DIR: overlays, a figure and review.json. "
+        "A film whose finished review lies there already is passed over.",
+    )
+    review.add_argument("films", nargs="+", type=Path, metavar="FILE", help="a film, or a folder of films")
+    review.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the films' folders go")
+    _add_common(review)
+    networks = review.add_argument_group("classifiers")
+    networks.add_argument("--set", choices=SETS, default="clinical", help="the set of classifiers (%(default)s)")
+    networks.add_argument(
+        "--weights",
+        action="append",
+        default=[],
+        metavar="ID=NAME",
+        help='weights other than the default, or "untrained" for seeded values; may be repeated',
+    )
+    networks.add_argument("--ensemble-weight", action="append", default=[], metavar="ID=W", help="may be repeated")
+    networks.add_argument("--device", choices=_DEVICES, default="auto", help="(%(default)s)")
+    networks.add_argument("--runtime", choices=_RUNTIMES, default="auto", help="(%(default)s)")
+    maps = review.add_argument_group("maps (defaults are the configuration's)")
+    what = maps.add_mutually_exclusive_group()
+    what.add_argument("--top-k", type=int, metavar="N", help="explain the N findings with the highest scores")
+    what.add_argument("--labels", metavar="A,B", help="explain these findings")
+    maps.add_argument("--method", choices=METHODS)
+    maps.add_argument("--framing", choices=FRAMINGS, help="the centre square as upstream, or the whole film")
+    maps.add_argument("--intensity", choices=INTENSITIES, help="which pixels of a DICOM the networks see")
+    maps.add_argument("--rescale", action="store_true", help="stretch films that use a quarter of their range or less")
+    drawing = review.add_argument_group("drawing (defaults are the configuration's)")
+    drawing.add_argument("--threshold", type=float, metavar="T", help="draw relative activation from here on, 0 to 1")
+    drawing.add_argument("--opacity", type=float, metavar="O", help="of the overlay, 0 to 1")
+    drawing.add_argument("--colormap", choices=COLORMAPS)
+    files = review.add_argument_group("files")
+    files.add_argument("--save-maps", action="store_true", help="write maps.npz, every map on the source grid")
+    files.add_argument("--anonymous-names", action="store_true", help="name folders by the film's hash")
+    review.set_defaults(command=_review)
+
+
+def _add_weights(commands: argparse._SubParsersAction) -> None:
+    weights = commands.add_parser("weights", help="list, fetch or verify the networks' weights")
+    actions = weights.add_subparsers(title="actions", required=True, metavar="ACTION")
+    for name, help_text in (("list", "say what is there"), ("verify", "check every file's hash")):
+        action = actions.add_parser(name, help=help_text)
+        _add_common(action)
+        action.set_defaults(command=_weights_status, verify=name == "verify")
+    fetch = actions.add_parser("fetch", help="fetch the configured defaults, or those named")
+    fetch.add_argument("names", nargs="*", metavar="NAME", help="weights as `weights list` names them")
+    fetch.add_argument("--from", dest="source", metavar="URL", help="a mirror's address, or a folder")
+    _add_common(fetch)
+    fetch.set_defaults(command=_weights_fetch)
+
+
+def _app(options: argparse.Namespace) -> int:
+    from ensemble_cam.launch import run_app
+
+    load_config(options.config)  # a broken one is better told of here than in the browser
+    return run_app(
+        config=options.config, weights_dir=options.weights_dir, port=options.port, browser=not options.no_browser
+    )
+
+
+def _review(options: argparse.Namespace) -> int:
+    config = load_config(options.config)
+    pairs = _pairs(options.weights, "--weights")
+    changed = _pairs(options.ensemble_weight, "--ensemble-weight")
+    changed = {id: _number(value, f"--ensemble-weight {id}") for id, value in changed.items()}
+    from ensemble_cam.batch import Batch, Progress, find_films
+
+    batch = Batch.prepare(
+        config,
+        set=options.set,
+        weights=pairs,
+        weights_dir=options.weights_dir,
+        device=options.device,
+        settings=_given(options, "top_k", "method", "framing")
+        | {"ensemble_weights": changed}
+        | ({} if options.labels is None else {"labels": tuple(options.labels.split(","))}),
+        display=_given(options, "threshold", "opacity", "colormap"),
+        intensity=options.intensity or config.review.intensity,
+        rescale=options.rescale,
+        progress=Progress(sys.stdout),
+    )
+    films = find_films(options.films)
+    failed = batch.review(
+        films, options.out, save_maps=options.save_maps, anonymous_names=options.anonymous_names, errors=sys.stderr
+    )
+    return FILMS if failed else OK
+
+
+def _given(options: argparse.Namespace, *names: str) -> dict[str, object]:
+    return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+
+
+def _pairs(given: Sequence[str], option: str) -> Mapping[str, str]:
+    pairs = {}
+    for text in given:
+        id, equals, value = text.partition("=")
+        if not (id and equals and value):
+            raise ConfigError(f"{option}: got {text!r}, allowed is a classifier's id, = and a value.")
+        pairs[id] = value
+    return pairs
+
+
+def _number(text: str, where: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ConfigError(f"{where}: got {text!r}, allowed is a number of at least 0.") from None
+
+
+def _weights_status(options: argparse.Namespace) -> int:
+    from ensemble_cam.weights import search_folders, status
+
+    states = status(load_config(options.config), weights_dir=options.weights_dir, verify=options.verify)
+    print("Looked in", ", then ".join(str(folder) for folder in search_folders(options.weights_dir)))
+    wide = max(len(state.name) for state in states)
+    for state in states:
+        size = f"{state.size / 1e6:6.1f} MB" if state.size is not None else " " * 9
+        where = f"  {state.path}" if state.path else ""
+        print(f"{state.name:<{wide}}  {state.state:<13}  {size}{where}")
+        if options.verify and state.path:
+            print(f"{'':<{wide}}  {state.detail}")
+    broken = [state for state in states if state.state == "wrong hash"]
+    for state in broken if not options.verify else ():
+        print(f"ensemble-cam: {state.detail}", file=sys.stderr)
+    return WEIGHTS if broken else OK
+
+
+def _weights_fetch(options: argparse.Namespace) -> int:
+    from ensemble_cam.batch import Progress
+    from ensemble_cam.weights import fetch
+
+    wanted = _wanted_weights(load_config(options.config), options.names)
+    progress = Progress(sys.stdout)
+    for classifier, name in wanted:
+        located = fetch(
+            classifier,
+            name,
+            weights_dir=options.weights_dir,
+            source=options.source,
+            progress=lambda done, total, name=name: progress.transient(f"{name}: {megabytes(done, total)}"),
+        )
+        progress.line(f"{name}: {located.path} (SHA-256 {located.sha256})")
+    return OK
+
+
+def megabytes(done: int, total: int | None) -> str:
+    """Say how much of a download is there, as "12.3 of 28.4 MB, 43 %"."""
+    return f"{done / 1e6:.1f} MB" if not total else f"{done / 1e6:.1f} of {total / 1e6:.1f} MB, {done / total:.0%}"
+
+
+def _wanted_weights(config: Config, names: Sequence[str]) -> list[tuple]:
+    if not names:
+        return [(c, c.default_weight) for c in config.in_set("clinical") if c.default_weight != "untrained"]
+    by_name = {name: classifier for classifier in config.classifiers for name in classifier.weights}
+    strangers = [name for name in names if name not in by_name]
+    if strangers:
+        raise ConfigError(f"weights: got {strangers[0]!r}, known are {', '.join(by_name)}.")
+    return [(by_name[name], name) for name in names]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

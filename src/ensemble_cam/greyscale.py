@@ -1,0 +1,119 @@
+"""The way from a stored value to a grey on the screen, as tables over all values that a pixel can hold.
+
+A pixel of 8 or 16 bits has at most 65,536 values, so every step (modality LUT, window, inversion, scaling) is computed
+once per value, in float64, and a film of any size is then one look-up. Sources: DICOM PS3.3 C.11.1 (modality LUT),
+C.11.2 (VOI LUT and window).
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+WindowFunction = Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"]
+
+
+@dataclass(frozen=True)
+class Window:
+    """A window (PS3.3 C.11.2.1.2), in modality values; LINEAR needs a width of at least 1, the others one above 0."""
+
+    center: float
+    width: float
+    function: WindowFunction = "LINEAR"
+
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        """Map modality values to [0, 1], the window's output range from its lowest to its highest value."""
+        center, width = self.center, self.width
+        if self.function == "SIGMOID":
+            # The floor keeps exp() finite; below it the sigmoid is 0 to the last bit anyway.
+            return 1 / (1 + np.exp(np.minimum(-4 * (values - center) / width, 700)))
+        if self.function == "LINEAR":
+            center, width = center - 0.5, width - 1
+        if width == 0:
+            return (values > center).astype(np.float64)
+        return np.clip((values - center) / width + 0.5, 0, 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Lut:
+    """A DICOM look-up table (PS3.3 C.11.1.1): `entries[0]` stands for `first` and all below, the last for all above."""
+
+    first: int
+    bits: int
+    entries: np.ndarray
+
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        """Map values to the table's entries, as float64 in [0, 2**bits - 1]."""
+        index = np.clip(np.floor(values) - self.first, 0, len(self.entries) - 1).astype(np.intp)
+        return np.minimum(self.entries[index], 2**self.bits - 1).astype(np.float64)
+
+
+def domain(dtype: np.dtype) -> np.ndarray:
+    """Return the stored value that each index of a table stands for, (256,) or (65536,) int64.
+
+    A table is indexed by the pixel's bits, so for signed pixels the negative values come last.
+    """
+    unsigned = _unsigned(dtype)
+    return np.arange(2 ** (8 * unsigned.itemsize)).astype(unsigned).view(dtype).astype(np.int64)
+
+
+def look_up(table: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+    """Return (h, w) values of `table` (in `domain` order) at (h, w) integer `pixels`."""
+    index = pixels.view(_unsigned(pixels.dtype))
+    found = np.empty(pixels.shape, table.dtype)
+    for rows in _row_blocks(pixels):
+        np.take(table, index[rows], out=found[rows], mode="clip")  # "clip" writes into `found` itself; none is outside
+    return found
+
+
+def histogram(pixels: np.ndarray) -> np.ndarray:
+    """Count how often each stored value occurs, in `domain` order."""
+    index = pixels.view(_unsigned(pixels.dtype))
+    counts = np.zeros(2 ** (8 * pixels.itemsize), np.int64)
+    for rows in _row_blocks(pixels):
+        counts += np.bincount(index[rows].reshape(-1), minlength=len(counts))
+    return counts
+
+
+def used_range(counts: np.ndarray, values: np.ndarray) -> tuple[float, float]:
+    """Return the lowest and the highest of `values` that occur."""
+    occurring = values[counts > 0]
+    return occurring.min().item(), occurring.max().item()
+
+
+def percentiles(counts: np.ndarray, values: np.ndarray, *, lower: float, upper: float) -> tuple[float, float]:
+    """Return two percentiles of the pixels' `values`, from their histogram.
+
+    The smallest value below or at which that share of the pixels lies (numpy's method "inverted_cdf").
+    """
+    order = np.argsort(values, kind="stable")
+    cumulative = np.cumsum(counts[order])
+    low, high = np.searchsorted(cumulative, np.array([lower, upper]) / 100 * cumulative[-1])
+    return float(values[order[low]]), float(values[order[min(high, len(order) - 1)]])
+
+
+def stretch(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Map [low, high] to [0, 1] and clip; where both are the same, values above become 1 and the others 0."""
+    if high <= low:
+        return (values > low).astype(np.float64)
+    return np.clip((values - low) / (high - low), 0, 1)
+
+
+def to_networks(values: np.ndarray, highest: float) -> np.ndarray:
+    """Scale [0, highest] to float32 in [-1024, 1024], in the order of arithmetic of torchxrayvision's `normalize`."""
+    return (2 * (values.astype(np.float32) / np.float32(highest)) - np.float32(1.0)) * np.float32(1024)
+
+
+def to_screen(shown: np.ndarray) -> np.ndarray:
+    """Round [0, 1] to uint8."""
+    return np.floor(shown * 255 + 0.5).astype(np.uint8)
+
+
+def _row_blocks(pixels: np.ndarray) -> list[slice]:
+    """Cut a film into blocks of rows: numpy takes 8 bytes for each pixel's index, half a gigabyte for the largest film."""
+    rows = max(1, 2**20 // pixels.shape[1])
+    return [slice(start, start + rows) for start in range(0, pixels.shape[0], rows)]
+
+
+def _unsigned(dtype: np.dtype) -> np.dtype:
+    return np.dtype(f"u{np.dtype(dtype).itemsize}")

@@ -1,0 +1,127 @@
+"""What every reader of a film's bytes keeps to, and what it hands on.
+
+A film comes from anywhere, so its bytes are read in this process under strict limits instead of in a child process
+(Windows and macOS have no `resource` limits to give a child): the file's size, and the picture's size as every header
+declares it, are checked before a pixel is decoded; formats that unpack without a bound are refused; and a reader
+allocates nothing that these checks have not bounded.
+
+Nothing that a decoder says about a file leaves this package: its warnings, log records and messages may quote a header.
+"""
+
+import contextlib
+import logging
+import struct
+import threading
+import warnings
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ensemble_cam.errors import RadiographError
+
+MAX_FILE_BYTES = 512 * 2**20
+MAX_PIXELS = 64_000_000
+MIN_SIDE = 32
+
+# What decoders raise on a broken file: Pillow, pydicom, numpy and the codecs have no base class in common.
+DECODER_FAILURES = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,  # with RecursionError and NotImplementedError
+    SyntaxError,  # Pillow's word for a broken header
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class StoredFilm:
+    """A decoded film: its stored values, and what each of them looks like.
+
+    Attributes:
+        format: "PNG", "JPEG", "TIFF", "BMP" or "DICOM".
+        bits: declared bits per sample.
+        pixels: (h, w) stored values, upright, native byte order: uint8, int8, uint16 or int16.
+        declared: the lowest and the highest value that the file's declaration allows.
+        shown: (256,) or (65536,) float64 table in [0, 1], 1 = white: what the screen shows for each stored value,
+            in the order of `greyscale.domain(pixels.dtype)`.
+        used: the lowest and the highest stored value among the pixels that are no padding.
+        networks_invert: the networks read the stored values from the top down (DICOM's MONOCHROME1).
+        facts: header facts that identify nobody, by name.
+        warnings: one plain sentence each.
+    """
+
+    format: str
+    bits: int
+    pixels: np.ndarray
+    declared: tuple[int, int]
+    shown: np.ndarray
+    used: tuple[int, int]
+    networks_invert: bool = False
+    facts: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+def check_size(width: int, height: int) -> None:
+    """Refuse a picture that is too large or too small, before its pixels are decoded.
+
+    Raises:
+        RadiographError: above 64 megapixels, or with a side below 32 pixels.
+    """
+    size = f"{width}×{height} pixels"
+    if width * height > MAX_PIXELS:
+        limit = MAX_PIXELS // 1_000_000
+        raise RadiographError(f"The film claims {size}, and at most {limit} megapixels are read. Export it smaller.")
+    if min(width, height) < MIN_SIDE:
+        raise RadiographError(
+            f"The film has {size}, too small to be reviewed: each side needs at least {MIN_SIDE} pixels. "
+            "Export it at its full size."
+        )
+
+
+_silence_lock = threading.Lock()
+_silence_depth = 0
+_silenced = contextlib.ExitStack()
+
+
+@contextlib.contextmanager
+def silence() -> Iterator[None]:
+    """Drop the warnings and log records of Pillow and pydicom, which may quote a header's values.
+
+    Warning filters and loggers belong to the whole process. Threads that read films side by side share one silence: the
+    first one in starts it and the last one out ends it, so that no thread puts back another one's filters too early.
+    """
+    global _silence_depth
+    with _silence_lock:
+        if _silence_depth == 0:
+            _silenced.enter_context(warnings.catch_warnings())
+            warnings.simplefilter("ignore")
+            for name in ("pydicom", "PIL", "pylibjpeg", "openjpeg"):
+                _silenced.enter_context(_muted(logging.getLogger(name)))
+        _silence_depth += 1
+    try:
+        yield
+    finally:
+        with _silence_lock:
+            _silence_depth -= 1
+            if _silence_depth == 0:
+                _silenced.close()
+
+
+@contextlib.contextmanager
+def _muted(logger: logging.Logger) -> Iterator[None]:
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

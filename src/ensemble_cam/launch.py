@@ -1,0 +1,38 @@
+"""Starts the browser app: finds its script and hands it the command line's choices."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+# How the command line's choices reach the app, which Streamlit starts as a process of its own.
+CONFIG_VARIABLE = "ENSEMBLE_CAM_CONFIG"
+WEIGHTS_VARIABLE = "ENSEMBLE_CAM_WEIGHTS"
+
+
+def app_script() -> Path:
+    """Return the app's script: inside an installed package, or at the top of a checkout.
+
+    Streamlit reads `.streamlit/config.toml` beside it, so its settings hold from whatever folder it is started.
+    """
+    here = Path(__file__).resolve()
+    packaged = here.with_name("app.py")
+    return packaged if packaged.is_file() else here.parents[2] / "app.py"
+
+
+def run_app(*, config: Path | None, weights_dir: Path | None, port: int | None, browser: bool) -> int:
+    """Serve the app until it is stopped; return Streamlit's exit code."""
+    environment = dict(os.environ)
+    if config is not None:
+        environment[CONFIG_VARIABLE] = str(config.resolve())
+    if weights_dir is not None:
+        environment[WEIGHTS_VARIABLE] = str(weights_dir.resolve())
+    command = [sys.executable, "-m", "streamlit", "run", str(app_script())]
+    if port is not None:
+        command += ["--server.port", str(port)]
+    if not browser:
+        command += ["--server.headless", "true"]
+    try:
+        return subprocess.run(command, env=environment, check=False).returncode
+    except KeyboardInterrupt:
+        return 0

@@ -1,0 +1,164 @@
+"""Maps to colours: overlays, contours, and the panels of the screen.
+
+Numbers come first and colours last: what is coloured here is a relative activation that was averaged as numbers. The
+film's own greys are never rescaled, and where a map is below the threshold nothing is drawn over them.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cache
+
+import cv2
+import matplotlib
+import numpy as np
+
+from ensemble_cam.config import check_setting
+from ensemble_cam.geometry import Geometry, PixelBox
+from ensemble_cam.heatmaps import Heatmap
+
+# What lies inside the outline was seen by the networks; a blue that no film and none of the colour maps' ends has.
+CROP_COLOUR = (86, 180, 233)
+_CONTOUR_COLOUR = (255, 255, 255)
+_JPEG_QUALITY = 90
+
+
+@dataclass(frozen=True)
+class Display:
+    """What a map is drawn like; nothing here changes a number.
+
+    Attributes:
+        threshold: the sensitivity threshold; relative activation below it is not drawn.
+        opacity: of the colour over the film, 0 to 1.
+        colormap: one of `config.COLORMAPS`.
+        overlays: False shows the film alone.
+    """
+
+    threshold: float = 0.4
+    opacity: float = 0.45
+    colormap: str = "inferno"
+    overlays: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("threshold", "opacity", "colormap"):
+            check_setting(name, getattr(self, name))
+
+    def film_only(self) -> "Display":
+        """Return the same without overlays."""
+        return replace(self, overlays=False)
+
+
+@cache
+def colour_table(colormap: str) -> np.ndarray:
+    """Return the (256, 3) uint8 RGB colours of relative activation 0 to 1."""
+    table = (matplotlib.colormaps[colormap](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
+    table.setflags(write=False)
+    return table
+
+
+def overlay(film: np.ndarray, values: np.ndarray, display: Display) -> np.ndarray:
+    """Draw a map over a film.
+
+    Args:
+        film: (h, w) uint8.
+        values: (h, w) float32 in [0, 1], the relative activation at the same pixels; 0 where there is no map.
+        display: threshold, opacity and colours.
+
+    Returns:
+        (h, w, 3) uint8 RGB: the film's greys, mixed with the map's colour at or above the threshold, and the
+        threshold's contour. A map without a positive value leaves the film as it is.
+    """
+    drawn = cv2.cvtColor(film, cv2.COLOR_GRAY2RGB)
+    if not display.overlays or not values.any():
+        return drawn
+    above = values >= display.threshold
+    if not above.any():
+        return drawn
+    # cv2 looks colours up in one channel at a time; 255 steps are as many as the screen has.
+    levels = cv2.cvtColor(cv2.convertScaleAbs(values, alpha=255.0), cv2.COLOR_GRAY2RGB)
+    colours = cv2.LUT(levels, colour_table(display.colormap)[None])
+    mixed = cv2.addWeighted(drawn, 1 - display.opacity, colours, display.opacity, 0)
+    mask = above.view(np.uint8)
+    cv2.copyTo(mixed, mask, drawn)
+    contours, _ = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    thickness = max(1, round(max(film.shape) / 600))
+    return cv2.drawContours(drawn, contours, -1, _CONTOUR_COLOUR, thickness, cv2.LINE_AA)
+
+
+def source_overlay(film: np.ndarray, heatmap: Heatmap, display: Display) -> np.ndarray:
+    """Draw a map over the whole film in source pixels, (h, w, 3) uint8 RGB."""
+    return overlay(film, heatmap.in_source(), display)
+
+
+@dataclass(frozen=True, eq=False)
+class Screen:
+    """A film made small enough for the screen, for maps to be drawn over.
+
+    Attributes:
+        film: (h, w) uint8.
+        geometry: the whole film's, in source pixels.
+    """
+
+    film: np.ndarray
+    geometry: Geometry
+
+    @classmethod
+    def of(cls, film: np.ndarray, geometry: Geometry, *, longest: int) -> "Screen":
+        """Shrink a film so that its longer side has at most `longest` pixels; a smaller film stays as it is."""
+        height, width = film.shape
+        scale = min(1.0, longest / max(width, height))
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        small = film if size == (width, height) else cv2.resize(film, size, interpolation=cv2.INTER_AREA)
+        return cls(film=small, geometry=geometry)
+
+    def values(self, heatmap: Heatmap) -> np.ndarray:
+        """Read a map at the screen's pixels, (h, w) float32; 0 outside the crop."""
+        xs, ys = (self._centres(axis) for axis in (0, 1))
+        x0, y0, x1, y1 = self.geometry.crop
+        inside_x, inside_y = (xs > x0 - 0.5) & (xs < x1 - 0.5), (ys > y0 - 0.5) & (ys < y1 - 0.5)
+        values = np.zeros(self.film.shape, dtype=np.float32)
+        values[np.ix_(inside_y, inside_x)] = heatmap.at(xs[inside_x], ys[inside_y])
+        return values
+
+    def panel(self, heatmap: Heatmap | None, display: Display) -> np.ndarray:
+        """Draw one panel, (h, w, 3) uint8 RGB: the film, the map over it, and the outline of what was seen."""
+        if heatmap is None:
+            drawn = cv2.cvtColor(self.film, cv2.COLOR_GRAY2RGB)
+        else:
+            drawn = overlay(self.film, self.values(heatmap), display)
+        box = self._crop()
+        return drawn if box is None else outline(drawn, box)
+
+    def _centres(self, axis: int) -> np.ndarray:
+        """Where the screen's columns (axis 0) or rows (1) are centred, in source pixels."""
+        count = self.film.shape[1 - axis]
+        return (np.arange(count) + 0.5) * (self.geometry.source_size[axis] / count) - 0.5
+
+    def _crop(self) -> PixelBox | None:
+        if self.geometry.crop == (0, 0, *self.geometry.source_size):
+            return None
+        scale = self.film.shape[1] / self.geometry.source_size[0]
+        x0, y0, x1, y1 = (round(edge * scale) for edge in self.geometry.crop)
+        return x0, y0, x1, y1
+
+
+def outline(picture: np.ndarray, box: PixelBox) -> np.ndarray:
+    """Return a picture with a box outlined and what lies outside of it dimmed to half."""
+    x0, y0, x1, y1 = box
+    drawn = picture // 2
+    drawn[y0:y1, x0:x1] = picture[y0:y1, x0:x1]
+    return cv2.rectangle(drawn, (x0, y0), (x1 - 1, y1 - 1), CROP_COLOUR, max(1, round(max(picture.shape) / 500)))
+
+
+def jpeg(picture: np.ndarray) -> bytes:
+    """Encode an (h, w, 3) uint8 RGB picture for the screen."""
+    encoded, data = cv2.imencode(".jpg", picture[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    if not encoded:
+        raise ValueError(f"cv2 could not encode a picture of shape {picture.shape}")
+    return data.tobytes()
+
+
+def png(picture: np.ndarray) -> bytes:
+    """Encode an (h, w, 3) uint8 RGB picture without loss, at the level where speed and size are in balance."""
+    encoded, data = cv2.imencode(".png", picture[:, :, ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    if not encoded:
+        raise ValueError(f"cv2 could not encode a picture of shape {picture.shape}")
+    return data.tobytes()

@@ -1,0 +1,311 @@
+"""Builders of test films, as the bytes of whole files. They hold no patient's data; `IDENTITY` is made up."""
+
+import io
+import struct
+import warnings
+import zlib
+
+import cv2
+import numpy as np
+from PIL import Image
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.encaps import encapsulate
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGLSLossless,
+    RLELossless,
+)
+
+CR = "1.2.840.10008.5.1.4.1.1.1"
+DX = "1.2.840.10008.5.1.4.1.1.1.1"
+DX_PROCESSING = "1.2.840.10008.5.1.4.1.1.1.1.1"
+SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+CT = "1.2.840.10008.5.1.4.1.1.2"
+MR = "1.2.840.10008.5.1.4.1.1.4"
+MULTI_FRAME_SC = "1.2.840.10008.5.1.4.1.1.7.2"
+BASIC_TEXT_SR = "1.2.840.10008.5.1.4.1.1.88.11"
+DICOMDIR = "1.2.840.10008.1.3.10"
+
+IDENTITY = ("ZZNAME^Planted", "ZZNUMBER4711", "19480229", "ZZHOSPITAL", "ZZFREETEXT")
+
+
+def film(width: int = 260, height: int = 240, *, bits: int = 8, signed: bool = False, seed: int = 0) -> np.ndarray:
+    """Return (h, w) values over the whole range of `bits`: a smooth field with noise, its extremes planted."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[0:height, 0:width]
+    field = np.sin(x / 37) * np.cos(y / 29) / 2 + 0.5 + rng.normal(0, 0.02, (height, width))
+    values = np.clip(field, 0, 1) * (2**bits - 1)
+    values[0, 0], values[-1, -1] = 0, 2**bits - 1
+    if signed:
+        values -= 2 ** (bits - 1)
+    return np.round(values).astype(f"{'i' if signed else 'u'}{1 if bits == 8 else 2}")
+
+
+# Pictures
+
+
+def saved(image: Image.Image, kind: str, **options: object) -> bytes:
+    """Return a Pillow image as a file."""
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def png(pixels: np.ndarray, **options: object) -> bytes:
+    """Return (h, w), (h, w, 3) RGB or (h, w, 4) RGBA uint8, or (h, w) uint16, as PNG."""
+    return saved(Image.fromarray(pixels), "PNG", **options)
+
+
+def png_16_bit_colour(pixels: np.ndarray) -> bytes:
+    """Return (h, w, 3) RGB or (h, w, 4) RGBA uint16 as PNG."""
+    blue_first = np.ascontiguousarray(pixels[..., [2, 1, 0, 3][: pixels.shape[2]]])
+    return cv2.imencode(".png", blue_first)[1].tobytes()
+
+
+def with_png_chunk(data: bytes, name: bytes, body: bytes) -> bytes:
+    """Return a PNG with one more chunk behind its header."""
+    return data[:33] + _png_chunk(name, body) + data[33:]
+
+
+def png_header(width: int, height: int) -> bytes:
+    """Return a PNG that claims a size and holds next to nothing."""
+    body = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    chunks = ((b"IHDR", body), (b"IDAT", zlib.compress(b"\0" * 64)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_png_chunk(name, content) for name, content in chunks)
+
+
+def _png_chunk(name: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+
+def jpeg(pixels: np.ndarray, *, orientation: int | None = None, quality: int = 95) -> bytes:
+    """Return (h, w) or (h, w, 3) uint8 as JPEG, with an EXIF orientation."""
+    options = {}
+    if orientation is not None:
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        options["exif"] = exif
+    return saved(Image.fromarray(pixels), "JPEG", quality=quality, **options)
+
+
+def tiff(pixels: np.ndarray, *, photometric: int = 1, bits: int | None = None, orientation: int = 1) -> bytes:
+    """Return (h, w) uint8 or uint16 as an uncompressed TIFF of one strip, written tag by tag: values as they are."""
+    height, width = pixels.shape
+    body = pixels.astype(pixels.dtype.newbyteorder("<")).tobytes()
+    tags = [
+        (256, 4, width),
+        (257, 4, height),
+        (258, 3, bits or 8 * pixels.itemsize),
+        (259, 3, 1),
+        (262, 3, photometric),
+        (273, 4, 8),
+        (274, 3, orientation),
+        (277, 3, 1),
+        (278, 4, height),
+        (279, 4, len(body)),
+    ]
+    entries = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in tags)
+    body += b"\0" * (len(body) % 2)
+    return b"II*\0" + struct.pack("<I", 8 + len(body)) + body + struct.pack("<H", len(tags)) + entries + b"\0" * 4
+
+
+# DICOM
+
+_NATIVE = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian)
+
+
+def dataset(pixels: np.ndarray, *, sop_class: str = CR, bits: int | None = None, **attributes: object) -> Dataset:
+    """Return a small valid dataset around (h, w) pixels; `attributes` are set by keyword, None removes one."""
+    header = Dataset()
+    header.SOPClassUID = sop_class
+    header.SOPInstanceUID = "2.25.1"
+    header.Modality = "CR"
+    header.Rows, header.Columns = pixels.shape[:2]
+    header.SamplesPerPixel = 1
+    header.PhotometricInterpretation = "MONOCHROME2"
+    header.BitsAllocated = 8 * pixels.itemsize
+    header.BitsStored = bits or header.BitsAllocated
+    header.HighBit = header.BitsStored - 1
+    header.PixelRepresentation = int(pixels.dtype.kind == "i")
+    for keyword, value in attributes.items():
+        if value is None:
+            delattr(header, keyword)
+        else:
+            setattr(header, keyword, value)
+    return header
+
+
+def dicom(
+    pixels: np.ndarray,
+    *,
+    syntax: str = ExplicitVRLittleEndian,
+    sop_class: str = CR,
+    bits: int | None = None,
+    stream: bytes | None = None,
+    **attributes: object,
+) -> bytes:
+    """Return a DICOM file, compressed as its transfer syntax says, or around a ready-made `stream`."""
+    header = dataset(pixels, sop_class=sop_class, bits=bits, **attributes)
+    compressors = {RLELossless: "pydicom", JPEGLSLossless: "pyjpegls", JPEG2000Lossless: "pylibjpeg"}
+    if stream is None and syntax == JPEGBaseline8Bit:
+        stream = jpeg(pixels)
+    if stream is not None:
+        return written(header, syntax, encapsulate([stream]))
+    if syntax in compressors:
+        header.file_meta = FileMetaDataset()
+        header.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        header.PixelData = pixels.tobytes()
+        header["PixelData"].VR = "OW" if pixels.itemsize == 2 else "OB"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            header.compress(syntax, encoding_plugin=compressors[syntax], generate_instance_uid=False)
+        return written(header, syntax, header.PixelData)
+    order = ">" if syntax == ExplicitVRBigEndian else "<"
+    return written(header, syntax, pixels.astype(pixels.dtype.newbyteorder(order)).tobytes())
+
+
+def written(header: Dataset, syntax: str, pixel_data: bytes | None) -> bytes:
+    """Return the dataset as a file of a transfer syntax."""
+    encapsulated = syntax not in _NATIVE
+    if pixel_data is not None:
+        header.PixelData = pixel_data + b"\0" * (len(pixel_data) % 2)
+        header["PixelData"].VR = "OB" if encapsulated or header.BitsAllocated == 8 else "OW"
+        header["PixelData"].is_undefined_length = encapsulated
+    header.file_meta = FileMetaDataset()
+    header.file_meta.TransferSyntaxUID = syntax
+    header.file_meta.MediaStorageSOPClassUID = header.get("SOPClassUID", DICOMDIR)
+    header.file_meta.MediaStorageSOPInstanceUID = "2.25.1"
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        header.save_as(
+            buffer,
+            implicit_vr=syntax == ImplicitVRLittleEndian,
+            little_endian=syntax != ExplicitVRBigEndian,
+            enforce_file_format=True,
+        )
+    return buffer.getvalue()
+
+
+def look_up_table(entries: np.ndarray, *, first: int, bits: int) -> list[Dataset]:
+    """Return a sequence with one look-up table."""
+    item = Dataset()
+    item.add_new(0x00283002, "US" if first >= 0 else "SS", [len(entries) % 65536, first, bits])
+    item.add_new(0x00283006, "OW", entries.astype("<u2").tobytes())
+    return [item]
+
+
+def nested_sequences(depth: int) -> bytes:
+    """Return private sequences of undefined length, one in the other, in explicit little endian."""
+    undefined = 0xFFFFFFFF
+    opened = struct.pack("<HH2sHI HHI", 0x0009, 0x1001, b"SQ", 0, undefined, 0xFFFE, 0xE000, undefined)
+    closed = struct.pack("<HHI HHI", 0xFFFE, 0xE00D, 0, 0xFFFE, 0xE0DD, 0)
+    return opened * depth + closed * depth
+
+
+def with_elements_before_pixels(data: bytes, elements: bytes) -> bytes:
+    """Return an explicit little endian file with raw `elements` put before its Rows."""
+    position = data.index(struct.pack("<HH2sH", 0x0028, 0x0002, b"US", 2))
+    return data[:position] + elements + data[position:]
+
+
+def _with_jpeg_size(stream: bytes, width: int, height: int) -> bytes:
+    position = stream.index(b"\xff\xc0")
+    return stream[: position + 5] + struct.pack(">HH", height, width) + stream[position + 9 :]
+
+
+def _several(kind: str) -> bytes:
+    frames = [Image.fromarray(film(seed=seed)) for seed in (0, 1)]
+    return saved(frames[0], kind, save_all=True, append_images=frames[1:])
+
+
+def _bad_films() -> list[tuple[str, bytes, str]]:
+    grey = film()
+    deep = film(bits=12)
+    whole = {
+        "png": png(grey),
+        "jpeg": jpeg(grey),
+        "tiff": tiff(grey),
+        "bmp": saved(Image.fromarray(grey), "BMP"),
+        "dicom": dicom(deep, bits=12),
+        "dicom-jpeg": dicom(grey, syntax=JPEGBaseline8Bit),
+        "dicom-jpeg-ls": dicom(deep, bits=12, syntax=JPEGLSLossless),
+        "dicom-rle": dicom(deep, bits=12, syntax=RLELossless),
+    }
+    stream = jpeg(grey)
+    middle = len(whole["png"]) // 2
+    damaged = whole["png"][:middle] + bytes([whole["png"][middle] ^ 255]) + whole["png"][middle + 1 :]
+    sr = Dataset()
+    sr.SOPClassUID, sr.SOPInstanceUID, sr.Modality = BASIC_TEXT_SR, "2.25.1", "SR"
+    return [
+        ("empty", b"", "The file is empty"),
+        ("text", b"Findings: none.\n" * 40, "a text file; PNG, JPEG, TIFF, BMP and DICOM"),
+        ("random", np.random.default_rng(1).bytes(4000), "no film of a kind known here"),
+        ("gif", saved(Image.fromarray(grey), "GIF"), "a GIF picture; PNG, JPEG"),
+        ("webp", saved(Image.fromarray(grey), "WEBP"), "a WebP picture; PNG, JPEG"),
+        ("pdf", b"%PDF-1.7\n%\xe2\xe3", "a PDF document"),
+        *((f"truncated-{name}", data[: len(data) * 2 // 3], "broken or end|too early") for name, data in whole.items()),
+        ("truncated-in-header", whole["dicom"][:300], "truncated or broken"),
+        ("png-checksum", damaged, "PNG file is broken"),
+        ("png-header-only", whole["png"][:20], "PNG file is broken"),
+        ("png-60000", png_header(60_000, 60_000), "megapixels"),
+        ("png-9000", png_header(9000, 9000), "9000×9000 pixels.*at most 64 megapixels"),
+        ("jpeg-60000", _with_jpeg_size(stream, 60_000, 60_000), "megapixels"),
+        ("1x1", png(np.zeros((1, 1), np.uint8)), "1×1 pixels, too small.*at least 32"),
+        ("31-rows", png(film(height=31)), "260×31 pixels, too small"),
+        ("jpeg-of-many-scans", stream[:-2] + b"\xff\xda" * 200 + stream[-2:], "JPEG file is broken"),
+        ("animated-png", _several("PNG"), "several pictures"),
+        ("several-page-tiff", _several("TIFF"), "several pictures"),
+        ("cmyk", saved(Image.fromarray(grey).convert("CMYK"), "JPEG"), "colour model or sample depth"),
+        ("float-tiff", saved(Image.fromarray(grey.astype(np.float32)), "TIFF"), "colour model or sample depth"),
+        ("colour-16-bit-tiff", cv2.imencode(".tiff", np.zeros((64, 64, 3), np.uint16))[1].tobytes(), "sample depth"),
+        ("ct", dicom(deep, bits=12, sop_class=CT), "a CT Image Storage object, not a chest radiograph"),
+        ("mr", dicom(deep, bits=12, sop_class=MR), "MR Image Storage object, not"),
+        ("unknown-class", dicom(deep, bits=12, sop_class="1.2.3.4"), "a DICOM object of an unknown class, not"),
+        ("secondary-capture-of-ct", dicom(deep, bits=12, sop_class=SECONDARY_CAPTURE, Modality="CT"), "tomography"),
+        ("report", written(sr, ExplicitVRLittleEndian, None), "Basic Text SR Storage"),
+        ("dicomdir", written(Dataset(), ExplicitVRLittleEndian, None), "a DICOMDIR, an index"),
+        ("several-frames", dicom(grey, NumberOfFrames=2), "several frames"),
+        ("multi-frame-class", dicom(grey, sop_class=MULTI_FRAME_SC), "Multi-frame"),
+        (
+            "colour-dicom",
+            dicom(np.dstack([grey] * 3), SamplesPerPixel=3, PhotometricInterpretation="RGB", PlanarConfiguration=0),
+            "is a colour image",
+        ),
+        ("palette-dicom", dicom(grey, PhotometricInterpretation="PALETTE COLOR"), "neither MONOCHROME1 nor"),
+        ("no-pixels", written(dataset(deep), ExplicitVRLittleEndian, None), "no pixel data"),
+        ("no-size", dicom(deep, Rows=None), "no image size"),
+        ("too-few-pixels", dicom(deep[:100], Rows=240), "pixel data are broken or end too early"),
+        ("one-bit", dicom(grey, BitsAllocated=1, BitsStored=1, HighBit=0), "8 to 16 bits"),
+        ("high-bit", dicom(deep, bits=12, HighBit=15), "lowest bit"),
+        ("too-large-dicom", dicom(deep, Rows=60_000, Columns=60_000), "60000×60000 pixels.*megapixels"),
+        ("deflated", dicom(deep, syntax=DeflatedExplicitVRLittleEndian), "is deflated.*dcmconv"),
+        ("lossless-jpeg", dicom(grey, syntax="1.2.840.10008.1.2.4.70", stream=stream), "JPEG Lossless.*dcmdjpeg"),
+        ("12-bit-jpeg", dicom(grey, syntax="1.2.840.10008.1.2.4.51", stream=stream), "JPEG Extended.*dcmdjpeg"),
+        ("unknown-syntax", dicom(grey, syntax="1.2.3.4", stream=stream), "unknown transfer syntax"),
+        (
+            "jpeg-bomb-in-dicom",
+            dicom(grey, syntax=JPEGBaseline8Bit, stream=_with_jpeg_size(stream, 60_000, 60_000)),
+            "60000×60000 pixels.*megapixels",
+        ),
+        ("stream-of-other-size", dicom(film(width=250), syntax=JPEGBaseline8Bit, stream=stream), "250×240.*260×240"),
+        ("jpeg-in-jpeg-2000", dicom(grey, syntax=JPEG2000Lossless, stream=stream), "pixel data are broken"),
+        ("colour-stream", dicom(grey, syntax=JPEGBaseline8Bit, stream=jpeg(np.dstack([grey] * 3))), "not the grey one"),
+        (
+            "cut-stream",
+            dicom(grey, syntax=JPEGBaseline8Bit, stream=stream[: len(stream) // 2]),
+            "pixel data are broken",
+        ),
+        ("jpeg-body-is-noise", dicom(grey, syntax=JPEGBaseline8Bit, stream=b"\xff\xd8" + b"noise" * 50), "are broken"),
+        ("nested-sequences", with_elements_before_pixels(dicom(deep), nested_sequences(1000)), "header is far larger"),
+        ("broken-element", with_elements_before_pixels(dicom(deep), b"\x09\0\x01\x10??\0\0"), "cannot be told apart"),
+    ]
+
+
+# (name, bytes, what the refusal says)
+BAD_FILMS = _bad_films()
