@@ -1,9 +1,12 @@
-"""What several test files share: the three real architectures with seeded values, built once."""
+"""What several test files share: the three real architectures with seeded values, and files that hold them."""
+
+from pathlib import Path
 
 import pytest
 
 from ensemble_cam.classifiers import Classifier, load_classifier
 from ensemble_cam.config import Config, load_config
+from networks import write_stand_ins
 
 
 @pytest.fixture(scope="session")
@@ -16,3 +19,23 @@ def config() -> Config:
 def untrained(config) -> dict[str, Classifier]:
     """Classifier id → one of the three real architectures, with seeded values; shared, as classifiers are."""
     return {table.id: load_classifier(table, weights="untrained") for table in config.in_set("clinical")}
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory) -> Path:
+    """A home folder with stand-ins for the three released files where torchxrayvision keeps them."""
+    folder = tmp_path_factory.mktemp("home")
+    write_stand_ins(folder / ".torchxrayvision" / "models_data")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def weights_dir(home) -> Path:
+    """The folder in `home` that the stand-ins lie in."""
+    return home / ".torchxrayvision" / "models_data"
+
+
+@pytest.fixture(scope="session")
+def loaded(config, weights_dir) -> dict[str, Classifier]:
+    """Classifier id → the classifier loaded from its stand-in file."""
+    return {table.id: load_classifier(table, weights_dir=weights_dir) for table in config.in_set("clinical")}

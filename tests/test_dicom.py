@@ -203,6 +203,13 @@ def test_look_up_tables_are_the_ones_that_pydicom_applies(syntax, first, signed)
     assert_allclose(shown(dicom(pixels, bits=12, syntax=syntax, **header)), expected, atol=1e-6)
 
 
+def test_look_up_table_may_begin_below_zero_though_its_descriptor_is_unsigned():
+    item = look_up_table(np.arange(4096) * 16, first=0, bits=16)
+    item[0].add_new(0x00283002, "US", [4096, 65536 - 1024, 16])
+    data = dicom(TWELVE, bits=12, RescaleSlope=1, RescaleIntercept=-1024, VOILUTSequence=item)
+    assert_allclose(shown(data), TWELVE * 16.0 / 65535, atol=1e-6)
+
+
 def test_look_up_table_of_10_bits_reaches_white():
     voi = look_up_table(np.arange(4096) / 4095 * 1023, first=0, bits=10)
     greys = read_radiograph(dicom(TWELVE, bits=12, VOILUTSequence=voi)).display

@@ -101,7 +101,7 @@ def test_monochrome1_copy_of_a_real_film_displays_as_its_negative():
         pytest.param(
             png_16_bit_colour(np.dstack([DEEP, 65535 - DEEP, DEEP // 2])), "PNG", 16, DEEP, id="16-bit-red-first"
         ),
-        pytest.param(png_16_bit_colour(np.dstack([DEEP] * 4)), "PNG", 16, DEEP, id="16-bit-rgba"),
+        pytest.param(png_16_bit_colour(np.dstack([DEEP, DEEP, DEEP // 2, DEEP])), "PNG", 16, DEEP, id="16-bit-rgba"),
         pytest.param(saved(Image.fromarray(GREY).convert("LA"), "PNG"), "PNG", 8, GREY, id="grey-alpha"),
         pytest.param(
             saved(Image.fromarray(GREY).convert("1"), "PNG"),

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TextIO
 
-from ensemble_cam.analysis import Analysis, Settings, analyse, displayed
+from ensemble_cam.analysis import Analysis, analyse
 from ensemble_cam.classifiers import Classifier, load_classifier
 from ensemble_cam.config import Config
 from ensemble_cam.errors import ConfigError, EnsembleCamError, RadiographError, WeightsMissing
@@ -17,6 +17,7 @@ from ensemble_cam.provenance import Review, RunInfo
 from ensemble_cam.radiograph import read_radiograph
 from ensemble_cam.rendering import Display
 from ensemble_cam.runtime import PRECISION, RUNTIME, choose_device
+from ensemble_cam.settings import Settings, displayed
 
 
 class Progress:

@@ -1,10 +1,10 @@
-"""Class activation maps from an activation and a head: the registry of methods.
+"""Class activation maps from an activation and a head.
 
 The mathematics are the `grad-cam` package's: its classes' own weighting functions are called on the activation and
 its gradients. Only the scheduling is ours: no hooks, one backbone run, all labels at once. A map explains the *logit*.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -13,42 +13,9 @@ import pytorch_grad_cam
 from torch import Tensor, nn
 
 from ensemble_cam.classifiers import HeadRun
-from ensemble_cam.errors import ConfigError
 from ensemble_cam.geometry import Geometry
 from ensemble_cam.heatmaps import Heatmap, relative
-
-
-@dataclass(frozen=True)
-class Method:
-    """A way to make a map.
-
-    Attributes:
-        name: as in settings and files.
-        title: as people write it.
-        package_class: the class of the `grad-cam` package whose mathematics are used.
-        source: the paper.
-        by_label: False where the map is the same for every label.
-    """
-
-    name: str
-    title: str
-    package_class: type
-    source: str
-    by_label: bool = True
-
-
-METHODS: Mapping[str, Method] = {
-    method.name: method
-    for method in (
-        Method("gradcam++", "Grad-CAM++", pytorch_grad_cam.GradCAMPlusPlus, "arXiv:1710.11063"),
-        Method("gradcam", "Grad-CAM", pytorch_grad_cam.GradCAM, "arXiv:1610.02391"),
-        Method("hirescam", "HiResCAM", pytorch_grad_cam.HiResCAM, "arXiv:2011.08891"),
-        Method("layercam", "LayerCAM", pytorch_grad_cam.LayerCAM, "doi:10.1109/TIP.2021.3089943"),
-        Method("xgradcam", "XGrad-CAM", pytorch_grad_cam.XGradCAM, "arXiv:2008.02312"),
-        Method("eigencam", "Eigen-CAM", pytorch_grad_cam.EigenCAM, "arXiv:2008.00299", by_label=False),
-        Method("eigengradcam", "Eigen-Grad-CAM", pytorch_grad_cam.EigenGradCAM, "arXiv:2008.00299"),
-    )
-}
+from ensemble_cam.methods import Method
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,17 +41,6 @@ class CamMap(Heatmap):
             classifier=classifier,
             grid=grid,
         )
-
-
-def find_method(name: str) -> Method:
-    """Return a method by its name.
-
-    Raises:
-        ConfigError: if there is none of that name.
-    """
-    if name not in METHODS:
-        raise ConfigError(f"method: got {name!r}, allowed are {', '.join(METHODS)}.")
-    return METHODS[name]
 
 
 def cam_grids(method: Method, activation: Tensor, run: HeadRun, outputs: Sequence[int]) -> np.ndarray:
@@ -115,7 +71,7 @@ def _positive(grids: np.ndarray) -> np.ndarray:
 
 
 @cache
-def _package_object(package_class: type) -> pytorch_grad_cam.base_cam.BaseCAM:
+def _package_object(package_class: str) -> pytorch_grad_cam.base_cam.BaseCAM:
     # Without target layers it sets no hooks and keeps no state: its weighting functions are all that is used, so
     # one object serves every thread. Its constructor asks the model for a parameter's device, hence the layer.
-    return package_class(model=nn.Linear(1, 1), target_layers=[])
+    return getattr(pytorch_grad_cam, package_class)(model=nn.Linear(1, 1), target_layers=[])

@@ -23,7 +23,7 @@ import torchvision
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ensemble_cam.config import UNTRAINED, ClassifierConfig
+from ensemble_cam.config import UNTRAINED, WEIGHTS_NAMES, ClassifierConfig
 from ensemble_cam.errors import ClassifierError, WeightsError
 from ensemble_cam.untrained import fill_untrained
 from ensemble_cam.upstream import torchxrayvision
@@ -355,16 +355,7 @@ def cut_classifier(
     family = _FAMILIES[config.model_type]
     network.eval().requires_grad_(False)
     backbone, head = family.cut(network)
-    # Untrained networks have the labels of the default weights, and no operating points.
-    table = config.default_weight if weights.untrained else weights.name
-    if table == UNTRAINED:
-        table = next(name for name in config.weights if name != UNTRAINED)
-    labels, points = family.labels(table), family.operating_points(table)
-    known = {
-        label: output
-        for output, label in enumerate(labels)
-        if label and not (points is not None and math.isnan(points[output]))
-    }
+    known, points = _known_outputs(config, weights.name)
     operating_points = None
     if config.operating_points is not None:
         if set(config.operating_points) != set(known):
@@ -387,6 +378,24 @@ def cut_classifier(
         operating_points=operating_points,
         device=torch.device(device),
     )
+
+
+def known_labels(config: ClassifierConfig, weights: str) -> tuple[str, ...]:
+    """Return the labels that a classifier knows with the named weights, in the network's order; loads nothing."""
+    return tuple(_known_outputs(config, weights)[0])
+
+
+def _known_outputs(config: ClassifierConfig, weights: str) -> tuple[dict[str, int], Sequence[float] | None]:
+    """Return known label → index of its output, and the published operating points of all outputs."""
+    family = _FAMILIES[config.model_type]
+    # Untrained networks are given the labels of the family's first released weights.
+    name = WEIGHTS_NAMES[config.model_type][0] if weights == UNTRAINED else weights
+    labels, points = family.labels(name), family.operating_points(name)
+    return {
+        label: output
+        for output, label in enumerate(labels)
+        if label and not (points is not None and math.isnan(points[output]))
+    }, points
 
 
 def _fill(network: nn.Module, located: LocatedWeights) -> None:

@@ -19,9 +19,10 @@ from typing import Any, NamedTuple
 
 import tomli
 
+from . import methods
 from .errors import ConfigError
 
-METHODS = ("gradcam++", "gradcam", "hirescam", "layercam", "xgradcam", "eigencam", "eigengradcam")
+METHODS = tuple(methods.METHODS)
 COLORMAPS = ("inferno", "viridis", "magma", "cividis", "turbo", "jet")
 FRAMINGS = ("crop", "pad")
 INTENSITIES = ("stored", "windowed")

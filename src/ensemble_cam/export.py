@@ -17,13 +17,15 @@ from pathlib import Path
 
 import numpy as np
 
-from ensemble_cam.analysis import Analysis, ClassifierResult, Finding, Settings
+from ensemble_cam.analysis import Analysis, ClassifierResult, Finding
 from ensemble_cam.classifiers import Classifier
 from ensemble_cam.errors import ExportError
 from ensemble_cam.figure import figure_png
 from ensemble_cam.heatmaps import Heatmap
-from ensemble_cam.provenance import PURPOSE, Review, RunInfo, origin, software
+from ensemble_cam.provenance import Review, RunInfo, origin, software
+from ensemble_cam.purpose import PURPOSE
 from ensemble_cam.rendering import Display, png, source_overlay
+from ensemble_cam.settings import Settings
 
 SCHEMA = 1
 ENSEMBLE = "ensemble"
@@ -88,6 +90,12 @@ def review_record(review: Review, *, save_maps: bool = False) -> dict:
         "classifiers": [_classifier_record(result) for result in analysis.results],
         "findings": [_finding_record(finding, review) for finding in analysis.findings],
     }
+
+
+def review_json(review: Review, *, save_maps: bool = False) -> str:
+    """Return the text of `review.json`."""
+    record = review_record(review, save_maps=save_maps)
+    return json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _settings_record(settings: Settings, display: Display, run: RunInfo, *, save_maps: bool) -> dict:
@@ -249,8 +257,7 @@ def write_review(review: Review, out: Path, name: str, *, save_maps: bool = Fals
             (draft / _FIGURE).write_bytes(figure_png(review))
             if save_maps:
                 np.savez_compressed(draft / _MAPS, **maps_npz(review.analysis))
-            text = json.dumps(review_record(review, save_maps=save_maps), indent=1, ensure_ascii=False, allow_nan=False)
-            (draft / _RECORD).write_text(text + "\n", encoding="utf-8")
+            (draft / _RECORD).write_text(review_json(review, save_maps=save_maps), encoding="utf-8")
             return _move_to_free_name(draft, out, name)
         finally:
             shutil.rmtree(draft, ignore_errors=True)

@@ -9,10 +9,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 
-from ensemble_cam.analysis import Finding, displayed
+from ensemble_cam.analysis import Finding
 from ensemble_cam.heatmaps import Heatmap
-from ensemble_cam.provenance import PURPOSE, Review, describe, origin
+from ensemble_cam.provenance import Review, describe, origin
+from ensemble_cam.purpose import PURPOSE
 from ensemble_cam.rendering import Screen
+from ensemble_cam.settings import displayed
 
 # A4 across at 300 dots per inch; the height follows from the film and the number of findings.
 WIDTH, DPI = 3508, 300

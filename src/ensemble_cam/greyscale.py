@@ -110,7 +110,7 @@ def to_screen(shown: np.ndarray) -> np.ndarray:
 
 
 def _row_blocks(pixels: np.ndarray) -> list[slice]:
-    """Cut a film into blocks of rows: numpy takes 8 bytes for each pixel's index, half a gigabyte for the largest film."""
+    """Cut a film into blocks of rows: numpy takes 8 bytes for each pixel's index, 0.5 GB for the largest film."""
     rows = max(1, 2**20 // pixels.shape[1])
     return [slice(start, start + rows) for start in range(0, pixels.shape[0], rows)]
 

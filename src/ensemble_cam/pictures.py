@@ -128,9 +128,8 @@ def _decode(image: Image.Image, data: bytes, kind: str, depth: int) -> np.ndarra
             grey = np.asarray(image).astype(np.uint16)
             white_is_zero = kind == "TIFF" and image.tag_v2.get(_PHOTOMETRIC) == 0  # Pillow inverts 8-bit ones only
             return _tiff_highest(image) - grey if white_is_zero else grey
-        if depth == 16:  # Pillow has no 16-bit colour and drops the lower byte
-            flags = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
-            blue_first = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+        if depth == 16:  # Pillow has no 16-bit colour and drops the lower byte; "unchanged" leaves EXIF to us
+            blue_first = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
             order = {3: [2, 1, 0], 4: [2, 1, 0, 3]}[blue_first.shape[2]]
             return blue_first[..., order]
         if image.mode in ("P", "PA", "La", "RGBa", "RGBX"):

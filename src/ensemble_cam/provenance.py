@@ -7,9 +7,8 @@ from importlib.metadata import version
 
 from ensemble_cam import __version__
 from ensemble_cam.analysis import Analysis, ClassifierResult
+from ensemble_cam.purpose import PURPOSE
 from ensemble_cam.rendering import Display
-
-PURPOSE = "Research and teaching use. Not for diagnosis."
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,9 @@ def origin(review: Review) -> dict[str, str]:
         ),
         "Method": f"{review.analysis.settings.method}, {review.analysis.settings.framing} framing, "
         f"{review.run.intensity} intensity",
+        "Findings": ", ".join(finding.label for finding in review.analysis.findings),
         "Threshold": f"{review.display.threshold:g}",
+        "Drawing": f"{review.display.colormap}, opacity {review.display.opacity:g}",
     }
 
 

@@ -7,21 +7,26 @@ work. Networks were trained behind this resize, so its zeros beyond the rim (a m
 """
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import sparse
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 # scipy.ndimage.gaussian_filter1d cuts its kernel off at this many standard deviations.
 _TRUNCATE = 4.0
 
 
 @lru_cache(maxsize=32)
-def resize_operator(length: int, size: int) -> sparse.csr_array:
+def resize_operator(length: int, size: int) -> "sparse.csr_array":
     """Return the (size, length) float32 matrix that resizes one axis of `length` samples to `size`.
 
     Source: `skimage.transform.resize`: σ = max(0, (length/size − 1)/2), `scipy.ndimage.gaussian_filter1d` with
     mode "constant", then `scipy.ndimage.zoom(order=1, mode="grid-constant", grid_mode=True)`.
     """
+    from scipy import sparse  # here, as it takes longer to load than the first page may
+
     if length == size:
         return sparse.eye_array(size, format="csr", dtype=np.float32)
     centres = (np.arange(size) + 0.5) * (length / size) - 0.5
@@ -35,7 +40,9 @@ def resize_operator(length: int, size: int) -> sparse.csr_array:
     return (linear @ _gaussian(length, max(0.0, (length / size - 1) / 2))).astype(np.float32).tocsr()
 
 
-def _gaussian(length: int, sigma: float) -> sparse.csr_array:
+def _gaussian(length: int, sigma: float) -> "sparse.csr_array":
+    from scipy import sparse
+
     radius = int(_TRUNCATE * sigma + 0.5)
     if radius == 0:
         return sparse.eye_array(length, format="csr")

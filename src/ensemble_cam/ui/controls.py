@@ -1,0 +1,171 @@
+"""The sidebar: films, what is drawn, which findings, and which classifiers."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from ensemble_cam.config import COLORMAPS, ClassifierConfig, Config
+from ensemble_cam.methods import METHODS
+from ensemble_cam.rendering import Display, colour_table
+from ensemble_cam.settings import Settings, displayed
+from ensemble_cam.ui import films
+from ensemble_cam.ui.networks import Choice
+
+_FRAMINGS = {"crop": "Centre square, as the networks were trained", "pad": "Whole film, padded to a square"}
+_INTENSITIES = {"stored": "Stored values, as the networks were trained", "windowed": "Windowed, as on the screen"}
+_COLORMAP_NOTES = {"turbo": " (not for colour-blind readers)", "jet": " (misleads: uneven steps)"}
+
+
+@dataclass(frozen=True)
+class Controls:
+    """What the reader set.
+
+    Attributes:
+        display: what maps are drawn like.
+        settings: which maps are made.
+        choices: the classifiers.
+        intensity: what the networks see of a DICOM.
+        rescale: whether narrow ranges are stretched.
+        read_first: whether scores and maps stay hidden until asked for.
+    """
+
+    display: Display
+    settings: Settings
+    choices: tuple[Choice, ...]
+    intensity: str
+    rescale: bool
+    read_first: bool
+
+
+def plain(text: str) -> str:
+    """Return text in which no character means anything to Markdown."""
+    return re.sub(r"([\\`*_{}\[\]<>()#+\-.!|$~:&])", r"\\\1", text)
+
+
+def show_film_picker() -> None:
+    """Show the uploader and, for several films, which one is on the screen."""
+    uploads = st.file_uploader(
+        "Open films",
+        accept_multiple_files=True,
+        key=films.uploader_key(),
+        help="PNG, JPEG, TIFF, BMP or DICOM, told apart by content. Films stay on this machine and in this session.",
+    )
+    if uploads:
+        films.take_uploads(uploads)
+        st.rerun()
+    opened = films.open_films()
+    if len(opened) > 1:
+        names = {number: f"{'⚠ ' if film.failure else ''}{plain(film.name)}" for number, film in opened.items()}
+        films.choose_film("Films", names)
+
+
+def show_controls(config: Config, *, narrow_range: bool) -> Controls:
+    """Show every control and return what is set."""
+    defaults = config.review
+    read_first = st.toggle(
+        "Read first", key="read first", help="Hides scores and maps of every film until you ask for them."
+    )
+    threshold = st.slider(
+        "Sensitivity threshold",
+        0.0,
+        1.0,
+        defaults.threshold,
+        0.01,
+        help="Relative activation below it is not drawn. 1 is each map's own maximum.",
+    )
+    opacity = st.slider("Opacity", 0.0, 1.0, defaults.opacity, 0.05)
+    colormap = st.selectbox(
+        "Colours",
+        COLORMAPS,
+        index=COLORMAPS.index(defaults.colormap),
+        format_func=lambda name: name + _COLORMAP_NOTES.get(name, ""),
+    )
+    _show_colour_bar(colormap, threshold)
+    classifiers = config.in_set("clinical")
+    with st.expander("Classifiers"):
+        choices = tuple(choice for each in classifiers if (choice := _show_classifier(each)) is not None)
+    with st.expander("Findings and method", expanded=False):
+        top_k, labels = _show_findings(choices, defaults.top_k)
+        method = st.selectbox(
+            "Method", list(METHODS), index=list(METHODS).index(defaults.method), format_func=lambda m: METHODS[m].title
+        )
+        if not METHODS[method].by_label:
+            st.caption("This method ignores the finding: its map is the same in every row.")
+    with st.expander("What the networks see"):
+        framing = st.radio(
+            "Framing", _FRAMINGS, index=list(_FRAMINGS).index(defaults.framing), format_func=_FRAMINGS.get
+        )
+        intensity = st.radio(
+            "Pixels of a DICOM film",
+            _INTENSITIES,
+            index=list(_INTENSITIES).index(defaults.intensity),
+            format_func=_INTENSITIES.get,
+        )
+        rescale = narrow_range and st.checkbox(
+            "Stretch this film's narrow range", help="The film uses less than a quarter of its declared range."
+        )
+    return Controls(
+        display=Display(threshold, opacity, colormap, overlays=st.session_state.get("overlays", True)),
+        settings=Settings(
+            top_k=top_k,
+            labels=labels,
+            method=method,
+            framing=framing,
+            ensemble_weights={choice.config.id: choice.ensemble_weight for choice in choices},
+        ),
+        choices=choices,
+        intensity=intensity,
+        rescale=rescale,
+        read_first=read_first,
+    )
+
+
+def _show_colour_bar(colormap: str, threshold: float) -> None:
+    """Show what the colours mean: nothing below the threshold, then the colour map up to 1."""
+    table = colour_table(colormap)
+    stops = [f"rgb{tuple(int(c) for c in table[level])} {level / 2.55:.1f}%" for level in range(0, 256, 15)]
+    start = f"{threshold * 100:.0f}%"
+    st.html(
+        f'<div style="height:10px;background:linear-gradient(90deg,#3a3a3a {start},transparent {start}),'
+        f'linear-gradient(90deg,{",".join(stops)})" role="img" aria-label="Colours from the threshold to 1"></div>'
+        '<div style="display:flex;justify-content:space-between;font-size:.72rem;opacity:.75">'
+        "<span>0</span><span>relative activation</span><span>1</span></div>"
+    )
+
+
+def _show_classifier(config: ClassifierConfig) -> Choice | None:
+    if not st.checkbox(plain(config.name), value=True, key=f"use {config.id}", help=plain(config.description)):
+        return None
+    weights = config.default_weight
+    if len(config.weights) > 1:
+        weights = st.selectbox(
+            f"Weights of {config.name}",
+            config.weights,
+            index=config.weights.index(config.default_weight),
+            key=f"weights {config.id}",
+            label_visibility="collapsed",
+        )
+    share = st.number_input(
+        f"Ensemble weight of {config.name}", 0.0, 10.0, config.ensemble_weight, 0.25, key=f"ensemble weight {config.id}"
+    )
+    return Choice(config, weights, share)
+
+
+def _show_findings(choices: Sequence[Choice], top_k: int) -> tuple[int, tuple[str, ...] | None]:
+    named = st.segmented_control("Findings", ["Highest scores", "By name"], default="Highest scores", required=True)
+    if named == "Highest scores":
+        return st.number_input("How many", 1, 18, top_k), None
+    from ensemble_cam.classifiers import known_labels  # here, as it loads PyTorch
+
+    known = sorted(
+        {label for choice in choices for label in known_labels(choice.config, choice.weights)}, key=displayed
+    )
+    labels = st.multiselect("Which", known, format_func=displayed, placeholder="Choose findings")
+    return top_k, tuple(labels) or None
+
+
+def toggle_overlays() -> None:
+    """Turn the overlays on or off; the button's callback."""
+    st.session_state["overlays"] = not st.session_state.get("overlays", True)

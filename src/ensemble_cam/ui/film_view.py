@@ -1,0 +1,28 @@
+"""The film alone: what the reader sees before, and without, any network."""
+
+import streamlit as st
+
+from ensemble_cam.geometry import Geometry
+from ensemble_cam.radiograph import Radiograph
+from ensemble_cam.rendering import Display, Screen, jpeg
+from ensemble_cam.ui.controls import plain
+
+# Larger than it stands on a small screen, so that a click enlarges it to something worth it.
+_LONGEST = 1024
+
+
+def show_film(radiograph: Radiograph, geometry: Geometry) -> None:
+    """Show the film alone, with what the networks see outlined."""
+    screen = Screen.of(radiograph.display, geometry, longest=_LONGEST)
+    st.image(jpeg(screen.panel(None, Display())), width="stretch", alt="The film")
+    if geometry.crop != (0, 0, radiograph.width, radiograph.height):
+        st.caption("Outlined: what the networks see. What lies outside is not looked at.")
+
+
+def show_facts(radiograph: Radiograph) -> None:
+    """Show the film's format and header facts in a line, and its warnings."""
+    facts = [radiograph.format, f"{radiograph.width}×{radiograph.height}", f"{radiograph.bits} bits"]
+    facts += [f"{name}: {value}" for name, value in radiograph.facts.items()]
+    st.caption(plain(" · ".join(facts)))
+    if radiograph.warnings:
+        st.warning("  \n".join(plain(warning) for warning in radiograph.warnings), icon=":material/warning:")

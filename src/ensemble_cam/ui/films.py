@@ -1,0 +1,124 @@
+"""What a session holds of its films: in `st.session_state` and nowhere else, gone at once when a film is removed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+from ensemble_cam.errors import RadiographError
+from ensemble_cam.heatmaps import Heatmap, Region
+from ensemble_cam.radiograph import Intensity, Radiograph, read_radiograph
+from ensemble_cam.ui.jobs import Job
+
+if TYPE_CHECKING:
+    from ensemble_cam.analysis import Analysis, Examination
+
+_FILMS, _CHOSEN, _COUNT = "films", "chosen film", "upload count"
+
+
+@dataclass(eq=False)
+class OpenFilm:
+    """One film of this session and everything that was made of it.
+
+    Attributes:
+        name: the file's name, shown to this session only.
+        data: the file's bytes.
+        radiograph: the film as it was last read.
+        failure: why it cannot be read.
+        revealed: whether scores and maps may be seen under *Read first*.
+        examination, examination_key: what the networks made of it, and for which film and networks.
+        analysis, analysis_key: the review on the screen, and for which of all the settings.
+        job, job_key: the review that is being made.
+        stopped_key: the review that the reader stopped.
+    """
+
+    name: str
+    data: bytes = field(repr=False)
+    radiograph: Radiograph | None = None
+    failure: str | None = None
+    revealed: bool = False
+    examination: "Examination | None" = None
+    examination_key: object = None
+    analysis: "Analysis | None" = None
+    analysis_key: object = None
+    job: Job | None = None
+    job_key: object = None
+    stopped_key: object = None
+    _regions: dict[tuple, Region | None] = field(default_factory=dict, repr=False)
+
+    def read(self, *, intensity: Intensity, rescale: bool) -> None:
+        """Read the film, unless it was read this way before; a failure is kept as a sentence."""
+        if self.failure is not None:
+            return
+        old = self.radiograph
+        if old is not None and old.intensity == intensity and old.rescaled == (rescale and old.narrow_range):
+            return
+        try:
+            self.radiograph = read_radiograph(self.data, intensity=intensity, rescale=rescale)
+        except RadiographError as error:
+            self.failure = str(error)
+
+    def region(self, heatmap: Heatmap, threshold: float) -> Region | None:
+        """Return a map's region, measured once for each threshold."""
+        key = (id(heatmap), threshold)
+        if key not in self._regions:
+            self._regions[key] = heatmap.region(threshold)
+        return self._regions[key]
+
+    def show(self, analysis: "Analysis", key: object) -> None:
+        """Put a finished review on the screen."""
+        self.analysis, self.analysis_key = analysis, key
+        self._regions.clear()
+
+
+def open_films() -> dict[int, OpenFilm]:
+    """Return this session's films by number, in the order in which they came."""
+    return st.session_state.setdefault(_FILMS, {})
+
+
+def chosen_film() -> OpenFilm | None:
+    """Return the film on the screen."""
+    films = open_films()
+    return films.get(st.session_state.get(_CHOSEN)) or next(iter(films.values()), None)
+
+
+def choose_film(label: str, names: Mapping[int, str]) -> None:
+    """Let the reader choose among several films."""
+    st.radio(label, list(names), format_func=names.get, key=_CHOSEN)
+
+
+def uploader_key() -> str:
+    """Return the key of the uploader, which changes with every upload so that it is empty again."""
+    return f"uploader {st.session_state.get(_COUNT, 0)}"
+
+
+def take_uploads(uploads: list[UploadedFile]) -> None:
+    """Move uploaded files into the session's films, and out of Streamlit's own store."""
+    films = open_films()
+    for upload in uploads:
+        number = max(films, default=0) + 1
+        films[number] = OpenFilm(upload.name, upload.getvalue())
+        if upload is uploads[0]:
+            st.session_state[_CHOSEN] = number
+        _forget_upload(upload)
+    st.session_state[_COUNT] = st.session_state.get(_COUNT, 0) + 1
+
+
+def remove_film(film: OpenFilm) -> None:
+    """Drop a film and everything that was made of it."""
+    if film.job is not None:
+        film.job.cancel()
+    films = open_films()
+    for number in [number for number, each in films.items() if each is film]:
+        del films[number]
+    st.session_state[_CHOSEN] = next(iter(films), None)
+
+
+def _forget_upload(upload: UploadedFile) -> None:
+    """Take a file out of Streamlit's memory, where it would stay until the session ends."""
+    context = get_script_run_ctx()
+    if context is not None:
+        context.uploaded_file_mgr.remove_file(context.session_id, upload.file_id)

@@ -1,0 +1,100 @@
+"""The queue for the processor: one review computes at a time, and the others see their place.
+
+Two reviews at once on the same cores would each take more than twice as long, and twice the memory. A job belongs to
+the session that submitted it; nothing of a film is kept here once its job has ended.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from threading import Event, Lock
+from typing import Generic, TypeVar
+
+from ensemble_cam.errors import Cancelled
+
+T = TypeVar("T")
+
+
+class Job(Generic[T]):
+    """A piece of work, waiting, running or ended.
+
+    Attributes:
+        what: what is being done now.
+        share: how much of it is behind, 0 to 1.
+    """
+
+    def __init__(self, queue: "JobQueue"):
+        self.what, self.share = "Waiting", 0.0
+        self._queue, self._stop = queue, Event()
+        self._future: Future[T] | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether it has ended, well or not."""
+        return self._future is not None and self._future.done()
+
+    @property
+    def place(self) -> int:
+        """How many jobs are before it; 0 while it runs or has ended."""
+        return self._queue._place(self)
+
+    def report(self, what: str, share: float) -> None:
+        """Say what is being done now; called by the work itself."""
+        self.what, self.share = what, min(max(share, 0.0), 1.0)
+
+    def stopped(self) -> bool:
+        """Whether somebody asked it to stop; asked by the work itself."""
+        return self._stop.is_set()
+
+    def cancel(self) -> None:
+        """Ask it to stop; a waiting job never starts."""
+        self._stop.set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for its end, at most so long; return whether it has ended."""
+        if self._future is not None:
+            wait([self._future], timeout=seconds)
+        return self.done
+
+    def outcome(self) -> T | BaseException:
+        """Return what the work returned, or what it raised. The job must have ended."""
+        assert self._future is not None
+        return self._future.exception() or self._future.result()
+
+    def _run(self, work: "Callable[[Job[T]], T]") -> T:
+        try:
+            if self.stopped():
+                raise Cancelled("Stopped before it began.")
+            return work(self)
+        finally:
+            self._queue._leave(self)
+
+
+class JobQueue:
+    """Runs jobs one at a time, in the order in which they came."""
+
+    def __init__(self, name: str):
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+        self._lock = Lock()
+        self._jobs: list[Job] = []
+
+    def submit(self, work: Callable[[Job[T]], T]) -> Job[T]:
+        """Put work at the end of the queue; it is handed its own job, to report to."""
+        job: Job[T] = Job(self)
+        with self._lock:
+            self._jobs.append(job)
+            job._future = self._executor.submit(job._run, work)
+        return job
+
+    def _place(self, job: Job) -> int:
+        with self._lock:
+            waiting = [each for each in self._jobs if each is job or not each.stopped()]
+            return waiting.index(job) if job in waiting else 0
+
+    def _leave(self, job: Job) -> None:
+        with self._lock:
+            self._jobs.remove(job)
+
+
+# Shared by all sessions: there is one processor, and one line to the internet.
+PROCESSOR = JobQueue("review")
+DOWNLOADS = JobQueue("download")

@@ -1,0 +1,115 @@
+"""The classifiers of the app: which are there, fetching the others, and loading them once for all sessions."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from importlib import import_module
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING
+
+from ensemble_cam.config import UNTRAINED, ClassifierConfig, Config, load_config
+from ensemble_cam.errors import WeightsError, WeightsMissing
+from ensemble_cam.launch import CONFIG_VARIABLE
+from ensemble_cam.ui.jobs import DOWNLOADS, Job
+from ensemble_cam.weights import fetch, locate, weights_file
+
+if TYPE_CHECKING:
+    from ensemble_cam.classifiers import Classifier
+
+
+@lru_cache(maxsize=1)
+def configuration() -> Config:
+    """Return the app's configuration, read once for each start.
+
+    Raises:
+        ConfigError: if it cannot be used.
+    """
+    path = os.environ.get(CONFIG_VARIABLE)
+    return load_config(Path(path) if path else None)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A classifier as the reader chose it.
+
+    Attributes:
+        config: its table.
+        weights: the name of its weights.
+        ensemble_weight: its share.
+    """
+
+    config: ClassifierConfig
+    weights: str
+    ensemble_weight: float
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A choice whose weights are on this machine; `sha256` is the file's hash now, None for untrained."""
+
+    choice: Choice
+    sha256: str | None
+
+
+def find(choices: Sequence[Choice]) -> tuple[list[Ready], Mapping[Choice, WeightsError]]:
+    """Return the choices whose weights can be used, and why the others' cannot.
+
+    Asked on every rerun, so that a file put in place by hand is found and a changed one is loaded anew.
+    """
+    ready, absent = [], {}
+    for choice in choices:
+        try:
+            known = choice.weights == UNTRAINED
+            ready.append(
+                Ready(choice, None if known else locate(choice.config, choice.weights, weights_dir=None).sha256)
+            )
+        except WeightsError as error:
+            absent[choice] = error
+    return ready, absent
+
+
+def load(ready: Ready) -> "Classifier":
+    """Return the classifier, loaded once for all sessions as long as its file stays the same."""
+    return _load(ready.choice.config, ready.choice.weights, ready.sha256)
+
+
+@lru_cache(maxsize=6)
+def _load(config: ClassifierConfig, weights: str, sha256: str | None) -> "Classifier":
+    from ensemble_cam.classifiers import load_classifier
+    from ensemble_cam.runtime import choose_device
+
+    return load_classifier(config, weights=weights, device=choose_device("auto"))
+
+
+@cache
+def warm_up() -> None:
+    """Begin, once for each start, to import PyTorch and what belongs to it: it takes seconds that the reader has."""
+    Thread(target=lambda: import_module("ensemble_cam.analysis"), name="warm-up", daemon=True).start()
+
+
+def size_to_fetch(choices: Sequence[Choice]) -> str:
+    """Return how much there is to fetch for these choices, as "174 MB"."""
+    return f"{sum(weights_file(choice.weights).size or 0 for choice in choices) / 1e6:.0f} MB"
+
+
+def start_fetching(choices: Sequence[Choice]) -> Job[None]:
+    """Fetch these choices' weights, one after the other, in a thread of their own."""
+
+    def work(job: Job[None]) -> None:
+        for number, choice in enumerate(choices):
+
+            def report(done: int, total: int | None, number: int = number, name: str = choice.config.name) -> None:
+                share = done / total if total else 0.0
+                job.report(f"{name}: {done / 1e6:.1f} MB", (number + share) / len(choices))
+
+            job.report(f"{choice.config.name}: connecting", number / len(choices))
+            fetch(choice.config, choice.weights, weights_dir=None, progress=report, cancelled=job.stopped)
+
+    return DOWNLOADS.submit(work)
+
+
+def is_missing(error: WeightsError) -> bool:
+    """Whether a file is absent rather than unusable, so that fetching it helps."""
+    return isinstance(error, WeightsMissing)

@@ -1,0 +1,222 @@
+"""What a review shows: every classifier's scores, a row of panels for each finding, and the downloads."""
+
+import io
+import zipfile
+
+import altair
+import streamlit as st
+
+from ensemble_cam.analysis import Analysis, Finding
+from ensemble_cam.export import ENSEMBLE, overlays, review_json
+from ensemble_cam.figure import figure_png, figure_size
+from ensemble_cam.heatmaps import Heatmap
+from ensemble_cam.provenance import Review, RunInfo
+from ensemble_cam.purpose import PURPOSE
+from ensemble_cam.rendering import Display, Screen, jpeg
+from ensemble_cam.runtime import PRECISION, RUNTIME, choose_device
+from ensemble_cam.settings import displayed
+from ensemble_cam.ui.controls import Controls, plain
+from ensemble_cam.ui.films import OpenFilm
+
+# Panels are drawn larger than they stand on a small screen, so that a click enlarges them to something worth it.
+_PANEL = 640
+_SERIES_COLOURS = ["#56B4E9", "#E69F00", "#CC79A7", "#009E73", "#F0E442", "#D55E00"]  # Okabe and Ito, 2008
+
+
+def show_scores(analysis: Analysis) -> None:
+    """Show every classifier's score of every finding, with the operating point marked."""
+    names = {result.id: result.classifier.config.name for result in analysis.results}
+    rows = [
+        {
+            "finding": displayed(ranked.label),
+            "classifier": names[id],
+            "score": round(score, 3),
+            "kind": "at its operating point" if analysis.result(id).classifier.calibrated else "uncalibrated",
+        }
+        for ranked in analysis.ranking
+        for id, score in ranked.scores.items()
+    ]
+    base = altair.Chart(altair.Data(values=rows))
+    order = [displayed(ranked.label) for ranked in analysis.ranking]
+    points = base.mark_point(size=55, filled=True, opacity=0.9).encode(
+        x=altair.X(
+            "score:Q",
+            scale=altair.Scale(domain=[0, 1]),
+            title="score (0.5: operating point)",
+            axis=altair.Axis(values=[0, 0.25, 0.5, 0.75, 1], format=".2~f", grid=True),
+        ),
+        y=altair.Y(
+            "finding:N",
+            sort=order,
+            title=None,
+            axis=altair.Axis(labelLimit=190, labelFontSize=11, labelOverlap=False, grid=True),
+        ),
+        color=altair.Color(
+            "classifier:N",
+            scale=altair.Scale(domain=list(names.values()), range=_SERIES_COLOURS),
+            legend=altair.Legend(orient="top", title=None),
+        ),
+        shape=altair.Shape(
+            "kind:N",
+            scale=altair.Scale(domain=["at its operating point", "uncalibrated"], range=["circle", "diamond"]),
+            legend=None,
+        ),
+        tooltip=["finding:N", "classifier:N", "score:Q", "kind:N"],
+    )
+    rule = altair.Chart(altair.Data(values=[{"score": 0.5}])).mark_rule(color="#d0d0d0", size=1.5).encode(x="score:Q")
+    height = 14 * len(order) + 60
+    st.altair_chart(
+        (rule + points).properties(height=height), width="stretch", alt="Scores of all classifiers for all findings"
+    )
+    if not all(result.classifier.calibrated for result in analysis.results):
+        st.caption("Diamonds: uncalibrated, a bare sigmoid without an operating point.")
+
+
+def show_findings(film: OpenFilm, display: Display) -> None:
+    """Show a row for each finding: a panel for each classifier, then the ensemble."""
+    screen = Screen.of(film.analysis.radiograph.display, film.analysis.geometry, longest=_PANEL)
+    for finding in film.analysis.findings:
+        _show_finding(finding, film, screen, display)
+
+
+def _show_finding(finding: Finding, film: OpenFilm, screen: Screen, display: Display) -> None:
+    analysis = film.analysis
+    score = finding.ranked.score
+    if not score.calibrated:
+        verdict = ":blue-badge[uncalibrated: no operating point]"
+    elif finding.ranked.called:
+        verdict = ":orange-badge[called]"
+    else:
+        verdict = ":gray-badge[not called: below the operating point]"
+    st.markdown(
+        f"**{finding.rank}. {displayed(finding.label)}** · score {score.value:.2f} {verdict} "
+        f":small[{_behind(finding, analysis, display)}]"
+    )
+    columns = st.columns(len(analysis.results) + 1, gap="small")
+    for column, result in zip(columns, analysis.results, strict=False):
+        with column:
+            _show_panel(film, screen, display, finding, result.id)
+    with columns[-1]:
+        _show_panel(film, screen, display, finding, ENSEMBLE)
+
+
+def _behind(finding: Finding, analysis: Analysis, display: Display) -> str:
+    """Say which classifiers stand behind the ensemble map and how far they agree."""
+    if finding.ensemble is None:
+        return "no ensemble map"
+    names = [plain(analysis.result(id).classifier.config.name) for id in finding.ensemble.classifiers]
+    text = f"ensemble of {', '.join(names)}"
+    if finding.ensemble.empty_classifiers:
+        empty = [plain(analysis.result(id).classifier.config.name) for id in finding.ensemble.empty_classifiers]
+        text += f" (empty: {', '.join(empty)})"
+    agreement = finding.agreement(display.threshold)
+    if agreement is None:
+        return f"{text} alone"
+    if agreement.iou is not None:
+        text += f" · regions overlap {agreement.iou:.2f} (IoU)"
+    if agreement.rank_correlation is not None:
+        text += f" · rank correlation {agreement.rank_correlation:.2f}"
+    return text
+
+
+def _show_panel(film: OpenFilm, screen: Screen, display: Display, finding: Finding, id: str) -> None:
+    analysis = film.analysis
+    heatmap = finding.heatmaps().get(id)
+    if id == ENSEMBLE:
+        name, score = "Ensemble", f"{finding.ranked.score.value:.2f}"
+    else:
+        result = analysis.result(id)
+        name, score = plain(result.classifier.config.name), _score_text(finding, analysis, id)
+    st.markdown(f"**{name}** {score}")
+    if heatmap is None:
+        reason = finding.missing.get(id, "no classifier with a weight above 0 has a map")
+        st.info(f"No map: {plain(reason)}", icon=":material/block:")
+        return
+    st.image(jpeg(screen.panel(heatmap, display)), width="stretch", alt=f"{displayed(finding.label)}: map of {name}")
+    st.caption(_area_text(film, heatmap, display))
+
+
+def _score_text(finding: Finding, analysis: Analysis, id: str) -> str:
+    result = analysis.result(id)
+    if finding.label not in result.scores:
+        return ""
+    called = result.called(finding.label)
+    verdict = {True: ":orange-badge[called]", False: ":gray-badge[not called]", None: ":blue-badge[uncalibrated]"}[
+        called
+    ]
+    return f"{result.scores[finding.label]:.2f} {verdict}"
+
+
+def _area_text(film: OpenFilm, heatmap: Heatmap, display: Display) -> str:
+    if heatmap.empty:
+        return "Empty map: nothing speaks for this finding"
+    region = film.region(heatmap, display.threshold)
+    if region is None:
+        return "Nothing at or above the threshold"
+    return f"{region.area:.1%} of what was seen is at or above {display.threshold:.2f}"
+
+
+def show_downloads(analysis: Analysis, controls: Controls) -> None:
+    """Offer the figure, every overlay and `review.json`; each is made when it is asked for."""
+    run = RunInfo("clinical", controls.intensity, controls.rescale, choose_device("auto").type, RUNTIME, PRECISION)
+    review = Review(analysis, controls.display, run)
+    name = f"review_{review.analysis.radiograph.sha256[:12]}"
+    width, height = figure_size(review)
+    with st.container(horizontal=True):
+        st.download_button(
+            "Figure (PNG)",
+            lambda: figure_png(review),
+            file_name=f"{name}.png",
+            mime="image/png",
+            on_click="ignore",
+            icon=":material/image:",
+            help=f"The film and every row, annotated: {width}×{height} pixels, 300 per inch.",
+        )
+        st.download_button(
+            "Overlays (ZIP)",
+            lambda: _overlays_zip(review),
+            file_name=f"{name}_overlays.zip",
+            mime="application/zip",
+            on_click="ignore",
+            icon=":material/folder_zip:",
+            help="Every map over the film as a PNG in the film's own pixels.",
+        )
+        st.download_button(
+            "Data (JSON)",
+            lambda: review_json(review),
+            file_name=f"{name}.json",
+            mime="application/json",
+            on_click="ignore",
+            icon=":material/data_object:",
+            help="Scores, regions, settings, weights and versions: review.json.",
+        )
+
+
+def _overlays_zip(review: Review) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+        # First, as it differs between any two reviews: Streamlit tells large files apart by their ends and middle only.
+        archive.writestr("review.json", review_json(review))
+        for name, data in overlays(review):
+            archive.writestr(name, data)
+    return stream.getvalue()
+
+
+def show_failures(analysis: Analysis) -> None:
+    """Say which classifiers failed, and why."""
+    for result in analysis.results:
+        if result.failure is not None:
+            st.error(plain(f"{result.classifier.config.name} {result.failure}."))
+
+
+def show_origin(analysis: Analysis) -> None:
+    """Say which weights are behind the maps, in particular where they are not the published ones."""
+    lines = []
+    for result in analysis.results:
+        weights = result.classifier.weights
+        text = f"{result.classifier.config.name}: {weights.name}"
+        if weights.sha256:
+            text += f", SHA-256 {weights.sha256[:12]}…"
+        lines.append(text + (f", {weights.remark}" if weights.remark else ""))
+    seconds = sum(result.seconds for result in analysis.results)
+    st.caption(plain(" · ".join(lines) + f" · {seconds:.1f} s for the networks and maps · {PURPOSE}"))

@@ -1,0 +1,331 @@
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose
+
+from ensemble_cam.classifiers import WeightsInfo, cut_classifier, load_classifier, upstream_network
+from ensemble_cam.config import WEIGHTS_NAMES
+from ensemble_cam.errors import ClassifierError, WeightsError, WeightsMissing
+from ensemble_cam.runtime import run_backbone
+from ensemble_cam.untrained import fill_untrained
+from ensemble_cam.upstream import torchxrayvision
+from ensemble_cam.weights import weights_file
+from networks import (
+    INPUT_SIZES,
+    RELEASED,
+    bright_classifier,
+    relative_error,
+    smooth_film,
+    upstream_model,
+    without_scores,
+)
+
+IDS = {"densenet": "densenet121", "resnet": "resnet50", "jfhealthcare": "jfhealthcare"}
+
+
+@pytest.fixture(scope="module", params=list(IDS))
+def family(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def upstream(family, home):
+    return upstream_model(family, home)
+
+
+@pytest.fixture(scope="module")
+def classifier(family, loaded):
+    return loaded[IDS[family]]
+
+
+@pytest.fixture(scope="module")
+def film(family):
+    return smooth_film(INPUT_SIZES[family], seed=5)
+
+
+def logits_of(classifier, pixels) -> torch.Tensor:
+    with torch.no_grad():
+        return classifier.head(run_backbone(classifier, pixels))
+
+
+def test_backbone_then_head_give_upstreams_scores_and_logits(family, upstream, classifier, film):
+    with torch.no_grad():
+        expected_scores = upstream(film)[0].numpy()
+        expected_logits = without_scores(upstream)(film)[0].numpy()
+
+    activation = run_backbone(classifier, film)
+    run = classifier.head.run(activation)
+
+    assert relative_error(logits_of(classifier, film)[0].numpy(), expected_logits) < 1e-5
+    assert relative_error(run.logits.numpy(), expected_logits) < 1e-5
+    labels = list(upstream.pathologies)
+    scores = classifier.scores(run.logits.tolist())
+    for label, score in scores.items():
+        assert score == pytest.approx(expected_scores[labels.index(label)], abs=1e-5)
+    # What it does not know is what upstream answers with a constant 0.5.
+    unknown = {label: expected_scores[output] for output, label in enumerate(labels) if label not in scores}
+    assert set(unknown) == ({"Lung Lesion", "Enlarged Cardiomediastinum"} if family == "resnet" else set())
+    assert set(unknown.values()) <= {0.5}
+
+
+def test_a_batch_gives_the_logits_of_its_films(classifier, film):
+    other = -film
+    both = logits_of(classifier, torch.cat([film, other]))
+    alone = torch.cat([logits_of(classifier, film), logits_of(classifier, other)])
+    assert relative_error(both.numpy(), alone.numpy()) < 1e-5
+
+
+def test_the_activation_is_what_the_head_pools(family, classifier, film):
+    activation = run_backbone(classifier, film)
+    cells, channels = {"densenet": (7, 1024), "resnet": (16, 2048), "jfhealthcare": (16, 1024)}[family]
+    assert activation.shape == (1, channels, cells, cells)
+    assert activation.dtype == torch.float32
+    assert activation.min() == 0
+    assert not activation.requires_grad
+    assert not activation.is_inference()
+
+
+def test_running_changes_neither_the_network_nor_what_it_is_given(classifier, film):
+    values = [value.clone() for value in (*classifier.backbone.state_dict().values(), *classifier.head.parameters())]
+    pixels = film.clone()
+    activation = run_backbone(classifier, pixels)
+    before = activation.clone()
+
+    run = classifier.head.run(activation)
+    first, again = run.gradients([1]), run.gradients([1])
+
+    assert torch.equal(pixels, film)
+    assert torch.equal(activation, before)
+    assert torch.equal(first, again)
+    after = (*classifier.backbone.state_dict().values(), *classifier.head.parameters())
+    assert all(map(torch.equal, values, after))
+    assert not any(parameter.requires_grad or parameter.grad is not None for parameter in classifier.head.parameters())
+    assert not classifier.backbone.training
+    assert not classifier.head.training
+
+
+def test_gradients_are_autograds_through_the_whole_head(classifier, film):
+    activation = run_backbone(classifier, film)
+    run = classifier.head.run(activation)
+    outputs = [len(run.logits) - 1, 0, 3, 0]
+
+    gradients = run.gradients(outputs)
+
+    entering = activation.clone().requires_grad_()
+    logits = classifier.head(entering)[0]
+    for got, output in zip(gradients, outputs, strict=True):
+        (expected,) = torch.autograd.grad(logits[output], entering, retain_graph=True)
+        assert relative_error(got.numpy(), expected[0].numpy()) < 1e-5
+
+
+@pytest.mark.parametrize("name", WEIGHTS_NAMES["densenet"])
+def test_labels_and_scores_of_every_densenet_are_upstreams(config, name):
+    xrv = torchxrayvision()
+    facts = xrv.models.model_urls[name]
+    network = upstream_network("densenet")
+    info = WeightsInfo(name, sha256="0" * 64, published=None)
+    classifier = cut_classifier(config.classifier("densenet121"), network, info)
+    logits = torch.linspace(-6, 6, 18)
+
+    scores = classifier.scores(logits.tolist())
+
+    named = [label for label in facts["labels"] if label]
+    assert list(scores) == list(classifier.labels) == named
+    expected = xrv.models.op_norm(torch.sigmoid(logits)[None], torch.tensor(facts["op_threshs"]))[0]
+    for label in named:
+        assert scores[label] == pytest.approx(float(expected[facts["labels"].index(label)]), abs=1e-5)
+    assert len(named) == {"all": 18, "nih": 14, "pc": 15, "rsna": 2}.get(name.rpartition("-")[2], 11)
+
+
+def test_labels_without_a_threshold_are_not_known(loaded):
+    facts = torchxrayvision().models.model_urls[RELEASED["resnet"]]
+    known = [label for label, point in zip(facts["labels"], facts["op_threshs"], strict=True) if not np.isnan(point)]
+    assert list(loaded["resnet50"].labels) == known
+    assert len(known) == 16
+    assert [facts["labels"][output] for output in loaded["resnet50"].outputs.values()] == known
+
+
+def test_score_is_a_half_at_the_operating_point_and_stays_in_its_range():
+    classifier = replace(bright_classifier(logits={"A": 0.0, "B": 0.0}), operating_points={"A": 0.02, "B": 0.9})
+    at = [float(np.log(point / (1 - point))) for point in (0.02, 0.9)]
+    assert list(classifier.scores(at).values()) == pytest.approx([0.5, 0.5], abs=1e-12)
+    # Worked out by hand: half the way to the point is a quarter; half the way from it to 1 is three quarters.
+    low, high = float(np.log(0.01 / 0.99)), float(np.log(0.95 / 0.05))
+    assert list(classifier.scores([low, high]).values()) == pytest.approx([0.25, 0.75], abs=1e-12)
+    for extreme, score in ((-1e4, 0), (-710, 0), (-40, 0), (40, 1), (1e4, 1)):
+        assert list(classifier.scores([extreme] * 2).values()) == pytest.approx([score] * 2, abs=1e-12)
+
+
+def test_jfhealthcares_score_is_its_sigmoid_and_marked_uncalibrated(loaded):
+    classifier = loaded["jfhealthcare"]
+    logits = [-3.0, 0.0, 2.5, -20.0, 800.0]
+    assert not classifier.calibrated
+    assert classifier.labels == ("Cardiomegaly", "Edema", "Consolidation", "Atelectasis", "Effusion")
+    expected = torch.sigmoid(torch.tensor(logits, dtype=torch.float64))
+    assert_allclose(list(classifier.scores(logits).values()), expected, atol=1e-12)
+
+
+def test_configured_operating_points_calibrate_jfhealthcare(config, loaded):
+    table = config.classifier("jfhealthcare")
+    points = {"Cardiomegaly": 0.3, "Edema": 0.4, "Consolidation": 0.5, "Atelectasis": 0.6, "Effusion": 0.7}
+    info = WeightsInfo(RELEASED["jfhealthcare"], sha256="0" * 64, published=None)
+    network = upstream_network("jfhealthcare")
+
+    classifier = cut_classifier(replace(table, operating_points=points), network, info)
+
+    assert classifier.calibrated
+    logits = [float(np.log(point / (1 - point))) for point in points.values()]
+    assert list(classifier.scores(logits).values()) == pytest.approx([0.5] * 5, abs=1e-12)
+    for wrong in ({**points, "Mass": 0.5}, {"Edema": 0.4}):
+        with pytest.raises(ClassifierError, match=r"JF Healthcare: operating points.*Give one for each label"):
+            cut_classifier(replace(table, operating_points=wrong), network, info)
+    # An operating point of the released weights says nothing of seeded values.
+    untrained = WeightsInfo("untrained", sha256=None, published=False)
+    assert not cut_classifier(replace(table, operating_points=points), network, untrained).calibrated
+
+
+def test_loading_from_a_file_says_which(family, classifier, weights_dir):
+    path = weights_dir / weights_file(RELEASED[family]).file_name
+    assert classifier.weights.name == RELEASED[family]
+    assert classifier.weights.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert classifier.weights.published is (False if family == "densenet" else None)
+    assert classifier.weights.remark == ("not the published weights" if family == "densenet" else "unpinned weights")
+    assert not classifier.weights.untrained
+
+
+def test_the_densenet_file_is_a_whole_pickled_module_as_old_pytorch_wrote_it(weights_dir):
+    path = weights_dir / weights_file(RELEASED["densenet"]).file_name
+    module = torch.load(path, weights_only=False)
+    assert type(module) is torchxrayvision().models.DenseNet
+    assert b"_non_persistent_buffers_set" not in path.read_bytes()
+
+
+def test_a_file_with_another_hash_needs_a_sidecar(config, weights_dir, tmp_path):
+    table = config.classifier("densenet121")
+    path = weights_dir / weights_file(RELEASED["densenet"]).file_name
+    shutil.copy(path, tmp_path)
+    with pytest.raises(WeightsError, match=r"SHA-256 is .*expected 56524913dd16"):
+        load_classifier(table, weights_dir=tmp_path)
+    shutil.copy(f"{path}.sha256", tmp_path)
+    assert load_classifier(table, weights_dir=tmp_path).weights.published is False
+
+
+def test_a_missing_file_is_said_to_be_missing(config, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("ENSEMBLE_CAM_WEIGHTS", raising=False)
+    with pytest.raises(WeightsMissing, match="resnet50-res512-all: its file is not on this machine"):
+        load_classifier(config.classifier("resnet50"), weights_dir=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (lambda values: values.pop("fc.bias"), r"lacks fc\.bias \(1 such"),
+        (lambda values: values.update({"fc.more": torch.zeros(1)}), r"has unknown fc\.more"),
+        (lambda values: values.update({"fc.weight": torch.zeros(5, 2048)}), r"has another shape of fc\.weight"),
+    ],
+    ids=["lacks", "unknown", "shape"],
+)
+def test_a_file_of_another_network_is_refused(config, weights_dir, tmp_path, change, complaint):
+    name = weights_file(RELEASED["resnet"]).file_name
+    values = torch.load(weights_dir / name, weights_only=True)
+    change(values)
+    torch.save(values, tmp_path / name)
+    with pytest.raises(WeightsError, match=complaint):
+        load_classifier(config.classifier("resnet50"), weights_dir=tmp_path)
+
+
+def test_counters_of_later_pytorch_versions_may_be_missing(config, weights_dir, tmp_path, loaded):
+    name = weights_file(RELEASED["resnet"]).file_name
+    values = torch.load(weights_dir / name, weights_only=True)
+    torch.save({key: value for key, value in values.items() if "num_batches" not in key}, tmp_path / name)
+    film = smooth_film(128)
+
+    classifier = load_classifier(config.classifier("resnet50"), weights_dir=tmp_path)
+
+    assert torch.equal(run_backbone(classifier, film), run_backbone(loaded["resnet50"], film))
+
+
+def test_untrained_networks_are_the_same_on_every_call_and_leave_the_random_state_alone(family, config):
+    first = upstream_network(family)
+    fill_untrained(first)
+    torch.manual_seed(1234)
+    second = upstream_network(family)
+    state = torch.random.get_rng_state()
+    fill_untrained(second)
+    assert torch.equal(torch.random.get_rng_state(), state)
+    for (name, value), other in zip(first.state_dict().items(), second.state_dict().values(), strict=True):
+        assert torch.equal(value, other), name
+
+
+def test_untrained_classifiers_leave_the_random_state_alone(config):
+    state = torch.random.get_rng_state()
+    for table in config.in_set("clinical"):
+        load_classifier(table, weights="untrained")
+        assert torch.equal(torch.random.get_rng_state(), state), table.id
+
+
+def test_untrained_values_are_the_same_in_another_process(untrained, another_process):
+    assert another_process["untrained"] == hash_of(untrained["densenet121"])
+
+
+def test_untrained_networks_say_so(untrained, loaded):
+    for id, classifier in untrained.items():
+        assert classifier.weights.untrained
+        assert classifier.weights.sha256 is None
+        assert classifier.weights.published is False
+        assert classifier.weights.remark.startswith("untrained")
+        assert not classifier.calibrated
+        assert classifier.labels == loaded[id].labels
+
+
+def test_importing_upstream_leaves_the_process_as_it_was(another_process):
+    assert {key: value for key, value in another_process.items() if key != "untrained"} == {
+        "has JF Healthcare": True,
+        "path is the same": True,
+        "model": "the user's",
+        "left behind": ["model"],
+        "filters are the same": True,
+    }
+
+
+def hash_of(classifier) -> str:
+    return hashlib.sha256(b"".join(v.numpy().tobytes() for v in classifier.backbone.state_dict().values())).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def another_process(tmp_path_factory):
+    """What a process found that had a top-level module `model` of its own and then imported torchxrayvision."""
+    folder = tmp_path_factory.mktemp("user")
+    (folder / "model.py").write_text('whose = "the user\'s"\n')
+    code = """
+import hashlib, json, sys, warnings
+import torch, torchvision  # what is looked at is what torchxrayvision's own import leaves behind
+sys.path.insert(0, sys.argv[1])
+import model
+filters, path = list(warnings.filters), list(sys.path)
+from ensemble_cam.upstream import torchxrayvision
+xrv = torchxrayvision()
+found = {
+    "has JF Healthcare": hasattr(xrv.baseline_models.jfhealthcare, "DenseNet"),
+    "path is the same": sys.path == path,
+    "model": sys.modules["model"].whose if sys.modules["model"] is model else "another",
+    "left behind": sorted(name for name in sys.modules if name == "model" or name.startswith("model.")),
+    "filters are the same": warnings.filters == filters,
+}
+from ensemble_cam.classifiers import load_classifier
+from ensemble_cam.config import load_config
+classifier = load_classifier(load_config().classifier("densenet121"), weights="untrained")
+values = b"".join(v.numpy().tobytes() for v in classifier.backbone.state_dict().values())
+print(json.dumps({**found, "untrained": hashlib.sha256(values).hexdigest()}))
+"""
+    command = [sys.executable, "-c", code, str(folder)]
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return json.loads(output.strip().splitlines()[-1])
