@@ -1,13 +1,10 @@
 """Files arrive whole or not at all, and a broken-off download goes on where it stopped."""
 
 import errno
-import http.server
 import re
 import socket
 import threading
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -15,89 +12,16 @@ import pytest
 from ensemble_cam import download
 from ensemble_cam.download import fetch_file, join
 from ensemble_cam.errors import Cancelled, DownloadError, WeightsError
+from servers import CONTENT, Mirror, serving, without_proxies
 
-CONTENT = bytes(range(256)) * 4096  # 1 MiB, longer than what the kernel keeps in its buffers
 NEW_CONTENT = CONTENT[::-1]
-
-
-@dataclass
-class Mirror:
-    """A loopback server's behaviour, and the requests that it got."""
-
-    url: str = ""
-    content: bytes = CONTENT
-    etag: str | None = '"first"'
-    last_modified: str | None = None
-    break_after: int | None = None  # bytes of the body
-    status: int | None = None  # answered instead of the file
-    redirect: str | None = None
-    knows_range: bool = True
-    knows_if_range: bool = True
-    says_length: bool = True
-    pause: float = 0.0  # seconds within the body
-    requests: list[dict[str, str]] = field(default_factory=list)
-
-    @property
-    def ranges(self) -> list[str | None]:
-        return [request.get("Range") for request in self.requests]
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    mirror: Mirror
-
-    def log_message(self, *args):
-        pass
-
-    def do_GET(self):
-        mirror = self.mirror
-        mirror.requests.append(dict(self.headers))
-        if mirror.status is not None:
-            return self.send_error(mirror.status)
-        if mirror.redirect is not None:
-            self.send_response(302)
-            self.send_header("Location", mirror.redirect)
-            return self.end_headers()
-
-        start = 0
-        asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
-        same = not mirror.knows_if_range or self.headers.get("If-Range") in (mirror.etag, mirror.last_modified)
-        if asked and mirror.knows_range and same:
-            start = int(asked[1])
-            if start >= len(mirror.content):
-                return self.send_error(416)
-            self.send_response(206)
-            self.send_header("Content-Range", f"bytes {start}-{len(mirror.content) - 1}/{len(mirror.content)}")
-        else:
-            self.send_response(200)
-        body = mirror.content[start:]
-        if mirror.says_length:
-            self.send_header("Content-Length", str(len(body)))
-        if mirror.etag:
-            self.send_header("ETag", mirror.etag)
-        if mirror.last_modified:
-            self.send_header("Last-Modified", mirror.last_modified)
-        self.end_headers()
-        sent = body if mirror.break_after is None else body[: mirror.break_after]
-        half = len(sent) // 2
-        self.wfile.write(sent[:half])
-        time.sleep(mirror.pause)
-        self.wfile.write(sent[half:])
 
 
 @pytest.fixture
 def mirror(monkeypatch) -> Iterator[Mirror]:
-    for name in ("http_proxy", "https_proxy", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-    mirror = Mirror()
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("_Handler", (Handler,), {"mirror": mirror}))
-    mirror.url = f"http://127.0.0.1:{server.server_port}/w.pt"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield mirror
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    without_proxies(monkeypatch)
+    with serving(Mirror()) as mirror:
+        yield mirror
 
 
 @pytest.fixture
@@ -310,21 +234,13 @@ def test_redirection_from_https_to_http_is_refused():
 
 
 def test_redirected_request_keeps_its_range(mirror, target):
-    other = Mirror(content=CONTENT)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("_Other", (Handler,), {"mirror": other}))
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        mirror.redirect = f"http://127.0.0.1:{server.server_port}/stored"
+    with serving(Mirror()) as other:
+        mirror.redirect = f"{other.url}/stored"
         other.break_after = 5000
         with pytest.raises(DownloadError, match="5,000 of"):
             fetched(mirror, target)
         other.break_after = None
         assert fetched(mirror, target) == CONTENT
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
     assert other.ranges == [None, "bytes=5000-"]
 
 

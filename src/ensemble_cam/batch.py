@@ -42,14 +42,17 @@ def find_films(given: Iterable[Path]) -> list[Path]:
     """Return the files that were given, and for a folder the files in it by name, hidden ones left out.
 
     Raises:
-        ConfigError: if a folder has no files.
+        ConfigError: if a folder has no files or cannot be read.
     """
     films: list[Path] = []
     for path in given:
         if not path.is_dir():
             films.append(path)
             continue
-        inside = sorted(each for each in path.iterdir() if each.is_file() and not each.name.startswith("."))
+        try:
+            inside = sorted(each for each in path.iterdir() if each.is_file() and not each.name.startswith("."))
+        except OSError as error:
+            raise ConfigError(f"{path.name}: the folder cannot be read ({error.strerror}).") from None
         if not inside:
             raise ConfigError(f"{path.name}: the folder holds no files. Name a film, or a folder with films in it.")
         films += inside
@@ -132,7 +135,7 @@ class Batch:
     def review(
         self, films: Sequence[Path], out: Path, *, save_maps: bool, anonymous_names: bool, errors: TextIO
     ) -> int:
-        """Review films into folders of their own ; return how many failed, each with a line in `errors`."""
+        """Review films into folders of their own; return how many failed, each with a line in `errors`."""
         failed = 0
         for number, path in enumerate(films, start=1):
             head = f"[{number}/{len(films)}] {path.name}"

@@ -87,15 +87,22 @@ class Head(nn.Module):
 
 
 class PooledHead(Head):
-    """Global average, then one linear layer: the head of torchxrayvision's DenseNet and ResNet."""
+    """Global average, then one linear layer: the head of torchxrayvision's DenseNet and ResNet.
 
-    def __init__(self, linear: nn.Linear):
+    Args:
+        linear: (channels → outputs).
+        rectify: begin with upstream's last ReLU. It changes no logit, as the activation is at least 0, but where the
+            activation is 0 it stops the gradient, as it does in upstream's whole network.
+    """
+
+    def __init__(self, linear: nn.Linear, *, rectify: bool = False):
         super().__init__()
         self.linear = linear
+        self.first = nn.ReLU() if rectify else nn.Identity()
 
     def forward(self, activation: Tensor) -> Tensor:
         """Return (n, outputs) logits."""
-        return self.linear(F.adaptive_avg_pool2d(activation, 1).flatten(1))
+        return self.linear(F.adaptive_avg_pool2d(self.first(activation), 1).flatten(1))
 
     def run(self, activation: Tensor) -> HeadRun:
         """See `Head.run`."""
@@ -120,7 +127,8 @@ class AttentionChainHead(Head):
     """JF Healthcare's head: for label k, attention, pooling, batch norm and a 1×1 convolution of its own.
 
     Upstream overwrites the activation with the attention's output inside its loop over the labels, so label k sees
-    the attention applied k + 1 times. The published weights were trained that way, and the head keeps it.
+    the attention applied k + 1 times. The published weights were trained that way, and the head keeps it. Like
+    `PooledHead` with `rectify` it begins with the backbone's last ReLU.
     """
 
     def __init__(self, upstream: nn.Module):
@@ -135,9 +143,13 @@ class AttentionChainHead(Head):
         """Return (n, outputs) logits."""
         logits = []
         for output in range(len(self.norms)):
-            activation = self.attention(activation)
+            activation = self.attend(activation, output)
             logits.append(self.logit(activation, output))
         return torch.cat(logits, dim=1)
+
+    def attend(self, entering: Tensor, output: int) -> Tensor:
+        """Return what one output sees, from what the output before it saw, or for the first from the activation."""
+        return self.attention(F.relu(entering) if output == 0 else entering)
 
     def logit(self, attended: Tensor, output: int) -> Tensor:
         """Return (n, 1), the logit of one output from what the attention made of the activation for it."""
@@ -164,7 +176,7 @@ class _ChainRun(HeadRun):
         with torch.enable_grad():
             for output in range(len(head.norms)):
                 entering = here.detach().clone().requires_grad_()
-                leaving = head.attention(entering)
+                leaving = head.attend(entering, output)
                 self._steps.append((entering, leaving))
                 here = leaving.detach().requires_grad_()
                 self._attended.append(here)
@@ -268,7 +280,7 @@ def _build_densenet() -> nn.Module:
 
 
 def _cut_densenet(network: nn.Module) -> tuple[nn.Module, Head]:
-    return nn.Sequential(network.features, nn.ReLU()), PooledHead(network.classifier)
+    return nn.Sequential(network.features, nn.ReLU()), PooledHead(network.classifier, rectify=True)
 
 
 def _build_resnet() -> nn.Module:
@@ -309,8 +321,17 @@ _FAMILIES = {
 
 
 def upstream_network(model_type: str) -> nn.Module:
-    """Build a family's whole, uncut network as upstream defines it, with upstream's own initial values."""
-    return _FAMILIES[model_type].build()
+    """Build a family's whole, uncut network as upstream defines it, all values 0, waiting to be filled.
+
+    On the meta device the constructors draw no initial values: that would take a second and move the random state.
+    """
+    with torch.device("meta"):
+        network = _FAMILIES[model_type].build()
+    network.to_empty(device="cpu")
+    with torch.no_grad():
+        for value in (*network.parameters(), *network.buffers()):
+            value.zero_()
+    return network
 
 
 def load_classifier(

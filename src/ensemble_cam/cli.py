@@ -26,6 +26,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: without the program's name; None for the process's own.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            # Film names and arrows must not stop a review where the output's encoding lacks them, as in a Windows pipe.
+            stream.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     try:
         return options.command(options)
@@ -189,7 +193,7 @@ def _weights_status(options: argparse.Namespace) -> int:
 
     states = status(load_config(options.config), weights_dir=options.weights_dir, verify=options.verify)
     print("Looked in", ", then ".join(str(folder) for folder in search_folders(options.weights_dir)))
-    wide = max(len(state.name) for state in states)
+    wide = max((len(state.name) for state in states), default=0)
     for state in states:
         size = f"{state.size / 1e6:6.1f} MB" if state.size is not None else " " * 9
         where = f"  {state.path}" if state.path else ""

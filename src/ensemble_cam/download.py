@@ -193,7 +193,8 @@ def _open(url: str, headers: dict[str, str]) -> http.client.HTTPResponse:
     except urllib.error.HTTPError:
         raise
     except (OSError, http.client.HTTPException, ValueError) as error:
-        reason = getattr(error, "reason", None) or str(error) or type(error).__name__
+        reason = getattr(error, "reason", None) or error
+        reason = getattr(reason, "strerror", None) or str(reason) or type(error).__name__
         raise DownloadError(
             f"{url}: cannot be reached ({reason}). Check the connection, or fetch from a mirror with --from."
         ) from error

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from ensemble_cam.cams import CamMap
-from ensemble_cam.heatmaps import Heatmap
+from ensemble_cam.heatmaps import Heatmap, at_or_above
 
 # Maps are compared at this many points along each side of the crop: more than any model grid has cells.
 _SAMPLES = 32
@@ -107,7 +107,7 @@ def agreement(maps: Sequence[CamMap], *, threshold: float) -> Agreement | None:
     if len(maps) < 2:
         return None
     sampled = [cam.samples(_SAMPLES).ravel() for cam in maps]
-    regions = [(values >= threshold) & (not cam.empty) for cam, values in zip(maps, sampled, strict=True)]
+    regions = [at_or_above(values, threshold) & (not cam.empty) for cam, values in zip(maps, sampled, strict=True)]
     ious = [
         np.count_nonzero(one & other) / np.count_nonzero(one | other)
         for one, other in itertools.combinations(regions, 2)

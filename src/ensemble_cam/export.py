@@ -30,6 +30,8 @@ from ensemble_cam.settings import Settings
 SCHEMA = 1
 ENSEMBLE = "ensemble"
 _RECORD, _FIGURE, _MAPS = "review.json", "review.png", "maps.npz"
+# What a classifier's record says of the film rather than of the classifier.
+_OF_ONE_FILM = ("scores", "seconds", "failure")
 
 
 def overlay_name(finding: Finding, id: str) -> str:
@@ -127,6 +129,8 @@ def _weights_record(classifier: Classifier) -> dict:
         "published": classifier.weights.published,
         "untrained": classifier.weights.untrained,
         "calibrated": classifier.calibrated,
+        "input_size": classifier.config.input_size,
+        "operating_points": classifier.config.operating_points,
     }
 
 
@@ -199,7 +203,7 @@ def review_key(
         "software": dict(software()),
         "film": film_sha256,
         "settings": _settings_record(settings.resolved(classifiers), display, run, save_maps=save_maps),
-        "classifiers": [[c.id, c.weights.name, c.weights.sha256] for c in classifiers],
+        "classifiers": [_weights_record(classifier) for classifier in classifiers],
     }
 
 
@@ -214,9 +218,12 @@ def _key_of_folder(folder: Path) -> dict | None:
             "software": record["software"],
             "film": record["input"]["sha256"],
             "settings": record["settings"],
-            "classifiers": [[c["id"], c["weights"], c["weights_sha256"]] for c in record["classifiers"]],
+            "classifiers": [
+                {key: value for key, value in classifier.items() if key not in _OF_ONE_FILM}
+                for classifier in record["classifiers"]
+            ],
         }
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 

@@ -1,11 +1,10 @@
 """The annotated figure of a review, at print quality: the film, then a row for each finding."""
 
 import io
-import textwrap
 
 import matplotlib
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 
@@ -13,13 +12,16 @@ from ensemble_cam.analysis import Finding
 from ensemble_cam.heatmaps import Heatmap
 from ensemble_cam.provenance import Review, describe, origin
 from ensemble_cam.purpose import PURPOSE
-from ensemble_cam.rendering import Screen
+from ensemble_cam.rendering import Display, Screen
 from ensemble_cam.settings import displayed
 
 # A4 across at 300 dots per inch; the height follows from the film and the number of findings.
 WIDTH, DPI = 3508, 300
 _MARGIN, _GAP = 90, 30
 _CAPTION, _FOOT = 170, 300
+_LINE, _SMALL_LINE, _COLOUR_BAR = 48, 38, 140
+# A taller film is drawn narrower: 18 findings must stay below the 65,536 pixels that Agg can draw.
+_TALLEST = 1.7
 _SMALL = FontProperties(size=6.5)
 _NORMAL = FontProperties(size=8)
 _BOLD = FontProperties(size=9, weight="bold")
@@ -28,26 +30,31 @@ _INK, _FAINT, _WARN = "#111111", "#555555", "#9c2a00"
 
 def figure_size(review: Review) -> tuple[int, int]:
     """Return the figure's (width, height) in pixels."""
-    layout = _Layout.of(review)
-    return WIDTH, layout.height
+    return WIDTH, _Layout(review).height
 
 
 class _Layout:
     """Where things stand on the figure, in pixels from its upper left corner."""
 
-    def __init__(self, columns: int, rows: int, aspect: float):
+    def __init__(self, review: Review):
+        columns, rows = len(review.analysis.results) + 1, len(review.analysis.findings)
+        width, height = review.analysis.geometry.source_size
         self.panel_width = (WIDTH - 2 * _MARGIN - (columns - 1) * _GAP) // columns
-        self.panel_height = round(self.panel_width * aspect)
+        self.panel_height = max(1, round(self.panel_width * min(height / width, _TALLEST)))
+        self.film_width = self.panel_width
+        if height / width > _TALLEST:
+            self.film_width = max(1, round(self.panel_height * width / height))
+        self.facts_left = _MARGIN + self.panel_width + 2 * _GAP
+        room = WIDTH - _MARGIN - self.facts_left
+        self.facts = [part for fact in _facts(review) for part in _wrapped(fact, _NORMAL, room)]
+        warnings = review.analysis.radiograph.warnings
+        self.warnings = [part for warning in warnings for part in _wrapped(warning, _SMALL, room)]
+        facts_height = len(self.facts) * _LINE + _COLOUR_BAR + len(self.warnings) * _SMALL_LINE
         self.row = self.panel_height + _CAPTION
         self.film_top = _MARGIN + 110
-        self.rows_top = self.film_top + self.panel_height + _CAPTION // 2
+        self.rows_top = self.film_top + max(self.panel_height, facts_height) + _CAPTION // 2
         self.foot = self.rows_top + rows * self.row
         self.height = self.foot + _FOOT + 40 * columns
-
-    @classmethod
-    def of(cls, review: Review) -> "_Layout":
-        width, height = review.analysis.geometry.source_size
-        return cls(len(review.analysis.results) + 1, len(review.analysis.findings), height / width)
 
     def panel(self, row: int, column: int) -> tuple[int, int]:
         """Return the upper left corner of a panel of the findings' rows."""
@@ -59,8 +66,10 @@ def figure_png(review: Review) -> bytes:
 
     Nothing of the process's matplotlib state is used, so any number of threads may draw at once.
     """
-    layout = _Layout.of(review)
-    figure = Figure(figsize=(WIDTH / DPI, layout.height / DPI), dpi=DPI, facecolor="white")
+    layout = _Layout(review)
+    # Agg cuts what is left of a pixel, and h / 300 * 300 may come out below h.
+    inches = (WIDTH + 1e-6) / DPI, (layout.height + 1e-6) / DPI
+    figure = Figure(figsize=inches, dpi=DPI, facecolor="white")
     canvas = FigureCanvasAgg(figure)
     page = _Page(figure, layout)
     analysis = review.analysis
@@ -70,21 +79,21 @@ def figure_png(review: Review) -> bytes:
     page.text(_MARGIN, _MARGIN, "Chest radiograph review", _BOLD)
     page.text(_MARGIN, _MARGIN + 55, PURPOSE, _NORMAL, _WARN)
     page.picture(_MARGIN, layout.film_top, screen.panel(None, review.display))
-    _draw_facts(page, review)
+    _draw_facts(page, layout, review.display)
     for row, finding in enumerate(analysis.findings):
         for column, result in enumerate(analysis.results):
             x, y = layout.panel(row, column)
             heatmap = finding.maps.get(result.id)
             page.picture(x, y, screen.panel(heatmap, review.display))
-            page.text(x, y - 100, result.classifier.config.name, _NORMAL)
+            page.text(x, y - 100, _shortened(result.classifier.config.name, _NORMAL, layout.panel_width), _NORMAL)
             note, colour = _panel_note(review, finding, result.id, heatmap)
-            page.text(x, y - 50, note, _SMALL, colour)
+            page.text(x, y - 50, _shortened(note, _SMALL, layout.panel_width), _SMALL, colour)
         x, y = layout.panel(row, len(analysis.results))
         page.picture(x, y, screen.panel(finding.ensemble, review.display))
         page.text(x, y - 100, "Ensemble", _BOLD)
-        page.text(x, y - 50, _ensemble_note(review, finding), _SMALL, _INK)
+        page.text(x, y - 50, _shortened(_ensemble_note(review, finding), _SMALL, layout.panel_width), _SMALL)
         page.text(_MARGIN, y - _CAPTION + 25, _finding_title(finding), _BOLD)
-    _draw_foot(page, review)
+    _draw_foot(page, layout, review)
     stream = io.BytesIO()
     canvas.print_png(stream, metadata=origin(review), pil_kwargs={"compress_level": 3})
     return stream.getvalue()
@@ -104,7 +113,7 @@ class _Page:
 
     def picture(self, x: int, y: int, picture: np.ndarray) -> None:
         layout = self._layout
-        box = (x, layout.height - y - layout.panel_height, layout.panel_width, layout.panel_height)
+        box = (x, layout.height - y - layout.panel_height, layout.film_width, layout.panel_height)
         axes = self._figure.add_axes(
             [box[0] / WIDTH, box[1] / layout.height, box[2] / WIDTH, box[3] / layout.height], frameon=False
         )
@@ -120,8 +129,35 @@ class _Page:
         )
         axes.axvline(threshold, color="white", linewidth=1.5)
         axes.set_yticks([])
-        axes.set_xticks([0, threshold, 1], ["0", f"threshold {threshold:.2f}", "1"])
+        # An end too near to the threshold would be written over it.
+        ticks = {end: f"{end}" for end in (0, 1) if abs(end - threshold) > 0.1}
+        ticks[threshold] = f"threshold {threshold:.2f}"
+        axes.set_xticks(list(ticks), list(ticks.values()))
         axes.tick_params(labelsize=6, length=2, width=0.5)
+
+
+def _width(text: str, font: FontProperties) -> float:
+    """Return how many pixels wide a line of text is."""
+    return RendererAgg(1, 1, DPI).get_text_width_height_descent(text, font, ismath=False)[0]
+
+
+def _wrapped(text: str, font: FontProperties, room: int) -> list[str]:
+    """Break a text into lines of at most `room` pixels; a longer word has a line to itself."""
+    lines: list[str] = []
+    for word in text.split():
+        if lines and _width(f"{lines[-1]} {word}", font) <= room:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines
+
+
+def _shortened(text: str, font: FontProperties, room: int) -> str:
+    """Cut a text at the end of a word, so that it is at most `room` pixels wide, and say so with "…"."""
+    words = text.split(" ")
+    while len(words) > 1 and _width(" ".join(words), font) > room:
+        words = [*words[:-2], "…"] if words[-1] == "…" else [*words[:-1], "…"]
+    return " ".join(words)
 
 
 def _finding_title(finding: Finding) -> str:
@@ -134,7 +170,7 @@ def _finding_title(finding: Finding) -> str:
 
 def _panel_note(review: Review, finding: Finding, id: str, heatmap: Heatmap | None) -> tuple[str, str]:
     if heatmap is None:
-        return textwrap.shorten(f"No map: {finding.missing[id]}", 70), _WARN
+        return f"No map: {finding.missing[id]}", _WARN
     result = review.analysis.result(id)
     score, called = result.scores[finding.label], result.called(finding.label)
     verdict = {None: "uncalibrated", True: "called", False: "not called"}[called]
@@ -160,11 +196,10 @@ def _area(heatmap: Heatmap, threshold: float) -> str:
     return "nothing above the threshold" if region is None else f"{region.area:.1%} of the crop"
 
 
-def _draw_facts(page: _Page, review: Review) -> None:
-    """Write, beside the film, what it is, what was done to it, and what the colours mean."""
-    layout, film, settings = page._layout, review.analysis.radiograph, review.analysis.settings
-    x, y = _MARGIN + layout.panel_width + 2 * _GAP, layout.film_top
-    lines = [
+def _facts(review: Review) -> list[str]:
+    """Say what the film is, what was done to it, and what the colours mean."""
+    film, settings = review.analysis.radiograph, review.analysis.settings
+    return [
         f"{film.format}, {film.width}×{film.height} pixels, {film.bits} bits · film SHA-256 {film.sha256[:16]}…",
         f"{settings.method} maps of the logit · {settings.framing} framing · {review.run.intensity} intensity",
         "The outlined square is what the networks saw; what lies outside was not looked at."
@@ -172,19 +207,23 @@ def _draw_facts(page: _Page, review: Review) -> None:
         else "The networks saw the whole film.",
         "Colour: relative activation, each map over its own maximum: where a network looked, not what is there.",
     ]
-    for line in lines:
+
+
+def _draw_facts(page: _Page, layout: _Layout, display: Display) -> None:
+    """Write the facts beside the film, with the colour bar and the film's warnings."""
+    x, y = layout.facts_left, layout.film_top
+    for line in layout.facts:
         page.text(x, y, line, _NORMAL)
-        y += 48
-    page.colour_bar(x, y + 10, layout.panel_width, review.display.colormap, review.display.threshold)
-    y += 130
-    for warning in film.warnings:
-        for part in textwrap.wrap(warning, 130):
-            page.text(x, y, part, _SMALL, _WARN)
-            y += 38
+        y += _LINE
+    page.colour_bar(x, y + 10, min(layout.panel_width, WIDTH - _MARGIN - x), display.colormap, display.threshold)
+    y += _COLOUR_BAR
+    for line in layout.warnings:
+        page.text(x, y, line, _SMALL, _WARN)
+        y += _SMALL_LINE
 
 
-def _draw_foot(page: _Page, review: Review) -> None:
-    analysis, y = review.analysis, page._layout.foot + 60
+def _draw_foot(page: _Page, layout: _Layout, review: Review) -> None:
+    analysis, y = review.analysis, layout.foot + 60
     for result in analysis.results:
         weight = analysis.settings.ensemble_weights[result.id]
         page.text(_MARGIN, y, f"{describe(result)}, ensemble weight {weight:g}", _SMALL, _FAINT)

@@ -16,6 +16,8 @@ from ensemble_cam.geometry import Geometry, PixelBox
 
 # Rows of a film that are read at once: bounds the memory that a 64-megapixel film takes.
 _ROWS = 512
+# Values that are equal by the formula differ by this much at most once they are computed.
+_ROUNDING_OF_FLOAT32, _ROUNDING_OF_FLOAT64 = 1e-6, 1e-12
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,8 @@ class Heatmap:
         # centre or at the rim: a few hundred pixels to look at, and no need to draw the map.
         xs, ys = self._turning_pixels("x"), self._turning_pixels("y")
         values = self.at(xs, ys)
-        row, column = np.unravel_index(int(values.argmax()), values.shape)
+        first = int((values >= values.max() - _ROUNDING_OF_FLOAT64).argmax())
+        row, column = np.unravel_index(first, values.shape)
         return int(xs[column]), int(ys[row])
 
     def region(self, threshold: float) -> Region | None:
@@ -92,7 +95,7 @@ class Heatmap:
         count, columns, lines = 0, np.zeros(x1 - x0, dtype=bool), np.zeros(y1 - y0, dtype=bool)
         if not self.empty:
             for rows, values in self._blocks():
-                above = values >= threshold
+                above = at_or_above(values, threshold)
                 count += int(np.count_nonzero(above))
                 columns |= above.any(axis=0)
                 lines[rows.start - y0 : rows.stop - y0] = above.any(axis=1)
@@ -146,6 +149,11 @@ def _between(positions: np.ndarray, cells: int) -> tuple[np.ndarray, np.ndarray,
     clamped = np.clip(positions, 0, cells - 1)
     low = np.minimum(clamped.astype(np.int64), max(cells - 2, 0))
     return low, np.minimum(low + 1, cells - 1), clamped - low
+
+
+def at_or_above(values: np.ndarray, threshold: float) -> np.ndarray:
+    """Return where relative activation reaches a threshold, as bool; a plateau just at the threshold counts whole."""
+    return values >= threshold - _ROUNDING_OF_FLOAT32
 
 
 def relative(grid: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ import numpy as np
 
 from ensemble_cam.config import check_setting
 from ensemble_cam.geometry import Geometry, PixelBox
-from ensemble_cam.heatmaps import Heatmap
+from ensemble_cam.heatmaps import Heatmap, at_or_above
 
 # What lies inside the outline was seen by the networks; a blue that no film and none of the colour maps' ends has.
 CROP_COLOUR = (86, 180, 233)
@@ -54,13 +54,14 @@ def colour_table(colormap: str) -> np.ndarray:
     return table
 
 
-def overlay(film: np.ndarray, values: np.ndarray, display: Display) -> np.ndarray:
+def overlay(film: np.ndarray, values: np.ndarray, display: Display, *, seen: PixelBox) -> np.ndarray:
     """Draw a map over a film.
 
     Args:
         film: (h, w) uint8.
-        values: (h, w) float32 in [0, 1], the relative activation at the same pixels; 0 where there is no map.
+        values: (h, w) float32 in [0, 1], the relative activation at the same pixels.
         display: threshold, opacity and colours.
+        seen: the pixels that have a map; the others keep their greys, whatever the threshold.
 
     Returns:
         (h, w, 3) uint8 RGB: the film's greys, mixed with the map's colour at or above the threshold, and the
@@ -69,7 +70,9 @@ def overlay(film: np.ndarray, values: np.ndarray, display: Display) -> np.ndarra
     drawn = cv2.cvtColor(film, cv2.COLOR_GRAY2RGB)
     if not display.overlays or not values.any():
         return drawn
-    above = values >= display.threshold
+    x0, y0, x1, y1 = seen
+    above = np.zeros(film.shape, dtype=bool)
+    above[y0:y1, x0:x1] = at_or_above(values[y0:y1, x0:x1], display.threshold)
     if not above.any():
         return drawn
     # cv2 looks colours up in one channel at a time; 255 steps are as many as the screen has.
@@ -85,7 +88,7 @@ def overlay(film: np.ndarray, values: np.ndarray, display: Display) -> np.ndarra
 
 def source_overlay(film: np.ndarray, heatmap: Heatmap, display: Display) -> np.ndarray:
     """Draw a map over the whole film in source pixels, (h, w, 3) uint8 RGB."""
-    return overlay(film, heatmap.in_source(), display)
+    return overlay(film, heatmap.in_source(), display, seen=heatmap.geometry.crop)
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,11 +114,9 @@ class Screen:
 
     def values(self, heatmap: Heatmap) -> np.ndarray:
         """Read a map at the screen's pixels, (h, w) float32; 0 outside the crop."""
-        xs, ys = (self._centres(axis) for axis in (0, 1))
-        x0, y0, x1, y1 = self.geometry.crop
-        inside_x, inside_y = (xs > x0 - 0.5) & (xs < x1 - 0.5), (ys > y0 - 0.5) & (ys < y1 - 0.5)
+        x0, y0, x1, y1 = self._seen()
         values = np.zeros(self.film.shape, dtype=np.float32)
-        values[np.ix_(inside_y, inside_x)] = heatmap.at(xs[inside_x], ys[inside_y])
+        values[y0:y1, x0:x1] = heatmap.at(self._centres(0)[x0:x1], self._centres(1)[y0:y1])
         return values
 
     def panel(self, heatmap: Heatmap | None, display: Display) -> np.ndarray:
@@ -123,21 +124,21 @@ class Screen:
         if heatmap is None:
             drawn = cv2.cvtColor(self.film, cv2.COLOR_GRAY2RGB)
         else:
-            drawn = overlay(self.film, self.values(heatmap), display)
-        box = self._crop()
-        return drawn if box is None else outline(drawn, box)
+            drawn = overlay(self.film, self.values(heatmap), display, seen=self._seen())
+        whole = self.geometry.crop == (0, 0, *self.geometry.source_size)
+        return drawn if whole else outline(drawn, self._seen())
 
     def _centres(self, axis: int) -> np.ndarray:
         """Where the screen's columns (axis 0) or rows (1) are centred, in source pixels."""
         count = self.film.shape[1 - axis]
         return (np.arange(count) + 0.5) * (self.geometry.source_size[axis] / count) - 0.5
 
-    def _crop(self) -> PixelBox | None:
-        if self.geometry.crop == (0, 0, *self.geometry.source_size):
-            return None
-        scale = self.film.shape[1] / self.geometry.source_size[0]
-        x0, y0, x1, y1 = (round(edge * scale) for edge in self.geometry.crop)
-        return x0, y0, x1, y1
+    def _seen(self) -> PixelBox:
+        """The screen's pixels whose centres lie in the crop."""
+        x0, y0, x1, y1 = (edge - 0.5 for edge in self.geometry.crop)
+        left, right = np.searchsorted(self._centres(0), (x0, x1)).tolist()
+        top, bottom = np.searchsorted(self._centres(1), (y0, y1)).tolist()
+        return left, top, right, bottom
 
 
 def outline(picture: np.ndarray, box: PixelBox) -> np.ndarray:

@@ -65,8 +65,4 @@ def resize(pixels: np.ndarray, size: int) -> np.ndarray:
     """
     operator = resize_operator(pixels.shape[0], size)
     resized = np.ascontiguousarray((operator @ (operator @ pixels).T).T)
-    low, high = float(pixels.min()), float(pixels.max())
-    # skimage widens the range by the 0 beyond the rim where the picture itself never reaches 0 but the result does.
-    if not low <= 0 <= high and resized.min() <= 0 <= resized.max():
-        low, high = min(low, 0.0), max(high, 0.0)
-    return np.clip(resized, low, high, out=resized)
+    return np.clip(resized, pixels.min(), pixels.max(), out=resized)

@@ -96,11 +96,14 @@ def uploader_key() -> str:
 
 
 def take_uploads(uploads: list[UploadedFile]) -> None:
-    """Move uploaded files into the session's films, and out of Streamlit's own store."""
+    """Move uploaded files into the session's films, and out of Streamlit's own store; read each, showing progress."""
     films = open_films()
-    for upload in uploads:
+    bar = st.progress(0.0)
+    for count, upload in enumerate(uploads):
+        bar.progress(count / len(uploads), text=f"Reading film {count + 1} of {len(uploads)}")
         number = max(films, default=0) + 1
         films[number] = OpenFilm(upload.name, upload.getvalue())
+        films[number].read(intensity="stored", rescale=False)
         if upload is uploads[0]:
             st.session_state[_CHOSEN] = number
         _forget_upload(upload)

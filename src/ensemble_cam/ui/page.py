@@ -1,33 +1,35 @@
 """The page: the sidebar, the chosen film, and its review while it is made and when it is there."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from ensemble_cam.errors import Cancelled, ConfigError, EnsembleCamError
+from ensemble_cam.errors import Cancelled, ConfigError, EnsembleCamError, WeightsError
 from ensemble_cam.geometry import Geometry
 from ensemble_cam.purpose import PURPOSE
 from ensemble_cam.ui import film_view, films, networks
 from ensemble_cam.ui.controls import Controls, plain, show_controls, show_film_picker, toggle_overlays
 from ensemble_cam.ui.films import OpenFilm
 from ensemble_cam.ui.jobs import PROCESSOR, Job
-from ensemble_cam.ui.networks import Ready
+from ensemble_cam.ui.networks import Choice, Ready
 
 if TYPE_CHECKING:
     from ensemble_cam.analysis import Analysis, Examination
 
 logger = logging.getLogger(__name__)
 
+_FETCHING, _FETCH_FAILURE = "fetching", "fetch failure"
 # A review of a film that the networks have seen takes this long at most, and then needs no progress bar.
 _PATIENCE = 0.6
 
 _STYLE = """
 <style>
-.stAppHeader { background: transparent; pointer-events: none; }
-.stAppHeader button { pointer-events: auto; }
-.stMainBlockContainer { padding: 0.7rem 1.4rem 1rem; max-width: none; }
+.stAppHeader { background: transparent; height: 2rem; min-height: 2rem; }
+.stAppHeader, .stAppHeader * { pointer-events: none; }
+.stAppHeader button, .stAppHeader button * { pointer-events: auto; }
+.stMainBlockContainer { padding: 0.7rem 2.6rem 1rem 1.4rem; max-width: none; }
 .stSidebar [data-testid="stSidebarHeader"] { height: 1.2rem; }
 .stMain [data-testid="stVerticalBlock"] { gap: 0.35rem; }
 .stMain [data-testid="stCaptionContainer"] p { font-size: 0.78rem; line-height: 1.25; }
@@ -80,28 +82,35 @@ def _show_weights(controls: Controls) -> list[Ready]:
     """Return the classifiers that can run; say what is missing of the others and offer to fetch it."""
     if not controls.choices:
         st.warning("No classifier is chosen. Choose at least one in the sidebar, under Classifiers.")
-    ready, absent = networks.find(controls.choices)
-    job: Job | None = st.session_state.get("fetching")
-    if job is not None and not job.done:
-        _show_fetching()
-    elif job is not None:
+    job: Job | None = st.session_state.get(_FETCHING)
+    if job is not None and job.done:
         _end_fetching(job)
+    ready, absent = networks.find(controls.choices)
+    if _FETCHING in st.session_state:
+        _show_fetching()
     elif absent:
-        names = ", ".join(choice.config.name for choice in absent)
-        st.warning(f"{plain(names)}: the weights are not ready, so there are no scores and maps from there.")
-        with st.expander("What is missing, and how to get it", expanded=not ready):
-            for choice, error in absent.items():
-                st.markdown(f"**{plain(choice.config.name)}** · {plain(str(error))}")
-        missing = [choice for choice, error in absent.items() if networks.is_missing(error)]
-        if missing and st.button(f"Fetch the weights ({networks.size_to_fetch(missing)})", icon=":material/download:"):
-            st.session_state["fetching"] = networks.start_fetching(missing)
-            st.rerun()
+        _show_absent(absent, expanded=not ready)
     return ready
+
+
+def _show_absent(absent: Mapping[Choice, WeightsError], *, expanded: bool) -> None:
+    names = ", ".join(choice.config.name for choice in absent)
+    st.warning(plain(f"No scores and maps from {names}: the weights are not ready."))
+    if _FETCH_FAILURE in st.session_state:
+        st.error(plain(st.session_state[_FETCH_FAILURE]))
+    with st.expander("What is missing, and how to get it", expanded=expanded):
+        for choice, error in absent.items():
+            st.markdown(f"**{plain(choice.config.name)}** · {plain(str(error))}")
+    missing = [choice for choice, error in absent.items() if networks.is_missing(error)]
+    if missing and st.button(f"Fetch the weights ({networks.size_to_fetch(missing)})", icon=":material/download:"):
+        st.session_state.pop(_FETCH_FAILURE, None)
+        st.session_state[_FETCHING] = networks.start_fetching(missing)
+        st.rerun()
 
 
 @st.fragment(run_every=0.4)
 def _show_fetching() -> None:
-    job: Job | None = st.session_state.get("fetching")
+    job: Job | None = st.session_state.get(_FETCHING)
     if job is None or job.done:
         st.rerun()
     st.progress(job.share, text=plain(job.what) if not job.place else "Waiting for another download")
@@ -109,15 +118,12 @@ def _show_fetching() -> None:
 
 
 def _end_fetching(job: Job) -> None:
-    del st.session_state["fetching"]
+    del st.session_state[_FETCHING]
     outcome = job.outcome()
     if isinstance(outcome, Cancelled):
-        st.toast("Fetching was stopped. The next one goes on from there.")
+        st.session_state[_FETCH_FAILURE] = "Fetching was stopped. The next time it goes on from there."
     elif isinstance(outcome, BaseException):
-        st.error(plain(_sentence(outcome)))
-        st.button("Try again")
-    if not isinstance(outcome, BaseException):
-        st.rerun()
+        st.session_state[_FETCH_FAILURE] = _sentence(outcome)
 
 
 def _show_heading(film: OpenFilm) -> None:

@@ -81,16 +81,9 @@ def show_findings(film: OpenFilm, display: Display) -> None:
 
 def _show_finding(finding: Finding, film: OpenFilm, screen: Screen, display: Display) -> None:
     analysis = film.analysis
-    score = finding.ranked.score
-    if not score.calibrated:
-        verdict = ":blue-badge[uncalibrated: no operating point]"
-    elif finding.ranked.called:
-        verdict = ":orange-badge[called]"
-    else:
-        verdict = ":gray-badge[not called: below the operating point]"
     st.markdown(
-        f"**{finding.rank}. {displayed(finding.label)}** · score {score.value:.2f} {verdict} "
-        f":small[{_behind(finding, analysis, display)}]"
+        f"**{finding.rank}. {displayed(finding.label)}** · score {finding.ranked.score.value:.2f} "
+        f"{_verdict(_called(finding), at_length=True)} :small[{_behind(finding, analysis, display)}]"
     )
     columns = st.columns(len(analysis.results) + 1, gap="small")
     for column, result in zip(columns, analysis.results, strict=False):
@@ -123,7 +116,7 @@ def _show_panel(film: OpenFilm, screen: Screen, display: Display, finding: Findi
     analysis = film.analysis
     heatmap = finding.heatmaps().get(id)
     if id == ENSEMBLE:
-        name, score = "Ensemble", f"{finding.ranked.score.value:.2f}"
+        name, score = "Ensemble", f"{finding.ranked.score.value:.2f} {_verdict(_called(finding))}"
     else:
         result = analysis.result(id)
         name, score = plain(result.classifier.config.name), _score_text(finding, analysis, id)
@@ -140,11 +133,20 @@ def _score_text(finding: Finding, analysis: Analysis, id: str) -> str:
     result = analysis.result(id)
     if finding.label not in result.scores:
         return ""
-    called = result.called(finding.label)
-    verdict = {True: ":orange-badge[called]", False: ":gray-badge[not called]", None: ":blue-badge[uncalibrated]"}[
-        called
-    ]
-    return f"{result.scores[finding.label]:.2f} {verdict}"
+    return f"{result.scores[finding.label]:.2f} {_verdict(result.called(finding.label))}"
+
+
+def _called(finding: Finding) -> bool | None:
+    return finding.ranked.called if finding.ranked.score.calibrated else None
+
+
+def _verdict(called: bool | None, *, at_length: bool = False) -> str:
+    """Return a badge that says how a score stands to its operating point, None where it has none."""
+    if called is None:
+        return f":blue-badge[uncalibrated{': no operating point' if at_length else ''}]"
+    if called:
+        return ":orange-badge[called]"
+    return f":gray-badge[not called{': below its operating point' if at_length else ''}]"
 
 
 def _area_text(film: OpenFilm, heatmap: Heatmap, display: Display) -> str:
@@ -164,13 +166,13 @@ def show_downloads(analysis: Analysis, controls: Controls) -> None:
     width, height = figure_size(review)
     with st.container(horizontal=True):
         st.download_button(
-            "Figure (PNG)",
+            f"Figure (PNG, {width}×{height})",
             lambda: figure_png(review),
             file_name=f"{name}.png",
             mime="image/png",
             on_click="ignore",
             icon=":material/image:",
-            help=f"The film and every row, annotated: {width}×{height} pixels, 300 per inch.",
+            help="The film and every row, annotated, at 300 pixels an inch across A4.",
         )
         st.download_button(
             "Overlays (ZIP)",

@@ -1,0 +1,43 @@
+"""Reviews of made films by the small networks of `networks.py`, ready to be drawn and written."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+import films
+from ensemble_cam.analysis import analyse
+from ensemble_cam.classifiers import Classifier
+from ensemble_cam.provenance import Review, RunInfo
+from ensemble_cam.radiograph import read_radiograph
+from ensemble_cam.rendering import Display
+from ensemble_cam.settings import Settings
+from networks import bright_classifier
+
+RUN = RunInfo("clinical", "stored", False, "cpu", "torch", "float32")
+
+
+def dotted(width: int, height: int, x: int, y: int) -> np.ndarray:
+    """Return (h, w) uint8: a dark film, brightest at one pixel and darker evenly around it."""
+    ys, xs = np.mgrid[0:height, 0:width]
+    return np.clip(250 - 2 * np.hypot(xs - x, ys - y), 20, 250).astype(np.uint8)
+
+
+def two_classifiers() -> list[Classifier]:
+    """Return two classifiers of different grids that share one label of three; the second is uncalibrated."""
+    return [
+        bright_classifier("fine", logits={"Mass": 1.0, "Pleural_Thickening": -0.2}, cells=16),
+        bright_classifier("coarse", logits={"Mass": -0.5, "Lung Lesion": 0.1}, cells=8, calibrated=False),
+    ]
+
+
+def made_review(
+    pixels: np.ndarray | None = None,
+    *,
+    classifiers: Sequence[Classifier] | None = None,
+    display: Display | None = None,
+    **settings: object,
+) -> Review:
+    """Return the review of a film; `settings` are those of `Settings`."""
+    radiograph = read_radiograph(films.png(films.film() if pixels is None else pixels))
+    analysis = analyse(radiograph, two_classifiers() if classifiers is None else classifiers, Settings(**settings))
+    return Review(analysis, Display() if display is None else display, RUN)

@@ -1,0 +1,279 @@
+"""The app as its readers meet it: a real server, driven in Chromium."""
+
+import io
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import films
+
+playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+expect = playwright.expect
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (apt-get install chromium)")
+
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+PATIENCE = 90_000  # ms: a cold start imports PyTorch
+SHARED_LABELS = ("Cardiomegaly", "Edema", "Effusion")  # known to all three classifiers
+
+
+@pytest.fixture(scope="module")
+def server(weights_dir, tmp_path_factory):
+    """The app's address; its log is read at the end: it must not name a film, nor hold a traceback."""
+    folder = tmp_path_factory.mktemp("server")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {**os.environ, "ENSEMBLE_CAM_WEIGHTS": str(weights_dir), "HOME": str(folder)}
+    log = folder / "log"
+    command = [sys.executable, "-m", "ensemble_cam.cli", "app", "--port", str(port), "--no-browser"]
+    with log.open("wb") as stream:
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=stream, stderr=stream)
+    address = f"http://127.0.0.1:{port}"
+    for _ in range(600):
+        try:
+            urllib.request.urlopen(f"{address}/_stcore/health", timeout=1)
+            break
+        except OSError:
+            assert process.poll() is None, log.read_text()
+            time.sleep(0.1)
+    yield address
+    subprocess.run(["pkill", "-P", str(process.pid)], check=False)
+    process.terminate()
+    process.wait(20)
+    text = log.read_text()
+    assert "secret_name" not in text
+    assert not any(identity in text for identity in films.IDENTITY)
+    assert "Traceback" not in text
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as driver:
+        launched = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def open_page(browser, server):
+    """A function that opens the app in a session of its own; at the end no page may have erred or called elsewhere."""
+    contexts, errors, elsewhere = [], [], []
+
+    def open_one():
+        context = browser.new_context(viewport={"width": 1366, "height": 768}, accept_downloads=True)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.on(
+            "request",
+            lambda request: (
+                None if request.url.startswith((server, "data:", "blob:")) else elsewhere.append(request.url)
+            ),
+        )
+        page.goto(server)
+        expect(page.get_by_text("Open films").first).to_be_visible(timeout=PATIENCE)
+        return page
+
+    yield open_one
+    for context in contexts:
+        context.close()
+    assert errors == []
+    assert elsewhere == []
+
+
+def upload(page, *named: tuple[str, bytes]) -> None:
+    page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(
+        [{"name": name, "mimeType": "application/octet-stream", "buffer": data} for name, data in named]
+    )
+
+
+def settled(page) -> None:
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=PATIENCE)
+
+
+def reviewed(page) -> None:
+    expect(page.get_by_role("button", name="Figure (PNG")).to_be_visible(timeout=PATIENCE)
+    settled(page)
+
+
+def panels(page):
+    return page.locator('img[alt*=": map of"]')
+
+
+def sources(page) -> list[str]:
+    return page.locator("img").evaluate_all("images => images.map(image => image.src)")
+
+
+def an_image(page, source: str) -> bytes:
+    return page.request.get(source).body()
+
+
+def dicom_film(**attributes) -> bytes:
+    header = {"PatientName": films.IDENTITY[0], "PatientID": films.IDENTITY[1], **attributes}
+    return films.dicom(films.film(480, 400, bits=12), **header)
+
+
+def test_a_dicom_is_reviewed_the_threshold_moved_and_the_figure_downloaded_in_its_promised_size(open_page):
+    page = open_page()
+    upload(page, ("secret_name.dcm", dicom_film()))
+    reviewed(page)
+    page.get_by_text("Findings and method").click()
+    page.get_by_text("By name").click()
+    for label in SHARED_LABELS:
+        page.get_by_placeholder("Choose findings").or_(page.get_by_role("combobox", name="Which")).first.fill(label)
+        page.keyboard.press("Enter")
+        settled(page)
+    page.keyboard.press("Escape")
+    expect(panels(page)).to_have_count(len(SHARED_LABELS) * 4, timeout=PATIENCE)
+    reviewed(page)
+    seconds = page.get_by_text("s for the networks and maps").inner_text()
+    before = sources(page)
+
+    slider = page.get_by_role("slider", name="Sensitivity threshold")
+    slider.focus()
+    for _ in range(20):
+        slider.press("ArrowRight")
+    expect(page.get_by_text("at or above 0.60").or_(page.get_by_text("Nothing at or above")).first).to_be_visible()
+    expect(page.get_by_text("at or above 0.40")).to_have_count(0)
+    settled(page)
+    assert sources(page) != before
+    assert page.get_by_text("s for the networks and maps").inner_text() == seconds  # no network ran again
+
+    button = page.get_by_role("button", name="Figure (PNG")
+    promised = tuple(map(int, re.search(r"(\d+)×(\d+)", button.inner_text()).groups()))
+    with page.expect_download() as download:
+        button.click()
+    figure = Image.open(download.value.path())
+    assert figure.size == promised
+    assert figure.text["Threshold"] == "0.6"
+    assert figure.text["Findings"].split(", ") == sorted(SHARED_LABELS, key=figure.text["Findings"].find)
+    assert "secret_name" not in download.value.suggested_filename
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Overlays (ZIP)").click()
+    with zipfile.ZipFile(download.value.path()) as archive:
+        names = archive.namelist()
+        assert len(names) == 1 + len(SHARED_LABELS) * 4
+        assert Image.open(io.BytesIO(archive.read(names[-1]))).size == (480, 400)
+        everything = b"".join(archive.read(name) for name in names)
+    assert not any(identity.encode() in everything for identity in films.IDENTITY)
+    wide, inner = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+    assert wide <= inner
+
+
+def test_two_sessions_with_different_films_never_see_each_others(open_page):
+    pages = [open_page(), open_page()]
+    pixels = [films.film(400, 400, seed=seed) for seed in (1, 2)]
+    for page, film, name in zip(pages, pixels, ("secret_name_a.png", "secret_name_b.png"), strict=True):
+        upload(page, (name, films.png(film)))
+    for page in pages:
+        reviewed(page)
+    shown = [[an_image(page, source) for source in sources(page)] for page in pages]
+    assert all(len(images) > 4 for images in shown)
+    assert not set(shown[0]) & set(shown[1])
+    for images, own, other in zip(shown, pixels, pixels[::-1], strict=True):
+        film = np.asarray(Image.open(io.BytesIO(images[0])).convert("L")).astype(float)
+        assert np.corrcoef(film.ravel(), own.ravel())[0, 1] > 0.98 > np.corrcoef(film.ravel(), other.ravel())[0, 1]
+    assert "secret_name_b" not in pages[0].content()
+    assert "secret_name_a" not in pages[1].content()
+
+
+def test_a_broken_file_is_told_of_in_one_sentence_and_the_other_films_go_on(open_page):
+    page = open_page()
+    whole = films.png(films.film(400, 400, seed=3))
+    upload(page, ("secret_name_cut.png", whole[: len(whole) // 2]), ("secret_name_whole.png", whole))
+    expect(page.get_by_text("The PNG file is broken or ends too early")).to_be_visible(timeout=PATIENCE)
+    assert panels(page).count() == 0
+    page.get_by_test_id("stRadio").get_by_text("whole").click()
+    reviewed(page)
+    assert panels(page).count() > 3
+
+
+def test_read_first_hides_scores_and_maps_until_they_are_asked_for(open_page):
+    page = open_page()
+    page.get_by_text("Read first").click()
+    settled(page)
+    upload(page, ("secret_name.png", films.png(films.film(400, 400, seed=4))))
+    show = page.get_by_role("button", name="Show scores and maps")
+    expect(show).to_be_visible()
+    settled(page)
+    expect(page.get_by_test_id("stImage")).to_have_count(1)
+    assert page.get_by_text("score").count() == page.get_by_text("Scores and maps").count()
+    show.click()
+    reviewed(page)
+    assert panels(page).count() > 3
+
+
+def test_the_o_key_hides_every_overlay_and_shows_them_again(open_page):
+    page = open_page()
+    film = np.full((400, 400), 90, np.uint8)
+    film[100:200, 150:250] = 240
+    upload(page, ("secret_name.png", films.png(film)))
+    reviewed(page)
+
+    def colourful() -> int:
+        images = [
+            np.asarray(Image.open(io.BytesIO(an_image(page, s))).convert("RGB")).astype(int) for s in sources(page)
+        ]
+        return sum(bool(np.ptp(image, axis=2).max() > 40) for image in images)
+
+    assert colourful() > 0
+    page.get_by_text("Research and teaching use").first.click()
+    page.keyboard.press("o")
+    expect(page.get_by_role("button", name="Show overlays")).to_be_visible()
+    settled(page)
+    assert colourful() == 0
+    page.keyboard.press("o")
+    expect(page.get_by_role("button", name="Hide overlays")).to_be_visible()
+    settled(page)
+    assert colourful() > 0
+
+
+def test_a_removed_film_is_gone_from_the_page_and_its_pictures_from_the_server(open_page):
+    page = open_page()
+    upload(page, ("secret_name.png", films.png(films.film(400, 400, seed=5))))
+    reviewed(page)
+    pictures = sources(page)
+    page.get_by_role("button", name="Remove this film").click()
+    expect(page.get_by_text("Open a chest radiograph")).to_be_visible()
+    settled(page)
+    assert "secret_name" not in page.content()
+    for _ in range(100):
+        if all(page.request.get(source).status == 404 for source in pictures):
+            break
+        time.sleep(0.1)
+    assert [page.request.get(source).status for source in pictures] == [404] * len(pictures)
+
+
+def test_a_later_session_sees_its_place_in_the_queue_and_can_leave_it(open_page):
+    first, second = open_page(), open_page()
+    upload(first, ("secret_name_1.png", films.png(films.film(400, 400, seed=6))))
+    reviewed(first)
+    first.get_by_text("Findings and method").click()
+    first.get_by_role("spinbutton", name="How many").fill("18")
+    first.keyboard.press("Enter")
+    reviewed(first)
+    first.get_by_role("combobox", name="Method").click()
+    first.get_by_role("option", name="Eigen-Grad-CAM").click()  # a minute of work for 18 findings
+    expect(first.get_by_role("button", name="Cancel")).to_be_visible()
+    upload(second, ("secret_name_2.png", films.png(films.film(400, 400, seed=7))))
+    expect(second.get_by_text("Waiting for the processor: one review is before this one")).to_be_visible()
+    second.get_by_role("button", name="Cancel").click()
+    first.get_by_role("button", name="Cancel").click()
+    expect(second.get_by_text("The review was stopped")).to_be_visible()
+    expect(first.get_by_text("The review was stopped")).to_be_visible()
+    second.get_by_role("button", name="Review this film").click()
+    reviewed(second)

@@ -1,0 +1,247 @@
+"""Colours are put over a film where a map says so, by how much it says, and nowhere else."""
+
+import io
+
+import matplotlib
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from PIL import Image
+from scipy.ndimage import binary_dilation, binary_erosion
+
+from ensemble_cam.cams import CamMap
+from ensemble_cam.ensemble import ensemble_map
+from ensemble_cam.errors import ConfigError
+from ensemble_cam.geometry import Geometry
+from ensemble_cam.heatmaps import Heatmap
+from ensemble_cam.rendering import CROP_COLOUR, Display, Screen, jpeg, outline, overlay, png, source_overlay
+
+
+def ramp(width: int, height: int) -> np.ndarray:
+    """Return (h, w) uint8 with every grey from 0 to 255 in every row, shifted from row to row."""
+    ys, xs = np.mgrid[0:height, 0:width]
+    return ((xs * 255 // (width - 1) + 7 * ys) % 256).astype(np.uint8)
+
+
+def smooth(width: int, height: int) -> np.ndarray:
+    """Return (h, w) float32 values from 0 to 1."""
+    ys, xs = np.mgrid[0:height, 0:width]
+    field = np.sin(xs / 23) * np.cos(ys / 31)
+    return ((field - field.min()) / np.ptp(field)).astype(np.float32)
+
+
+def mixed(film: np.ndarray, values: np.ndarray, display: Display) -> np.ndarray:
+    """The film with colour over all of it, (h, w, 3) float64, straight from matplotlib."""
+    colours = matplotlib.colormaps[display.colormap](np.rint(values * 255).astype(int))[..., :3] * 255
+    return film[..., None] * (1 - display.opacity) + colours * display.opacity
+
+
+def away_from_the_rim(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the pixels well inside and well outside of a mask, where its contour does not reach."""
+    return binary_erosion(mask, iterations=3), ~binary_dilation(mask, iterations=3)
+
+
+def framed(width: int, height: int, framing: str = "crop") -> Geometry:
+    return Geometry.framed((width, height), framing=framing, cells=1)
+
+
+def heatmap_of(grid: np.ndarray, geometry: Geometry) -> Heatmap:
+    return Heatmap("Mass", geometry, (grid.astype(np.float32),), (1.0,))
+
+
+@pytest.mark.parametrize(
+    "display",
+    [
+        Display(),
+        Display(threshold=0.7, opacity=1.0, colormap="viridis"),
+        Display(threshold=0.2, opacity=0.8, colormap="jet"),
+        Display(threshold=0.5, opacity=0.0, colormap="turbo"),
+    ],
+    ids=lambda display: display.colormap,
+)
+def test_greys_stay_below_the_threshold_and_are_mixed_with_the_maps_colour_above_it(display):
+    film, values = ramp(512, 400), smooth(512, 400)
+
+    drawn = overlay(film, values, display, seen=(0, 0, 512, 400))
+
+    inside, outside = away_from_the_rim(values >= display.threshold)
+    assert min(inside.sum(), outside.sum()) > 10_000
+    assert_array_equal(drawn[outside], np.repeat(film[..., None], 3, axis=2)[outside])
+    assert_allclose(drawn[inside].astype(float), mixed(film, values, display)[inside], atol=1)
+
+
+def test_white_film_under_a_bright_colour_does_not_wrap_around_to_black():
+    drawn = overlay(
+        np.full((60, 60), 255, np.uint8), np.ones((60, 60), np.float32), Display(opacity=0.5), seen=(0, 0, 60, 60)
+    )
+
+    brightest = np.array(matplotlib.colormaps["inferno"](255)[:3]) * 255
+    assert_allclose(drawn[30, 30], (255 + brightest) / 2, atol=1)
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.4, 1.0])
+def test_empty_map_leaves_the_film_as_it_is_at_any_threshold(threshold):
+    film, geometry = ramp(90, 60), framed(90, 60)
+    empty = heatmap_of(np.zeros((7, 7)), geometry)
+
+    for drawn in (
+        source_overlay(film, empty, Display(threshold=threshold)),
+        overlay(film, empty.in_source(), Display(threshold=threshold), seen=(0, 0, 90, 60)),
+    ):
+        assert_array_equal(drawn, np.repeat(film[..., None], 3, axis=2))
+
+
+@pytest.mark.parametrize(("width", "height"), [(200, 120), (120, 200)])
+def test_threshold_zero_colours_the_whole_crop_and_nothing_outside_of_it(width, height):
+    film, geometry, display = ramp(width, height), framed(width, height), Display(threshold=0.0, opacity=0.8)
+    grid = np.zeros((8, 8))
+    grid[2, 5] = 1
+    heatmap = heatmap_of(grid, geometry)
+    x0, y0, x1, y1 = geometry.crop
+    crop = np.zeros((height, width), bool)
+    crop[y0:y1, x0:x1] = True
+    inside, outside = away_from_the_rim(crop)
+    assert (heatmap.in_source()[inside] == 0).any()
+
+    drawn = source_overlay(film, heatmap, display)
+    assert_array_equal(drawn[outside], np.repeat(film[..., None], 3, axis=2)[outside])
+    assert_allclose(drawn[inside].astype(float), mixed(film, heatmap.in_source(), display)[inside], atol=1)
+
+    panel = Screen.of(film, geometry, longest=1000).panel(heatmap, display)
+    assert_array_equal(panel[outside], np.repeat(film[..., None] // 2, 3, axis=2)[outside])
+    assert_array_equal(panel[inside], drawn[inside])
+
+
+def test_contour_runs_white_along_the_regions_outermost_pixels():
+    values = np.zeros((100, 100), np.float32)
+    values[30:70, 20:60] = 0.5
+
+    drawn = overlay(np.zeros((100, 100), np.uint8), values, Display(), seen=(0, 0, 100, 100))
+
+    white = (drawn > 200).all(axis=2)  # its edges are smoothed
+    rim = np.zeros((100, 100), bool)
+    rim[30:70, 20:60] = True
+    rim[31:69, 21:59] = False
+    assert white[rim].all()
+    assert not white[~rim].any()
+
+
+def test_ensemble_is_coloured_by_the_mean_of_its_maps_and_not_by_the_mean_of_their_colours():
+    geometry = framed(96, 96)
+    left, right = np.zeros((8, 8), np.float32), np.zeros((8, 8), np.float32)
+    left[:, :4], right[:, 4:] = 1, 1
+    maps = [
+        CamMap.of(grid, label="Mass", classifier=id, geometry=geometry.on(8))
+        for id, grid in (("left", left), ("right", right))
+    ]
+    film, display = np.full((96, 96), 90, np.uint8), Display(threshold=0.0, opacity=1.0)
+
+    drawn = source_overlay(film, ensemble_map(maps, {"left": 1.0, "right": 1.0}), display)
+    ours = drawn[10:-10, 10:-10].astype(float)
+
+    colour = matplotlib.colormaps["inferno"]
+    assert_allclose(ours, np.broadcast_to(np.array(colour(128)[:3]) * 255, ours.shape), atol=3)
+    mean_of_colours = (np.array(colour(0)[:3]) + np.array(colour(255)[:3])) / 2 * 255
+    assert np.abs(ours[40, 40] - mean_of_colours).max() > 30
+
+
+@pytest.mark.parametrize("framing", ["crop", "pad"])
+@pytest.mark.parametrize(("width", "height"), [(517, 301), (301, 517), (400, 400)])
+def test_shrunken_panel_is_hottest_where_the_map_is_hottest_in_source_pixels(width, height, framing):
+    geometry = framed(width, height, framing)
+    screen = Screen.of(ramp(width, height), geometry, longest=130)
+    rows, columns = screen.film.shape
+    assert max(rows, columns) == 130
+    step_x, step_y = width / columns, height / rows
+    for cell in ((2, 3), (5, 5), (3, 2), (4, 3)):
+        grid = np.full((8, 8), 0.1)
+        grid[cell] = 1
+        heatmap = heatmap_of(grid, geometry)
+        y, x = np.unravel_index(heatmap.in_source().argmax(), (height, width))
+
+        row, column = np.unravel_index(screen.values(heatmap).argmax(), (rows, columns))
+
+        assert abs((column + 0.5) * step_x - 0.5 - x) <= step_x
+        assert abs((row + 0.5) * step_y - 0.5 - y) <= step_y
+
+
+@pytest.mark.parametrize("framing", ["crop", "pad"])
+@pytest.mark.parametrize(("width", "height"), [(97, 61), (61, 97), (64, 64)])
+def test_screen_as_large_as_the_film_reads_every_source_pixel(width, height, framing):
+    geometry = framed(width, height, framing)
+    heatmap = heatmap_of(np.random.default_rng(3).random((7, 7)), geometry)
+
+    values = Screen.of(ramp(width, height), geometry, longest=4000).values(heatmap)
+
+    assert_allclose(values, heatmap.in_source(), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("size", "longest", "box"),
+    [
+        ((400, 300), 200, (25, 0, 175, 150)),
+        ((300, 400), 200, (0, 25, 150, 175)),
+        ((400, 300), 400, (50, 0, 350, 300)),
+        ((33, 1600), 400, (0, 196, 8, 204)),  # 33 / 4 is no whole number of screen pixels
+        ((1600, 33), 400, (196, 0, 204, 8)),
+    ],
+)
+def test_crop_is_outlined_and_what_lies_outside_is_dimmed_to_half(size, longest, box):
+    screen = Screen.of(np.full(size[::-1], 200, np.uint8), framed(*size), longest=longest)
+
+    panel = screen.panel(None, Display())
+
+    ys, xs = np.nonzero((panel == CROP_COLOUR).all(axis=2))
+    assert (xs.min(), ys.min(), xs.max() + 1, ys.max() + 1) == box
+    x0, y0, x1, y1 = box
+    dimmed = (panel == 100).all(axis=2)
+    assert not dimmed[y0:y1, x0:x1].any()
+    assert dimmed.sum() == dimmed.size - (x1 - x0) * (y1 - y0)
+    assert (panel[y0 + 1 : y1 - 1, x0 + 1 : x1 - 1] == 200).all()
+
+
+def test_square_film_is_shown_whole_without_an_outline():
+    film = ramp(80, 80)
+
+    panel = Screen.of(film, framed(80, 80), longest=100).panel(None, Display())
+
+    assert_array_equal(panel, np.repeat(film[..., None], 3, axis=2))
+
+
+def test_hidden_overlays_show_the_film_alone():
+    film, geometry = ramp(90, 60), framed(90, 60)
+    heatmap, hidden = heatmap_of(np.ones((7, 7)), geometry), Display(threshold=0).film_only()
+    screen = Screen.of(film, geometry, longest=90)
+
+    assert_array_equal(source_overlay(film, heatmap, hidden), np.repeat(film[..., None], 3, axis=2))
+    assert_array_equal(screen.panel(heatmap, hidden), screen.panel(None, hidden))
+    assert not np.array_equal(screen.panel(heatmap, Display(threshold=0)), screen.panel(None, hidden))
+
+
+def test_drawing_changes_neither_film_nor_map():
+    film, values = ramp(90, 60), smooth(90, 60)
+    kept = film.copy(), values.copy()
+    picture = overlay(film, values, Display(), seen=(0, 0, 90, 60))
+    shown = picture.copy()
+    outline(picture, (15, 0, 75, 60))
+
+    for now, before in zip((film, values, picture), (*kept, shown), strict=True):
+        assert_array_equal(now, before)
+
+
+def test_encoded_pictures_have_red_first_and_png_loses_nothing():
+    picture = np.zeros((48, 64, 3), np.uint8)
+    picture[:, :32] = 220, 40, 10
+    picture[:, 32:] = np.random.default_rng(0).integers(0, 256, (48, 32, 3))
+
+    assert_array_equal(np.asarray(Image.open(io.BytesIO(png(picture)))), picture)
+    shown = Image.open(io.BytesIO(jpeg(picture)))
+    assert (shown.mode, shown.size) == ("RGB", (64, 48))
+    assert_allclose(np.asarray(shown)[24, 10], (220, 40, 10), atol=6)
+
+
+@pytest.mark.parametrize("wrong", [{"threshold": 1.1}, {"opacity": -0.1}, {"colormap": "bone"}])
+def test_display_refuses_what_cannot_be_drawn(wrong):
+    (name,) = wrong
+    with pytest.raises(ConfigError, match=f"{name}: got .*allowed"):
+        Display(**wrong)
