@@ -4,6 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from ensemble_cam.openmp import wait_passively
+
+wait_passively()  # before PyTorch is imported below: tests share their cores with others, too
+
 from ensemble_cam.classifiers import Classifier, load_classifier
 from ensemble_cam.config import Config, load_config
 from networks import write_stand_ins

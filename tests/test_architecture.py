@@ -17,6 +17,7 @@ APP = PACKAGE.parents[1] / "app.py"
 FLOORS = {
     "errors": 0,
     "purpose": 0,
+    "openmp": 0,
     "methods": 0,
     "resampling": 0,
     "geometry": 0,

@@ -71,6 +71,18 @@ def test_figure_has_the_size_that_was_said_and_nothing_runs_over_its_edge(name):
         assert (edge == 255).all()
 
 
+def test_no_row_of_pixels_is_lost_to_a_height_that_is_no_whole_number_of_inches():
+    for height in range(40, 80):
+        review = made_review(dotted(160, height, 80, 20), classifiers=classifiers(4))
+        pixels = figure_size(review)[1]
+        if int(pixels / 300 * 300) < pixels:  # 300 dots an inch; matplotlib 3.9 cuts what is left of a dot
+            break
+    else:
+        pytest.fail("no film among these puts it to the test")
+
+    assert drawn(review).shape == (pixels, 3508, 3)
+
+
 def test_figure_says_where_it_comes_from_in_text_chunks():
     review = made_review(dotted(200, 50, 100, 25), classifiers=classifiers(3))
 

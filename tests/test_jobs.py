@@ -54,6 +54,19 @@ def test_a_cancelled_waiting_job_never_starts(busy):
     assert ran == []
 
 
+def test_a_job_whose_reader_has_left_makes_way_for_the_others(busy):
+    queue, _, release = busy
+    ran = []
+    left = queue.submit(lambda job: ran.append("left"), wanted=lambda: False)
+    stayed = queue.submit(lambda job: ran.append("stayed"))
+    assert stayed.place == 1
+    release.set()
+    assert stayed.wait(20)
+    assert ran == ["stayed"]
+    assert isinstance(left.outcome(), Cancelled)
+    assert not left.cancelled
+
+
 def test_a_running_job_can_ask_whether_to_stop_and_others_go_on():
     queue, begun = JobQueue("test"), Event()
 

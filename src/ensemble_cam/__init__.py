@@ -4,4 +4,9 @@ One film's way: bytes → `Radiograph` → (tensor, `Geometry`) → activation a
 → source pixels → ensemble → `Analysis` → overlays, figure, `review.json`.
 """
 
+import logging
+
+# Where the log goes is for the program to say: `review --log`, or the app's terminal.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
+
 __version__ = "0.1.0"

@@ -141,9 +141,10 @@ class Batch:
             head = f"[{number}/{len(films)}] {path.name}"
             try:
                 self._review_one(path, out, head, save_maps=save_maps, anonymous_names=anonymous_names)
-            except EnsembleCamError as error:
+            except (EnsembleCamError, MemoryError) as error:
+                reason = str(error) if isinstance(error, EnsembleCamError) else "This machine ran out of memory for it."
                 self.progress.transient("")
-                print(f"ensemble-cam: {path.name}: {error}", file=errors, flush=True)
+                print(f"ensemble-cam: {path.name}: {reason}", file=errors, flush=True)
                 failed += 1
         if len(films) > 1:
             self.progress.line(f"{len(films) - failed} of {len(films)} films reviewed into {out}")

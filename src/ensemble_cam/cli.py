@@ -7,6 +7,7 @@ What a command needs is imported when it runs, so that `--help` answers at once.
 """
 
 import argparse
+import logging
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 from ensemble_cam import __version__
 from ensemble_cam.config import COLORMAPS, FRAMINGS, INTENSITIES, METHODS, SETS, Config, load_config
 from ensemble_cam.errors import ConfigError, EnsembleCamError, WeightsError
+from ensemble_cam.openmp import wait_passively
 
 OK, USAGE, FILMS, WEIGHTS = 0, 2, 3, 4
 _DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -31,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             # Film names and arrows must not stop a review where the output's encoding lacks them, as in a Windows pipe.
             stream.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
+    wait_passively()
     try:
         return options.command(options)
     except WeightsError as error:
@@ -112,6 +115,7 @@ def _add_review(commands: argparse._SubParsersAction) -> None:
     drawing.add_argument("--colormap", choices=COLORMAPS)
     files = review.add_argument_group("files")
     files.add_argument("--save-maps", action="store_true", help="write maps.npz, every map on the source grid")
+    files.add_argument("--log", type=Path, metavar="FILE", help="write the details of failures to this file")
     files.add_argument("--anonymous-names", action="store_true", help="name folders by the film's hash")
     review.set_defaults(command=_review)
 
@@ -161,10 +165,20 @@ def _review(options: argparse.Namespace) -> int:
         progress=Progress(sys.stdout),
     )
     films = find_films(options.films)
+    if options.log is not None:
+        _log_to(options.log)
     failed = batch.review(
         films, options.out, save_maps=options.save_maps, anonymous_names=options.anonymous_names, errors=sys.stderr
     )
     return FILMS if failed else OK
+
+
+def _log_to(path: Path) -> None:
+    try:
+        handler = logging.FileHandler(path, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"--log: {path.name} cannot be written ({error.strerror}).") from None
+    logging.getLogger("ensemble_cam").addHandler(handler)
 
 
 def _given(options: argparse.Namespace, *names: str) -> dict[str, object]:

@@ -67,7 +67,7 @@ def figure_png(review: Review) -> bytes:
     Nothing of the process's matplotlib state is used, so any number of threads may draw at once.
     """
     layout = _Layout(review)
-    # Agg cuts what is left of a pixel, and h / 300 * 300 may come out below h.
+    # matplotlib 3.9 cuts what is left of a pixel, and h / 300 * 300 may come out below h.
     inches = (WIDTH + 1e-6) / DPI, (layout.height + 1e-6) / DPI
     figure = Figure(figsize=inches, dpi=DPI, facecolor="white")
     canvas = FigureCanvasAgg(figure)

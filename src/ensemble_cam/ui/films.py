@@ -1,10 +1,12 @@
 """What a session holds of its films: in `st.session_state` and nowhere else, gone at once when a film is removed."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import streamlit as st
+from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
@@ -118,6 +120,14 @@ def remove_film(film: OpenFilm) -> None:
     for number in [number for number, each in films.items() if each is film]:
         del films[number]
     st.session_state[_CHOSEN] = next(iter(films), None)
+
+
+def session_watch() -> Callable[[], bool]:
+    """Return what tells, in any thread, whether this session's page is still open."""
+    context = get_script_run_ctx()
+    if context is None or not runtime.exists():
+        return lambda: True
+    return partial(runtime.get_instance().is_active_session, context.session_id)
 
 
 def _forget_upload(upload: UploadedFile) -> None:

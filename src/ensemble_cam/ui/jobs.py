@@ -22,9 +22,9 @@ class Job(Generic[T]):
         share: how much of it is behind, 0 to 1.
     """
 
-    def __init__(self, queue: "JobQueue"):
+    def __init__(self, queue: "JobQueue", wanted: Callable[[], bool]):
         self.what, self.share = "Waiting", 0.0
-        self._queue, self._stop = queue, Event()
+        self._queue, self._wanted, self._cancelled = queue, wanted, Event()
         self._future: Future[T] | None = None
 
     @property
@@ -41,13 +41,18 @@ class Job(Generic[T]):
         """Say what is being done now; called by the work itself."""
         self.what, self.share = what, min(max(share, 0.0), 1.0)
 
+    @property
+    def cancelled(self) -> bool:
+        """Whether its reader asked it to stop."""
+        return self._cancelled.is_set()
+
     def stopped(self) -> bool:
-        """Whether somebody asked it to stop; asked by the work itself."""
-        return self._stop.is_set()
+        """Whether it should stop, because it was cancelled or nobody wants it any more; asked by the work itself."""
+        return self.cancelled or not self._wanted()
 
     def cancel(self) -> None:
         """Ask it to stop; a waiting job never starts."""
-        self._stop.set()
+        self._cancelled.set()
 
     def wait(self, seconds: float) -> bool:
         """Wait for its end, at most so long; return whether it has ended."""
@@ -77,9 +82,14 @@ class JobQueue:
         self._lock = Lock()
         self._jobs: list[Job] = []
 
-    def submit(self, work: Callable[[Job[T]], T]) -> Job[T]:
-        """Put work at the end of the queue; it is handed its own job, to report to."""
-        job: Job[T] = Job(self)
+    def submit(self, work: Callable[[Job[T]], T], *, wanted: Callable[[], bool] = lambda: True) -> Job[T]:
+        """Put work at the end of the queue.
+
+        Args:
+            work: is handed its own job, to report to.
+            wanted: whether anybody still waits for it; a job whose reader has left makes way for the others.
+        """
+        job: Job[T] = Job(self, wanted)
         with self._lock:
             self._jobs.append(job)
             job._future = self._executor.submit(job._run, work)

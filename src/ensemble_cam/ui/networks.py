@@ -1,5 +1,7 @@
 """The classifiers of the app: which are there, fetching the others, and loading them once for all sessions."""
 
+import atexit
+import gc
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -86,7 +88,16 @@ def _load(config: ClassifierConfig, weights: str, sha256: str | None) -> "Classi
 @cache
 def warm_up() -> None:
     """Begin, once for each start, to import PyTorch and what belongs to it: it takes seconds that the reader has."""
-    Thread(target=lambda: import_module("ensemble_cam.analysis"), name="warm-up", daemon=True).start()
+    Thread(target=_import_networks, name="warm-up", daemon=True).start()
+
+
+def _import_networks() -> None:
+    import_module("ensemble_cam.ui.results")
+    # Streamlit collects garbage after every run of a page, which walks through all objects there are. The million that
+    # belong to PyTorch would take half a second each time, while a review is computing: they are kept out of it.
+    gc.collect()
+    gc.freeze()
+    atexit.register(gc.unfreeze)
 
 
 def size_to_fetch(choices: Sequence[Choice]) -> str:

@@ -2,12 +2,14 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from ensemble_cam.errors import Cancelled, ConfigError, EnsembleCamError, WeightsError
 from ensemble_cam.geometry import Geometry
+from ensemble_cam.openmp import wait_passively
 from ensemble_cam.purpose import PURPOSE
 from ensemble_cam.ui import film_view, films, networks
 from ensemble_cam.ui.controls import Controls, plain, show_controls, show_film_picker, toggle_overlays
@@ -42,7 +44,7 @@ def show_page() -> None:
     """Show the whole app; Streamlit calls this anew at every change."""
     st.set_page_config(page_title="Ensemble-CAM", page_icon="🩻", layout="wide", initial_sidebar_state="expanded")
     st.html(_STYLE)
-    networks.warm_up()
+    _prepare_process()
     try:
         config = networks.configuration()
     except ConfigError as error:
@@ -65,6 +67,14 @@ def show_page() -> None:
         st.error(plain(f"{film.name}: {film.failure}"), icon=":material/broken_image:")
         return
     _show_review(film, controls, ready)
+
+
+@cache
+def _prepare_process() -> None:
+    """Do what has to be done once for all sessions: the first page does it."""
+    wait_passively()
+    logging.getLogger("ensemble_cam").addHandler(logging.StreamHandler())
+    networks.warm_up()
 
 
 def _show_welcome() -> None:
@@ -108,13 +118,13 @@ def _show_absent(absent: Mapping[Choice, WeightsError], *, expanded: bool) -> No
         st.rerun()
 
 
-@st.fragment(run_every=0.4)
+@st.fragment(run_every=0.6)
 def _show_fetching() -> None:
     job: Job | None = st.session_state.get(_FETCHING)
     if job is None or job.done:
         st.rerun()
     st.progress(job.share, text=plain(job.what) if not job.place else "Waiting for another download")
-    st.button("Stop fetching", on_click=job.cancel, disabled=job.stopped())
+    st.button("Stop fetching", on_click=job.cancel, disabled=job.cancelled)
 
 
 def _end_fetching(job: Job) -> None:
@@ -192,7 +202,8 @@ def _review(film: OpenFilm, controls: Controls, ready: list[Ready]) -> "Analysis
     if film.job_key != key:
         if film.job is not None:
             film.job.cancel()
-        film.job, film.job_key = PROCESSOR.submit(_work(film, controls, ready, seen)), key
+        work = _work(film, controls, ready, seen)
+        film.job, film.job_key = PROCESSOR.submit(work, wanted=films.session_watch()), key
     if not film.job.wait(_PATIENCE):
         _show_waiting()
         return None
@@ -234,7 +245,7 @@ def _work(
     return work
 
 
-@st.fragment(run_every=0.4)
+@st.fragment(run_every=0.6)
 def _show_waiting() -> None:
     film = films.chosen_film()
     if film is None or film.job is None or film.job.done:
@@ -245,14 +256,15 @@ def _show_waiting() -> None:
         st.progress(0.0, text=f"Waiting for the processor: {before} before this one")
     else:
         st.progress(job.share, text=plain(job.what))
-    st.button("Cancel", on_click=job.cancel, disabled=job.stopped())
+    st.button("Cancel", on_click=job.cancel, disabled=job.cancelled)
 
 
 def _collect(film: OpenFilm, key: object, seen: object) -> "Analysis | None":
-    outcome = film.job.outcome()
+    job, outcome = film.job, film.job.outcome()
     film.job, film.job_key = None, None
     if isinstance(outcome, Cancelled):
-        film.stopped_key = key
+        # A page that was away, and so gave up its place, begins anew; only its reader stops a review for good.
+        film.stopped_key = key if job.cancelled else None
         st.rerun()
     if isinstance(outcome, BaseException):
         film.stopped_key = key
