@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from ensemble_cam.openmp import wait_passively
+from ensemble_cam.openmp import wait_briefly
 
-wait_passively()  # before PyTorch is imported below: tests share their cores with others, too
+wait_briefly()  # before PyTorch is imported below: tests share their cores with others, too
 
 from ensemble_cam.classifiers import Classifier, load_classifier
 from ensemble_cam.config import Config, load_config

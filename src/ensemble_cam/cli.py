@@ -15,7 +15,7 @@ from pathlib import Path
 from ensemble_cam import __version__
 from ensemble_cam.config import COLORMAPS, FRAMINGS, INTENSITIES, METHODS, SETS, Config, load_config
 from ensemble_cam.errors import ConfigError, EnsembleCamError, WeightsError
-from ensemble_cam.openmp import wait_passively
+from ensemble_cam.openmp import wait_briefly
 
 OK, USAGE, FILMS, WEIGHTS = 0, 2, 3, 4
 _DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             # Film names and arrows must not stop a review where the output's encoding lacks them, as in a Windows pipe.
             stream.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
-    wait_passively()
+    wait_briefly()
     try:
         return options.command(options)
     except WeightsError as error:

@@ -51,8 +51,10 @@ class Job(Generic[T]):
         return self.cancelled or not self._wanted()
 
     def cancel(self) -> None:
-        """Ask it to stop; a waiting job never starts."""
+        """Ask it to stop; a waiting job ends at once and never starts."""
         self._cancelled.set()
+        if self._future is not None and self._future.cancel():
+            self._queue._leave(self)
 
     def wait(self, seconds: float) -> bool:
         """Wait for its end, at most so long; return whether it has ended."""
@@ -63,6 +65,8 @@ class Job(Generic[T]):
     def outcome(self) -> T | BaseException:
         """Return what the work returned, or what it raised. The job must have ended."""
         assert self._future is not None
+        if self._future.cancelled():
+            return Cancelled("Stopped before it began.")
         return self._future.exception() or self._future.result()
 
     def _run(self, work: "Callable[[Job[T]], T]") -> T:

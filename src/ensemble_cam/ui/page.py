@@ -9,7 +9,7 @@ import streamlit as st
 
 from ensemble_cam.errors import Cancelled, ConfigError, EnsembleCamError, WeightsError
 from ensemble_cam.geometry import Geometry
-from ensemble_cam.openmp import wait_passively
+from ensemble_cam.openmp import wait_briefly
 from ensemble_cam.purpose import PURPOSE
 from ensemble_cam.ui import film_view, films, networks
 from ensemble_cam.ui.controls import Controls, plain, show_controls, show_film_picker, toggle_overlays
@@ -72,7 +72,7 @@ def show_page() -> None:
 @cache
 def _prepare_process() -> None:
     """Do what has to be done once for all sessions: the first page does it."""
-    wait_passively()
+    wait_briefly()
     logging.getLogger("ensemble_cam").addHandler(logging.StreamHandler())
     networks.warm_up()
 
@@ -225,6 +225,9 @@ def _work(
         job.report("Starting PyTorch", 0.0)
         from ensemble_cam.analysis import examine, explain
 
+        def report(what: str, share: float) -> None:
+            job.report(what, 0.3 + 0.7 * share)
+
         examined = examination
         if examined is None:
             classifiers = []
@@ -233,14 +236,10 @@ def _work(
                 if job.stopped():
                     raise Cancelled("Stopped while the networks were loading.")
                 classifiers.append(networks.load(each))
-
-            def report(what: str, share: float) -> None:
-                job.report(what, 0.3 + 0.7 * share)
-
             examined = examine(
                 radiograph, classifiers, framing=settings.framing, progress=report, cancelled=job.stopped
             )
-        return examined, explain(examined, settings, cancelled=job.stopped)
+        return examined, explain(examined, settings, progress=report, cancelled=job.stopped)
 
     return work
 
