@@ -1,5 +1,8 @@
 """The film alone: what the reader sees before, and without, any network."""
 
+import base64
+
+import numpy as np
 import streamlit as st
 
 from ensemble_cam.geometry import Geometry
@@ -14,9 +17,19 @@ _LONGEST = 1024
 def show_film(radiograph: Radiograph, geometry: Geometry) -> None:
     """Show the film alone, with what the networks see outlined."""
     screen = Screen.of(radiograph.display, geometry, longest=_LONGEST)
-    st.image(jpeg(screen.panel(None, Display())), width="stretch", alt="The film")
+    show_picture(screen.panel(None, Display()), alt="The film")
     if geometry.crop != (0, 0, radiograph.width, radiograph.height):
         st.caption("Outlined: what the networks see. What lies outside is not looked at.")
+
+
+def show_picture(picture: np.ndarray, *, alt: str) -> None:
+    """Show an (h, w, 3) uint8 RGB picture.
+
+    It travels inside the page. Behind an address of its own, as `st.image` puts it, it would lie in the server's media
+    store, where files are told apart by a part of their content and are gone before a browser in a hurry has come.
+    """
+    encoded = base64.b64encode(jpeg(picture)).decode("ascii")
+    st.image(f"data:image/jpeg;base64,{encoded}", width="stretch", alt=alt)
 
 
 def show_facts(radiograph: Radiograph) -> None:

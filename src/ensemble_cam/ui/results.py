@@ -12,10 +12,11 @@ from ensemble_cam.figure import figure_png, figure_size
 from ensemble_cam.heatmaps import Heatmap
 from ensemble_cam.provenance import Review, RunInfo
 from ensemble_cam.purpose import PURPOSE
-from ensemble_cam.rendering import Display, Screen, jpeg
+from ensemble_cam.rendering import Display, Screen
 from ensemble_cam.runtime import PRECISION, RUNTIME, choose_device
 from ensemble_cam.settings import displayed
 from ensemble_cam.ui.controls import Controls, plain
+from ensemble_cam.ui.film_view import show_picture
 from ensemble_cam.ui.films import OpenFilm
 
 # Panels are drawn larger than they stand on a small screen, so that a click enlarges them to something worth it.
@@ -125,7 +126,7 @@ def _show_panel(film: OpenFilm, screen: Screen, display: Display, finding: Findi
         reason = finding.missing.get(id, "no classifier with a weight above 0 has a map")
         st.info(f"No map: {plain(reason)}", icon=":material/block:")
         return
-    st.image(jpeg(screen.panel(heatmap, display)), width="stretch", alt=f"{displayed(finding.label)}: map of {name}")
+    show_picture(screen.panel(heatmap, display), alt=f"{displayed(finding.label)}: map of {name}")
     st.caption(_area_text(film, heatmap, display))
 
 
