@@ -124,7 +124,7 @@ MAP = {
 CONTRACT = {
     "schema": 1,
     "purpose": "Research and teaching use. Not for diagnosis.",
-    "software": {"ensemble-cam": str, "torch": str},
+    "software": {"ensemble-cam": str, "torch": str, "torchvision": str, "torchxrayvision": str, "grad-cam": str},
     "input": {
         "sha256": str,
         "format": str,

@@ -55,6 +55,15 @@ def test_a_cancelled_waiting_job_ends_at_once_and_never_starts(busy):
     assert ran == []
 
 
+def test_cancelling_twice_is_cancelling_once(busy):
+    queue, first, _ = busy
+    waiting = queue.submit(lambda job: None)
+    waiting.cancel()
+    waiting.cancel()
+    assert waiting.done
+    assert first.place == 0
+
+
 def test_a_job_whose_reader_has_left_makes_way_for_the_others(busy):
     queue, _, release = busy
     ran = []

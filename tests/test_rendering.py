@@ -210,7 +210,7 @@ def test_square_film_is_shown_whole_without_an_outline():
 
 def test_hidden_overlays_show_the_film_alone():
     film, geometry = ramp(90, 60), framed(90, 60)
-    heatmap, hidden = heatmap_of(np.ones((7, 7)), geometry), Display(threshold=0).film_only()
+    heatmap, hidden = heatmap_of(np.ones((7, 7)), geometry), Display(threshold=0, overlays=False)
     screen = Screen.of(film, geometry, longest=90)
 
     assert_array_equal(source_overlay(film, heatmap, hidden), np.repeat(film[..., None], 3, axis=2))

@@ -105,6 +105,11 @@ class Finding:
         """Upstream's name."""
         return self.ranked.label
 
+    @property
+    def called(self) -> bool | None:
+        """Whether the finding is called; None where no classifier with an operating point knows it."""
+        return self.ranked.called if self.ranked.score.calibrated else None
+
     def heatmaps(self) -> Mapping[str, Heatmap]:
         """Return classifier id or "ensemble" → map, for every map there is."""
         return {**self.maps, **({"ensemble": self.ensemble} if self.ensemble else {})}

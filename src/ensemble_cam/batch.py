@@ -13,7 +13,7 @@ from ensemble_cam.config import Config
 from ensemble_cam.errors import ConfigError, EnsembleCamError, RadiographError, WeightsMissing
 from ensemble_cam.export import find_place, review_key, write_review
 from ensemble_cam.intake import MAX_FILE_BYTES
-from ensemble_cam.provenance import Review, RunInfo
+from ensemble_cam.provenance import Review, RunInfo, verdict
 from ensemble_cam.radiograph import read_radiograph
 from ensemble_cam.rendering import Display
 from ensemble_cam.runtime import PRECISION, RUNTIME, choose_device
@@ -199,6 +199,6 @@ def _named(classifier: Classifier) -> str:
 
 def _summary(analysis: Analysis) -> str:
     return ", ".join(
-        f"{displayed(finding.label)} {finding.ranked.score.value:.2f}{'' if finding.ranked.called else ' (not called)'}"
+        f"{displayed(finding.label)} {finding.ranked.score.value:.2f} ({verdict(finding.called)})"
         for finding in analysis.findings
     )

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from ensemble_cam.analysis import Analysis, ClassifierResult, Finding
@@ -22,7 +23,7 @@ from ensemble_cam.classifiers import Classifier
 from ensemble_cam.errors import ExportError
 from ensemble_cam.figure import figure_png
 from ensemble_cam.heatmaps import Heatmap
-from ensemble_cam.provenance import Review, RunInfo, origin, software
+from ensemble_cam.provenance import Review, RunInfo, origin, software, verdict
 from ensemble_cam.purpose import PURPOSE
 from ensemble_cam.rendering import Display, png, source_overlay
 from ensemble_cam.settings import Settings
@@ -44,8 +45,16 @@ def overlays(review: Review) -> Iterator[tuple[str, bytes]]:
     film = review.analysis.radiograph.display
     for finding in review.analysis.findings:
         for id, heatmap in finding.heatmaps().items():
-            text = {**origin(review), "Finding": finding.label, "Map": id}
+            text = {**origin(review), "Finding": finding.label, "Map": id, "Score": _score_line(review, finding, id)}
             yield overlay_name(finding, id), with_text(png(source_overlay(film, heatmap, review.display)), text)
+
+
+def _score_line(review: Review, finding: Finding, id: str) -> str:
+    """Return the score behind a map and how it stands to its operating point, in words."""
+    if id == ENSEMBLE:
+        return f"{finding.ranked.score.value:.3f}, {verdict(finding.called)}"
+    result = review.analysis.result(id)
+    return f"{result.scores[finding.label]:.3f}, {verdict(result.called(finding.label))}"
 
 
 def with_text(data: bytes, text: Mapping[str, str]) -> bytes:
@@ -268,8 +277,8 @@ def write_review(review: Review, out: Path, name: str, *, save_maps: bool = Fals
             return _move_to_free_name(draft, out, name)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
+    except (OSError, cv2.error) as error:
+        reason = getattr(error, "strerror", None) or type(error).__name__
         raise ExportError(
             f"The review could not be written ({reason}). Free space, or choose another folder."
         ) from None

@@ -10,7 +10,7 @@ from matplotlib.font_manager import FontProperties
 
 from ensemble_cam.analysis import Finding
 from ensemble_cam.heatmaps import Heatmap
-from ensemble_cam.provenance import Review, describe, origin
+from ensemble_cam.provenance import Review, behind, describe, method_line, origin, verdict
 from ensemble_cam.purpose import PURPOSE
 from ensemble_cam.rendering import Display, Screen
 from ensemble_cam.settings import displayed
@@ -92,10 +92,11 @@ def figure_png(review: Review) -> bytes:
         page.picture(x, y, screen.panel(finding.ensemble, review.display))
         page.text(x, y - 100, "Ensemble", _BOLD)
         page.text(x, y - 50, _shortened(_ensemble_note(review, finding), _SMALL, layout.panel_width), _SMALL)
-        page.text(_MARGIN, y - _CAPTION + 25, _finding_title(finding), _BOLD)
+        title = _shortened(_finding_title(review, finding), _BOLD, WIDTH - 2 * _MARGIN)
+        page.text(_MARGIN, y - _CAPTION + 25, title, _BOLD)
     _draw_foot(page, layout, review)
     stream = io.BytesIO()
-    canvas.print_png(stream, metadata=origin(review), pil_kwargs={"compress_level": 3})
+    canvas.print_png(stream, metadata=origin(review), pil_kwargs={"compress_level": 2})
     return stream.getvalue()
 
 
@@ -117,7 +118,7 @@ class _Page:
         axes = self._figure.add_axes(
             [box[0] / WIDTH, box[1] / layout.height, box[2] / WIDTH, box[3] / layout.height], frameon=False
         )
-        axes.imshow(picture, aspect="auto", interpolation="lanczos")
+        axes.imshow(picture, aspect="auto", interpolation="bilinear")
         axes.set_axis_off()
 
     def colour_bar(self, x: int, y: int, width: int, colormap: str, threshold: float) -> None:
@@ -160,12 +161,14 @@ def _shortened(text: str, font: FontProperties, room: int) -> str:
     return " ".join(words)
 
 
-def _finding_title(finding: Finding) -> str:
-    score = finding.ranked.score
-    title = f"{finding.rank}. {displayed(finding.label)} · score {score.value:.2f}"
-    if not score.calibrated:
-        return f"{title}, uncalibrated: no operating point"
-    return f"{title}, {'called' if finding.ranked.called else 'below its operating point: not called'}"
+def _finding_title(review: Review, finding: Finding) -> str:
+    words = {
+        True: "called",
+        False: "below its operating point: not called",
+        None: "uncalibrated: no operating point",
+    }[finding.called]
+    title = f"{finding.rank}. {displayed(finding.label)} · score {finding.ranked.score.value:.2f}, {words}"
+    return f"{title} · {behind(review.analysis, finding)}"
 
 
 def _panel_note(review: Review, finding: Finding, id: str, heatmap: Heatmap | None) -> tuple[str, str]:
@@ -173,8 +176,10 @@ def _panel_note(review: Review, finding: Finding, id: str, heatmap: Heatmap | No
         return f"No map: {finding.missing[id]}", _WARN
     result = review.analysis.result(id)
     score, called = result.scores[finding.label], result.called(finding.label)
-    verdict = {None: "uncalibrated", True: "called", False: "not called"}[called]
-    return f"{score:.2f}, {verdict} · {_area(heatmap, review.display.threshold)}", _FAINT if called is False else _INK
+    return (
+        f"{score:.2f}, {verdict(called)} · {_area(heatmap, review.display.threshold)}",
+        _FAINT if called is False else _INK,
+    )
 
 
 def _ensemble_note(review: Review, finding: Finding) -> str:
@@ -198,10 +203,10 @@ def _area(heatmap: Heatmap, threshold: float) -> str:
 
 def _facts(review: Review) -> list[str]:
     """Say what the film is, what was done to it, and what the colours mean."""
-    film, settings = review.analysis.radiograph, review.analysis.settings
+    film = review.analysis.radiograph
     return [
         f"{film.format}, {film.width}×{film.height} pixels, {film.bits} bits · film SHA-256 {film.sha256[:16]}…",
-        f"{settings.method} maps of the logit · {settings.framing} framing · {review.run.intensity} intensity",
+        f"Maps of the logit: {method_line(review)}",
         "The outlined square is what the networks saw; what lies outside was not looked at."
         if review.analysis.geometry.crop != (0, 0, film.width, film.height)
         else "The networks saw the whole film.",

@@ -6,7 +6,7 @@ from functools import cache
 from importlib.metadata import version
 
 from ensemble_cam import __version__
-from ensemble_cam.analysis import Analysis, ClassifierResult
+from ensemble_cam.analysis import Analysis, ClassifierResult, Finding
 from ensemble_cam.purpose import PURPOSE
 from ensemble_cam.rendering import Display
 
@@ -44,7 +44,8 @@ class Review:
 @cache
 def software() -> Mapping[str, str]:
     """Return the versions that a result depends on."""
-    return {"ensemble-cam": __version__, "torch": version("torch")}
+    others = ("torch", "torchvision", "torchxrayvision", "grad-cam")
+    return {"ensemble-cam": __version__} | {name: version(name) for name in others}
 
 
 def origin(review: Review) -> dict[str, str]:
@@ -57,12 +58,41 @@ def origin(review: Review) -> dict[str, str]:
         "Classifiers": "; ".join(
             f"{describe(result)}, ensemble weight {weights[result.id]:g}" for result in review.analysis.results
         ),
-        "Method": f"{review.analysis.settings.method}, {review.analysis.settings.framing} framing, "
-        f"{review.run.intensity} intensity",
+        "Method": method_line(review),
         "Findings": ", ".join(finding.label for finding in review.analysis.findings),
         "Threshold": f"{review.display.threshold:g}",
         "Drawing": f"{review.display.colormap}, opacity {review.display.opacity:g}",
     }
+
+
+def method_line(review: Review) -> str:
+    """Return how the maps were made and what the networks were shown, in one line."""
+    parts = [review.analysis.settings.method, f"{review.analysis.settings.framing} framing"]
+    parts.append(f"{review.run.intensity} intensity")
+    if review.analysis.radiograph.rescaled:
+        parts.append("narrow range stretched")
+    return ", ".join(parts)
+
+
+def verdict(called: bool | None) -> str:
+    """Return how a score stands to its operating point in words; None for a score that has none."""
+    return {True: "called", False: "not called", None: "uncalibrated"}[called]
+
+
+def behind(analysis: Analysis, finding: Finding) -> str:
+    """Return which classifiers stand behind a finding's ensemble map, in words."""
+    if finding.ensemble is None:
+        return "no ensemble map"
+
+    def names(ids: tuple[str, ...]) -> str:
+        return ", ".join(analysis.result(id).classifier.config.name for id in ids)
+
+    text = f"ensemble of {names(finding.ensemble.classifiers)}"
+    if len(finding.ensemble.classifiers) == 1:
+        text += " alone"
+    if finding.ensemble.empty_classifiers:
+        text += f" (empty: {names(finding.ensemble.empty_classifiers)})"
+    return text
 
 
 def describe(result: ClassifierResult) -> str:

@@ -4,7 +4,7 @@ Numbers come first and colours last: what is coloured here is a relative activat
 film's own greys are never rescaled, and where a map is below the threshold nothing is drawn over them.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 
 import cv2
@@ -40,10 +40,6 @@ class Display:
     def __post_init__(self) -> None:
         for name in ("threshold", "opacity", "colormap"):
             check_setting(name, getattr(self, name))
-
-    def film_only(self) -> "Display":
-        """Return the same without overlays."""
-        return replace(self, overlays=False)
 
 
 @cache

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
@@ -38,6 +38,11 @@ class Controls:
     rescale: bool
     read_first: bool
 
+    def for_classifiers(self, choices: Sequence[Choice]) -> "Controls":
+        """Return the same for some of the chosen classifiers, those whose weights are there."""
+        shares = {choice.config.id: choice.ensemble_weight for choice in choices}
+        return replace(self, settings=replace(self.settings, ensemble_weights=shares), choices=tuple(choices))
+
 
 def plain(text: str) -> str:
     """Return text in which no character means anything to Markdown."""
@@ -61,8 +66,13 @@ def show_film_picker() -> None:
         films.choose_film("Films", names)
 
 
-def show_controls(config: Config, *, narrow_range: bool) -> Controls:
-    """Show every control and return what is set."""
+def show_controls(config: Config, *, narrow_film: int | None) -> Controls:
+    """Show every control and return what is set.
+
+    Args:
+        config: the classifiers and the defaults.
+        narrow_film: the number of the film on the screen if it uses a narrow range, which can then be stretched.
+    """
     defaults = config.review
     read_first = st.toggle(
         "Read first", key="read first", help="Hides scores and maps of every film until you ask for them."
@@ -103,8 +113,10 @@ def show_controls(config: Config, *, narrow_range: bool) -> Controls:
             index=list(_INTENSITIES).index(defaults.intensity),
             format_func=_INTENSITIES.get,
         )
-        rescale = narrow_range and st.checkbox(
-            "Stretch this film's narrow range", help="The film uses less than a quarter of its declared range."
+        rescale = narrow_film is not None and st.checkbox(
+            "Stretch this film's narrow range",
+            key=f"stretch {narrow_film}",
+            help="The film uses less than a quarter of its declared range.",
         )
     return Controls(
         display=Display(threshold, opacity, colormap, overlays=st.session_state.get("overlays", True)),
@@ -148,7 +160,12 @@ def _show_classifier(config: ClassifierConfig) -> Choice | None:
             label_visibility="collapsed",
         )
     share = st.number_input(
-        f"Ensemble weight of {config.name}", 0.0, 10.0, config.ensemble_weight, 0.25, key=f"ensemble weight {config.id}"
+        f"Ensemble weight of {config.name}",
+        0.0,
+        max(10.0, config.ensemble_weight),
+        config.ensemble_weight,
+        0.25,
+        key=f"ensemble weight {config.id}",
     )
     return Choice(config, weights, share)
 

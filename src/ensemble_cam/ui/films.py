@@ -18,7 +18,7 @@ from ensemble_cam.ui.jobs import Job
 if TYPE_CHECKING:
     from ensemble_cam.analysis import Analysis, Examination
 
-_FILMS, _CHOSEN, _COUNT = "films", "chosen film", "upload count"
+_FILMS, _CHOSEN, _COUNT, _LAST = "films", "chosen film", "upload count", "last film"
 
 
 @dataclass(eq=False)
@@ -26,19 +26,24 @@ class OpenFilm:
     """One film of this session and everything that was made of it.
 
     Attributes:
+        number: by which callbacks name it: Streamlit keeps a callback's arguments long after its button is gone, and
+            would keep the film with them.
         name: the file's name, shown to this session only.
         data: the file's bytes.
-        radiograph: the film as it was last read.
-        failure: why it cannot be read.
+        asked: the intensity and rescaling with which the film was last read.
+        radiograph: the film as it was last read, or None.
+        failure: why it could not be read.
         revealed: whether scores and maps may be seen under *Read first*.
         examination, examination_key: what the networks made of it, and for which film and networks.
         analysis, analysis_key: the review on the screen, and for which of all the settings.
         job, job_key: the review that is being made.
-        stopped_key: the review that the reader stopped.
+        ended_key, ended: the review that was stopped or failed, and the sentence that says so.
     """
 
+    number: int
     name: str
     data: bytes = field(repr=False)
+    asked: tuple[Intensity, bool] | None = None
     radiograph: Radiograph | None = None
     failure: str | None = None
     revealed: bool = False
@@ -48,20 +53,34 @@ class OpenFilm:
     analysis_key: object = None
     job: Job | None = None
     job_key: object = None
-    stopped_key: object = None
+    ended_key: object = None
+    ended: str = ""
     _regions: dict[tuple, Region | None] = field(default_factory=dict, repr=False)
 
     def read(self, *, intensity: Intensity, rescale: bool) -> None:
         """Read the film, unless it was read this way before; a failure is kept as a sentence."""
-        if self.failure is not None:
+        if self.asked == (intensity, rescale):
             return
-        old = self.radiograph
-        if old is not None and old.intensity == intensity and old.rescaled == (rescale and old.narrow_range):
-            return
+        self.asked, self.radiograph, self.failure = (intensity, rescale), None, None
         try:
             self.radiograph = read_radiograph(self.data, intensity=intensity, rescale=rescale)
         except RadiographError as error:
             self.failure = str(error)
+        except MemoryError:
+            self.failure = "This machine ran out of memory for the film. Close other programs or remove other films."
+
+    def end(self, key: object, sentence: str) -> None:
+        """Remember that a review was stopped or failed, so that it is not begun anew until the reader asks for it."""
+        self.ended_key, self.ended = key, sentence
+
+    def clear(self) -> None:
+        """Let go of the film and of everything that was made of it, whoever still holds this object."""
+        if self.job is not None:
+            self.job.cancel()
+        self.name, self.data, self.radiograph, self.job = "", b"", None, None
+        self.analysis, self.analysis_key = None, None
+        self.forget_examination()
+        self._regions.clear()
 
     def region(self, heatmap: Heatmap, threshold: float) -> Region | None:
         """Return a map's region, measured once for each threshold."""
@@ -69,6 +88,10 @@ class OpenFilm:
         if key not in self._regions:
             self._regions[key] = heatmap.region(threshold)
         return self._regions[key]
+
+    def forget_examination(self) -> None:
+        """Let go of what the networks keep open for explaining: tens of megabytes a film."""
+        self.examination, self.examination_key = None, None
 
     def show(self, analysis: "Analysis", key: object) -> None:
         """Put a finished review on the screen."""
@@ -99,27 +122,30 @@ def uploader_key() -> str:
 
 def take_uploads(uploads: list[UploadedFile]) -> None:
     """Move uploaded files into the session's films, and out of Streamlit's own store; read each, showing progress."""
+    st.session_state[_COUNT] = st.session_state.get(_COUNT, 0) + 1
     films = open_films()
     bar = st.progress(0.0)
     for count, upload in enumerate(uploads):
         bar.progress(count / len(uploads), text=f"Reading film {count + 1} of {len(uploads)}")
-        number = max(films, default=0) + 1
-        films[number] = OpenFilm(upload.name, upload.getvalue())
+        number = st.session_state[_LAST] = st.session_state.get(_LAST, 0) + 1
+        films[number] = OpenFilm(number, upload.name, upload.getvalue())
         films[number].read(intensity="stored", rescale=False)
         if upload is uploads[0]:
             st.session_state[_CHOSEN] = number
         _forget_upload(upload)
-    st.session_state[_COUNT] = st.session_state.get(_COUNT, 0) + 1
 
 
-def remove_film(film: OpenFilm) -> None:
+def film(number: int) -> OpenFilm | None:
+    """Return a film of this session by its number, None if it was removed."""
+    return open_films().get(number)
+
+
+def remove_film(number: int) -> None:
     """Drop a film and everything that was made of it."""
-    if film.job is not None:
-        film.job.cancel()
-    films = open_films()
-    for number in [number for number, each in films.items() if each is film]:
-        del films[number]
-    st.session_state[_CHOSEN] = next(iter(films), None)
+    removed = open_films().pop(number, None)
+    if removed is not None:
+        removed.clear()
+    st.session_state[_CHOSEN] = next(iter(open_films()), None)
 
 
 def session_watch() -> Callable[[], bool]:

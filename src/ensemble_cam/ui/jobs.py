@@ -106,7 +106,8 @@ class JobQueue:
 
     def _leave(self, job: Job) -> None:
         with self._lock:
-            self._jobs.remove(job)
+            if job in self._jobs:
+                self._jobs.remove(job)
 
 
 # Shared by all sessions: there is one processor, and one line to the internet.

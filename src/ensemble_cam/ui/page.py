@@ -54,9 +54,10 @@ def show_page() -> None:
         show_film_picker()
         film = films.chosen_film()
         narrow = film is not None and film.radiograph is not None and film.radiograph.narrow_range
-        controls = show_controls(config, narrow_range=narrow)
+        controls = show_controls(config, narrow_film=film.number if narrow else None)
         st.caption(PURPOSE)
     ready = _show_weights(controls)
+    controls = controls.for_classifiers([each.choice for each in ready])
     if film is None:
         _show_welcome()
         return
@@ -124,7 +125,7 @@ def _show_fetching() -> None:
     if job is None or job.done:
         st.rerun()
     st.progress(job.share, text=plain(job.what) if not job.place else "Waiting for another download")
-    st.button("Stop fetching", on_click=job.cancel, disabled=job.cancelled)
+    st.button("Stop fetching", on_click=_cancel_fetching, disabled=job.cancelled)
 
 
 def _end_fetching(job: Job) -> None:
@@ -150,7 +151,7 @@ def _show_heading(film: OpenFilm) -> None:
         st.button(
             "Remove this film",
             on_click=films.remove_film,
-            args=(film,),
+            args=(film.number,),
             icon=":material/delete:",
             help="Drops the film and its results from this session at once.",
         )
@@ -168,7 +169,7 @@ def _show_review(film: OpenFilm, controls: Controls, ready: list[Ready]) -> None
         film_view.show_facts(radiograph)
         if hidden:
             st.info("Read the film first. Scores and maps are hidden.")
-            st.button("Show scores and maps", on_click=_reveal, args=(film,), type="primary")
+            st.button("Show scores and maps", on_click=_reveal, args=(film.number,), type="primary")
         if not ready:
             return
         analysis = _review(film, controls, ready)
@@ -176,28 +177,32 @@ def _show_review(film: OpenFilm, controls: Controls, ready: list[Ready]) -> None
             return
         from ensemble_cam.ui import results  # here, as it loads PyTorch: the film is on the screen before
 
-        results.show_failures(analysis)
+        if results.show_failures(analysis):
+            st.button("Run the failed classifiers again", on_click=_begin_anew, args=(film.number,))
+        results.show_remarks(analysis)
         results.show_scores(analysis)
     results.show_findings(film, controls.display)
     results.show_downloads(analysis, controls)
     results.show_origin(analysis)
 
 
-def _reveal(film: OpenFilm) -> None:
-    film.revealed = True
+def _reveal(number: int) -> None:
+    if film := films.film(number):
+        film.revealed = True
 
 
 def _review(film: OpenFilm, controls: Controls, ready: list[Ready]) -> "Analysis | None":
     """Return the review for what is set now, or None while it is made or where there is none; shows which."""
-    seen = (film.radiograph.sha256, controls.intensity, film.radiograph.rescaled, tuple(_networks(ready)))
+    read = film.radiograph
+    seen = (read.sha256, read.intensity, read.rescaled, tuple(_networks(ready)))
     seen = (*seen, controls.settings.framing)
     settings = controls.settings
     key = (seen, settings.top_k, settings.labels, settings.method, tuple(settings.ensemble_weights.items()))
     if film.analysis_key == key:
         return film.analysis
-    if film.stopped_key == key:
-        st.info("The review was stopped.")
-        st.button("Review this film", on_click=_forget_stop, args=(film,))
+    if film.ended_key == key:
+        st.warning(plain(film.ended))
+        st.button("Review this film", on_click=_begin_anew, args=(film.number,))
         return None
     if film.job_key != key:
         if film.job is not None:
@@ -255,7 +260,7 @@ def _show_waiting() -> None:
         st.progress(0.0, text=f"Waiting for the processor: {before} before this one")
     else:
         st.progress(job.share, text=plain(job.what))
-    st.button("Cancel", on_click=job.cancel, disabled=job.cancelled)
+    st.button("Cancel", on_click=_cancel_review, disabled=job.cancelled)
 
 
 def _collect(film: OpenFilm, key: object, seen: object) -> "Analysis | None":
@@ -263,21 +268,37 @@ def _collect(film: OpenFilm, key: object, seen: object) -> "Analysis | None":
     film.job, film.job_key = None, None
     if isinstance(outcome, Cancelled):
         # A page that was away, and so gave up its place, begins anew; only its reader stops a review for good.
-        film.stopped_key = key if job.cancelled else None
+        if job.cancelled:
+            film.end(key, "The review was stopped.")
         st.rerun()
     if isinstance(outcome, BaseException):
-        film.stopped_key = key
-        st.error(plain(_sentence(outcome)))
-        st.button("Try again", on_click=_forget_stop, args=(film,))
-        return None
-    film.examination, analysis = outcome
-    film.examination_key = seen
+        film.end(key, _sentence(outcome))
+        st.rerun()
+    for other in films.open_films().values():
+        other.forget_examination()  # kept for the film on the screen alone
+    examination, analysis = outcome
+    if not any(result.failure for result in examination.results):
+        film.examination, film.examination_key = examination, seen
     film.show(analysis, key)
     return analysis
 
 
-def _forget_stop(film: OpenFilm) -> None:
-    film.stopped_key = None
+def _begin_anew(number: int) -> None:
+    """Let a film be reviewed again; the callback of a stopped or failed review's button."""
+    if film := films.film(number):
+        film.ended_key, film.analysis_key = None, None
+
+
+def _cancel_review() -> None:
+    film = films.chosen_film()
+    if film is not None and film.job is not None:
+        film.job.cancel()
+
+
+def _cancel_fetching() -> None:
+    job: Job | None = st.session_state.get(_FETCHING)
+    if job is not None:
+        job.cancel()
 
 
 def _sentence(error: BaseException) -> str:

@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from dataclasses import replace
 
 import altair
 import streamlit as st
@@ -10,7 +11,7 @@ from ensemble_cam.analysis import Analysis, Finding
 from ensemble_cam.export import ENSEMBLE, overlays, review_json
 from ensemble_cam.figure import figure_png, figure_size
 from ensemble_cam.heatmaps import Heatmap
-from ensemble_cam.provenance import Review, RunInfo
+from ensemble_cam.provenance import Review, RunInfo, behind
 from ensemble_cam.purpose import PURPOSE
 from ensemble_cam.rendering import Display, Screen
 from ensemble_cam.runtime import PRECISION, RUNTIME, choose_device
@@ -32,7 +33,7 @@ def show_scores(analysis: Analysis) -> None:
             "finding": displayed(ranked.label),
             "classifier": names[id],
             "score": round(score, 3),
-            "kind": "at its operating point" if analysis.result(id).classifier.calibrated else "uncalibrated",
+            "kind": "has an operating point" if analysis.result(id).classifier.calibrated else "uncalibrated",
         }
         for ranked in analysis.ranking
         for id, score in ranked.scores.items()
@@ -59,7 +60,7 @@ def show_scores(analysis: Analysis) -> None:
         ),
         shape=altair.Shape(
             "kind:N",
-            scale=altair.Scale(domain=["at its operating point", "uncalibrated"], range=["circle", "diamond"]),
+            scale=altair.Scale(domain=["has an operating point", "uncalibrated"], range=["circle", "diamond"]),
             legend=None,
         ),
         tooltip=["finding:N", "classifier:N", "score:Q", "kind:N"],
@@ -84,7 +85,7 @@ def _show_finding(finding: Finding, film: OpenFilm, screen: Screen, display: Dis
     analysis = film.analysis
     st.markdown(
         f"**{finding.rank}. {displayed(finding.label)}** · score {finding.ranked.score.value:.2f} "
-        f"{_verdict(_called(finding), at_length=True)} :small[{_behind(finding, analysis, display)}]"
+        f"{_verdict(finding.called, at_length=True)} :small[{_behind(finding, analysis, display)}]"
     )
     columns = st.columns(len(analysis.results) + 1, gap="small")
     for column, result in zip(columns, analysis.results, strict=False):
@@ -96,16 +97,10 @@ def _show_finding(finding: Finding, film: OpenFilm, screen: Screen, display: Dis
 
 def _behind(finding: Finding, analysis: Analysis, display: Display) -> str:
     """Say which classifiers stand behind the ensemble map and how far they agree."""
-    if finding.ensemble is None:
-        return "no ensemble map"
-    names = [plain(analysis.result(id).classifier.config.name) for id in finding.ensemble.classifiers]
-    text = f"ensemble of {', '.join(names)}"
-    if finding.ensemble.empty_classifiers:
-        empty = [plain(analysis.result(id).classifier.config.name) for id in finding.ensemble.empty_classifiers]
-        text += f" (empty: {', '.join(empty)})"
+    text = plain(behind(analysis, finding))
     agreement = finding.agreement(display.threshold)
     if agreement is None:
-        return f"{text} alone"
+        return text
     if agreement.iou is not None:
         text += f" · regions overlap {agreement.iou:.2f} (IoU)"
     if agreement.rank_correlation is not None:
@@ -117,7 +112,7 @@ def _show_panel(film: OpenFilm, screen: Screen, display: Display, finding: Findi
     analysis = film.analysis
     heatmap = finding.heatmaps().get(id)
     if id == ENSEMBLE:
-        name, score = "Ensemble", f"{finding.ranked.score.value:.2f} {_verdict(_called(finding))}"
+        name, score = "Ensemble", f"{finding.ranked.score.value:.2f} {_verdict(finding.called)}"
     else:
         result = analysis.result(id)
         name, score = plain(result.classifier.config.name), _score_text(finding, analysis, id)
@@ -135,10 +130,6 @@ def _score_text(finding: Finding, analysis: Analysis, id: str) -> str:
     if finding.label not in result.scores:
         return ""
     return f"{result.scores[finding.label]:.2f} {_verdict(result.called(finding.label))}"
-
-
-def _called(finding: Finding) -> bool | None:
-    return finding.ranked.called if finding.ranked.score.calibrated else None
 
 
 def _verdict(called: bool | None, *, at_length: bool = False) -> str:
@@ -161,38 +152,35 @@ def _area_text(film: OpenFilm, heatmap: Heatmap, display: Display) -> str:
 
 def show_downloads(analysis: Analysis, controls: Controls) -> None:
     """Offer the figure, every overlay and `review.json`; each is made when it is asked for."""
-    run = RunInfo("clinical", controls.intensity, controls.rescale, choose_device("auto").type, RUNTIME, PRECISION)
-    review = Review(analysis, controls.display, run)
+    film = analysis.radiograph
+    run = RunInfo("clinical", film.intensity, film.rescaled, choose_device("auto").type, RUNTIME, PRECISION)
+    # What is hidden on the screen for a look at the film is in the files all the same: they are named after the maps.
+    review = Review(analysis, replace(controls.display, overlays=True), run)
     name = f"review_{review.analysis.radiograph.sha256[:12]}"
     width, height = figure_size(review)
-    with st.container(horizontal=True):
-        st.download_button(
+    offers = (
+        (
             f"Figure (PNG, {width}×{height})",
             lambda: figure_png(review),
-            file_name=f"{name}.png",
-            mime="image/png",
-            on_click="ignore",
-            icon=":material/image:",
-            help="The film and every row, annotated, at 300 pixels an inch across A4.",
-        )
-        st.download_button(
+            (f"{name}.png", "image/png", ":material/image:"),
+            "The film and every row, annotated, at 300 pixels an inch across A4.",
+        ),
+        (
             "Overlays (ZIP)",
             lambda: _overlays_zip(review),
-            file_name=f"{name}_overlays.zip",
-            mime="application/zip",
-            on_click="ignore",
-            icon=":material/folder_zip:",
-            help="Every map over the film as a PNG in the film's own pixels.",
-        )
-        st.download_button(
+            (f"{name}_overlays.zip", "application/zip", ":material/folder_zip:"),
+            "Every map over the film as a PNG in the film's own pixels.",
+        ),
+        (
             "Data (JSON)",
             lambda: review_json(review),
-            file_name=f"{name}.json",
-            mime="application/json",
-            on_click="ignore",
-            icon=":material/data_object:",
-            help="Scores, regions, settings, weights and versions: review.json.",
-        )
+            (f"{name}.json", "application/json", ":material/data_object:"),
+            "Scores, regions, settings, weights and versions: review.json.",
+        ),
+    )
+    with st.container(horizontal=True):
+        for label, make, (file_name, mime, icon), text in offers:
+            st.download_button(label, make, file_name, mime, on_click="ignore", icon=icon, help=text)
 
 
 def _overlays_zip(review: Review) -> bytes:
@@ -205,11 +193,20 @@ def _overlays_zip(review: Review) -> bytes:
     return stream.getvalue()
 
 
-def show_failures(analysis: Analysis) -> None:
-    """Say which classifiers failed, and why."""
+def show_failures(analysis: Analysis) -> bool:
+    """Say which classifiers failed, and why; return whether any did."""
+    failed = [result for result in analysis.results if result.failure is not None]
+    for result in failed:
+        st.error(plain(f"{result.classifier.config.name} {result.failure}."))
+    return bool(failed)
+
+
+def show_remarks(analysis: Analysis) -> None:
+    """Say, where it cannot be missed, whose weights are untrained or not the published ones."""
     for result in analysis.results:
-        if result.failure is not None:
-            st.error(plain(f"{result.classifier.config.name} {result.failure}."))
+        weights = result.classifier.weights
+        if weights.untrained or weights.published is False:
+            st.warning(plain(f"{result.classifier.config.name}: {weights.remark}"), icon=":material/warning:")
 
 
 def show_origin(analysis: Analysis) -> None:
