@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -326,6 +327,8 @@ def _maps(
         return {}
     activation, run = examination.opened[classifier.id]
     grids = cam_grids(METHODS[method], activation, run, [classifier.outputs[label] for label in labels])
+    if not np.isfinite(grids).all():
+        raise ClassifierError("its maps have values that are not numbers for this film")
     return {
         label: CamMap.of(grid, label=label, classifier=classifier.id, geometry=geometry.on(grid.shape[0]))
         for label, grid in zip(labels, grids, strict=True)

@@ -61,9 +61,11 @@ def cam_grids(method: Method, activation: Tensor, run: HeadRun, outputs: Sequenc
         return np.repeat(_positive(grid), len(outputs), axis=0)
     gradients = run.gradients(outputs).cpu().numpy()
     activations = np.broadcast_to(single, gradients.shape)
-    return _positive(
-        _package_object(method.package_class).get_cam_image(None, None, None, activations, gradients, False)
-    )
+    # Cubes of large gradients overflow to infinity, under which the package's weights become 0.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _positive(
+            _package_object(method.package_class).get_cam_image(None, None, None, activations, gradients, False)
+        )
 
 
 def _positive(grids: np.ndarray) -> np.ndarray:

@@ -198,7 +198,7 @@ def _area(heatmap: Heatmap, threshold: float) -> str:
     if heatmap.empty:
         return "empty map: no positive value"
     region = heatmap.region(threshold)
-    return "nothing above the threshold" if region is None else f"{region.area:.1%} of the crop"
+    return "nothing above the threshold" if region is None else f"{region.area:.1%} of what was seen"
 
 
 def _facts(review: Review) -> list[str]:

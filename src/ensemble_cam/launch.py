@@ -1,9 +1,11 @@
 """Starts the browser app: finds its script and hands it the command line's choices."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from threading import current_thread, main_thread
 
 # How the command line's choices reach the app, which Streamlit starts as a process of its own.
 CONFIG_VARIABLE = "ENSEMBLE_CAM_CONFIG"
@@ -32,6 +34,9 @@ def run_app(*, config: Path | None, weights_dir: Path | None, port: int | None, 
         command += ["--server.port", str(port)]
     if not browser:
         command += ["--server.headless", "true"]
+    if current_thread() is main_thread():
+        # `subprocess.run` ends the server, and with it every film in its memory, when it is interrupted.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return subprocess.run(command, env=environment, check=False).returncode
     except KeyboardInterrupt:

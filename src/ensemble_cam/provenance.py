@@ -80,7 +80,7 @@ def verdict(called: bool | None) -> str:
 
 
 def behind(analysis: Analysis, finding: Finding) -> str:
-    """Return which classifiers stand behind a finding's ensemble map, in words."""
+    """Return which classifiers are behind a finding's ensemble map, and behind its score if others are, in words."""
     if finding.ensemble is None:
         return "no ensemble map"
 
@@ -92,7 +92,14 @@ def behind(analysis: Analysis, finding: Finding) -> str:
         text += " alone"
     if finding.ensemble.empty_classifiers:
         text += f" (empty: {names(finding.ensemble.empty_classifiers)})"
-    return text
+    scoring = tuple(
+        result.id
+        for result in analysis.results
+        if result.classifier.calibrated is finding.ranked.score.calibrated
+        and finding.label in result.scores
+        and analysis.settings.ensemble_weights[result.id] > 0
+    )
+    return text if scoring == finding.ensemble.classifiers else f"{text}, score of {names(scoring)}"
 
 
 def describe(result: ClassifierResult) -> str:

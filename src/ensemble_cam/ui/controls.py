@@ -180,6 +180,8 @@ def _show_findings(choices: Sequence[Choice], top_k: int) -> tuple[int, tuple[st
         {label for choice in choices for label in known_labels(choice.config, choice.weights)}, key=displayed
     )
     labels = st.multiselect("Which", known, format_func=displayed, placeholder="Choose findings")
+    if not labels:
+        st.caption(f"No finding is chosen: the {top_k} with the highest scores are shown.")
     return top_k, tuple(labels) or None
 
 

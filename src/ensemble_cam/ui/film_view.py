@@ -20,6 +20,8 @@ def show_film(radiograph: Radiograph, geometry: Geometry) -> None:
     show_picture(screen.panel(None, Display()), alt="The film")
     if geometry.crop != (0, 0, radiograph.width, radiograph.height):
         st.caption("Outlined: what the networks see. What lies outside is not looked at.")
+    elif radiograph.width != radiograph.height:
+        st.caption("The networks see the whole film, padded to a square; they were trained on the centre square.")
 
 
 def show_picture(picture: np.ndarray, *, alt: str) -> None:

@@ -19,6 +19,7 @@ from ensemble_cam.settings import displayed
 from ensemble_cam.ui.controls import Controls, plain
 from ensemble_cam.ui.film_view import show_picture
 from ensemble_cam.ui.films import OpenFilm
+from ensemble_cam.ui.networks import configuration
 
 # Panels are drawn larger than they stand on a small screen, so that a click enlarges them to something worth it.
 _PANEL = 640
@@ -55,7 +56,7 @@ def show_scores(analysis: Analysis) -> None:
         ),
         color=altair.Color(
             "classifier:N",
-            scale=altair.Scale(domain=list(names.values()), range=_SERIES_COLOURS),
+            scale=altair.Scale(domain=list(names.values()), range=[_series_colour(id) for id in names]),
             legend=altair.Legend(orient="top", title=None),
         ),
         shape=altair.Shape(
@@ -72,6 +73,12 @@ def show_scores(analysis: Analysis) -> None:
     )
     if not all(result.classifier.calibrated for result in analysis.results):
         st.caption("Diamonds: uncalibrated, a bare sigmoid without an operating point.")
+
+
+def _series_colour(id: str) -> str:
+    """Return a classifier's own colour, whichever others are chosen beside it."""
+    place = [config.id for config in configuration().classifiers].index(id)
+    return _SERIES_COLOURS[place % len(_SERIES_COLOURS)]
 
 
 def show_findings(film: OpenFilm, display: Display) -> None:
