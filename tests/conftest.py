@@ -10,6 +10,7 @@ wait_briefly()  # before PyTorch is imported below: tests share their cores with
 
 from ensemble_cam.classifiers import Classifier, load_classifier
 from ensemble_cam.config import Config, load_config
+from ensemble_cam.weights import ENVIRONMENT_VARIABLE
 from networks import write_stand_ins
 
 
@@ -30,6 +31,17 @@ def home(tmp_path_factory) -> Path:
     """A home folder with stand-ins for the three released files where torchxrayvision keeps them."""
     folder = tmp_path_factory.mktemp("home")
     write_stand_ins(folder / ".torchxrayvision" / "models_data")
+    return folder
+
+
+@pytest.fixture
+def own_home(tmp_path, monkeypatch) -> Path:
+    """A home of the test's own, so that nobody's weights are found or touched."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(folder))
+    monkeypatch.delenv(ENVIRONMENT_VARIABLE, raising=False)
     return folder
 
 

@@ -257,6 +257,11 @@ def test_the_o_key_hides_every_overlay_and_shows_them_again(open_page):
     expect(page.get_by_role("button", name="Hide overlays")).to_be_visible()
     settled(page)
     assert colourful() > 0
+    page.get_by_role("slider", name="Sensitivity threshold").focus()  # where Streamlit's own shortcut is deaf
+    page.keyboard.press("o")
+    expect(page.get_by_role("button", name="Show overlays")).to_be_visible(timeout=PATIENCE)
+    settled(page)
+    assert colourful() == 0
 
 
 def test_a_removed_film_is_gone_from_the_page(open_page):

@@ -27,7 +27,7 @@ from ensemble_cam.errors import (
 from ensemble_cam.export import write_review
 from ensemble_cam.radiograph import read_radiograph
 from ensemble_cam.settings import Settings
-from ensemble_cam.weights import ENVIRONMENT_VARIABLE, fetch, load_state_dict, locate, weights_file
+from ensemble_cam.weights import fetch, load_state_dict, locate, weights_file
 from networks import Failing, bright_classifier
 from reviews import made_review
 from servers import CONTENT, Mirror, serving, without_proxies
@@ -39,15 +39,10 @@ Attempt = Callable[[Path], object]
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch) -> Path:
-    """A home of the test's own, so that nobody's weights are found or touched, and no proxy before the server."""
-    home = tmp_path / "home"
-    home.mkdir()
-    for name in ("HOME", "USERPROFILE"):
-        monkeypatch.setenv(name, str(home))
-    monkeypatch.delenv(ENVIRONMENT_VARIABLE, raising=False)
+def home(own_home, monkeypatch) -> Path:
+    """A home of the test's own, and no proxy before the server."""
     without_proxies(monkeypatch)
-    return home
+    return own_home
 
 
 def film(name: str, *, file_name: str = "film.png") -> tuple[Attempt, type, str]:

@@ -30,14 +30,9 @@ BAD = {name: (data, message) for name, data, message in films.BAD_FILMS}
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch) -> Path:
-    """A home of the test's own, so that nobody's weights are found or touched."""
-    home = tmp_path / "home"
-    home.mkdir()
-    for name in ("HOME", "USERPROFILE"):
-        monkeypatch.setenv(name, str(home))
-    monkeypatch.delenv(weights.ENVIRONMENT_VARIABLE, raising=False)
-    return home
+def home(own_home) -> Path:
+    """A home of the test's own."""
+    return own_home
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from ensemble_cam.ui.controls import Controls, plain, show_controls, show_film_p
 from ensemble_cam.ui.films import OpenFilm
 from ensemble_cam.ui.jobs import PROCESSOR, Job
 from ensemble_cam.ui.networks import Choice, Ready
+from ensemble_cam.ui.overlay_key import pass_on_overlay_key
 
 if TYPE_CHECKING:
     from ensemble_cam.analysis import Analysis, Examination
@@ -143,11 +144,12 @@ def _show_heading(film: OpenFilm) -> None:
         shown = st.session_state.get("overlays", True)
         st.button(
             "Hide overlays" if shown else "Show overlays",
-            key="overlays button",
+            key="overlays-button",
             on_click=toggle_overlays,
             shortcut="o",
             help="The film without colours; the O key does the same.",
         )
+        pass_on_overlay_key()
         st.button(
             "Remove this film",
             on_click=films.remove_film,
