@@ -1,9 +1,21 @@
-"""(being written)"""
+"""Draws a phantom: a chest, the findings planted in it, and the film that is made of it.
+
+The same seed gives the same chest, pose, exposure and markers at any size and whichever findings are planted: every
+part draws its random numbers from a stream of its own. So a film with a finding can be laid beside the same one without.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
+import cv2
 import numpy as np
+
+from . import findings as planting
+from .anatomy import Build
+from .canvas import Canvas
+from .chest import stand
+from .exposure import Pose, expose, grain, hang_on, mark
 
 FINDINGS = (
     "Atelectasis",
@@ -15,7 +27,21 @@ FINDINGS = (
     "Nodule",
     "Pneumothorax",
 )
+"""What can be planted, under torchxrayvision's names."""
+
 VERSION = 1
+"""Of the drawing: a seed means the same film as long as this stays."""
+
+SMALLEST, LARGEST, LONGEST = 256, 3000, 1.5
+"""Bounds of a film's sides in pixels, and of the longer over the shorter."""
+
+_FILM_WIDTH = 400.0  # millimetres, of the shorter side
+_NORMAL = 0.2  # share of normal films where findings are drawn at random
+_HOW_MANY = (0.5, 0.35, 0.15)  # one, two, three findings
+_DRAWN_AT = 768  # pixels of the shorter side; nothing but noise, lines and markers is finer than it shows
+
+# One stream of random numbers for each part.
+_STREAMS = ("choice", "build", "chest", "pose", "devices", "exposure", "grain", "marks", "heart", *sorted(FINDINGS))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -27,10 +53,10 @@ class Phantom:
         version: of the drawing code; the same seed and version give the same film.
         difficulty: from 0, plain findings, to 1, borderline ones.
         bits: 8 or 16.
-        pixels: (h, w) uint8 or uint16, over the whole range of `bits`, white = dense.
-        masks: planted finding → (h, w) bool, where it was drawn; in the order of `FINDINGS`.
+        pixels: (h, w) uint8 or uint16, over the whole range of `bits`, white = dense; read-only.
+        masks: planted finding → (h, w) bool, where it was drawn, read-only; in the order of `FINDINGS`.
         pixel_spacing: millimetres a pixel, at the film.
-        measures: what can be told in numbers, e.g. "cardiothoracic ratio".
+        measures: what can be told in numbers: "cardiothoracic ratio", above 0.5 with Cardiomegaly and below it without.
     """
 
     seed: int
@@ -46,6 +72,10 @@ class Phantom:
     def findings(self) -> tuple[str, ...]:
         """The planted findings, none for a normal film."""
         return tuple(self.masks)
+
+    def __repr__(self) -> str:
+        height, width = self.pixels.shape
+        return f"Phantom(seed {self.seed}, {width}×{height}, {', '.join(self.findings) or 'normal'})"
 
 
 def draw_phantom(
@@ -69,4 +99,79 @@ def draw_phantom(
     Raises:
         ValueError: if a value is not allowed; the message says what was got and what is allowed.
     """
-    raise NotImplementedError
+    width, height = _checked(seed, findings, size, bits, difficulty)
+    random = {name: np.random.default_rng((seed, number)) for number, name in enumerate(_STREAMS)}
+    drawn_difficulty, drawn_findings = random["choice"].random(), _drawn_findings(random["choice"])
+    difficulty = float(drawn_difficulty if difficulty is None else difficulty)
+    ease = 1 - difficulty
+    wanted = set(drawn_findings if findings is None else findings)
+
+    shrink = min(1.0, _DRAWN_AT / min(width, height))
+    canvas = Canvas(round(width * shrink), round(height * shrink))
+    ratio = planting.HEART_RATIO["Cardiomegaly" in wanted](random["heart"], ease)
+    chest = stand(canvas, Build.drawn(random["build"], heart_ratio=ratio), random["chest"])
+    effects = {}
+    for name, plant in planting.PLANTERS.items():
+        if name in wanted:
+            beside = {"taken": effects.get("Mass")} if name == "Nodule" else {}
+            effects[name] = plant(chest, random[name], ease, **beside)
+
+    pose = Pose.drawn(canvas, random["pose"])
+    attenuation = pose.apply(chest.attenuation())
+    effects = {name: pose.apply(effect) for name, effect in effects.items()}
+    full = canvas
+    if shrink < 1:
+        full = Canvas(width, height)
+        attenuation = cv2.resize(attenuation, (width, height), interpolation=cv2.INTER_CUBIC)
+        effects = {name: cv2.resize(effect, (width, height)) for name, effect in effects.items()}
+    attenuation += hang_on(full, random["devices"])
+    film = expose(attenuation, random["exposure"])
+    film = mark(full, grain(full, film, random["grain"]), random["marks"])
+    masks = {name: _read_only(effects[name] > planting.MASK_FROM) for name in FINDINGS if name in effects}
+    return Phantom(
+        seed=seed,
+        version=VERSION,
+        difficulty=difficulty,
+        bits=bits,
+        pixels=_read_only(_quantised(film, bits)),
+        masks=MappingProxyType(masks),
+        pixel_spacing=_FILM_WIDTH / min(width, height),
+        measures=MappingProxyType({"cardiothoracic ratio": ratio}),
+    )
+
+
+def _drawn_findings(random: np.random.Generator) -> list[str]:
+    normal, count = random.random() < _NORMAL, 1 + int(random.choice(len(_HOW_MANY), p=_HOW_MANY))
+    order = random.permutation(len(FINDINGS))
+    return [] if normal else [FINDINGS[i] for i in order[:count]]
+
+
+def _quantised(film: np.ndarray, bits: int) -> np.ndarray:
+    highest = 2**bits - 1
+    levels = np.rint(np.clip(film * 0.96 + 0.016, 0, 1) * highest)
+    return levels.astype(np.uint8 if bits == 8 else np.uint16)
+
+
+def _read_only(array: np.ndarray) -> np.ndarray:
+    array.setflags(write=False)
+    return array
+
+
+def _checked(
+    seed: int, findings: Sequence[str] | None, size: int | tuple[int, int], bits: int, difficulty: float | None
+) -> tuple[int, int]:
+    width, height = (size, size) if isinstance(size, int) else size
+    if seed < 0:
+        raise ValueError(f"seed: got {seed}, allowed is a whole number of at least 0.")
+    if not (min(width, height) >= SMALLEST and max(width, height) <= LARGEST):
+        raise ValueError(f"size: got {width}×{height}, allowed are sides of {SMALLEST} to {LARGEST} pixels.")
+    if max(width, height) > LONGEST * min(width, height):
+        raise ValueError(f"size: got {width}×{height}; the longer side may be {LONGEST:g} times the shorter at most.")
+    if bits not in (8, 16):
+        raise ValueError(f"bits: got {bits}, allowed are 8 and 16.")
+    if difficulty is not None and not 0 <= difficulty <= 1:
+        raise ValueError(f"difficulty: got {difficulty}, allowed is a number from 0 to 1.")
+    for name in findings or ():
+        if name not in FINDINGS:
+            raise ValueError(f"findings: got {name!r}, allowed are {', '.join(FINDINGS)}.")
+    return width, height
