@@ -70,7 +70,7 @@ def stand(canvas: Canvas, build: Build, random: np.random.Generator) -> Chest:
             0.60 + 0.40 * (1 - np.exp(-canvas.blur(canvas.depth(cover), 0.006) / 0.045))
         )
     air *= 1 - 0.72 * heart_depth
-    air *= 1 - 0.75 * mediastinum * (1 - heart * 0.5)
+    air *= 1 - 0.75 * mediastinum * (1 - 0.5 * heart_depth)
 
     body = _body(canvas, build, random)
     chest = Chest(
@@ -85,7 +85,7 @@ def stand(canvas: Canvas, build: Build, random: np.random.Generator) -> Chest:
         texture=0.5 * canvas.noise(random, 48) + 0.5 * canvas.noise(random, 90),
         added=canvas.zeros(),
         body=body,
-        bones=_bones(canvas, build, np.maximum(lungs[-1], lungs[1]), heart_depth, random),
+        bones=np.clip(3 * body, 0, 1) * _bones(canvas, build, np.maximum(lungs[-1], lungs[1]), heart_depth, random),
         rest=_rest(canvas, build, np.maximum(lungs[-1], lungs[1]), mediastinum, body, random),
         tone={
             "air": between(random, 0.52, 0.64),

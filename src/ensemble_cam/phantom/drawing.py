@@ -1,7 +1,7 @@
 """Draws a phantom: a chest, the findings planted in it, and the film that is made of it.
 
 The same seed gives the same chest, pose, exposure and markers at any size and whichever findings are planted: every
-part draws its random numbers from a stream of its own. So a film with a finding can be laid beside the same one without.
+part draws its random numbers from a stream of its own. A film can be laid beside the same one without its finding.
 """
 
 from collections.abc import Mapping, Sequence

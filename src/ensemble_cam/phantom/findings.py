@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from .anatomy import SIDES, between
-from .canvas import Layer, rounded, smooth, step
+from .canvas import Canvas, Layer, rounded, smooth, step
 from .chest import Chest
 
 MASK_FROM = 0.4
@@ -59,14 +59,17 @@ def _place(
     return float(xs[chosen]), float(ys[chosen])
 
 
-def _one_piece(effect: Layer) -> Layer:
-    """Remove pieces of an effect's mask that are small beside its largest one."""
+def _one_piece(canvas: Canvas, effect: Layer) -> Layer:
+    """Remove an effect where its mask would have pieces that are small beside its largest one."""
     count, pieces, stats, _ = cv2.connectedComponentsWithStats((effect > MASK_FROM).astype(np.uint8))
     areas = stats[1:, cv2.CC_STAT_AREA]
     if count <= 2:
         return effect
     small = 1 + np.flatnonzero(areas < _ISLAND * areas.max())
-    return np.where(np.isin(pieces, small), np.float32(0.9 * MASK_FROM), effect)
+    if not len(small):
+        return effect
+    islands = np.isin(pieces, small).astype(np.float32)
+    return effect * (1 - np.clip(1.5 * canvas.blur(canvas.grow(islands, 0.012), 0.004), 0, 1))
 
 
 def pneumothorax(chest: Chest, random: np.random.Generator, ease: float) -> Layer:
@@ -87,7 +90,7 @@ def pneumothorax(chest: Chest, random: np.random.Generator, ease: float) -> Laye
     lung = chest.lungs[side]
     gap = canvas.blur(lung, 0.0024) * (1 - collapsed) * (1 - chest.mediastinum) * (1 - 0.9 * chest.heart) * high
     gap *= np.abs(canvas.x - build.centre) > 0.05
-    gap = _one_piece(gap)
+    gap = _one_piece(canvas, gap)
     rim = canvas.strokes(([smooth(rounded(outline, rounds=1), steps=2)], 0.0045, 1.0))
     rim *= lung * high * ((canvas.x - ax) * side > -0.01)
     inside = canvas.blur(1 - gap, 0.003)
@@ -95,6 +98,7 @@ def pneumothorax(chest: Chest, random: np.random.Generator, ease: float) -> Laye
     chest.texture *= inside
     chest.air *= 1 + gap * _graded(random, ease, 0.16, 0.34)
     chest.added += canvas.blur(rim, 0.0016) * between(random, 0.09, 0.15)
+    chest.lungs[side] = lung * (1 - gap)  # what comes later lies in the lung, not in the air beside it
     return gap
 
 
@@ -109,7 +113,7 @@ def consolidation(chest: Chest, random: np.random.Generator, ease: float) -> Lay
         above, tilt = float(random.choice([-1, 1])), between(random, -0.35, 0.35)
         away = np.maximum(away, 0.85 + above * (canvas.y - y - tilt * (canvas.x - x)) / (0.10 * radius) - 3.0)
     effect = step(-away, -0.92, 0.075) * canvas.blur(chest.lungs[side], 0.003) * (1 - 0.8 * chest.heart)
-    effect = _one_piece(effect.astype(np.float32))
+    effect = _one_piece(canvas, effect.astype(np.float32))
     hx, hy = build.hilum(side)
     distance, direction = np.hypot(x - hx, y - hy), np.arctan2(y - hy, x - hx)
     bronchi = []
@@ -136,7 +140,7 @@ def edema(chest: Chest, random: np.random.Generator, ease: float) -> Layer:
         spread = ((canvas.x - hx - side * 0.055) / wide) ** 2 + ((canvas.y - hy - 0.02) / (1.5 * wide)) ** 2
         effect += between(random, 0.92, 1.08) * np.exp(-(spread**1.25)) * chest.lungs[side]
     effect = np.clip(effect * (1 + 0.10 * canvas.noise(random, 6)), 0, 1) * (1 - 0.6 * chest.mediastinum)
-    effect = _one_piece(effect.astype(np.float32))
+    effect = _one_piece(canvas, effect.astype(np.float32))
     density = _graded(random, ease, 0.30, 0.70) * (
         1 + 0.05 * canvas.noise(random, 20) + 0.06 * canvas.noise(random, 80)
     )
@@ -156,11 +160,11 @@ def effusion(chest: Chest, random: np.random.Generator, ease: float) -> Layer:
         bottom = build.base_level(side) + 0.035
         level = bottom - height * (0.30 + 0.70 * u**3) + 0.003 * canvas.noise(random, 6)
         below = step(canvas.y, level, 0.006 + 0.012 * height)
-        below = (below * (1 - 0.85 * chest.heart) * ((canvas.x - build.centre) * side > 0)).astype(np.float32)
+        below = (below * (1 - 0.85 * chest.heart_depth) * ((canvas.x - build.centre) * side > 0)).astype(np.float32)
         effect = np.maximum(effect, below * chest.lungs[side])
         chest.air *= 1 - 0.95 * below
         chest.vessels *= 1 - below
-    return _one_piece(effect)
+    return _one_piece(canvas, effect)
 
 
 def atelectasis(chest: Chest, random: np.random.Generator, ease: float) -> Layer:
