@@ -8,6 +8,7 @@ import zlib
 import cv2
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import (
@@ -20,6 +21,8 @@ from pydicom.uid import (
     JPEGLSLossless,
     RLELossless,
 )
+
+from ensemble_cam.purpose import PHANTOM_MARK
 
 CR = "1.2.840.10008.5.1.4.1.1.1"
 DX = "1.2.840.10008.5.1.4.1.1.1.1"
@@ -59,6 +62,13 @@ def saved(image: Image.Image, kind: str, **options: object) -> bytes:
 def png(pixels: np.ndarray, **options: object) -> bytes:
     """Return (h, w), (h, w, 3) RGB or (h, w, 4) RGBA uint8, or (h, w) uint16, as PNG."""
     return saved(Image.fromarray(pixels), "PNG", **options)
+
+
+def phantom_png(pixels: np.ndarray) -> bytes:
+    """Return (h, w) uint8 as a PNG that carries a phantom's mark."""
+    marked = PngInfo()
+    marked.add_text("Software", f"{PHANTOM_MARK}, version 1")
+    return png(pixels, pnginfo=marked)
 
 
 def png_16_bit_colour(pixels: np.ndarray) -> bytes:

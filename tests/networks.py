@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ensemble_cam.classifiers import Classifier, PooledHead, WeightsInfo, upstream_network
+from ensemble_cam.classifiers import Classifier, WeightsInfo, upstream_network
 from ensemble_cam.config import ClassifierConfig
+from ensemble_cam.heads import PooledHead
 from ensemble_cam.untrained import fill_untrained
 from ensemble_cam.upstream import torchxrayvision
 from ensemble_cam.weights import weights_file

@@ -31,13 +31,14 @@ def two_classifiers() -> list[Classifier]:
 
 
 def made_review(
-    pixels: np.ndarray | None = None,
+    pixels: np.ndarray | bytes | None = None,
     *,
     classifiers: Sequence[Classifier] | None = None,
     display: Display | None = None,
     **settings: object,
 ) -> Review:
-    """Return the review of a film; `settings` are those of `Settings`."""
-    radiograph = read_radiograph(films.png(films.film() if pixels is None else pixels))
+    """Return the review of a film, given as pixels or as a file; `settings` are those of `Settings`."""
+    data = pixels if isinstance(pixels, bytes) else films.png(films.film() if pixels is None else pixels)
+    radiograph = read_radiograph(data)
     analysis = analyse(radiograph, two_classifiers() if classifiers is None else classifiers, Settings(**settings))
     return Review(analysis, Display() if display is None else display, RUN)

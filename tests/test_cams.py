@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from ensemble_cam.analysis import model_input
 from ensemble_cam.cams import CamMap, cam_grids
-from ensemble_cam.classifiers import PooledHead
 from ensemble_cam.errors import ConfigError
 from ensemble_cam.geometry import Geometry
+from ensemble_cam.heads import PooledHead
 from ensemble_cam.methods import METHODS
 from ensemble_cam.radiograph import read_radiograph
 from ensemble_cam.runtime import run_backbone

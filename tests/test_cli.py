@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import films
 from ensemble_cam import __version__, cli, export, launch, weights
@@ -273,6 +274,8 @@ def test_film_whose_review_cannot_be_written_ends_with_3(film, config, tmp_path,
         (["--ensemble-weight", "two=1"], "got one for 'two'; the classifiers are one"),
         (["--weights", "two=untrained"], "got some for 'two'; the classifiers are one"),
         (["--set", "teaching"], "no classifier in the set 'teaching'"),
+        (["--classifiers", "on"], 'classifiers: got "on"; allowed: one of one. Did you mean "one"?'),
+        (["--classifiers", " ,"], "classifiers: got none; allowed: one or more of one"),
         (["--runtime", "tvm"], "invalid choice: 'tvm'"),
         (["--frobnicate"], "unrecognized arguments: --frobnicate"),
     ],
@@ -312,6 +315,91 @@ def test_missing_weights_end_with_4_and_name_file_address_folder_and_size_of_eac
         assert str(home / ".torchxrayvision" / "models_data") in line
         assert f"ensemble-cam weights fetch {name}" in line
     assert not (tmp_path / "out").exists()
+
+
+def test_missing_weights_of_the_clinical_set_end_with_a_word_on_the_teaching_set(film, tmp_path, capsys):
+    assert run("review", film, "--out", tmp_path / "out") == 4
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last == "Until then, `--set teaching` needs no download: small networks, for drawn phantoms alone."
+
+
+# the teaching set, by the default configuration
+
+LINE = "Teaching set: trained on synthetic phantoms, never on patients"
+CAUTION = "Not a drawn phantom: the teaching networks' scores and maps of this film mean nothing."
+
+
+def test_teaching_set_reviews_a_phantom_without_any_download_and_says_what_it_is(tmp_path, capsys):
+    film = made(tmp_path / "films" / "phantom.png", films.phantom_png(films.film()))
+
+    assert run("review", film, "--set", "teaching", "--top-k", 1, "--out", tmp_path / "out") == 0
+
+    folder = tmp_path / "out" / "phantom"
+    told = record(folder)
+    assert told["notice"] == LINE
+    assert told["settings"]["set"] == "teaching"
+    assert told["input"]["warnings"] == []
+    assert [each["id"] for each in told["classifiers"]] == list(TEACHING)
+    assert all(each["published"] and each["calibrated"] and not each["untrained"] for each in told["classifiers"])
+    assert [len(each["scores"]) for each in told["classifiers"]] == [8] * 3
+    captured = capsys.readouterr()
+    assert f"{LINE}.\n" in captured.out
+    assert CAUTION not in captured.out
+    assert captured.err == ""
+    pictures = sorted(folder.glob("*.png"))
+    assert len(pictures) == 5  # the figure, three overlays and the ensemble's
+    for picture in pictures:
+        text = Image.open(picture).text
+        assert (text["Notice"], "Warning" in text) == (LINE, False), picture.name
+
+
+TEACHING = ("teaching-densenet", "teaching-resnet", "teaching-jfhealthcare")
+
+
+@pytest.mark.usefixtures("blank_figure")
+def test_teaching_set_says_of_any_other_film_that_its_maps_mean_nothing(film, tmp_path, capsys):
+    assert run("review", film, "--set", "teaching", "--classifiers", TEACHING[1], "--out", tmp_path / "out") == 0
+
+    assert record(tmp_path / "out" / "film")["input"]["warnings"] == [CAUTION]
+    assert f"[1/1] film.png: {CAUTION}\n" in capsys.readouterr().out
+    for overlay in (tmp_path / "out" / "film").glob("*_ensemble.png"):
+        assert Image.open(overlay).text["Warning"] == CAUTION
+
+
+@pytest.mark.usefixtures("blank_figure")
+def test_clinical_set_says_of_a_phantom_that_it_is_drawn_and_has_no_notice(config, tmp_path, capsys):
+    film = made(tmp_path / "films" / "phantom.png", films.phantom_png(films.film()))
+
+    assert review(film, "--top-k", 1, config=config, out=tmp_path / "out") == 0
+
+    told = record(tmp_path / "out" / "phantom")
+    assert told["notice"] is None
+    assert told["input"]["warnings"] == [
+        "A drawn phantom, not a patient: the clinical networks learned from patients' films."
+    ]
+    assert "drawn phantom, not a patient" in capsys.readouterr().out
+    assert "Notice" not in Image.open(next((tmp_path / "out" / "phantom").glob("1_*.png"))).text
+
+
+@pytest.mark.usefixtures("blank_figure")
+def test_optional_classifier_is_part_of_a_review_only_where_it_is_chosen(film, tmp_path, capsys):
+    out = tmp_path / "out"
+    given = ["review", film, "--set", "teaching", "--out", out, "--top-k", 1]
+
+    assert run(*given) == 0
+    assert run(*given, "--classifiers", "teaching-shortcut, teaching-resnet") == 0
+    assert run(*given, "--classifiers", "teaching-shortcut", "--ensemble-weight", "teaching-shortcut=2") == 0
+    ids = [[each["id"] for each in record(out / name)["classifiers"]] for name in ("film", "film_2", "film_3")]
+    assert ids == [list(TEACHING), ["teaching-resnet", "teaching-shortcut"], ["teaching-shortcut"]]
+    assert record(out / "film_3")["settings"]["ensemble_weights"] == {"teaching-shortcut": 2.0}
+
+    for option, value in (("--ensemble-weight", "1"), ("--weights", "untrained")):
+        capsys.readouterr()
+        assert run(*given, option, f"teaching-shortcut={value}") == 2
+        remedy = f"To have it among them, say --classifiers {','.join(TEACHING)},teaching-shortcut."
+        assert remedy in capsys.readouterr().err
+    assert run(*given, "--classifiers", "densenet121") == 2
+    assert "densenet121 is in the set clinical, not in the set teaching" in capsys.readouterr().err
 
 
 # weights
@@ -363,6 +451,20 @@ def test_fetching_unknown_weights_ends_with_2_and_names_the_known(tmp_path, caps
 def test_configuration_without_any_weights_file_has_nothing_to_list_or_fetch(config, action, capsys):
     assert run("weights", action, "--config", config) == 0
     assert capsys.readouterr().err == ""
+
+
+def test_teaching_weights_are_listed_as_in_the_package_and_not_fetched(tmp_path, capsys):
+    for action in ("list", "verify"):
+        assert run("weights", action, "--weights-dir", tmp_path) == 0
+        lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+        for name in (*TEACHING, "teaching-shortcut"):
+            (line,) = [line for line in lines if line[0] == name]
+            assert (line[1], line[3:]) == ("ok", ["MB", "in", "the", "package"])
+            assert 0 < float(line[2]) <= 1
+
+    assert run("weights", "fetch", TEACHING[0], "--from", tmp_path / "no mirror", "--weights-dir", tmp_path) == 0
+    assert capsys.readouterr().out.startswith(f"{TEACHING[0]}: in the package already, ")
+    assert list(tmp_path.glob("*.safetensors")) == []
 
 
 # app

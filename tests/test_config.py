@@ -52,6 +52,7 @@ default_weight = "jfhealthcare-densenet121"
 weights = ["jfhealthcare-densenet121"]
 ensemble_weight = 0.0
 operating_points = { Effusion = 0.25 }
+optional = true
 """.replace("PIN", PIN)
 
 
@@ -71,7 +72,7 @@ def test_default_configuration_has_the_three_clinical_classifiers_and_the_known_
         ("jfhealthcare", "jfhealthcare", 512, "jfhealthcare-densenet121"),
     ]
     assert {c.id: c.weights for c in config.classifiers}["densenet121"] == WEIGHTS_NAMES["densenet"]
-    assert {c.id: dict(c.sha256) for c in config.classifiers} == {
+    assert {c.id: dict(c.sha256) for c in config.in_set("clinical")} == {
         "densenet121": {"densenet121-res224-all": PIN},
         "resnet50": {},
         "jfhealthcare": {},
@@ -96,9 +97,11 @@ def test_every_key_of_a_valid_file_arrives_in_its_type(tmp_path):
         "ensemble_weight": 2.0,
         "sha256": {"densenet121-res224-all": PIN},
         "operating_points": None,
+        "optional": False,
     }
     assert isinstance(first.ensemble_weight, float)
     assert (second.ensemble_weight, second.operating_points) == (0.0, {"Effusion": 0.25})
+    assert second.optional
     assert hash(config) == hash(load_config(write(tmp_path, VALID)))
 
 
@@ -140,6 +143,8 @@ REFUSED = [
     ('description = ""', "description = 1979-05-27", r"second\] description: got .*1979"),
     ("input_size = 224", 'input_size = "224"', r'first\] input_size: got "224"'),
     ("ensemble_weight = 2", "ensemble_weight = true", r"first\] ensemble_weight: got true"),
+    ("optional = true", "optional = 1", r"second\] optional: got 1; allowed: true or false"),
+    ("optional = true", 'optional = "yes"', r'second\] optional: got "yes"'),
     ('weights = ["jfhealthcare-densenet121"]', 'weights = "jfhealthcare-densenet121"', r"second\] weights: .*list"),
     ('weights = ["jfhealthcare-densenet121"]', "weights = [1]", r"second\] weights: got \[1\]"),
     ('weights = ["jfhealthcare-densenet121"]', "weights = []", r"second\] weights: got \[\]; allowed: .* or more"),
@@ -176,7 +181,41 @@ REFUSED = [
     # what contradicts something else
     ('default_weight = "densenet121-res224-nih"', 'default_weight = "x"', r'first\] default_weight: got "x".*nih'),
     ('-nih", "untrained"]', '-nih", "densenet121-res224-nih"]', r'first\] weights: got ".*-nih" 2 times; .*once'),
-    ("ensemble_weight = 2", "ensemble_weight = 0", r"first\], .*second\] ensemble_weight: got 0 .*clinical"),
+    (
+        "ensemble_weight = 2",
+        "ensemble_weight = 0",
+        r"first\] ensemble_weight: got 0 for every classifier that is not optional of the set clinical",
+    ),
+    (
+        "ensemble_weight = 2\n",
+        "optional = true\n",
+        r"first\], .*second\] optional: got true for every classifier of the set clinical; allowed: at least one that",
+    ),
+    # a set's notice must be true of all of it
+    (
+        'set = "clinical"\ninput_size = 512',
+        'set = "teaching"\ninput_size = 512',
+        r'second\] set: got "teaching" for a jfhealthcare; allowed: "clinical" alone',
+    ),
+    (
+        '"jfhealthcare"\nset = "clinical"\ninput_size = 512\ndefault_weight = "jfhealthcare-densenet121"\n'
+        'weights = ["jfhealthcare-densenet121"]',
+        '"teaching-resnet"\nset = "clinical"\ninput_size = 192\ndefault_weight = "untrained"\nweights = ["untrained"]',
+        r'second\] set: got "clinical" for a teaching-resnet; allowed: "teaching" alone',
+    ),
+    (
+        '"jfhealthcare"\nset = "clinical"\ninput_size = 512\ndefault_weight = "jfhealthcare-densenet121"\n'
+        'weights = ["jfhealthcare-densenet121"]',
+        '"teaching-resnet"\nset = "teaching"\ninput_size = 192\ndefault_weight = "teaching-densenet"\n'
+        'weights = ["teaching-densenet"]',
+        r'second\] weights: got "teaching-densenet"; allowed: one of teaching-resnet, teaching-shortcut, untrained',
+    ),
+    (
+        '"jfhealthcare"\nset = "clinical"\ninput_size = 512\ndefault_weight = "jfhealthcare-densenet121"\n'
+        'weights = ["jfhealthcare-densenet121"]',
+        '"teaching-resnet"\nset = "teaching"\ninput_size = 192\ndefault_weight = "untrained"\nweights = ["untrained"]',
+        r"second\] operating_points: .*has published ones",
+    ),
     (PIN, PIN[:-1], r"first\] sha256 densenet121-res224-all: got .*64 hexadecimal digits"),
     (PIN, PIN[:-1] + "g", r"first\] sha256 densenet121-res224-all: got .*64 hexadecimal digits"),
     (PIN, PIN + r"\n", r"first\] sha256 densenet121-res224-all: got .*64 hexadecimal digits"),
@@ -245,6 +284,38 @@ def test_unknown_classifier_and_set_are_refused_naming_the_known(tmp_path):
         config.classifier("secnd")
     with pytest.raises(ConfigError, match=r'set: got "clinic"; allowed: one of clinical, teaching'):
         config.in_set("clinic")
+
+
+def test_weight_of_zero_for_every_classifier_is_refused_naming_all(tmp_path):
+    text = VALID.replace("ensemble_weight = 2", "ensemble_weight = 0").replace("optional = true\n", "")
+
+    with pytest.raises(
+        ConfigError, match=r"first\], .*second\] ensemble_weight: got 0 for every classifier of the set"
+    ):
+        load_config(write(tmp_path, text))
+
+
+def test_review_has_all_but_the_optional_classifiers_or_exactly_those_chosen(tmp_path):
+    config = load_config(write(tmp_path, VALID))
+
+    def chosen(*ids: str) -> list[str]:
+        return [classifier.id for classifier in config.for_review("clinical", ids)]
+
+    assert [classifier.id for classifier in config.in_set("clinical")] == ["first", "second"]
+    assert [classifier.id for classifier in config.for_review("clinical")] == ["first"]
+    assert chosen("second") == ["second"]
+    assert chosen("second", "first", "second") == ["first", "second"], "in the order of the file"
+    with pytest.raises(ConfigError, match=r'classifiers: got "secnd"; allowed: one of first, second\. .*"second"'):
+        chosen("first", "secnd")
+    with pytest.raises(ConfigError, match="classifiers: got none; allowed: one or more of first, second"):
+        chosen()
+    with pytest.raises(ConfigError, match="set: the configuration has no classifier in the set 'teaching'"):
+        config.for_review("teaching")
+    message = (
+        r"classifiers: teaching-resnet is in the set teaching, not in the set clinical\. Choose the set teaching, or"
+    )
+    with pytest.raises(ConfigError, match=message):
+        load_config().for_review("clinical", ["teaching-resnet"])
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from pydicom.uid import (
 )
 
 from ensemble_cam.errors import RadiographError
+from ensemble_cam.purpose import PHANTOM_MARK
 from ensemble_cam.radiograph import read_radiograph
 from films import (
     CR,
@@ -439,6 +440,7 @@ FREE_TEXT = [
         )
     ),
     {"PatientOrientation": [IDENTITY[0], IDENTITY[4]]},
+    {"Manufacturer": f"{PHANTOM_MARK}, version {IDENTITY[1]} {IDENTITY[0]}"},
 ]
 
 

@@ -24,7 +24,7 @@ from ensemble_cam.export import maps_npz, overlay_name, overlays, review_json, w
 from ensemble_cam.provenance import Review
 from ensemble_cam.rendering import Display, source_overlay
 from ensemble_cam.settings import Settings
-from networks import Failing, bright_classifier
+from networks import Failing, bright_classifier, table
 from reviews import RUN, dotted, made_review, two_classifiers
 
 
@@ -124,6 +124,7 @@ MAP = {
 CONTRACT = {
     "schema": 1,
     "purpose": "Research and teaching use. Not for diagnosis.",
+    "notice": (str, None),
     "software": {"ensemble-cam": str, "torch": str, "torchvision": str, "torchxrayvision": str, "grad-cam": str},
     "input": {
         "sha256": str,
@@ -211,6 +212,47 @@ def test_checker_of_the_contract_can_say_no(review):
     assert not conforms({**record, "more": 1}, CONTRACT)
     record["input"]["crop"] = [0.5]
     assert not conforms(record, CONTRACT)
+
+
+def teaching_review(data: bytes | None = None) -> Review:
+    classifiers = [replace(bright_classifier(id), config=table(id, set="teaching")) for id in ("fine", "coarse")]
+    return made_review(data, classifiers=classifiers)
+
+
+LINE = "Teaching set: trained on synthetic phantoms, never on patients"
+
+
+@pytest.mark.parametrize("is_phantom", [True, False])
+def test_teaching_sets_line_is_in_every_file_whatever_the_run_calls_the_set(is_phantom):
+    pixels = dotted(301, 240, 190, 80)
+    review = teaching_review(films.phantom_png(pixels) if is_phantom else films.png(pixels))
+    assert review.run.set == "clinical", "the line does not hang on what whoever made the review wrote there"
+
+    record = json.loads(review_json(review))
+
+    assert record["notice"] == LINE
+    assert [warning.partition(":")[0] for warning in record["input"]["warnings"]] == (
+        [] if is_phantom else ["Not a drawn phantom"]
+    )
+    drawn = list(overlays(review))
+    assert len(drawn) == 3
+    for name, data in drawn:
+        text = Image.open(io.BytesIO(data)).text
+        assert (text["Notice"], "Warning" in text) == (LINE, not is_phantom), name
+
+
+def test_records_warnings_are_the_caution_first_then_the_films_own(review):
+    radiograph = replace(review.analysis.radiograph, phantom=True, warnings=("Something of the file's.",))
+    phantom = replace(review, analysis=replace(review.analysis, radiograph=radiograph))
+
+    record = json.loads(review_json(phantom))
+
+    assert record["notice"] is None
+    assert [warning.partition(":")[0] for warning in record["input"]["warnings"]] == [
+        "A drawn phantom, not a patient",
+        "Something of the file's.",
+    ]
+    assert json.loads(review_json(review))["input"]["warnings"] == []
 
 
 def test_records_facts_are_the_films_and_the_settings(review):

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 import films
-from ensemble_cam import __version__
+from ensemble_cam import __version__, figure
 from ensemble_cam.figure import figure_png, figure_size
 from ensemble_cam.provenance import Review
 from ensemble_cam.rendering import Display
@@ -94,6 +94,44 @@ def test_figure_says_where_it_comes_from_in_text_chunks():
     assert text["Classifiers"].count(f"by-hand, SHA-256 {'0' * 64}") == 3
     assert (text["Threshold"], text["Findings"]) == ("0.4", "Finding_0")
     assert text["Method"].startswith("gradcam++")
+
+
+@pytest.fixture
+def written(monkeypatch) -> list[str]:
+    """Every text that is written onto a figure's page."""
+    texts, real = [], figure._Page.text
+
+    def write(page, x, y, text, *style):
+        texts.append(text)
+        real(page, x, y, text, *style)
+
+    monkeypatch.setattr(figure._Page, "text", write)
+    return texts
+
+
+def test_teaching_sets_line_stands_at_the_head_and_the_foot_and_in_the_text_chunks(written):
+    pixels = dotted(200, 50, 100, 25)
+    teaching = [replace(each, config=replace(each.config, set="teaching")) for each in classifiers(2)]
+    line = "Teaching set: trained on synthetic phantoms, never on patients"
+    for data, cautious in ((films.phantom_png(pixels), False), (films.png(pixels), True)):
+        written.clear()
+
+        text = Image.open(io.BytesIO(figure_png(made_review(data, classifiers=teaching)))).text
+
+        assert text["Notice"] == line
+        assert [line in part for part in (written[1], written[-1])] == [True, True]
+        caution = "Not a drawn phantom: the teaching networks' scores and maps of this film mean nothing."
+        assert (caution in written, caution in text.get("Warning", "")) == (cautious, cautious)
+
+
+def test_clinical_sets_figure_has_no_such_line_and_says_of_a_phantom_that_it_is_drawn(written):
+    data = films.phantom_png(dotted(200, 50, 100, 25))
+
+    text = Image.open(io.BytesIO(figure_png(made_review(data, classifiers=classifiers(2))))).text
+
+    assert "Notice" not in text
+    assert not [part for part in written if "Teaching set" in part]
+    assert "A drawn phantom, not a patient: the clinical networks learned from patients' films." in written
 
 
 def test_note_of_a_failed_classifier_stays_in_its_own_column():

@@ -14,7 +14,19 @@ from ensemble_cam.ensemble import ensemble_map
 from ensemble_cam.errors import ConfigError
 from ensemble_cam.geometry import Geometry
 from ensemble_cam.heatmaps import Heatmap
-from ensemble_cam.rendering import CROP_COLOUR, Display, Screen, jpeg, outline, overlay, png, source_overlay
+from ensemble_cam.rendering import (
+    CROP_COLOUR,
+    TRUTH_COLOUR,
+    Display,
+    Screen,
+    draw_point,
+    draw_truth,
+    jpeg,
+    outline,
+    overlay,
+    png,
+    source_overlay,
+)
 
 
 def ramp(width: int, height: int) -> np.ndarray:
@@ -245,3 +257,53 @@ def test_display_refuses_what_cannot_be_drawn(wrong):
     (name,) = wrong
     with pytest.raises(ConfigError, match=f"{name}: got .*allowed"):
         Display(**wrong)
+
+
+def test_the_truths_contour_runs_along_the_masks_rim_and_nowhere_else():
+    picture, mask = np.full((200, 300, 3), 90, np.uint8), np.zeros((200, 300), bool)
+    mask[50:120, 100:220] = True
+    drawn = draw_truth(picture, mask)
+    changed = (drawn != picture).any(axis=2)
+    rim = mask & ~binary_erosion(mask)
+    assert changed[rim].all()
+    assert not changed[~binary_dilation(rim, iterations=4)].any()
+    assert np.abs(drawn[rim].astype(int) - TRUTH_COLOUR).max() < 60  # thin lines are softened
+    assert (picture == 90).all()  # what was given stays
+    assert_array_equal(draw_truth(picture, np.zeros_like(mask)), picture)
+
+
+@pytest.mark.parametrize("at", [(150, 80), (0, 0), (299, 199)])
+def test_a_point_is_ringed_and_itself_left_free(at):
+    picture = np.full((200, 300, 3), 90, np.uint8)
+    drawn = draw_point(picture, at, colour=(255, 176, 0))
+    assert_array_equal(drawn[at[1], at[0]], picture[at[1], at[0]])
+    ys, xs = np.nonzero((drawn != picture).any(axis=2))
+    distances = np.hypot(xs - at[0], ys - at[1])
+    assert len(distances)
+    assert distances.max() < 20
+    assert (np.abs(drawn.astype(int) - (255, 176, 0)).max(axis=2) < 60).any()
+
+
+@pytest.mark.parametrize("size", [(400, 400), (500, 400), (301, 417)])
+def test_masks_and_points_of_a_film_stand_at_the_same_place_on_the_screen(size):
+    width, height = size
+    mask = np.zeros((height, width), bool)
+    mask[height // 4 : height // 2, width // 8 : width // 3] = True
+    for longest in (200, 1000):  # shrunk, and as it is
+        screen = Screen.of(smooth_film(width, height), framed(width, height), longest=longest)
+        seen = screen.mask(mask)
+        h, w = screen.film.shape
+        assert seen.shape == (h, w)
+        ys, xs = np.nonzero(seen)
+        scale = w / width
+        expected = np.array([width // 8, height // 4, width // 3, height // 2]) * scale
+        assert_allclose((xs.min(), ys.min(), xs.max() + 1, ys.max() + 1), expected, atol=1)
+        for x, y in ((0, 0), (width - 1, height - 1), (width // 8, height // 4)):
+            column, row = screen.point((x, y))
+            assert 0 <= column < w
+            assert 0 <= row < h
+            assert_allclose(((column + 0.5) / w, (row + 0.5) / h), ((x + 0.5) / width, (y + 0.5) / height), atol=1 / w)
+
+
+def smooth_film(width: int, height: int) -> np.ndarray:
+    return (smooth(width, height) * 255).astype(np.uint8)

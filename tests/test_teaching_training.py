@@ -8,11 +8,12 @@ import torch
 from ensemble_cam.cams import cam_grids
 from ensemble_cam.classifiers import WeightsInfo, cut_classifier
 from ensemble_cam.config import Config
+from ensemble_cam.faithfulness import area_under_curve
 from ensemble_cam.methods import METHODS
 from ensemble_cam.phantom import draw_phantom
 from ensemble_cam.runtime import run_backbone
 from ensemble_cam.teaching.films import OPERATING_POINT_SEEDS, TRAINING_SEEDS, Films, draw_films
-from ensemble_cam.teaching.objective import SEE, Objective, grad_cam_plus_plus
+from ensemble_cam.teaching.objective import SEE, Objective, Seen, grad_cam_plus_plus
 from ensemble_cam.teaching.train import RECIPES, Recipe, _youden, half_precision, logits, save, train
 from ensemble_cam.teaching_networks import CELLS, INPUT_SIZE, TEACHING_LABELS, TEACHING_NETWORKS
 
@@ -105,15 +106,13 @@ def test_a_perfect_map_has_nothing_left_to_learn_and_an_empty_one_everything():
     objective = Objective(torch.full((8,), 0.5), masks=True)
     labels, masks = torch.zeros(1, 8), torch.zeros(1, 8, 4, 4)
     labels[0, 2], masks[0, 2, 1:3, 1:3] = 1, 1
-    seen = SEE_LIKE(activation=masks[:, 2:3] * 5, weight=torch.full((8, 1), 3.0))
+    seen = seen_of(activation=masks[:, 2:3] * 5, weight=torch.full((8, 1), 3.0))
     assert objective(seen, labels, masks)[2].item() < 0.02
-    nothing = SEE_LIKE(activation=torch.zeros(1, 1, 4, 4), weight=torch.full((8, 1), 3.0))
+    nothing = seen_of(activation=torch.zeros(1, 1, 4, 4), weight=torch.full((8, 1), 3.0))
     assert objective(nothing, labels, masks)[2].item() > 0.95
 
 
-def SEE_LIKE(*, activation: torch.Tensor, weight: torch.Tensor):
-    from ensemble_cam.teaching.objective import Seen
-
+def seen_of(*, activation: torch.Tensor, weight: torch.Tensor) -> Seen:
     return Seen(activation, activation.mean((2, 3)) @ weight.T, weight)
 
 
@@ -130,6 +129,27 @@ def test_half_precision_leaves_the_outputs_as_they_were(model_type: str, films: 
     assert all(value.dtype == torch.float16 and torch.isfinite(value).all() for value in halves.values())
     network.load_state_dict({key: value.float() for key, value in halves.items()}, strict=False)
     assert np.abs(logits(network, model_type, films) - before).max() < 0.02 * np.abs(before).max()
+
+
+def test_half_precision_ranks_films_as_single_precision_does(films: Films):
+    network = train(Recipe("teaching-resnet", films=20, epochs=24, batch=10), films)
+    pixels = (torch.from_numpy(films.pixels).float()[:, None] / 127.5 - 1) * 1024
+    network.train()
+    with torch.no_grad():
+        for _ in range(30):  # so that its running statistics catch up, which so few steps left behind
+            SEE["teaching-resnet"](network, pixels)
+    network.eval()
+    single = areas(network, films)
+    halves = half_precision(network, "teaching-resnet")
+    network.load_state_dict({key: value.float() for key, value in halves.items()}, strict=False)
+    assert np.mean(single) > 0.8
+    np.testing.assert_allclose(areas(network, films), single, atol=0.005)
+
+
+def areas(network: torch.nn.Module, films: Films) -> list[float]:
+    found = logits(network, "teaching-resnet", films)
+    judged = [area_under_curve(found[:, k], films.labels[:, k].astype(bool)) for k in range(len(TEACHING_LABELS))]
+    return [area for area in judged if area is not None]
 
 
 def test_values_that_do_not_fit_are_refused():

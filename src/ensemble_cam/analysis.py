@@ -17,10 +17,11 @@ import torch
 from torch import Tensor
 
 from ensemble_cam.cams import CamMap, cam_grids
-from ensemble_cam.classifiers import Classifier, HeadRun
+from ensemble_cam.classifiers import Classifier
 from ensemble_cam.ensemble import Agreement, EnsembleMap, KnownScore, agreement, ensemble_map, ensemble_score
 from ensemble_cam.errors import Cancelled, ClassifierError, ConfigError, EnsembleCamError
 from ensemble_cam.geometry import Framing, Geometry
+from ensemble_cam.heads import HeadRun
 from ensemble_cam.heatmaps import Heatmap
 from ensemble_cam.methods import METHODS
 from ensemble_cam.radiograph import Radiograph

@@ -8,34 +8,18 @@ from pathlib import Path
 from typing import TextIO
 
 from ensemble_cam.analysis import Analysis, analyse
+from ensemble_cam.cautions import cautions, notice
 from ensemble_cam.classifiers import Classifier, load_classifier
-from ensemble_cam.config import Config
+from ensemble_cam.config import ClassifierConfig, Config
 from ensemble_cam.errors import ConfigError, EnsembleCamError, RadiographError, WeightsMissing
 from ensemble_cam.export import find_place, review_key, write_review
 from ensemble_cam.intake import MAX_FILE_BYTES
+from ensemble_cam.progress import Progress
 from ensemble_cam.provenance import Review, RunInfo, verdict
 from ensemble_cam.radiograph import read_radiograph
 from ensemble_cam.rendering import Display
 from ensemble_cam.runtime import PRECISION, RUNTIME, choose_device
 from ensemble_cam.settings import Settings, displayed
-
-
-class Progress:
-    """Lines of progress: passing ones that replace each other on a terminal, and lasting ones."""
-
-    def __init__(self, stream: TextIO):
-        self._stream, self._is_terminal, self._last = stream, stream.isatty(), ""
-
-    def transient(self, text: str) -> None:
-        """Show a line until the next one; nothing where the output is no terminal."""
-        if self._is_terminal:
-            self._stream.write(f"\r\x1b[2K{text}")
-            self._stream.flush()
-
-    def line(self, text: str) -> None:
-        """Write a line that stays."""
-        self._stream.write(f"\r\x1b[2K{text}\n" if self._is_terminal else f"{text}\n")
-        self._stream.flush()
 
 
 def find_films(given: Iterable[Path]) -> list[Path]:
@@ -75,6 +59,7 @@ class Batch:
         config: Config,
         *,
         set: str,
+        classifiers: Sequence[str] | None = None,
         weights: Mapping[str, str],
         weights_dir: Path | None,
         device: str,
@@ -84,11 +69,12 @@ class Batch:
         rescale: bool,
         progress: Progress,
     ) -> "Batch":
-        """Check every setting, then load the set's classifiers.
+        """Check every setting, then load the classifiers.
 
         Args:
             config: the classifiers and the defaults of `settings` and `display`.
-            set: which of the classifiers.
+            set: the set of classifiers.
+            classifiers: ids of those of the set to review with; None for all but the optional ones.
             weights: classifier id → weights other than its default.
             weights_dir: see `weights.search_folders`.
             device: see `runtime.choose_device`.
@@ -107,13 +93,9 @@ class Batch:
         chosen = Settings(**({key: defaults[key] for key in ("top_k", "method", "framing")} | dict(settings)))
         drawn = Display(**({key: defaults[key] for key in ("threshold", "opacity", "colormap")} | dict(display)))
         where = choose_device(device)
-        configured = config.in_set(set)
-        if not configured:
-            raise ConfigError(f"set: the configuration has no classifier in the set {set!r}.")
-        strangers = [id for id in weights if id not in {classifier.id for classifier in configured}]
-        if strangers:
-            known = ", ".join(classifier.id for classifier in configured)
-            raise ConfigError(f"weights: got some for {strangers[0]!r}; the classifiers are {known}.")
+        configured = config.for_review(set, classifiers)
+        _check_ids("weights: got some", weights, config, configured)
+        _check_ids("ensemble weight: got one", chosen.ensemble_weights, config, configured)
         loaded, missing = [], []
         for classifier in configured:
             progress.transient(f"Loading {classifier.name}")
@@ -126,9 +108,15 @@ class Batch:
             except WeightsMissing as error:
                 missing.append(str(error))
         if missing:
+            if set != "teaching" and config.in_set("teaching"):
+                missing.append(
+                    "Until then, `--set teaching` needs no download: small networks, for drawn phantoms alone."
+                )
             raise WeightsMissing("\n".join(missing))
         chosen = chosen.resolved(loaded)
         progress.line("Classifiers: " + "; ".join(_named(classifier) for classifier in loaded))
+        if told := notice(set):
+            progress.line(f"{told}.")
         run = RunInfo(set, intensity, rescale, where.type, RUNTIME, PRECISION)
         return cls(tuple(loaded), chosen, drawn, run, progress)
 
@@ -162,7 +150,7 @@ class Batch:
             self.progress.line(f"{head}: reviewed before, see {place.folder}")
             return
         radiograph = read_radiograph(data, intensity=self.run.intensity, rescale=self.run.rescale)
-        for warning in radiograph.warnings:
+        for warning in (*cautions(self.run.set, radiograph), *radiograph.warnings):
             self.progress.line(f"{head}: {warning}")
         analysis = analyse(
             radiograph,
@@ -190,6 +178,15 @@ def read_file(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise RadiographError(f"The file cannot be read ({error.strerror}). Check its name and permissions.") from None
+
+
+def _check_ids(what: str, given: Iterable[str], config: Config, chosen: Sequence[ClassifierConfig]) -> None:
+    ids = [classifier.id for classifier in chosen]
+    for id in given:
+        if id not in ids:
+            offered = any(classifier.id == id and classifier.set == chosen[0].set for classifier in config.classifiers)
+            remedy = f" To have it among them, say --classifiers {','.join((*ids, id))}." if offered else ""
+            raise ConfigError(f"{what} for {id!r}; the classifiers are {', '.join(ids)}.{remedy}")
 
 
 def _named(classifier: Classifier) -> str:

@@ -12,8 +12,8 @@ import numpy as np
 import pytorch_grad_cam
 from torch import Tensor, nn
 
-from ensemble_cam.classifiers import HeadRun
 from ensemble_cam.geometry import Geometry
+from ensemble_cam.heads import HeadRun
 from ensemble_cam.heatmaps import Heatmap, relative
 from ensemble_cam.methods import Method
 

@@ -6,9 +6,10 @@
 Nothing before `A` matters to a map, so the backbone runs once, without autograd and in any runtime, and every label's
 gradient comes from the head alone. No hooks are set on a network, so any number of threads may share one.
 
-The adapters at the end build the three families from torchxrayvision's and torchvision's own modules. Upstream's habits
-end here: the sigmoid and the operating points inside `forward`, labels without a name or an operating point, the resize
-and the range warning inside the network, JF Healthcare's ImageNet download and its import of a package named `model`.
+The adapters at the end build the three families, the large and the small ones, from torchxrayvision's and torchvision's
+own modules. Upstream's habits end here: the sigmoid and the operating points inside `forward`, labels without a name or
+an operating point, the resize and the range warning inside the network, JF Healthcare's ImageNet download and its
+import of a package named `model`.
 """
 
 import json
@@ -21,10 +22,12 @@ from types import SimpleNamespace
 import torch
 import torchvision
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from ensemble_cam.config import UNTRAINED, WEIGHTS_NAMES, ClassifierConfig
 from ensemble_cam.errors import ClassifierError, WeightsError
+from ensemble_cam.heads import AttentionChainHead, AverageMaximumHead, Head, PooledHead
+from ensemble_cam.teaching_networks import TEACHING_LABELS, TEACHING_NETWORKS
+from ensemble_cam.teaching_weights import load_teaching_weights
 from ensemble_cam.untrained import fill_untrained
 from ensemble_cam.upstream import torchxrayvision
 from ensemble_cam.weights import LocatedWeights, load_state_dict, locate
@@ -62,138 +65,6 @@ class WeightsInfo:
         return (
             None if self.published else "not the published weights" if self.published is False else "unpinned weights"
         )
-
-
-class HeadRun:
-    """One film's activation on its way through a head, kept open for gradients.
-
-    Attributes:
-        logits: (outputs,) float32.
-    """
-
-    logits: Tensor
-
-    def gradients(self, outputs: Sequence[int]) -> Tensor:
-        """Return the gradients of the named outputs' logits by the activation, (len(outputs), channels, h, w)."""
-        raise NotImplementedError
-
-
-class Head(nn.Module):
-    """What comes behind the activation: forward takes (n, channels, h, w) to (n, outputs) logits."""
-
-    def run(self, activation: Tensor) -> HeadRun:
-        """Send one film's activation, (1, channels, h, w), through the head and keep the way open for gradients."""
-        raise NotImplementedError
-
-
-class PooledHead(Head):
-    """Global average, then one linear layer: the head of torchxrayvision's DenseNet and ResNet.
-
-    Args:
-        linear: (channels → outputs).
-        rectify: begin with upstream's last ReLU. It changes no logit, as the activation is at least 0, but where the
-            activation is 0 it stops the gradient, as it does in upstream's whole network.
-    """
-
-    def __init__(self, linear: nn.Linear, *, rectify: bool = False):
-        super().__init__()
-        self.linear = linear
-        self.first = nn.ReLU() if rectify else nn.Identity()
-
-    def forward(self, activation: Tensor) -> Tensor:
-        """Return (n, outputs) logits."""
-        return self.linear(F.adaptive_avg_pool2d(self.first(activation), 1).flatten(1))
-
-    def run(self, activation: Tensor) -> HeadRun:
-        """See `Head.run`."""
-        return _AutogradRun(self, activation)
-
-
-class _AutogradRun(HeadRun):
-    """Gradients by autograd, one backward pass through the head for each output."""
-
-    def __init__(self, head: Head, activation: Tensor):
-        with torch.enable_grad():
-            self._activation = activation.detach().clone().requires_grad_()
-            self._logits = head(self._activation)[0]
-        self.logits = self._logits.detach()
-
-    def gradients(self, outputs: Sequence[int]) -> Tensor:
-        found = [torch.autograd.grad(self._logits[o], self._activation, retain_graph=True)[0][0] for o in outputs]
-        return torch.stack(found)
-
-
-class AttentionChainHead(Head):
-    """JF Healthcare's head: for label k, attention, pooling, batch norm and a 1×1 convolution of its own.
-
-    Upstream overwrites the activation with the attention's output inside its loop over the labels, so label k sees
-    the attention applied k + 1 times. The published weights were trained that way, and the head keeps it. Like
-    `PooledHead` with `rectify` it begins with the backbone's last ReLU.
-    """
-
-    def __init__(self, upstream: nn.Module):
-        super().__init__()
-        count = len(upstream.cfg.num_classes)
-        self.attention = upstream.attention_map
-        self.pool = upstream.global_pool
-        self.norms = nn.ModuleList(getattr(upstream, f"bn_{k}") for k in range(count))
-        self.convolutions = nn.ModuleList(getattr(upstream, f"fc_{k}") for k in range(count))
-
-    def forward(self, activation: Tensor) -> Tensor:
-        """Return (n, outputs) logits."""
-        logits = []
-        for output in range(len(self.norms)):
-            activation = self.attend(activation, output)
-            logits.append(self.logit(activation, output))
-        return torch.cat(logits, dim=1)
-
-    def attend(self, entering: Tensor, output: int) -> Tensor:
-        """Return what one output sees, from what the output before it saw, or for the first from the activation."""
-        return self.attention(F.relu(entering) if output == 0 else entering)
-
-    def logit(self, attended: Tensor, output: int) -> Tensor:
-        """Return (n, 1), the logit of one output from what the attention made of the activation for it."""
-        pooled = self.norms[output](self.pool(attended, None))
-        return self.convolutions[output](pooled).flatten(1)
-
-    def run(self, activation: Tensor) -> HeadRun:
-        """See `Head.run`."""
-        return _ChainRun(self, activation)
-
-
-class _ChainRun(HeadRun):
-    """Gradients through a chain of attentions, each step taken back once for all the outputs behind it.
-
-    An output-by-output backward pass would take step 1 back once for every output. Here all outputs' gradients
-    are carried back together, as one batch in each step.
-    """
-
-    def __init__(self, head: AttentionChainHead, activation: Tensor):
-        self._steps: list[tuple[Tensor, Tensor]] = []
-        self._attended: list[Tensor] = []
-        self._logits: list[Tensor] = []
-        here = activation
-        with torch.enable_grad():
-            for output in range(len(head.norms)):
-                entering = here.detach().clone().requires_grad_()
-                leaving = head.attend(entering, output)
-                self._steps.append((entering, leaving))
-                here = leaving.detach().requires_grad_()
-                self._attended.append(here)
-                self._logits.append(head.logit(here, output)[0, 0])
-        self.logits = torch.stack([logit.detach() for logit in self._logits])
-
-    def gradients(self, outputs: Sequence[int]) -> Tensor:
-        carried: dict[int, Tensor] = {}
-        for step in range(max(outputs), -1, -1):
-            if step in outputs:
-                (carried[step],) = torch.autograd.grad(self._logits[step], self._attended[step], retain_graph=True)
-            entering, leaving = self._steps[step]
-            (back,) = torch.autograd.grad(
-                leaving, entering, torch.stack(list(carried.values())), retain_graph=True, is_grads_batched=True
-            )
-            carried = dict(zip(carried, back, strict=True))
-        return torch.cat([carried[output] for output in outputs])
 
 
 @dataclass(frozen=True, eq=False)
@@ -307,6 +178,17 @@ def _cut_jfhealthcare(network: nn.Module) -> tuple[nn.Module, Head]:
     return _Scaled(nn.Sequential(network.backbone.features, nn.ReLU())), AttentionChainHead(network)
 
 
+def _cut_teaching_jfhealthcare(network: nn.Module) -> tuple[nn.Module, Head]:
+    # Behind the attention: there its maps are far better, as the attention is what finds the place.
+    stages = nn.Sequential(network.backbone.features, nn.ReLU(), network.attention_map)
+    return _Scaled(stages), AverageMaximumHead(network)
+
+
+def _teaching(model_type: str, cut: Callable[[nn.Module], tuple[nn.Module, Head]]) -> _Family:
+    # The operating points come with the weights.
+    return _Family(TEACHING_NETWORKS[model_type], cut, lambda weights: TEACHING_LABELS, lambda weights: None)
+
+
 def _published(key: str) -> Callable[[str], Sequence]:
     return lambda weights: torchxrayvision().models.model_urls[weights][key]
 
@@ -317,6 +199,9 @@ _FAMILIES = {
     "jfhealthcare": _Family(
         _build_jfhealthcare, _cut_jfhealthcare, lambda weights: _JFHEALTHCARE_LABELS, lambda weights: None
     ),
+    "teaching-densenet": _teaching("teaching-densenet", _cut_densenet),
+    "teaching-resnet": _teaching("teaching-resnet", _cut_resnet),
+    "teaching-jfhealthcare": _teaching("teaching-jfhealthcare", _cut_teaching_jfhealthcare),
 }
 
 
@@ -359,16 +244,35 @@ def load_classifier(
         fill_untrained(network)
         return cut_classifier(config, network, WeightsInfo(UNTRAINED, sha256=None, published=False), device=device)
     located = locate(config, name, weights_dir=weights_dir)
-    network = upstream_network(config.model_type)
-    _fill(network, located)
+    network, points = upstream_network(config.model_type), None
+    if config.model_type in TEACHING_NETWORKS:
+        file = load_teaching_weights(located.path, expected_sha256=located.sha256, model_type=config.model_type)
+        _fill(network, file.tensors, located, remedy="Install this program again")
+        points = file.operating_points
+    else:
+        values = load_state_dict(located.path, expected_sha256=located.sha256)
+        _fill(network, values, located, remedy="Fetch the file again, or put these weights under another classifier")
     info = WeightsInfo(name, sha256=located.sha256, published=located.published)
-    return cut_classifier(config, network, info, device=device)
+    return cut_classifier(config, network, info, operating_points=points, device=device)
 
 
 def cut_classifier(
-    config: ClassifierConfig, network: nn.Module, weights: WeightsInfo, *, device: torch.device | str = "cpu"
+    config: ClassifierConfig,
+    network: nn.Module,
+    weights: WeightsInfo,
+    *,
+    operating_points: Mapping[str, float] | None = None,
+    device: torch.device | str = "cpu",
 ) -> Classifier:
     """Cut a family's whole network into a `Classifier`; its modules are used, not copied.
+
+    Args:
+        config: its table of the configuration.
+        network: as `upstream_network` builds it, filled.
+        weights: what it was filled with.
+        operating_points: label → the probability that came with the weights, if any did; the configuration's and
+            upstream's go before them.
+        device: where it is to run.
 
     Raises:
         ClassifierError: if the configuration's operating points are not those of the labels that the network knows.
@@ -377,7 +281,6 @@ def cut_classifier(
     network.eval().requires_grad_(False)
     backbone, head = family.cut(network)
     known, points = _known_outputs(config, weights.name)
-    operating_points = None
     if config.operating_points is not None:
         if set(config.operating_points) != set(known):
             raise ClassifierError(
@@ -419,8 +322,7 @@ def _known_outputs(config: ClassifierConfig, weights: str) -> tuple[dict[str, in
     }, points
 
 
-def _fill(network: nn.Module, located: LocatedWeights) -> None:
-    values = load_state_dict(located.path, expected_sha256=located.sha256)
+def _fill(network: nn.Module, values: Mapping[str, Tensor], located: LocatedWeights, *, remedy: str) -> None:
     own = network.state_dict()
     # `num_batches_tracked` came with a later PyTorch than some of the released files; it plays no part in eval mode.
     missing = [key for key in own if key not in values and not key.endswith("num_batches_tracked")]
@@ -430,6 +332,6 @@ def _fill(network: nn.Module, located: LocatedWeights) -> None:
         if keys:
             raise WeightsError(
                 f"{located.path.name} does not fit the {located.name} network: it {what} {keys[0]} "
-                f"({len(keys)} such values). Fetch the file again, or put these weights under another classifier."
+                f"({len(keys)} such values). {remedy}."
             )
     network.load_state_dict(values, strict=False)

@@ -1,4 +1,4 @@
-"""The command line: `ensemble-cam app`, `review` and `weights`.
+"""The command line: `ensemble-cam app`, `review`, `weights` and `phantom`.
 
 Exit codes: 0 all done; 2 wrong usage or configuration; 3 some film could not be read or reviewed (the others are done,
 each failure is one line on standard error); 4 weights missing or unusable.
@@ -7,7 +7,9 @@ What a command needs is imported when it runs, so that `--help` answers at once.
 """
 
 import argparse
+import contextlib
 import logging
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -61,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_app(commands)
     _add_review(commands)
     _add_weights(commands)
+    _add_phantom(commands)
     return parser
 
 
@@ -91,6 +94,9 @@ def _add_review(commands: argparse._SubParsersAction) -> None:
     _add_common(review)
     networks = review.add_argument_group("classifiers")
     networks.add_argument("--set", choices=SETS, default="clinical", help="the set of classifiers (%(default)s)")
+    networks.add_argument(
+        "--classifiers", metavar="ID,ID", help="exactly these of the set; without, all but the optional ones"
+    )
     networks.add_argument(
         "--weights",
         action="append",
@@ -134,6 +140,31 @@ def _add_weights(commands: argparse._SubParsersAction) -> None:
     fetch.set_defaults(command=_weights_fetch)
 
 
+def _add_phantom(commands: argparse._SubParsersAction) -> None:
+    phantom = commands.add_parser(
+        "phantom",
+        help="draw chest films with findings planted at known places",
+        description="Draw synthetic chest films, each with its truth (JSON) and a mask for each planted finding. "
+        "The same seed gives the same film; one that lies in DIR already is passed over, and nothing is overwritten.",
+    )
+    phantom.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the files go")
+    phantom.add_argument("--count", type=int, default=1, metavar="N", help="how many films (%(default)s)")
+    phantom.add_argument("--seed", type=int, default=0, metavar="S", help="of the first film; the next has S + 1")
+    what = phantom.add_mutually_exclusive_group()
+    what.add_argument(
+        "--finding",
+        action="append",
+        metavar="NAME",
+        help="plant this one in every film instead of findings drawn at random; may be repeated",
+    )
+    what.add_argument("--normal", action="store_true", help="plant nothing")
+    phantom.add_argument("--size", default="1024", metavar="N|WxH", help="in pixels (%(default)s)")
+    phantom.add_argument("--bits", type=int, choices=(8, 16), default=8, help="(%(default)s)")
+    phantom.add_argument("--difficulty", type=float, metavar="D", help="0, plain, to 1, borderline; else at random")
+    phantom.add_argument("--format", choices=("png", "dicom"), default="png", help="(%(default)s)")
+    phantom.set_defaults(command=_phantom)
+
+
 def _app(options: argparse.Namespace) -> int:
     from ensemble_cam.launch import run_app
 
@@ -148,11 +179,13 @@ def _review(options: argparse.Namespace) -> int:
     pairs = _pairs(options.weights, "--weights")
     changed = _pairs(options.ensemble_weight, "--ensemble-weight")
     changed = {id: _number(value, f"--ensemble-weight {id}") for id, value in changed.items()}
-    from ensemble_cam.batch import Batch, Progress, find_films
+    from ensemble_cam.batch import Batch, find_films
+    from ensemble_cam.progress import Progress
 
     batch = Batch.prepare(
         config,
         set=options.set,
+        classifiers=None if options.classifiers is None else _ids(options.classifiers),
         weights=pairs,
         weights_dir=options.weights_dir,
         device=options.device,
@@ -195,6 +228,10 @@ def _pairs(given: Sequence[str], option: str) -> Mapping[str, str]:
     return pairs
 
 
+def _ids(text: str) -> list[str]:
+    return [id for part in text.split(",") if (id := part.strip())]
+
+
 def _number(text: str, where: str) -> float:
     try:
         return float(text)
@@ -210,7 +247,7 @@ def _weights_status(options: argparse.Namespace) -> int:
     wide = max((len(state.name) for state in states), default=0)
     for state in states:
         size = f"{state.size / 1e6:6.1f} MB" if state.size is not None else " " * 9
-        where = f"  {state.path}" if state.path else ""
+        where = "  in the package" if state.packaged and state.path else f"  {state.path}" if state.path else ""
         print(f"{state.name:<{wide}}  {state.state:<13}  {size}{where}")
         if options.verify and state.path:
             print(f"{'':<{wide}}  {state.detail}")
@@ -221,8 +258,8 @@ def _weights_status(options: argparse.Namespace) -> int:
 
 
 def _weights_fetch(options: argparse.Namespace) -> int:
-    from ensemble_cam.batch import Progress
-    from ensemble_cam.weights import fetch
+    from ensemble_cam.progress import Progress
+    from ensemble_cam.weights import fetch, weights_file
 
     wanted = _wanted_weights(load_config(options.config), options.names)
     progress = Progress(sys.stdout)
@@ -234,7 +271,8 @@ def _weights_fetch(options: argparse.Namespace) -> int:
             source=options.source,
             progress=lambda done, total, name=name: progress.transient(f"{name}: {megabytes(done, total)}"),
         )
-        progress.line(f"{name}: {located.path} (SHA-256 {located.sha256})")
+        already = "in the package already, " if weights_file(name).packaged else ""
+        progress.line(f"{name}: {already}{located.path} (SHA-256 {located.sha256})")
     return OK
 
 
@@ -251,6 +289,43 @@ def _wanted_weights(config: Config, names: Sequence[str]) -> list[tuple]:
     if strangers:
         raise ConfigError(f"weights: got {strangers[0]!r}, known are {', '.join(by_name)}.")
     return [(by_name[name], name) for name in names]
+
+
+def _phantom(options: argparse.Namespace) -> int:
+    if options.count < 1:
+        raise ConfigError(f"--count: got {options.count}, allowed is a number of at least 1.")
+    size = _size(options.size)
+    from ensemble_cam.phantom.series import Series, find_findings
+    from ensemble_cam.progress import Progress
+
+    series = Series(
+        options.out,
+        seed=options.seed,
+        findings=() if options.normal else find_findings(options.finding) if options.finding else None,
+        size=size,
+        bits=options.bits,
+        difficulty=options.difficulty,
+        format=options.format,
+    )
+    progress, drawn = Progress(sys.stdout), []
+    with contextlib.closing(series.write_all(options.count)) as films:
+        for film in films:
+            drawn.append(film)
+            progress.transient(f"[{len(drawn)}/{options.count}] {film.name}")
+    normal, new = sum(not film.findings for film in drawn), sum(film.new for film in drawn)
+    names = drawn[0].name if len(drawn) == 1 else f"{drawn[0].name} to {drawn[-1].name}"
+    count = f"{len(drawn)} phantom{'s' * (len(drawn) > 1)}" + (f" ({normal} normal)" if normal else "")
+    there = f", {len(drawn) - new} of them there already" if new < len(drawn) else ""
+    progress.line(f"{count} with truth and masks in {options.out}: {names}{there}")
+    return OK
+
+
+def _size(text: str) -> tuple[int, int]:
+    """Return (width, height) of "1024" or "1024x1280"."""
+    match = re.fullmatch(r"(\d{1,6})(?:[x×](\d{1,6}))?", text.strip().lower(), re.ASCII)
+    if match is None:
+        raise ConfigError(f"--size: got {text!r}, allowed is a side in pixels, such as 1024, or WIDTHxHEIGHT.")
+    return int(match[1]), int(match[2] or match[1])
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import difflib
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,7 +26,8 @@ METHODS = tuple(methods.METHODS)
 COLORMAPS = ("inferno", "viridis", "magma", "cividis", "turbo", "jet")
 FRAMINGS = ("crop", "pad")
 INTENSITIES = ("stored", "windowed")
-MODEL_TYPES = ("densenet", "resnet", "jfhealthcare")
+TEACHING_MODEL_TYPES = ("teaching-densenet", "teaching-resnet", "teaching-jfhealthcare")
+MODEL_TYPES = ("densenet", "resnet", "jfhealthcare", *TEACHING_MODEL_TYPES)
 SETS = ("clinical", "teaching")
 
 UNTRAINED = "untrained"
@@ -39,10 +40,13 @@ WEIGHTS_NAMES: Mapping[str, tuple[str, ...]] = {
     ),
     "resnet": ("resnet50-res512-all",),
     "jfhealthcare": ("jfhealthcare-densenet121",),
+    "teaching-densenet": ("teaching-densenet",),
+    "teaching-resnet": ("teaching-resnet", "teaching-shortcut"),
+    "teaching-jfhealthcare": ("teaching-jfhealthcare",),
 }
 """Model type → names of its released weights; `UNTRAINED` goes with any type."""
 
-_HAVE_PUBLISHED_OPERATING_POINTS = ("densenet", "resnet")
+_HAVE_PUBLISHED_OPERATING_POINTS = ("densenet", "resnet", *TEACHING_MODEL_TYPES)
 _RESERVED_IDS = ("ensemble",)  # overlay files and arrays are named <label>_<id>, and the ensemble's come beside them
 _FILE_NAME = "config_classifiers.toml"
 
@@ -56,7 +60,7 @@ class ClassifierConfig:
         name: what readers see.
         description: one line for readers.
         model_type: one of `MODEL_TYPES`.
-        set: one of `SETS`.
+        set: one of `SETS`; the teaching model types are the teaching set, and no others.
         input_size: side of the square the network sees, in pixels.
         default_weight: one of `weights`.
         weights: names of the weights it may be loaded with, without repetition.
@@ -64,6 +68,7 @@ class ClassifierConfig:
         sha256: weights name → SHA-256 of the published file, 64 lower-case hex digits.
         operating_points: label → probability in (0, 1) that becomes a score of 0.5; only for model types without
             published ones.
+        optional: offered, and part of a review only where it is chosen.
     """
 
     id: str
@@ -77,6 +82,7 @@ class ClassifierConfig:
     ensemble_weight: float = 1.0
     sha256: Mapping[str, str] = field(default_factory=dict, hash=False)
     operating_points: Mapping[str, float] | None = field(default=None, hash=False)
+    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,13 +116,41 @@ class Config:
     classifiers: tuple[ClassifierConfig, ...]
 
     def in_set(self, name: str) -> tuple[ClassifierConfig, ...]:
-        """Return the classifiers of the set `name`, perhaps none.
+        """Return the classifiers of the set `name`, the optional ones among them; perhaps none.
 
         Raises:
             ConfigError: if there is no such set.
         """
         _check("set", name, _one_of(SETS))
         return tuple(classifier for classifier in self.classifiers if classifier.set == name)
+
+    def for_review(self, set: str, ids: Sequence[str] | None = None) -> tuple[ClassifierConfig, ...]:
+        """Return the classifiers of a review, in the order of the file.
+
+        Args:
+            set: the set they belong to.
+            ids: which of them; None for all but the optional ones.
+
+        Raises:
+            ConfigError: if there is no such set, it has no classifier, or an id is not one of its classifiers'.
+        """
+        members = self.in_set(set)
+        if not members:
+            raise ConfigError(f"set: the configuration has no classifier in the set {set!r}.")
+        if ids is None:
+            return tuple(classifier for classifier in members if not classifier.optional)
+        known = tuple(classifier.id for classifier in members)
+        if not ids:
+            raise ConfigError(f"classifiers: got none; allowed: one or more of {', '.join(known)}.")
+        for id in ids:
+            elsewhere = next((each.set for each in self.classifiers if each.id == id and each.set != set), None)
+            if elsewhere is not None:
+                raise ConfigError(
+                    f"classifiers: {id} is in the set {elsewhere}, not in the set {set}. Choose the set "
+                    f"{elsewhere}, or classifiers of this one: {', '.join(known)}."
+                )
+            _check("classifiers", id, _one_of(known))
+        return tuple(classifier for classifier in members if classifier.id in ids)
 
     def classifier(self, id: str) -> ClassifierConfig:
         """Return the classifier called `id`.
@@ -151,7 +185,7 @@ def load_config(path: Path | None = None) -> Config:
         classifiers = tuple(_classifier(id, table) for id, table in tables.items())
         if not classifiers:
             raise ConfigError("[classifiers]: got no classifier; allowed: one table [classifiers.<id>] or more.")
-        _check_ensemble_weights(classifiers)
+        _check_sets(classifiers)
     except ConfigError as error:
         raise ConfigError(f"{path.name}, {error}") from None
     return Config(review=review, classifiers=classifiers)
@@ -224,6 +258,7 @@ _CLASSIFIER_RULES: Mapping[str, _Rule] = {
     "ensemble_weight": _Rule("a finite number, at least 0", lambda value: _is_real(value) and value >= 0, float),
     "sha256": _Rule("a table of SHA-256 by weights name", lambda value: isinstance(value, dict)),
     "operating_points": _Rule("a table of probabilities by label", lambda value: isinstance(value, dict)),
+    "optional": _Rule("true or false", lambda value: isinstance(value, bool)),
 }
 
 
@@ -288,6 +323,11 @@ def _classifier(id: str, table: object) -> ClassifierConfig:
 
     values = {key: _check(f"{where} {key}", value, _CLASSIFIER_RULES[key]) for key, value in table.items()}
     _check_weights(where, values)
+    own_set = "teaching" if values["model_type"] in TEACHING_MODEL_TYPES else "clinical"
+    if values["set"] != own_set:  # what exports say of the teaching set must hold for all of it, and for it alone
+        raise ConfigError(
+            f'{where} set: got "{values["set"]}" for a {values["model_type"]}; allowed: "{own_set}" alone.'
+        )
     if "sha256" in values:
         values["sha256"] = _pins(f"{where} sha256", values)
     if "operating_points" in values:
@@ -325,12 +365,22 @@ def _operating_points(where: str, values: Mapping[str, Any]) -> dict[str, float]
     }
 
 
-def _check_ensemble_weights(classifiers: tuple[ClassifierConfig, ...]) -> None:
+def _check_sets(classifiers: tuple[ClassifierConfig, ...]) -> None:
     for name in SETS:
         members = [classifier for classifier in classifiers if classifier.set == name]
-        if members and not any(classifier.ensemble_weight for classifier in members):
-            tables = ", ".join(f"[classifiers.{classifier.id}]" for classifier in members)
+        default = [classifier for classifier in members if not classifier.optional]
+        if members and not default:
             raise ConfigError(
-                f"{tables} ensemble_weight: got 0 for every classifier of the set {name}; "
+                f"{_tables(members)} optional: got true for every classifier of the set {name}; "
+                "allowed: at least one that is not optional."
+            )
+        if default and not any(classifier.ensemble_weight for classifier in default):
+            which = "every classifier" if default == members else "every classifier that is not optional"
+            raise ConfigError(
+                f"{_tables(default)} ensemble_weight: got 0 for {which} of the set {name}; "
                 "allowed: at least one above 0."
             )
+
+
+def _tables(classifiers: Iterable[ClassifierConfig]) -> str:
+    return ", ".join(f"[classifiers.{classifier.id}]" for classifier in classifiers)

@@ -16,7 +16,7 @@ from ensemble_cam.dicom_header import OTHER_MODALITIES, Header, header_facts, he
 from ensemble_cam.dicom_pixels import PixelLayout, decode_pixels, syntax_name
 from ensemble_cam.errors import RadiographError
 from ensemble_cam.greyscale import Lut, Window, domain, histogram, percentiles, stretch, used_range
-from ensemble_cam.intake import DECODER_FAILURES, StoredFilm, check_size, silence
+from ensemble_cam.intake import DECODER_FAILURES, StoredFilm, check_size, phantom_facts, silence
 
 _FILMS = {
     "1.2.840.10008.5.1.4.1.1.1": "Computed Radiography",
@@ -30,6 +30,7 @@ _WANTED = [
     tag_for_keyword(keyword)
     for keyword in (
         *("SOPClassUID", "Modality", "ViewPosition", "PatientOrientation", "BodyPartExamined", "BurnedInAnnotation"),
+        "Manufacturer",
         *("Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation"),
         *("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"),
         *("PixelPaddingValue", "PixelPaddingRangeLimit"),
@@ -58,12 +59,14 @@ def read_dicom(data: bytes) -> StoredFilm:
         pixels = decode_pixels(file, layout)
         grey = _GreyScale(header, layout, big_endian=file.big_endian)
         shown, used = grey.shown(pixels)
+        origin = phantom_facts(next(iter(header.values("Manufacturer")), None))
         facts = header_facts(header) | {
             "Kind": kind,
             "Bits": f"{layout.bits_stored} of {layout.bits_allocated}, {'signed' if layout.signed else 'unsigned'}",
             "Photometric interpretation": layout.photometric,
             "Transfer syntax": syntax,
             "Window": grey.window_fact,
+            **origin,
         }
         return StoredFilm(
             format="DICOM",
@@ -73,6 +76,7 @@ def read_dicom(data: bytes) -> StoredFilm:
             shown=shown,
             used=used,
             networks_invert=layout.photometric == "MONOCHROME1",
+            phantom=bool(origin),
             facts=facts,
             warnings=(*header_warnings(header), *grey.warnings),
         )

@@ -86,6 +86,7 @@ def review_record(review: Review, *, save_maps: bool = False) -> dict:
     return {
         "schema": SCHEMA,
         "purpose": PURPOSE,
+        "notice": review.notice,
         "software": dict(software()),
         "input": {
             "sha256": film.sha256,
@@ -95,7 +96,7 @@ def review_record(review: Review, *, save_maps: bool = False) -> dict:
             "bits": film.bits,
             "crop": list(analysis.geometry.crop),
             "rescaled": film.rescaled,
-            "warnings": list(film.warnings),
+            "warnings": list(review.warnings),
         },
         "settings": _settings_record(analysis.settings, review.display, review.run, save_maps=save_maps),
         "classifiers": [_classifier_record(result) for result in analysis.results],

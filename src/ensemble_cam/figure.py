@@ -47,8 +47,7 @@ class _Layout:
         self.facts_left = _MARGIN + self.panel_width + 2 * _GAP
         room = WIDTH - _MARGIN - self.facts_left
         self.facts = [part for fact in _facts(review) for part in _wrapped(fact, _NORMAL, room)]
-        warnings = review.analysis.radiograph.warnings
-        self.warnings = [part for warning in warnings for part in _wrapped(warning, _SMALL, room)]
+        self.warnings = [part for warning in review.warnings for part in _wrapped(warning, _SMALL, room)]
         facts_height = len(self.facts) * _LINE + _COLOUR_BAR + len(self.warnings) * _SMALL_LINE
         self.row = self.panel_height + _CAPTION
         self.film_top = _MARGIN + 110
@@ -77,7 +76,7 @@ def figure_png(review: Review) -> bytes:
         analysis.radiograph.display, analysis.geometry, longest=max(layout.panel_width, layout.panel_height)
     )
     page.text(_MARGIN, _MARGIN, "Chest radiograph review", _BOLD)
-    page.text(_MARGIN, _MARGIN + 55, PURPOSE, _NORMAL, _WARN)
+    page.text(_MARGIN, _MARGIN + 55, _purpose(review), _NORMAL, _WARN)
     page.picture(_MARGIN, layout.film_top, screen.panel(None, review.display))
     _draw_facts(page, layout, review.display)
     for row, finding in enumerate(analysis.findings):
@@ -215,7 +214,7 @@ def _facts(review: Review) -> list[str]:
 
 
 def _draw_facts(page: _Page, layout: _Layout, display: Display) -> None:
-    """Write the facts beside the film, with the colour bar and the film's warnings."""
+    """Write the facts beside the film, with the colour bar and the warnings."""
     x, y = layout.facts_left, layout.film_top
     for line in layout.facts:
         page.text(x, y, line, _NORMAL)
@@ -237,4 +236,8 @@ def _draw_foot(page: _Page, layout: _Layout, review: Review) -> None:
     page.text(
         _MARGIN, y, f"{text['Software']} · {review.run.set} set · film SHA-256 {text['Film SHA-256']}", _SMALL, _FAINT
     )
-    page.text(_MARGIN, y + 40, PURPOSE, _SMALL, _WARN)
+    page.text(_MARGIN, y + 40, _purpose(review), _SMALL, _WARN)
+
+
+def _purpose(review: Review) -> str:
+    return f"{PURPOSE} {review.notice}." if review.notice else PURPOSE

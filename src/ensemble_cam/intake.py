@@ -10,6 +10,7 @@ Nothing that a decoder says about a file leaves this package: its warnings, log 
 
 import contextlib
 import logging
+import re
 import struct
 import threading
 import warnings
@@ -20,6 +21,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ensemble_cam.errors import RadiographError
+from ensemble_cam.purpose import PHANTOM_MARK
 
 MAX_FILE_BYTES = 512 * 2**20
 MAX_PIXELS = 64_000_000
@@ -56,6 +58,7 @@ class StoredFilm:
             in the order of `greyscale.domain(pixels.dtype)`.
         used: the lowest and the highest stored value among the pixels that are no padding.
         networks_invert: the networks read the stored values from the top down (DICOM's MONOCHROME1).
+        phantom: the file carries a phantom's mark; any film without it counts as real.
         facts: header facts that identify nobody, by name.
         warnings: one plain sentence each.
     """
@@ -67,6 +70,7 @@ class StoredFilm:
     shown: np.ndarray
     used: tuple[int, int]
     networks_invert: bool = False
+    phantom: bool = False
     facts: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
@@ -86,6 +90,21 @@ def check_size(width: int, height: int) -> None:
             f"The film has {size}, too small to be reviewed: each side needs at least {MIN_SIDE} pixels. "
             "Export it at its full size."
         )
+
+
+_MARK = re.compile(re.escape(PHANTOM_MARK) + r"(?:, version (\d{1,4})(?!\d))?", re.ASCII)
+
+
+def phantom_facts(software: object) -> dict[str, str]:
+    """Return what a film's maker says of itself where it begins with a phantom's mark; nothing for any other maker.
+
+    Args:
+        software: PNG's text chunk `Software` or DICOM's Manufacturer. Of it, the version's digits alone are passed on.
+    """
+    mark = _MARK.match(software) if isinstance(software, str) else None
+    if mark is None:
+        return {}
+    return {"Origin": f"drawn phantom, version {mark[1]}" if mark[1] else "drawn phantom"}
 
 
 _silence_lock = threading.Lock()

@@ -11,6 +11,9 @@ from threading import current_thread, main_thread
 CONFIG_VARIABLE = "ENSEMBLE_CAM_CONFIG"
 WEIGHTS_VARIABLE = "ENSEMBLE_CAM_WEIGHTS"
 
+SOURCE_VARIABLE = "ENSEMBLE_CAM_WEIGHTS_FROM"
+"""Names a mirror's address or a folder that the app's button fetches weights from, instead of the release."""
+
 
 def app_script() -> Path:
     """Return the app's script: inside an installed package, or at the top of a checkout.
@@ -29,7 +32,7 @@ def run_app(*, config: Path | None, weights_dir: Path | None, port: int | None, 
         environment[CONFIG_VARIABLE] = str(config.resolve())
     if weights_dir is not None:
         environment[WEIGHTS_VARIABLE] = str(weights_dir.resolve())
-    command = [sys.executable, "-m", "streamlit", "run", str(app_script())]
+    command = [sys.executable, "-m", "ensemble_cam.ui.serve", "run", str(app_script())]
     if port is not None:
         command += ["--server.port", str(port)]
     if not browser:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from ensemble_cam.errors import RadiographError
 from ensemble_cam.greyscale import domain, histogram, stretch, used_range
-from ensemble_cam.intake import DECODER_FAILURES, StoredFilm, check_size, silence
+from ensemble_cam.intake import DECODER_FAILURES, StoredFilm, check_size, phantom_facts, silence
 
 _ORIENTATION = 0x0112  # TIFF 6.0 and EXIF 2.3: Orientation
 _PHOTOMETRIC = 0x0106  # TIFF 6.0: PhotometricInterpretation, 0 = WhiteIsZero
@@ -58,6 +58,8 @@ def _read(data: bytes, kind: str) -> StoredFilm:
         facts["Values"] = f"0–{declared}, as the file declares"
     if orientation != 1:
         facts["Orientation"] = "turned upright, as the file declares"
+    # Pillow has read the text chunks with the rest, each to 1 MiB unpacked and no further.
+    origin = phantom_facts(image.info.get("Software")) if kind == "PNG" else {}
     return StoredFilm(
         format=kind,
         bits=declared.bit_length(),
@@ -65,7 +67,8 @@ def _read(data: bytes, kind: str) -> StoredFilm:
         declared=(0, declared),
         shown=stretch(domain(pixels.dtype), 0, declared),
         used=used,
-        facts=facts,
+        phantom=bool(origin),
+        facts=facts | origin,
         warnings=warnings,
     )
 

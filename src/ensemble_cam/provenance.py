@@ -7,6 +7,7 @@ from importlib.metadata import version
 
 from ensemble_cam import __version__
 from ensemble_cam.analysis import Analysis, ClassifierResult, Finding
+from ensemble_cam.cautions import cautions, notice
 from ensemble_cam.purpose import PURPOSE
 from ensemble_cam.rendering import Display
 
@@ -40,6 +41,23 @@ class Review:
     display: Display
     run: RunInfo
 
+    @property
+    def notice(self) -> str | None:
+        """What every output says of the set of classifiers; None for the clinical one."""
+        return notice(self._set)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What every output says of the film: beside these classifiers first, then what its file gave cause to."""
+        radiograph = self.analysis.radiograph
+        return (*cautions(self._set, radiograph), *radiograph.warnings)
+
+    @property
+    def _set(self) -> str:
+        # Of the classifiers themselves: nobody who puts a review together can forget it.
+        sets = {result.classifier.config.set for result in self.analysis.results}
+        return "teaching" if "teaching" in sets else "clinical"
+
 
 @cache
 def software() -> Mapping[str, str]:
@@ -53,6 +71,8 @@ def origin(review: Review) -> dict[str, str]:
     weights = review.analysis.settings.ensemble_weights
     return {
         "Disclaimer": PURPOSE,
+        **({"Notice": review.notice} if review.notice else {}),
+        **({"Warning": " ".join(review.warnings)} if review.warnings else {}),
         "Software": ", ".join(f"{name} {number}" for name, number in software().items()),
         "Film SHA-256": review.analysis.radiograph.sha256,
         "Classifiers": "; ".join(

@@ -59,6 +59,7 @@ class Radiograph:
         intensity: what `model` was made from, the stored values or the windowed ones.
         rescaled: the used range was stretched to the whole range, because the reader asked for it.
         narrow_range: the film has more than 8 bits and its pixels use less than a quarter of its declared range.
+        phantom: the file carries a phantom's mark, so it was drawn by code; any film without it counts as real.
         facts: header facts that identify nobody, for the screen.
         warnings: one plain sentence each.
     """
@@ -72,6 +73,7 @@ class Radiograph:
     intensity: Intensity
     rescaled: bool
     narrow_range: bool
+    phantom: bool
     facts: Mapping[str, str]
     warnings: tuple[str, ...]
 
@@ -148,6 +150,7 @@ def read_radiograph(data: bytes, *, intensity: Intensity = "stored", rescale: bo
         intensity=intensity,
         rescaled=rescaled,
         narrow_range=narrow,
+        phantom=film.phantom,
         facts=MappingProxyType(dict(film.facts)),
         warnings=tuple(warnings),
     )

@@ -114,6 +114,19 @@ def load_state_dict(path: Path, *, expected_sha256: str) -> "dict[str, torch.Ten
         WeightsError: if the file cannot be read, has another hash, is damaged, holds anything but tensors or a
             DenseNet, or asks for a name that is not allowed; the message then says which.
     """
+    data = read_checked(path, expected_sha256)
+    try:
+        return _state_dict(_load(data))
+    except WeightsError as error:
+        raise WeightsError(f"{path.name}: {error}") from None
+
+
+def read_checked(path: Path, expected_sha256: str) -> bytes:
+    """Return the bytes of a weights file, if their hash is the expected one.
+
+    Raises:
+        WeightsError: if the file cannot be read or has another hash.
+    """
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -124,10 +137,7 @@ def load_state_dict(path: Path, *, expected_sha256: str) -> "dict[str, torch.Ten
             f"{path.name}: SHA-256 is {got[:12]}…, expected {expected_sha256[:12]}…. "
             "The file has changed since it was checked; try again."
         )
-    try:
-        return _state_dict(_load(data))
-    except WeightsError as error:
-        raise WeightsError(f"{path.name}: {error}") from None
+    return data
 
 
 def _load(data: bytes) -> object:

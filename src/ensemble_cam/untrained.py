@@ -14,15 +14,16 @@ from torch.nn import functional as F
 _FILMS, _SIDE = 4, 128
 
 _lock = Lock()
-_made: dict[tuple[type, int], dict[str, Tensor]] = {}
+_made: dict[tuple, dict[str, Tensor]] = {}
 
 
 def fill_untrained(network: nn.Module, *, seed: int = 0) -> None:
-    """Give a whole upstream network seeded values, the same for every network of its class, and set it to eval mode.
+    """Give a whole upstream network seeded values, the same for every network like it, and set it to eval mode.
 
     The process's random state is neither read nor moved.
     """
-    key = type(network), seed
+    # The teaching networks are of the same classes as large ones.
+    key = seed, type(network), tuple((name, value.shape) for name, value in network.state_dict().items())
     with _lock:
         if key not in _made:
             generator = torch.Generator().manual_seed(seed)

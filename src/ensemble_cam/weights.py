@@ -12,7 +12,10 @@ A file is held to a hash, always:
 The sidecar of `w.pt` is `w.pt.sha256`, a line as `sha256sum` writes it. Whoever can write beside the weights can write
 a sidecar too: it guards against mix-ups and damage, and it is `unpickling` that guards against hostile files.
 
-Fetching is in `download`, reading the tensors in `unpickling`; nothing here imports torch.
+The teaching networks' files come with the package and lie in its folder `teaching`, and nowhere else. They are held to
+the configuration's pins too; sidecars count for nothing there, and none is written.
+
+Fetching is in `download`, reading the tensors in `unpickling` and `teaching_weights`; nothing here imports torch.
 """
 
 import hashlib
@@ -25,7 +28,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from .config import UNTRAINED, WEIGHTS_NAMES, ClassifierConfig, Config
+from .config import TEACHING_MODEL_TYPES, UNTRAINED, WEIGHTS_NAMES, ClassifierConfig, Config
 from .download import Progress, fetch_file, join
 from .errors import DownloadError, WeightsError, WeightsMissing
 from .unpickling import is_torch_file
@@ -54,6 +57,9 @@ _RELEASED: dict[str, tuple[str, int]] = {
 }
 _EXACT_SIZE = frozenset({"densenet121-res224-all"})
 
+_PACKAGED = tuple(name for model_type in TEACHING_MODEL_TYPES for name in WEIGHTS_NAMES[model_type])
+_PACKAGED_FOLDER = Path(__file__).with_name("teaching")
+
 
 @dataclass(frozen=True)
 class WeightsFile:
@@ -62,16 +68,21 @@ class WeightsFile:
     Attributes:
         name: the weights name of the configuration.
         file_name: under which it is released and stored.
-        url: where it is released.
+        url: where it is released; None for one that comes with the package.
         size: in bytes; for people to see, never a check.
         approximate: whether `size` is rounded.
     """
 
     name: str
     file_name: str
-    url: str
+    url: str | None
     size: int | None
     approximate: bool = True
+
+    @property
+    def packaged(self) -> bool:
+        """Whether it comes with the package, so that there is nothing to fetch."""
+        return self.url is None
 
 
 @dataclass(frozen=True)
@@ -104,6 +115,7 @@ class WeightsStatus:
         sha256: its hash, None if it was not taken.
         state: `"ok"`, `"missing"`, `"wrong hash"`, `"unpinned"` or `"not published"`.
         detail: a sentence for people; says so where the hash was not taken.
+        packaged: whether it comes with the package.
     """
 
     name: str
@@ -113,6 +125,7 @@ class WeightsStatus:
     sha256: str | None
     state: str
     detail: str
+    packaged: bool = False
 
 
 def weights_file(name: str) -> WeightsFile:
@@ -121,8 +134,11 @@ def weights_file(name: str) -> WeightsFile:
     Raises:
         WeightsError: if no file is released under this name.
     """
+    if name in _PACKAGED:
+        return WeightsFile(name, f"{name}.safetensors", None, None)
     if name not in _RELEASED:
-        raise WeightsError(f'weights "{name}": no file is released under this name; known: {", ".join(_RELEASED)}.')
+        known = ", ".join((*_RELEASED, *_PACKAGED))
+        raise WeightsError(f'weights "{name}": no file is released under this name; known: {known}.')
     file_name, size = _RELEASED[name]
     return WeightsFile(name, file_name, f"{_RELEASE}{file_name}", size, approximate=name not in _EXACT_SIZE)
 
@@ -144,17 +160,19 @@ def locate(config: ClassifierConfig, name: str, *, weights_dir: Path | None) -> 
 
     Raises:
         WeightsMissing: if no folder has it.
-        WeightsError: if the name is unknown, the file cannot be read, or its hash is wrong.
+        WeightsError: if the name is unknown, the file cannot be read, its hash is wrong, or it should have come with
+            the package and did not.
     """
     file = _file_of(config, name)
     path = _find(file, search_folders(weights_dir))
     if path is None:
-        raise WeightsMissing(_how_to_get(file, weights_dir))
+        missing = WeightsError if file.packaged else WeightsMissing  # there is no fetching what should be here already
+        raise missing(_how_to_get(file, weights_dir))
     sha256 = _sha256(path)
-    state, detail = _judge(path, sha256, pin=config.sha256.get(name))
+    state, detail = _judge(file, path, sha256, pin=config.sha256.get(name))
     if state == "wrong hash":
         raise WeightsError(detail)
-    if state == "unpinned":
+    if state == "unpinned" and not file.packaged:
         _pin_on_first_use(path, sha256)
     return LocatedWeights(name, path, sha256, published={"ok": True, "not published": False}.get(state))
 
@@ -168,7 +186,7 @@ def fetch(
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> LocatedWeights:
-    """Fetch a weights file, unless it is here already, and hold it to its hash.
+    """Fetch a weights file, unless it is here already or comes with the package, and hold it to its hash.
 
     Into `weights_dir` if it is given, else into the first of the search folders. A fetched file must have the pinned
     hash or, without a pin, the one that a sidecar from an earlier use names; no sidecar excuses it from a pin.
@@ -187,6 +205,8 @@ def fetch(
         Cancelled: if `cancelled` returned true.
     """
     file = _file_of(config, name)
+    if file.packaged:
+        return locate(config, name, weights_dir=weights_dir)
     folders = search_folders(weights_dir)
     if weights_dir is not None:
         folders = folders[:1]
@@ -212,7 +232,7 @@ def status(config: Config, *, weights_dir: Path | None, verify: bool) -> list[We
         (name, classifier.sha256.get(name)): None
         for classifier in config.classifiers
         for name in classifier.weights
-        if name in _RELEASED
+        if name != UNTRAINED
     }
     return [_status(weights_file(name), pin, weights_dir=weights_dir, verify=verify) for name, pin in pins]
 
@@ -221,24 +241,32 @@ def _status(file: WeightsFile, pin: str | None, *, weights_dir: Path | None, ver
     path = _find(file, search_folders(weights_dir))
     if path is None:
         detail = _how_to_get(file, weights_dir)
-        return WeightsStatus(file.name, file.file_name, None, None, None, "missing", detail)
+        return WeightsStatus(file.name, file.file_name, None, None, None, "missing", detail, file.packaged)
     size, sha256 = None, None
     try:
         size = path.stat().st_size
         sha256 = _sha256(path) if verify else None
         # Without a hash taken, a file is what its sidecar says, or else what it should be.
-        state, detail = _judge(path, sha256 or _sidecar_hash(path) or pin, pin=pin)
+        supposed = sha256 or (None if file.packaged else _sidecar_hash(path)) or pin
+        state, detail = _judge(file, path, supposed, pin=pin)
     except (OSError, WeightsError) as error:
         state, detail = "wrong hash", str(error)
     if not verify:
         detail += " The hash was not checked."
-    return WeightsStatus(file.name, file.file_name, path, size, sha256, state, detail)
+    return WeightsStatus(file.name, file.file_name, path, size, sha256, state, detail, file.packaged)
 
 
-def _judge(path: Path, sha256: str | None, *, pin: str | None) -> tuple[str, str]:
+def _judge(file: WeightsFile, path: Path, sha256: str | None, *, pin: str | None) -> tuple[str, str]:
     """Return the state of a file with the hash `sha256`, and a sentence about it."""
     if pin is not None and sha256 == pin:
         return "ok", "The published weights."
+    if file.packaged and pin is None:
+        return "unpinned", "The configuration names no hash to hold it to."
+    if file.packaged:
+        return "wrong hash", (
+            f"{path.name}: SHA-256 is {_short(sha256)}, expected {_short(pin)}. Install this program again, or, if "
+            "these weights are meant, put their hash under sha256 in a configuration of your own."
+        )
     noted = _sidecar_hash(path)
     sidecar = _sidecar(path).name
     if noted is None and pin is None:
@@ -261,10 +289,13 @@ def _file_of(config: ClassifierConfig, name: str) -> WeightsFile:
 
 
 def _find(file: WeightsFile, folders: tuple[Path, ...]) -> Path | None:
+    folders = (_PACKAGED_FOLDER,) if file.packaged else folders
     return next((path for folder in folders if (path := folder / file.file_name).is_file()), None)
 
 
 def _how_to_get(file: WeightsFile, weights_dir: Path | None) -> str:
+    if file.packaged:
+        return f"{file.name}: {file.file_name} should have come with this program and is not there. Install it again."
     size = f"{'about ' if file.approximate else ''}{round(file.size / 1e6)} MB, " if file.size else ""
     command = f"ensemble-cam weights fetch {file.name}"
     if weights_dir is not None:
