@@ -17,7 +17,11 @@ from ensemble_cam.heatmaps import Heatmap, at_or_above
 
 # What lies inside the outline was seen by the networks; a blue that no film and none of the colour maps' ends has.
 CROP_COLOUR = (86, 180, 233)
+# Of what was planted, which a phantom alone can tell: green with a dark rim, by which it also stands apart from the
+# white contour of a map for those who tell the two colours badly.
+TRUTH_COLOUR = (70, 240, 130)
 _CONTOUR_COLOUR = (255, 255, 255)
+_RIM_COLOUR = (0, 0, 0)
 _JPEG_QUALITY = 90
 
 
@@ -124,6 +128,18 @@ class Screen:
         whole = self.geometry.crop == (0, 0, *self.geometry.source_size)
         return drawn if whole else outline(drawn, self._seen())
 
+    def mask(self, mask: np.ndarray) -> np.ndarray:
+        """Read a mask at the screen's pixels: (height, width) bool of the film's → (h, w) bool."""
+        if mask.shape == self.film.shape:
+            return mask
+        shares = cv2.resize(mask.astype(np.float32), self.film.shape[::-1], interpolation=cv2.INTER_AREA)
+        return shares >= 0.5
+
+    def point(self, point: tuple[int, int]) -> tuple[int, int]:
+        """Return the screen's pixel (x, y) that a source pixel's centre lies in."""
+        (h, w), (width, height) = self.film.shape, self.geometry.source_size
+        return int((point[0] + 0.5) * w / width), int((point[1] + 0.5) * h / height)
+
     def _centres(self, axis: int) -> np.ndarray:
         """Where the screen's columns (axis 0) or rows (1) are centred, in source pixels."""
         count = self.film.shape[1 - axis]
@@ -143,6 +159,29 @@ def outline(picture: np.ndarray, box: PixelBox) -> np.ndarray:
     drawn = picture // 2
     drawn[y0:y1, x0:x1] = picture[y0:y1, x0:x1]
     return cv2.rectangle(drawn, (x0, y0), (x1 - 1, y1 - 1), CROP_COLOUR, max(1, round(max(picture.shape) / 500)))
+
+
+def draw_truth(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Return an (h, w, 3) uint8 RGB picture with the contour of a planted finding, (h, w) bool."""
+    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    drawn, thickness = picture.copy(), max(1, round(max(mask.shape) / 400))
+    for colour, width in ((_RIM_COLOUR, 3 * thickness), (TRUTH_COLOUR, thickness)):
+        cv2.drawContours(drawn, contours, -1, colour, width, cv2.LINE_AA)
+    return drawn
+
+
+def draw_point(picture: np.ndarray, point: tuple[int, int], *, colour: tuple[int, int, int]) -> np.ndarray:
+    """Return an (h, w, 3) uint8 RGB picture with a cross in a ring around the pixel (x, y), which itself stays free."""
+    drawn, size = picture.copy(), max(picture.shape) / 640
+    ring, inner, outer = round(15 * size), round(8 * size), round(26 * size)
+    x, y = point
+    for shade, width in ((_RIM_COLOUR, 7), (colour, 3)):
+        thickness = max(1, round(width * size))
+        cv2.circle(drawn, point, ring, shade, thickness, cv2.LINE_AA)
+        for across, down in ((1, 0), (-1, 0), (0, 1), (0, -1)):
+            start, end = (x + across * inner, y + down * inner), (x + across * outer, y + down * outer)
+            cv2.line(drawn, start, end, shade, thickness, cv2.LINE_AA)
+    return drawn
 
 
 def jpeg(picture: np.ndarray) -> bytes:

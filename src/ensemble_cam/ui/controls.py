@@ -1,7 +1,6 @@
 """The sidebar: films, what is drawn, which findings, and which classifiers."""
 
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import streamlit as st
@@ -10,11 +9,13 @@ from ensemble_cam.config import COLORMAPS, ClassifierConfig, Config
 from ensemble_cam.methods import METHODS
 from ensemble_cam.rendering import Display, colour_table
 from ensemble_cam.settings import Settings, displayed
-from ensemble_cam.ui import films
+from ensemble_cam.ui import films, sets
 from ensemble_cam.ui.networks import Choice
+from ensemble_cam.ui.words import RELATIVE_ACTIVATION, plain
 
 _FRAMINGS = {"crop": "Centre square, as the networks were trained", "pad": "Whole film, padded to a square"}
 _INTENSITIES = {"stored": "Stored values, as the networks were trained", "windowed": "Windowed, as on the screen"}
+_BY_SCORE, _BY_NAME = "Highest scores", "By name"
 _COLORMAP_NOTES = {"turbo": " (not for colour-blind readers)", "jet": " (misleads: uneven steps)"}
 
 
@@ -23,6 +24,7 @@ class Controls:
     """What the reader set.
 
     Attributes:
+        set: the set of classifiers.
         display: what maps are drawn like.
         settings: which maps are made.
         choices: the classifiers.
@@ -31,6 +33,7 @@ class Controls:
         read_first: whether scores and maps stay hidden until asked for.
     """
 
+    set: str
     display: Display
     settings: Settings
     choices: tuple[Choice, ...]
@@ -42,11 +45,6 @@ class Controls:
         """Return the same for some of the chosen classifiers, those whose weights are there."""
         shares = {choice.config.id: choice.ensemble_weight for choice in choices}
         return replace(self, settings=replace(self.settings, ensemble_weights=shares), choices=tuple(choices))
-
-
-def plain(text: str) -> str:
-    """Return text in which no character means anything to Markdown."""
-    return re.sub(r"([\\`*_{}\[\]<>()#+\-.!|$~:&])", r"\\\1", text)
 
 
 def show_film_picker() -> None:
@@ -67,7 +65,7 @@ def show_film_picker() -> None:
 
 
 def show_controls(config: Config, *, narrow_film: int | None) -> Controls:
-    """Show every control and return what is set.
+    """Show every control and return what is set; all of it outlives a visit to another page.
 
     Args:
         config: the classifiers and the defaults.
@@ -75,7 +73,10 @@ def show_controls(config: Config, *, narrow_film: int | None) -> Controls:
     """
     defaults = config.review
     read_first = st.toggle(
-        "Read first", key="read first", help="Hides scores and maps of every film until you ask for them."
+        "Read first",
+        key="read first",
+        persist_state="session",
+        help="Hides scores and maps of every film until you ask for them.",
     )
     threshold = st.slider(
         "Sensitivity threshold",
@@ -83,42 +84,32 @@ def show_controls(config: Config, *, narrow_film: int | None) -> Controls:
         1.0,
         defaults.threshold,
         0.01,
-        help="Relative activation below it is not drawn. 1 is each map's own maximum.",
+        key="threshold",
+        persist_state="session",
+        help=f"Relative activation below it is not drawn. Relative activation: {RELATIVE_ACTIVATION}",
     )
-    opacity = st.slider("Opacity", 0.0, 1.0, defaults.opacity, 0.05)
-    colormap = st.selectbox(
-        "Colours",
-        COLORMAPS,
-        index=COLORMAPS.index(defaults.colormap),
-        format_func=lambda name: name + _COLORMAP_NOTES.get(name, ""),
-    )
+    opacity = st.slider("Opacity", 0.0, 1.0, defaults.opacity, 0.05, key="opacity", persist_state="session")
+    colormap = _select("Colours", COLORMAPS, defaults.colormap, "colormap", lambda c: c + _COLORMAP_NOTES.get(c, ""))
     _show_colour_bar(colormap, threshold)
-    classifiers = config.in_set("clinical")
+    set = sets.show_set_choice(config)
     with st.expander("Classifiers"):
-        choices = tuple(choice for each in classifiers if (choice := _show_classifier(each)) is not None)
+        choices = tuple(choice for each in config.in_set(set) if (choice := _show_classifier(each)) is not None)
     with st.expander("Findings and method", expanded=False):
         top_k, labels = _show_findings(choices, defaults.top_k)
-        method = st.selectbox(
-            "Method", list(METHODS), index=list(METHODS).index(defaults.method), format_func=lambda m: METHODS[m].title
-        )
+        method = _select("Method", tuple(METHODS), defaults.method, "method", lambda name: METHODS[name].title)
         if not METHODS[method].by_label:
             st.caption("This method ignores the finding: its map is the same in every row.")
     with st.expander("What the networks see"):
-        framing = st.radio(
-            "Framing", _FRAMINGS, index=list(_FRAMINGS).index(defaults.framing), format_func=_FRAMINGS.get
-        )
-        intensity = st.radio(
-            "Pixels of a DICOM film",
-            _INTENSITIES,
-            index=list(_INTENSITIES).index(defaults.intensity),
-            format_func=_INTENSITIES.get,
-        )
+        framing = _radio("Framing", _FRAMINGS, defaults.framing, "framing")
+        intensity = _radio("Pixels of a DICOM film", _INTENSITIES, defaults.intensity, "intensity")
         rescale = narrow_film is not None and st.checkbox(
             "Stretch this film's narrow range",
             key=f"stretch {narrow_film}",
+            persist_state="session",
             help="The film uses less than a quarter of its declared range.",
         )
     return Controls(
+        set=set,
         display=Display(threshold, opacity, colormap, overlays=st.session_state.get("overlays", True)),
         settings=Settings(
             top_k=top_k,
@@ -132,6 +123,16 @@ def show_controls(config: Config, *, narrow_film: int | None) -> Controls:
         rescale=rescale,
         read_first=read_first,
     )
+
+
+def _select(label: str, options: Sequence[str], default: str, key: str, name: Callable[[str], str] = str) -> str:
+    start = options.index(default)
+    return st.selectbox(label, options, index=start, format_func=name, key=key, persist_state="session")
+
+
+def _radio(label: str, options: Mapping[str, str], default: str, key: str) -> str:
+    start = list(options).index(default)
+    return st.radio(label, options, index=start, format_func=options.get, key=key, persist_state="session")
 
 
 def _show_colour_bar(colormap: str, threshold: float) -> None:
@@ -148,7 +149,16 @@ def _show_colour_bar(colormap: str, threshold: float) -> None:
 
 
 def _show_classifier(config: ClassifierConfig) -> Choice | None:
-    if not st.checkbox(plain(config.name), value=True, key=f"use {config.id}", help=plain(config.description)):
+    used = st.checkbox(
+        plain(config.name),
+        value=not config.optional,
+        key=f"use {config.id}",
+        persist_state="session",
+        help=plain(config.description),
+    )
+    if config.optional:
+        st.caption(plain(config.description))  # what is offered has to say what for
+    if not used:
         return None
     weights = config.default_weight
     if len(config.weights) > 1:
@@ -157,6 +167,7 @@ def _show_classifier(config: ClassifierConfig) -> Choice | None:
             config.weights,
             index=config.weights.index(config.default_weight),
             key=f"weights {config.id}",
+            persist_state="session",
             label_visibility="collapsed",
         )
     share = st.number_input(
@@ -166,20 +177,25 @@ def _show_classifier(config: ClassifierConfig) -> Choice | None:
         config.ensemble_weight,
         0.25,
         key=f"ensemble weight {config.id}",
+        persist_state="session",
     )
     return Choice(config, weights, share)
 
 
 def _show_findings(choices: Sequence[Choice], top_k: int) -> tuple[int, tuple[str, ...] | None]:
-    named = st.segmented_control("Findings", ["Highest scores", "By name"], default="Highest scores", required=True)
-    if named == "Highest scores":
-        return st.number_input("How many", 1, 18, top_k), None
+    named = st.segmented_control(
+        "Findings", [_BY_SCORE, _BY_NAME], default=_BY_SCORE, required=True, key="findings", persist_state="session"
+    )
+    if named == _BY_SCORE:
+        return st.number_input("How many", 1, 18, top_k, key="top k", persist_state="session"), None
     from ensemble_cam.classifiers import known_labels  # here, as it loads PyTorch
 
     known = sorted(
         {label for choice in choices for label in known_labels(choice.config, choice.weights)}, key=displayed
     )
-    labels = st.multiselect("Which", known, format_func=displayed, placeholder="Choose findings")
+    labels = st.multiselect(
+        "Which", known, format_func=displayed, placeholder="Choose findings", key="labels", persist_state="session"
+    )
     if not labels:
         st.caption(f"No finding is chosen: the {top_k} with the highest scores are shown.")
     return top_k, tuple(labels) or None

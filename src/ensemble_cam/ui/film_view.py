@@ -8,7 +8,7 @@ import streamlit as st
 from ensemble_cam.geometry import Geometry
 from ensemble_cam.radiograph import Radiograph
 from ensemble_cam.rendering import Display, Screen, jpeg
-from ensemble_cam.ui.controls import plain
+from ensemble_cam.ui.words import plain
 
 # Larger than it stands on a small screen, so that a click enlarges it to something worth it.
 _LONGEST = 1024

@@ -33,6 +33,7 @@ class OpenFilm:
         asked: the intensity and rescaling with which the film was last read.
         radiograph: the film as it was last read, or None.
         failure: why it could not be read.
+        planted: what was drawn into a phantom that this session drew; None for any other film.
         revealed: whether scores and maps may be seen under *Read first*.
         examination, examination_key: what the networks made of it, and for which film and networks.
         analysis, analysis_key: the review on the screen, and for which of all the settings.
@@ -46,6 +47,7 @@ class OpenFilm:
     asked: tuple[Intensity, bool] | None = None
     radiograph: Radiograph | None = None
     failure: str | None = None
+    planted: tuple[str, ...] | None = None
     revealed: bool = False
     examination: "Examination | None" = None
     examination_key: object = None
@@ -112,7 +114,12 @@ def chosen_film() -> OpenFilm | None:
 
 def choose_film(label: str, names: Mapping[int, str]) -> None:
     """Let the reader choose among several films."""
-    st.radio(label, list(names), format_func=names.get, key=_CHOSEN)
+    st.radio(label, list(names), format_func=names.get, key=_CHOSEN, persist_state="session")
+
+
+def put_on_screen(film: OpenFilm) -> None:
+    """Choose a film; to be called before the reader's choice is shown in this run of the page, or with a rerun."""
+    st.session_state[_CHOSEN] = film.number
 
 
 def uploader_key() -> str:
@@ -123,16 +130,21 @@ def uploader_key() -> str:
 def take_uploads(uploads: list[UploadedFile]) -> None:
     """Move uploaded files into the session's films, and out of Streamlit's own store; read each, showing progress."""
     st.session_state[_COUNT] = st.session_state.get(_COUNT, 0) + 1
-    films = open_films()
     bar = st.progress(0.0)
     for count, upload in enumerate(uploads):
         bar.progress(count / len(uploads), text=f"Reading film {count + 1} of {len(uploads)}")
-        number = st.session_state[_LAST] = st.session_state.get(_LAST, 0) + 1
-        films[number] = OpenFilm(number, upload.name, upload.getvalue())
-        films[number].read(intensity="stored", rescale=False)
+        film = add_film(upload.name, upload.getvalue())
         if upload is uploads[0]:
-            st.session_state[_CHOSEN] = number
+            st.session_state[_CHOSEN] = film.number
         _forget_upload(upload)
+
+
+def add_film(name: str, data: bytes, *, planted: tuple[str, ...] | None = None) -> OpenFilm:
+    """Put a film at the end of the session's, and read it."""
+    number = st.session_state[_LAST] = st.session_state.get(_LAST, 0) + 1
+    film = open_films()[number] = OpenFilm(number, name, data, planted=planted)
+    film.read(intensity="stored", rescale=False)
+    return film
 
 
 def film(number: int) -> OpenFilm | None:

@@ -4,12 +4,15 @@ Two reviews at once on the same cores would each take more than twice as long, a
 the session that submitted it; nothing of a film is kept here once its job has ended.
 """
 
+import logging
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from threading import Event, Lock
 from typing import Generic, TypeVar
 
-from ensemble_cam.errors import Cancelled
+from ensemble_cam.errors import Cancelled, EnsembleCamError
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -113,3 +116,13 @@ class JobQueue:
 # Shared by all sessions: there is one processor, and one line to the internet.
 PROCESSOR = JobQueue("review")
 DOWNLOADS = JobQueue("download")
+
+
+def sentence(error: BaseException) -> str:
+    """Return what a job raised as a sentence for the reader; the details of what was not foreseen go to the log."""
+    if isinstance(error, EnsembleCamError):
+        return str(error)
+    logger.error("the work failed", exc_info=error)
+    if isinstance(error, MemoryError):
+        return "This machine ran out of memory. Close other programs, or choose fewer classifiers."
+    return f"The work failed with {type(error).__name__}. The log has the details."

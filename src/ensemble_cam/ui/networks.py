@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from ensemble_cam.config import UNTRAINED, ClassifierConfig, Config, load_config
 from ensemble_cam.errors import WeightsError, WeightsMissing
-from ensemble_cam.launch import CONFIG_VARIABLE
+from ensemble_cam.launch import CONFIG_VARIABLE, SOURCE_VARIABLE
 from ensemble_cam.ui.jobs import DOWNLOADS, Job
-from ensemble_cam.weights import fetch, locate, weights_file
+from ensemble_cam.weights import fetch, locate, search_folders, weights_file
 
 if TYPE_CHECKING:
     from ensemble_cam.classifiers import Classifier
@@ -55,6 +55,13 @@ class Ready:
     sha256: str | None
 
 
+def default_choices(config: Config, set: str) -> tuple[Choice, ...]:
+    """Return a set's classifiers as a review starts with them, without the optional ones."""
+    return tuple(
+        Choice(each, each.default_weight, each.ensemble_weight) for each in config.in_set(set) if not each.optional
+    )
+
+
 def find(choices: Sequence[Choice]) -> tuple[list[Ready], Mapping[Choice, WeightsError]]:
     """Return the choices whose weights can be used, and why the others' cannot.
 
@@ -77,7 +84,7 @@ def load(ready: Ready) -> "Classifier":
     return _load(ready.choice.config, ready.choice.weights, ready.sha256)
 
 
-@lru_cache(maxsize=6)
+@lru_cache(maxsize=8)
 def _load(config: ClassifierConfig, weights: str, sha256: str | None) -> "Classifier":
     from ensemble_cam.classifiers import load_classifier
     from ensemble_cam.runtime import choose_device
@@ -88,15 +95,20 @@ def _load(config: ClassifierConfig, weights: str, sha256: str | None) -> "Classi
 @cache
 def warm_up() -> None:
     """Begin, once for each start, to import PyTorch and what belongs to it: it takes seconds that the reader has."""
-    Thread(target=_import_networks, name="warm-up", daemon=True).start()
+    importing = Thread(target=import_module, args=("ensemble_cam.ui.results",), name="warm-up", daemon=True)
+    importing.start()
+    Thread(target=_keep_out_of_collections, args=(importing,), name="warm-up watch", daemon=True).start()
 
 
-def _import_networks() -> None:
-    import_module("ensemble_cam.ui.results")
-    # Streamlit collects garbage after every run of a page, which walks through all objects there are. The million that
-    # belong to PyTorch would take half a second each time, while a review is computing: they are kept out of it.
-    gc.collect()
-    gc.freeze()
+def _keep_out_of_collections(importing: Thread) -> None:
+    """Keep what is being imported out of the garbage collector's sight, from the beginning.
+
+    Streamlit collects garbage after every run of a page, which walks through all objects there are. The million that
+    belong to PyTorch would take half a second each time, while a review is computing.
+    """
+    while importing.is_alive():
+        importing.join(0.2)
+        gc.freeze()
     atexit.register(gc.unfreeze)
 
 
@@ -105,18 +117,37 @@ def size_to_fetch(choices: Sequence[Choice]) -> str:
     return f"{sum(weights_file(choice.weights).size or 0 for choice in choices) / 1e6:.0f} MB"
 
 
+def source() -> str | None:
+    """Return the mirror's address or the folder that weights are fetched from, None for the release itself."""
+    return os.environ.get(SOURCE_VARIABLE) or None
+
+
+def is_begun(choice: Choice) -> bool:
+    """Whether a part of its file has come already, so that fetching goes on from there."""
+    return (search_folders(None)[0] / f"{weights_file(choice.weights).file_name}.part").exists()
+
+
 def start_fetching(choices: Sequence[Choice]) -> Job[None]:
     """Fetch these choices' weights, one after the other, in a thread of their own."""
+    mirror = source()
 
     def work(job: Job[None]) -> None:
         for number, choice in enumerate(choices):
 
             def report(done: int, total: int | None, number: int = number, name: str = choice.config.name) -> None:
                 share = done / total if total else 0.0
-                job.report(f"{name}: {done / 1e6:.1f} MB", (number + share) / len(choices))
+                of = f" of {total / 1e6:.1f}" if total else ""
+                job.report(f"{name}: {done / 1e6:.1f}{of} MB", (number + share) / len(choices))
 
             job.report(f"{choice.config.name}: connecting", number / len(choices))
-            fetch(choice.config, choice.weights, weights_dir=None, progress=report, cancelled=job.stopped)
+            fetch(
+                choice.config,
+                choice.weights,
+                weights_dir=None,
+                source=mirror,
+                progress=report,
+                cancelled=job.stopped,
+            )
 
     return DOWNLOADS.submit(work)
 

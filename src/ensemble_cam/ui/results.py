@@ -8,6 +8,7 @@ import altair
 import streamlit as st
 
 from ensemble_cam.analysis import Analysis, Finding
+from ensemble_cam.cautions import notice
 from ensemble_cam.export import ENSEMBLE, overlays, review_json
 from ensemble_cam.figure import figure_png, figure_size
 from ensemble_cam.heatmaps import Heatmap
@@ -16,18 +17,21 @@ from ensemble_cam.purpose import PURPOSE
 from ensemble_cam.rendering import Display, Screen
 from ensemble_cam.runtime import PRECISION, RUNTIME, choose_device
 from ensemble_cam.settings import displayed
-from ensemble_cam.ui.controls import Controls, plain
+from ensemble_cam.ui.controls import Controls
 from ensemble_cam.ui.film_view import show_picture
 from ensemble_cam.ui.films import OpenFilm
 from ensemble_cam.ui.networks import configuration
+from ensemble_cam.ui.words import SCORE, plain
 
 # Panels are drawn larger than they stand on a small screen, so that a click enlarges them to something worth it.
 _PANEL = 640
+_AROUND_CHART = 120  # pixels of legend, axis and title
 _SERIES_COLOURS = ["#56B4E9", "#E69F00", "#CC79A7", "#009E73", "#F0E442", "#D55E00"]  # Okabe and Ito, 2008
 
 
 def show_scores(analysis: Analysis) -> None:
     """Show every classifier's score of every finding, with the operating point marked."""
+    st.markdown(":small[**Scores** of every classifier]", help=SCORE)
     names = {result.id: result.classifier.config.name for result in analysis.results}
     rows = [
         {
@@ -67,7 +71,7 @@ def show_scores(analysis: Analysis) -> None:
         tooltip=["finding:N", "classifier:N", "score:Q", "kind:N"],
     )
     rule = altair.Chart(altair.Data(values=[{"score": 0.5}])).mark_rule(color="#d0d0d0", size=1.5).encode(x="score:Q")
-    height = 14 * len(order) + 60
+    height = 14 * len(order) + _AROUND_CHART
     st.altair_chart(
         (rule + points).properties(height=height), width="stretch", alt="Scores of all classifiers for all findings"
     )
@@ -76,8 +80,9 @@ def show_scores(analysis: Analysis) -> None:
 
 
 def _series_colour(id: str) -> str:
-    """Return a classifier's own colour, whichever others are chosen beside it."""
-    place = [config.id for config in configuration().classifiers].index(id)
+    """Return a classifier's own colour in its set, whichever others are chosen beside it."""
+    config = configuration()
+    place = [each.id for each in config.in_set(config.classifier(id).set)].index(id)
     return _SERIES_COLOURS[place % len(_SERIES_COLOURS)]
 
 
@@ -123,7 +128,9 @@ def _show_panel(film: OpenFilm, screen: Screen, display: Display, finding: Findi
     else:
         result = analysis.result(id)
         name, score = plain(result.classifier.config.name), _score_text(finding, analysis, id)
-    st.markdown(f"**{name}** {score}")
+    with st.container(key=f"panel {finding.rank} {id}", gap=None):
+        st.markdown(f"**{name}**")
+        st.markdown(score or "&nbsp;")
     if heatmap is None:
         reason = finding.missing.get(id, "no classifier with a weight above 0 has a map")
         st.info(f"No map: {plain(reason)}", icon=":material/block:")
@@ -160,7 +167,7 @@ def _area_text(film: OpenFilm, heatmap: Heatmap, display: Display) -> str:
 def show_downloads(analysis: Analysis, controls: Controls) -> None:
     """Offer the figure, every overlay and `review.json`; each is made when it is asked for."""
     film = analysis.radiograph
-    run = RunInfo("clinical", film.intensity, film.rescaled, choose_device("auto").type, RUNTIME, PRECISION)
+    run = RunInfo(_set_of(analysis), film.intensity, film.rescaled, choose_device("auto").type, RUNTIME, PRECISION)
     # What is hidden on the screen for a look at the film is in the files all the same: they are named after the maps.
     review = Review(analysis, replace(controls.display, overlays=True), run)
     name = f"review_{review.analysis.radiograph.sha256[:12]}"
@@ -190,6 +197,11 @@ def show_downloads(analysis: Analysis, controls: Controls) -> None:
             st.download_button(label, make, file_name, mime, on_click="ignore", icon=icon, help=text)
 
 
+def _set_of(analysis: Analysis) -> str:
+    """Return the set of the classifiers that were really asked."""
+    return analysis.results[0].classifier.config.set
+
+
 def _overlays_zip(review: Review) -> bytes:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
@@ -217,7 +229,9 @@ def show_remarks(analysis: Analysis) -> None:
 
 
 def show_origin(analysis: Analysis) -> None:
-    """Say which weights are behind the maps, in particular where they are not the published ones."""
+    """Say which set and weights are behind the maps, in particular where they are not the published ones."""
+    if line := notice(_set_of(analysis)):
+        st.markdown(f":small[**{plain(line)}**]")
     lines = []
     for result in analysis.results:
         weights = result.classifier.weights

@@ -1,0 +1,81 @@
+"""Blind reading in the phantom lab: the learner says what is there, and where, before truth and maps are shown."""
+
+import base64
+from functools import partial
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from ensemble_cam.phantom import FINDINGS
+from ensemble_cam.rendering import Display, Screen, jpeg
+from ensemble_cam.settings import displayed
+from ensemble_cam.ui.lab.marker import show_marker
+from ensemble_cam.ui.lab.state import session_lab
+from ensemble_cam.ui.lab.tally import Answer
+from ensemble_cam.ui.lab.work import LabFilm
+
+
+def show_reading(film: LabFilm, screen: Screen) -> DeltaGenerator:
+    """Show the film alone, take the learner's answer, and return the place below the questions."""
+    marks = session_lab().marks
+    left, right = st.columns([1.35, 1], gap="medium")
+    with right:
+        st.markdown("**What is there?** Truth, scores and maps stay hidden until you have answered.")
+        named = st.pills(
+            "Findings",
+            FINDINGS,
+            selection_mode="multi",
+            format_func=displayed,
+            key=f"lab findings {film.sha256}",
+            wrap=True,
+        )
+        target = _show_target(film, named, list(marks)) if named else None
+        with st.container(horizontal=True, gap="small"):
+            st.button(
+                "Answer" if named else "Answer: nothing, a normal film",
+                on_click=_answer,
+                args=(tuple(named),),
+                type="primary",
+                key="lab answer",
+            )
+            st.button("Show without an answer", on_click=_reveal, key="lab reveal")
+    with left:
+        height, width = film.radiograph.display.shape
+        encoded = base64.b64encode(jpeg(screen.panel(None, Display()))).decode("ascii")
+        shares = {displayed(label): ((x + 0.5) / width, (y + 0.5) / height) for label, (x, y) in marks.items()}
+        show_marker(
+            film.sha256,
+            f"data:image/jpeg;base64,{encoded}",
+            shares,
+            asks_for=displayed(target) if target else None,
+            on_point=partial(_mark, target, width, height),
+        )
+    return right
+
+
+def _show_target(film: LabFilm, named: list[str], marked: list[str]) -> str:
+    """Let the learner choose which of the named findings the next click marks: the first unmarked one by itself."""
+    unmarked = [label for label in named if label not in marked]
+    return st.segmented_control(
+        "A click on the film marks",
+        named,
+        default=unmarked[0] if unmarked else named[-1],
+        format_func=lambda label: ("✓ " if label in marked else "") + displayed(label),
+        required=True,
+        key=f"lab target {film.sha256} {len(named)} {len(marked)}",  # with another key it takes its default again
+        help="Where it is seen best. Marks are judged as the hottest points of maps are; a finding may stay unmarked.",
+    )
+
+
+def _mark(target: str, width: int, height: int, x: float, y: float) -> None:
+    session_lab().marks[target] = int(x * width), int(y * height)
+
+
+def _answer(named: tuple[str, ...]) -> None:
+    lab = session_lab()
+    lab.answer = Answer(named, {label: point for label, point in lab.marks.items() if label in named})
+    lab.revealed = True
+
+
+def _reveal() -> None:
+    session_lab().revealed = True

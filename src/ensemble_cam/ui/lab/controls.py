@@ -1,0 +1,166 @@
+"""The phantom lab's sidebar: which film to draw next, which networks to ask, and what is drawn of their maps."""
+
+import secrets
+from dataclasses import dataclass
+
+import streamlit as st
+
+from ensemble_cam.config import COLORMAPS, Config
+from ensemble_cam.phantom import FINDINGS
+from ensemble_cam.rendering import Display
+from ensemble_cam.settings import displayed
+from ensemble_cam.ui import networks, sets
+from ensemble_cam.ui.lab.state import session_lab
+from ensemble_cam.ui.lab.work import Wish
+from ensemble_cam.ui.networks import Choice
+from ensemble_cam.ui.words import RELATIVE_ACTIVATION, plain
+
+_SEEDS = 1_000_000  # the networks learned from films of higher seeds
+_DIFFICULTIES = {"Any": None, "Plain": 0.0, "Medium": 0.5, "Borderline": 1.0}
+_AT_RANDOM, _CHOSEN = "At random", "Chosen"
+_THRESHOLD = 0.5
+
+# Keys of widgets that callbacks read.
+_BLIND, _WHICH, _LABELS, _DIFFICULTY, _SEED = "lab blind", "lab which", "lab labels", "lab difficulty", "lab seed"
+
+
+@dataclass(frozen=True)
+class View:
+    """What the reader set for looking at maps.
+
+    Attributes:
+        set: the set of classifiers.
+        choices: its classifiers; those with an ensemble weight of 0 do not count in the ensemble.
+        display: what maps are drawn like.
+        truth: whether the contour of the truth is drawn.
+        method: of the maps.
+    """
+
+    set: str
+    choices: tuple[Choice, ...]
+    display: Display
+    truth: bool
+    method: str
+
+
+def show_film_choice() -> None:
+    """Show what can be asked of the next film."""
+    blind = st.toggle(
+        "Read blind",
+        key=_BLIND,
+        persist_state="session",
+        help="The next film comes with findings at random, and truth, scores and maps stay hidden until you have said "
+        "what is there.",
+    )
+    which = st.segmented_control(
+        "Planted findings",
+        [_AT_RANDOM, _CHOSEN],
+        default=_AT_RANDOM,
+        required=True,
+        key=_WHICH,
+        persist_state="session",
+        disabled=blind,
+        width="stretch",
+    )
+    if which == _CHOSEN and not blind:
+        st.multiselect(
+            "Which",
+            FINDINGS,
+            format_func=displayed,
+            placeholder="None: a normal film",
+            key=_LABELS,
+            persist_state="session",
+            label_visibility="collapsed",
+        )
+    st.selectbox(
+        "Difficulty",
+        list(_DIFFICULTIES),
+        key=_DIFFICULTY,
+        persist_state="session",
+        help="Plain findings are large and dense; borderline ones are hardly to be seen.",
+    )
+    st.session_state.setdefault(_SEED, 12)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        st.number_input(
+            "Seed",
+            0,
+            _SEEDS - 1,
+            key=_SEED,
+            persist_state="session",
+            help="The same seed gives the same chest, whichever findings are planted.",
+        )
+        st.button("Draw", on_click=_draw, key="lab draw")
+
+
+def _draw() -> None:
+    """Ask for the film that is set; a button's callback."""
+    state = st.session_state
+    blind = state[_BLIND]
+    chosen = None if blind or state[_WHICH] == _AT_RANDOM else tuple(state.get(_LABELS) or ())
+    session_lab().want(Wish(state[_SEED], chosen, _DIFFICULTIES[state[_DIFFICULTY]], blind))
+
+
+def draw_next() -> None:
+    """Ask for a film of a random seed; a button's callback."""
+    st.session_state[_SEED] = secrets.randbelow(_SEEDS)
+    _draw()
+
+
+def begin_blind() -> None:
+    """Ask for a film of a random seed, to be read blind; a button's callback."""
+    st.session_state[_BLIND] = True
+    draw_next()
+
+
+def show_view(config: Config) -> View:
+    """Show which networks are asked and what is drawn of their maps; all but the networks as on the review page."""
+    defaults = config.review
+    set = _show_set_choice(config)
+    choices = networks.default_choices(config, set)
+    choices += tuple(_optional(config, set))
+    threshold = st.slider(
+        "Sensitivity threshold",
+        0.0,
+        1.0,
+        _THRESHOLD,
+        0.01,
+        key="lab threshold",
+        persist_state="session",
+        help=f"Relative activation below it is not drawn. Relative activation: {RELATIVE_ACTIVATION}",
+    )
+    opacity = st.slider("Opacity", 0.0, 1.0, defaults.opacity, 0.05, key="lab opacity", persist_state="session")
+    start = COLORMAPS.index(defaults.colormap)
+    colormap = st.selectbox("Colours", COLORMAPS, index=start, key="lab colormap", persist_state="session")
+    truth = st.toggle("Contour of the truth", True, key="lab truth", persist_state="session")
+    overlays = st.session_state.get("overlays", True)
+    return View(set, choices, Display(threshold, opacity, colormap, overlays), truth, defaults.method)
+
+
+def _show_set_choice(config: Config) -> str:
+    """Let the reader choose the set where the clinical one is there; the teaching one comes first."""
+    offered = [set for set in ("teaching", "clinical") if config.in_set(set)]
+    if len(offered) > 1 and sets.is_without_weights(config):
+        offered.remove("clinical")
+    if len(offered) == 1:
+        return offered[0]
+    return st.segmented_control(
+        "Networks",
+        offered,
+        default=offered[0],
+        format_func=str.capitalize,
+        required=True,
+        key="lab set",
+        persist_state="session",
+    )
+
+
+def _optional(config: Config, set: str) -> list[Choice]:
+    """Offer the set's optional classifiers, each as a case of its own: they do not count in the ensemble here."""
+    found = []
+    for each in config.in_set(set):
+        if not each.optional:
+            continue
+        help = f"{each.description}. It is shown beside the others and does not count in the ensemble."
+        if st.toggle(plain(each.name), key=f"lab use {each.id}", persist_state="session", help=plain(help)):
+            found.append(Choice(each, each.default_weight, 0.0))
+    return found

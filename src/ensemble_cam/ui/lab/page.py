@@ -1,0 +1,211 @@
+"""The phantom lab: films whose truth is known, for learning how far maps can be trusted.
+
+The reader draws a phantom and sees every network's map beside what was planted, or reads it blind first; a tally keeps
+count over the films of the session. Phantoms go the way of any film: written as PNG, read back, examined, explained.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from ensemble_cam.cautions import cautions
+from ensemble_cam.geometry import Geometry
+from ensemble_cam.phantom import FINDINGS
+from ensemble_cam.purpose import PURPOSE
+from ensemble_cam.rendering import Screen
+from ensemble_cam.settings import displayed
+from ensemble_cam.ui import networks, sets
+from ensemble_cam.ui.controls import toggle_overlays
+from ensemble_cam.ui.lab.blind import show_reading
+from ensemble_cam.ui.lab.controls import View, begin_blind, draw_next, show_film_choice, show_view
+from ensemble_cam.ui.lab.panels import columns, show_answer, show_film, show_legend, show_maps, show_scores
+from ensemble_cam.ui.lab.state import Lab, session_lab
+from ensemble_cam.ui.lab.tally import LEARNER, TALLY_HELP, answered, outcomes, show_tally
+from ensemble_cam.ui.lab.work import SIZE, LabFilm, drawing, review_key, reviewing
+from ensemble_cam.ui.networks import Ready
+from ensemble_cam.ui.overlay_key import pass_on_overlay_key
+from ensemble_cam.ui.words import plain
+
+if TYPE_CHECKING:
+    from ensemble_cam.analysis import Analysis
+
+
+def show_lab() -> None:
+    """Show the lab, sidebar and all."""
+    lab, config = session_lab(), networks.configuration()
+    with st.sidebar:
+        show_film_choice()
+        view = show_view(config)
+        st.caption(PURPOSE)
+    sets.show_notice(view.set)
+    ready, absent = networks.find(view.choices)
+    for choice, error in absent.items():
+        st.warning(plain(f"{choice.config.name}: {error}"))
+    if lab.wish is None:
+        _show_welcome()
+        return
+    film = lab.drawing.get(lab.wish, drawing(lab.wish))
+    _show_heading(lab, film)
+    if film is None:
+        _show_work("drawing")
+    else:
+        _show_film(lab, film, view, ready)
+
+
+def _show_film(lab: Lab, film: LabFilm, view: View, ready: Sequence[Ready]) -> None:
+    geometry = Geometry.framed((film.radiograph.width, film.radiograph.height), framing="crop", cells=1)
+    screen = Screen.of(film.radiograph.display, geometry, longest=SIZE)
+    for caution in cautions(view.set, film.radiograph):
+        st.warning(plain(caution), icon=":material/warning:")
+    analysis = None
+    if ready:
+        analysis = lab.reviewing.get(review_key(film, ready, view.method), reviewing(film, ready, view.method))
+    if not lab.revealed:
+        with show_reading(film, screen):
+            if ready and analysis is None:
+                _show_work("reviewing")
+            if lab.tally.films:
+                _show_tally(lab, view, [each.choice.config.id for each in ready], None)
+        return
+    if analysis is not None:
+        _count(lab, film, analysis, view.set)
+        _show_truth_and_maps(lab, film, analysis, screen, view)
+        return
+    left, right = columns(1 + len(ready))
+    with left:
+        show_film(film, screen, lab.answer, truth=view.truth)
+    with right:
+        if ready:
+            _show_work("reviewing")
+
+
+def _show_welcome() -> None:
+    st.title("Phantom lab")
+    st.markdown(
+        "How far can a map be trusted? Here the truth is known: chest films are drawn by code, with findings planted "
+        "at known places. For every film you see where each network's map is hottest, and whether that is where the "
+        "finding is.\n\n"
+        "- **Look** at maps beside the truth, of findings, difficulty and seed of your choice.\n"
+        "- **Read blind**: say what is there, and where, before you see truth and maps.\n"
+        "- **Right for the wrong reason**: turn on *Teaching shortcut*, a network that was never shown where findings "
+        "are. Compare its scores with its maps."
+    )
+    with st.container(horizontal=True, gap="small"):
+        st.button("Draw a film", on_click=draw_next, type="primary", key="lab first")
+        st.button("Read a film blind", on_click=begin_blind, key="lab first blind")
+
+
+def _show_heading(lab: Lab, film: LabFilm | None) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(_title(lab, film), width="stretch")
+        if lab.revealed:
+            shown = st.session_state.get("overlays", True)
+            st.button(
+                "Hide overlays" if shown else "Show overlays",
+                key="overlays-button",
+                on_click=toggle_overlays,
+                shortcut="o",
+                help="The films without colours; the O key does the same.",
+            )
+        st.button(
+            "Next random film",
+            on_click=draw_next,
+            type="primary" if lab.revealed else "secondary",
+            key="lab next",
+            icon=":material/casino:",
+        )
+
+
+def _title(lab: Lab, film: LabFilm | None) -> str:
+    title = f"**Phantom {lab.wish.seed}**"
+    if film is None or not lab.revealed:
+        return title
+    return f"{title} · planted: **{', '.join(map(displayed, film.masks)) or 'nothing, a normal film'}**"
+
+
+def _show_truth_and_maps(lab: Lab, film: LabFilm, analysis: "Analysis", screen: Screen, view: View) -> None:
+    from ensemble_cam.ui import results  # here, as it loads PyTorch: a blind film is on the screen before
+
+    if results.show_failures(analysis):
+        st.button("Try again", on_click=_try_again, args=("reviewing",), key="lab again failed")
+    results.show_remarks(analysis)
+    if lab.answer is not None:
+        show_answer(film, lab.answer)
+    known = [finding.label for finding in analysis.findings]
+    label = st.segmented_control(
+        "Finding",
+        [label for label in FINDINGS if label in known],
+        default=next((label for label in film.masks if label in known), known[0]),
+        format_func=lambda label: displayed(label) + (" ●" if label in film.masks else ""),
+        required=True,
+        key=f"lab finding {film.sha256} {view.set}",
+        label_visibility="collapsed",
+        help="Planted ones have a dot.",
+    )
+    left, right = columns(1 + len(analysis.results))
+    with left:
+        show_film(film, screen, lab.answer, truth=view.truth)
+        show_legend(film, lab.answer, truth=view.truth)
+        _show_tally(lab, view, [result.id for result in analysis.results], (film.sha256, view.set))
+    with right:
+        show_maps(film, analysis, label, screen, view.display, truth=view.truth)
+    show_scores(film, analysis)
+    pass_on_overlay_key()
+
+
+def _count(lab: Lab, film: LabFilm, analysis: "Analysis", set: str) -> None:
+    """Put a film into the tally, unless it is there."""
+    key = film.sha256, set
+    readers = [result.id for result in analysis.results if result.failure is None]
+    readers += [LEARNER] if lab.answer is not None else []
+    if lab.tally.wants(key, readers):
+        found = outcomes(film, analysis)
+        if lab.answer is not None:
+            found[LEARNER] = answered(film, lab.answer)
+        lab.tally.take(key, found)
+
+
+def _show_tally(lab: Lab, view: View, order: Sequence[str], shown: tuple[str, str] | None) -> None:
+    """Show the tally; `shown` is the film on the screen and its set, where that film is counted."""
+    blind = any(LEARNER in readers for readers in lab.tally.films.values())
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown("**Tally**", help=TALLY_HELP, width="stretch")
+        mine = blind and st.toggle("Read blind only", True, key="lab mine", persist_state="session")
+        st.button("Reset", on_click=_reset, args=(shown,), key="lab reset", type="tertiary")
+    show_tally(lab.tally, view.set, order, answered_only=mine)
+
+
+def _reset(shown: tuple[str, str] | None) -> None:
+    session_lab().tally.reset(shown)
+
+
+def _show_work(kind: str) -> None:
+    """Show how far the drawing or the review is, or why it has ended; `kind` is the slot's name in the lab."""
+    slot = getattr(session_lab(), kind)
+    if slot.job is not None:
+        _show_waiting(kind)
+    elif slot.ended is not None:
+        st.warning(plain(slot.ended))
+        st.button("Try again", on_click=_try_again, args=(kind,), key=f"lab again {kind}")
+
+
+@st.fragment(run_every=0.6)
+def _show_waiting(kind: str) -> None:
+    job = getattr(session_lab(), kind).job
+    if job is None or job.done:
+        st.rerun()
+    if job.place:
+        before = "one film is" if job.place == 1 else f"{job.place} films are"
+        st.progress(0.0, text=f"Waiting for the processor: {before} before this one")
+    else:
+        st.progress(job.share, text=plain(job.what))
+    st.button("Cancel", on_click=_cancel, args=(kind,), disabled=job.cancelled, key=f"lab cancel {kind}")
+
+
+def _cancel(kind: str) -> None:
+    getattr(session_lab(), kind).stop()
+
+
+def _try_again(kind: str) -> None:
+    getattr(session_lab(), kind).begin_anew()

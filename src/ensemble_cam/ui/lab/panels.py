@@ -1,0 +1,150 @@
+"""The phantom lab's pictures: the film and every map beside the planted truth."""
+
+from html import escape
+from typing import TYPE_CHECKING
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from ensemble_cam.faithfulness import judge, points_at
+from ensemble_cam.phantom import FINDINGS
+from ensemble_cam.rendering import TRUTH_COLOUR, Display, Screen, draw_point, draw_truth
+from ensemble_cam.settings import displayed
+from ensemble_cam.ui.film_view import show_picture
+from ensemble_cam.ui.lab.table import Cell, show_table
+from ensemble_cam.ui.lab.tally import ENSEMBLE, Answer
+from ensemble_cam.ui.lab.work import LabFilm
+from ensemble_cam.ui.words import plain
+
+if TYPE_CHECKING:
+    from ensemble_cam.analysis import Analysis, Finding
+
+_HOTTEST_COLOUR, _LEARNERS_COLOUR = (255, 255, 255), (255, 176, 0)
+_MANY = 5  # maps; fewer stand larger
+
+
+def columns(maps: int) -> list[DeltaGenerator]:
+    """Return two columns, for the film and for so many maps beside it: two rows of maps fit on a small screen."""
+    return st.columns([1.15, 1.9] if maps >= _MANY else [0.9, 1.0], gap="small")
+
+
+def show_film(film: LabFilm, screen: Screen, answer: Answer | None, *, truth: bool) -> None:
+    """Show the film with the contours of all that was planted, and the learner's marks."""
+    picture = screen.panel(None, Display())
+    if truth:
+        for mask in film.masks.values():
+            picture = draw_truth(picture, screen.mask(mask))
+    for point in (answer.marks if answer else {}).values():
+        picture = draw_point(picture, screen.point(point), colour=_LEARNERS_COLOUR)
+    show_picture(picture, alt="The film with the planted truth" if truth and film.masks else "The film")
+
+
+def show_answer(film: LabFilm, answer: Answer) -> None:
+    """Say what was right and wrong in the learner's answer."""
+    said = []
+    for label in answer.findings:
+        text = f":green-badge[{displayed(label)}: right" if label in film.masks else f":red-badge[{displayed(label)}: "
+        if label not in film.masks:
+            text += "not there"
+        elif label in answer.marks:
+            text += f", mark {'hit' if points_at(answer.marks[label], film.masks[label]) else 'missed'}"
+        said.append(f"{text}]")
+    said += [f":red-badge[{displayed(label)}: overlooked]" for label in film.masks if label not in answer.findings]
+    if not answer.findings and not film.masks:
+        said = [":green-badge[Normal: right]"]
+    st.markdown("Your answer: " + " ".join(said))
+
+
+def show_maps(
+    film: LabFilm, analysis: "Analysis", label: str, screen: Screen, display: Display, *, truth: bool
+) -> None:
+    """Show the ensemble's and every classifier's map of one finding, and how each stands to the truth."""
+    finding = next(each for each in analysis.findings if each.label == label)
+    names = _names(analysis)
+    ids, across = list(names), 3 if len(names) >= _MANY else 2
+    for start in range(0, len(ids), across):
+        for column, id in zip(st.columns(across, gap="small"), ids[start : start + across], strict=False):
+            with column:
+                st.markdown(f":small[**{plain(names[id])}**]")
+                verdict = _show_map(film, finding, id, names[id], screen, display, truth=truth)
+                score, called = _call(analysis, label, id)
+                st.markdown(f":small[{_call_text(score, called, planted=label in film.masks)} {verdict}]")
+
+
+def show_scores(film: LabFilm, analysis: "Analysis") -> None:
+    """Show every score of every finding, and whether to call it or not was right."""
+    labels = [label for label in FINDINGS if any(finding.label == label for finding in analysis.findings)]
+    rows = []
+    for id, name in _names(analysis).items():
+        calls = {label: _call(analysis, label, id) for label in labels}
+        rows.append([name, *(_score_cell(*calls[label], planted=label in film.masks) for label in labels)])
+    show_table(["Scores", *(displayed(label) + (" ●" if label in film.masks else "") for label in labels)], rows)
+
+
+def _names(analysis: "Analysis") -> dict[str, str]:
+    """Return "ensemble" and every classifier's id → name, in the order in which they are shown."""
+    return {ENSEMBLE: "Ensemble"} | {each.id: each.classifier.config.name for each in analysis.results}
+
+
+def _show_map(
+    film: LabFilm, finding: "Finding", id: str, name: str, screen: Screen, display: Display, *, truth: bool
+) -> str:
+    """Show a map, and return how it stands to the truth."""
+    heatmap = finding.heatmaps().get(id)
+    if heatmap is None:
+        reason = finding.missing.get(id, "no classifier with a weight above 0 has a map")
+        st.info(f"No map: {plain(reason)}", icon=":material/block:")
+        return ""
+    picture, mask = screen.panel(heatmap, display), film.masks.get(finding.label)
+    if truth and mask is not None:
+        picture = draw_truth(picture, screen.mask(mask))
+    if display.overlays and not heatmap.empty:
+        picture = draw_point(picture, screen.point(heatmap.hottest), colour=_HOTTEST_COLOUR)
+    show_picture(picture, alt=f"{displayed(finding.label)}: map of {name}")
+    judgement = None if mask is None else judge(heatmap, mask, threshold=display.threshold)
+    if judgement is None:
+        return "Empty map" if heatmap.empty else "not planted"
+    if judgement.empty:
+        return ":red[**Miss**], empty map"
+    return f"{':green[**Hit**]' if judgement.hit else ':red[**Miss**]'} · IoU {judgement.iou:.2f}"
+
+
+def _call(analysis: "Analysis", label: str, id: str) -> tuple[float | None, bool | None]:
+    """Return a score, None where there is none, and whether the finding is called, None without operating points."""
+    if id == ENSEMBLE:
+        finding = next(each for each in analysis.findings if each.label == label)
+        return finding.ranked.score.value, finding.called
+    result = analysis.result(id)
+    return result.scores.get(label), result.called(label)
+
+
+def _call_text(score: float | None, called: bool | None, *, planted: bool) -> str:
+    if score is None:
+        return ""
+    if called is None:
+        return f"{score:.2f} :blue-badge[uncalibrated]"
+    return f"{score:.2f} :{'green' if called == planted else 'red'}-badge[{'' if called else 'not '}called]"
+
+
+def _score_cell(score: float | None, called: bool | None, *, planted: bool) -> Cell:
+    if score is None:
+        return "–"
+    return f"{score:.2f}" if called is None else (f"{score:.2f}", called == planted)
+
+
+def show_legend(film: LabFilm, answer: Answer | None, *, truth: bool) -> None:
+    """Say what the pictures' lines mean, and what of the film can be told in numbers."""
+    parts = [_swatch(TRUTH_COLOUR, "planted truth")] if truth else []
+    parts.append(_swatch(_HOTTEST_COLOUR, "at the threshold; ring: hottest"))
+    if answer is not None and answer.marks:
+        parts.append(_swatch(_LEARNERS_COLOUR, "your marks"))
+    facts = {"difficulty": film.difficulty, **film.measures}
+    numbers = " · ".join(f"{escape(name)} {value:.2f}" for name, value in facts.items())
+    st.html(f'<div style="font-size:.75rem;line-height:1.5;opacity:.85">{" ".join(parts)}<br>{numbers}</div>')
+
+
+def _swatch(colour: tuple[int, int, int], text: str) -> str:
+    return (
+        f'<span style="display:inline-block;width:1.2em;height:.25em;background:rgb{colour};outline:1px solid #000;'
+        f'margin:0 .35em .2em 0"></span>{text}&ensp;'
+    )

@@ -1,0 +1,49 @@
+"""What a session's phantom lab holds: in `st.session_state` and nowhere else."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from ensemble_cam.ui.lab.tally import Answer, Tally
+from ensemble_cam.ui.lab.work import LabFilm, Slot, Wish
+
+if TYPE_CHECKING:
+    from ensemble_cam.analysis import Analysis
+
+_LAB = "lab"
+
+
+@dataclass(eq=False)
+class Lab:
+    """One session's lab.
+
+    Attributes:
+        wish: which film is wanted; None before the first.
+        drawing: the film, and its drawing.
+        reviewing: the film's review.
+        marks: what the learner marked on the film on the screen: finding → source pixel (x, y).
+        answer: what the learner said of it, once that was said.
+        revealed: whether its truth, scores and maps may be seen.
+        tally: over all films of the session.
+    """
+
+    wish: Wish | None = None
+    drawing: Slot[LabFilm] = field(default_factory=Slot)
+    reviewing: "Slot[Analysis]" = field(default_factory=Slot)
+    marks: dict[str, tuple[int, int]] = field(default_factory=dict)
+    answer: Answer | None = None
+    revealed: bool = False
+    tally: Tally = field(default_factory=Tally)
+
+    def want(self, wish: Wish) -> None:
+        """Ask for a film; the one on the screen goes with all that was said of it."""
+        self.wish, self.revealed = wish, not wish.blind
+        self.marks, self.answer = {}, None
+        self.drawing.begin_anew()
+        self.reviewing.begin_anew()
+
+
+def session_lab() -> Lab:
+    """Return this session's lab; callbacks ask for it here, too, as Streamlit keeps their arguments for long."""
+    return st.session_state.setdefault(_LAB, Lab())

@@ -1,0 +1,36 @@
+"""Small tables of the phantom lab, closer set than Markdown's."""
+
+from collections.abc import Sequence
+from html import escape
+
+import streamlit as st
+
+_STYLE = """
+<style>
+.lab-table { border-collapse: collapse; font-size: 0.75rem; line-height: 1.5; width: 100%; }
+.lab-table th { font-weight: 600; opacity: 0.8; }
+.lab-table th, .lab-table td { text-align: right; padding: 0 0.3rem; border-bottom: 1px solid rgba(128, 128, 128, 0.3);
+}
+.lab-table th:first-child, .lab-table td:first-child { text-align: left; padding-left: 0; }
+.lab-table .right { color: #2aa76f; }
+.lab-table .wrong { color: #e0555f; }
+</style>
+"""
+
+Cell = str | tuple[str, bool]
+"""Text, or text with whether what it says was right: that is told by a sign and a colour."""
+
+
+def show_table(head: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
+    """Show rows under a head; the first column stands to the left, the others to the right."""
+    lines = ["".join(f"<th>{escape(cell)}</th>" for cell in head)]
+    lines += ["".join(map(_cell, row)) for row in rows]
+    body = "".join(f"<tr>{line}</tr>" for line in lines)
+    st.html(f'{_STYLE}<table class="lab-table">{body}</table>')
+
+
+def _cell(cell: Cell) -> str:
+    if isinstance(cell, str):
+        return f"<td>{escape(cell)}</td>"
+    text, right = cell
+    return f'<td class="{"right" if right else "wrong"}">{escape(text)} {"✓" if right else "✗"}</td>'

@@ -1,0 +1,71 @@
+"""What a reader meets before any film of their own: a drawn phantom under review, or the welcome."""
+
+from functools import lru_cache
+
+import streamlit as st
+
+from ensemble_cam.config import Config
+from ensemble_cam.purpose import PURPOSE
+from ensemble_cam.ui import films, sets
+from ensemble_cam.ui.films import OpenFilm
+
+# A plain film with three findings at three places. The networks were trained on seeds of a million and more.
+_SEED, _FINDINGS, _DIFFICULTY = 12, ("Cardiomegaly", "Effusion", "Mass"), 0.15
+_SIDE = 640  # pixels: as large as a panel is drawn
+
+_OPENED, _DRAWN = "phantom opened", "phantoms drawn"
+
+
+def open_first_phantom(config: Config, set: str) -> OpenFilm | None:
+    """Open a phantom in a session that begins without clinical weights and without a film; once, whatever comes of it.
+
+    A review that works is then the first thing to be seen.
+    """
+    if _OPENED in st.session_state:
+        return None
+    st.session_state[_OPENED] = True
+    if set != "teaching" or not sets.is_without_weights(config):
+        return None
+    return _open_phantom(_SEED, _FINDINGS, _DIFFICULTY)
+
+
+def show_welcome(set: str) -> None:
+    """Say what the app does and how to begin."""
+    st.title("Ensemble-CAM")
+    st.markdown(
+        "Open a chest radiograph on the left: drop a PNG, JPEG, TIFF, BMP or DICOM file there, or several.\n\n"
+        "You will see the film, every classifier's score for every finding, and for the first findings each "
+        "classifier's map beside the ensemble's. Films stay on this machine: they are held in this browser session's "
+        "memory and written nowhere."
+    )
+    if set == "teaching":
+        st.markdown(
+            "The teaching set knows drawn phantoms and nothing else: begin with one. For films of your own, fetch the "
+            "clinical weights."
+        )
+    show_phantom_button("Show a phantom" if set == "teaching" else "Try a phantom")
+    st.info(f"{PURPOSE} A map shows where a network looked, not what is there.")
+
+
+def show_phantom_button(label: str) -> None:
+    """Offer to draw a phantom, another one each time, and to open it as a film."""
+    if st.button(label, icon=":material/draw:", help="Draws a chest film with findings planted at known places."):
+        drawn = st.session_state[_DRAWN] = st.session_state.get(_DRAWN, 0) + 1
+        films.put_on_screen(_open_phantom(_SEED + drawn, None, None))
+        st.rerun()
+
+
+def _open_phantom(seed: int, findings: tuple[str, ...] | None, difficulty: float | None) -> OpenFilm:
+    with st.spinner("Drawing a phantom"):
+        data, planted = _draw(seed, findings, difficulty)
+    return films.add_film(f"Phantom, seed {seed}", data, planted=planted)
+
+
+@lru_cache(maxsize=4)
+def _draw(seed: int, findings: tuple[str, ...] | None, difficulty: float | None) -> tuple[bytes, tuple[str, ...]]:
+    """Return a phantom's file, as it would be uploaded, and what was planted; sessions share it, as it is nobody's."""
+    from ensemble_cam.phantom import draw_phantom  # here, as only sessions without a film of their own need it
+    from ensemble_cam.phantom.files import film_name, phantom_files
+
+    phantom = draw_phantom(seed, findings=findings, size=_SIDE, difficulty=difficulty)
+    return phantom_files(phantom, 0)[film_name(0, "png")], phantom.findings

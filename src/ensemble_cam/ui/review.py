@@ -1,0 +1,235 @@
+"""The review page: the sidebar, the chosen film, and its review while it is made and when it is there."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from ensemble_cam.cautions import cautions
+from ensemble_cam.errors import Cancelled
+from ensemble_cam.geometry import Geometry
+from ensemble_cam.purpose import PURPOSE
+from ensemble_cam.settings import displayed
+from ensemble_cam.ui import fetching, film_view, films, networks, opening, sets
+from ensemble_cam.ui.controls import Controls, show_controls, show_film_picker, toggle_overlays
+from ensemble_cam.ui.films import OpenFilm
+from ensemble_cam.ui.jobs import PROCESSOR, Job, sentence
+from ensemble_cam.ui.networks import Ready
+from ensemble_cam.ui.overlay_key import pass_on_overlay_key
+from ensemble_cam.ui.words import plain
+
+if TYPE_CHECKING:
+    from ensemble_cam.analysis import Analysis, Examination
+
+# A review of a film that the networks have seen takes this long at most, and then needs no progress bar.
+_PATIENCE = 0.6
+
+
+def show_review_page() -> None:
+    """Show the sidebar, and the chosen film with its review."""
+    config = networks.configuration()
+    with st.sidebar:
+        show_film_picker()
+        film = films.chosen_film()
+        narrow = film is not None and film.radiograph is not None and film.radiograph.narrow_range
+        controls = show_controls(config, narrow_film=film.number if narrow else None)
+        st.caption(PURPOSE)
+    sets.show_notice(controls.set, None if film is None else film.radiograph)
+    fetching.end_fetching()
+    sets.show_set(config, controls.set)
+    fetching.show_progress()
+    ready = fetching.show_weights(controls.choices)
+    controls = controls.for_classifiers([each.choice for each in ready])
+    if film is None:
+        film = opening.open_first_phantom(config, controls.set)
+    if film is None:
+        opening.show_welcome(controls.set)
+        return
+    with st.spinner("Reading the film", show_time=True):
+        film.read(intensity=controls.intensity, rescale=controls.rescale)
+    _show_heading(film, controls)
+    if film.radiograph is None:
+        st.error(plain(f"{film.name}: {film.failure}"), icon=":material/broken_image:")
+        return
+    _show_review(film, controls, ready)
+
+
+def _show_heading(film: OpenFilm, controls: Controls) -> None:
+    pass_on_overlay_key()
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f"**{plain(film.name)}**", width="stretch")
+        shown = st.session_state.get("overlays", True)
+        st.button(
+            "Hide overlays" if shown else "Show overlays",
+            key="overlays-button",
+            on_click=toggle_overlays,
+            shortcut="o",
+            help="The film without colours; the O key does the same.",
+        )
+        if film.planted is not None:
+            opening.show_phantom_button("Another phantom")
+        st.button(
+            "Remove this film",
+            on_click=films.remove_film,
+            args=(film.number,),
+            icon=":material/delete:",
+            help="Drops the film and its results from this session at once.",
+        )
+
+
+def _show_review(film: OpenFilm, controls: Controls, ready: list[Ready]) -> None:
+    radiograph = film.radiograph
+    size = radiograph.width, radiograph.height
+    geometry = Geometry.framed(size, framing=controls.settings.framing, cells=1)
+    hidden = controls.read_first and not film.revealed
+    left, right = st.columns([2.2, 1] if hidden else [1, 2.1], gap="small")
+    with left:
+        film_view.show_film(radiograph, geometry)
+    with right:
+        for caution in cautions(controls.set, radiograph):
+            _show_caution(caution, controls.set)
+        film_view.show_facts(radiograph)
+        if hidden:
+            st.info("Read the film first. Scores and maps are hidden.")
+            st.button("Show scores and maps", on_click=_reveal, args=(film.number,), type="primary")
+        elif film.planted is not None:
+            planted = ", ".join(map(displayed, film.planted)) or "nothing: a normal film"
+            st.markdown(f"**Planted:** {planted}")
+        if not ready:
+            return
+        analysis = _review(film, controls, ready)
+        if analysis is None or hidden:
+            return
+        from ensemble_cam.ui import results  # here, as it loads PyTorch: the film is on the screen before
+
+        if results.show_failures(analysis):
+            st.button("Run the failed classifiers again", on_click=_begin_anew, args=(film.number,))
+        results.show_remarks(analysis)
+        results.show_scores(analysis)
+    results.show_findings(film, controls.display)
+    results.show_downloads(analysis, controls)
+    results.show_origin(analysis)
+
+
+def _show_caution(caution: str, set: str) -> None:
+    if set == "teaching":
+        st.warning(plain(caution), icon=":material/warning:")
+    else:
+        st.caption(plain(caution))
+
+
+def _reveal(number: int) -> None:
+    if film := films.film(number):
+        film.revealed = True
+
+
+def _review(film: OpenFilm, controls: Controls, ready: list[Ready]) -> "Analysis | None":
+    """Return the review for what is set now, or None while it is made or where there is none; shows which."""
+    read = film.radiograph
+    seen = (read.sha256, read.intensity, read.rescaled, tuple(_networks(ready)))
+    seen = (*seen, controls.settings.framing)
+    settings = controls.settings
+    if not any(settings.ensemble_weights.values()):
+        st.warning(
+            "Every chosen classifier has an ensemble weight of 0, so that nothing ranks the findings. Give one of them "
+            "a weight above 0 in the sidebar, under Classifiers."
+        )
+        return None
+    key = (seen, settings.top_k, settings.labels, settings.method, tuple(settings.ensemble_weights.items()))
+    if film.analysis_key == key:
+        return film.analysis
+    if film.ended_key == key:
+        st.warning(plain(film.ended))
+        st.button("Review this film", on_click=_begin_anew, args=(film.number,))
+        return None
+    job = film.job  # two runs of a page can overlap for a moment, and the other may take it from the film
+    if job is None or film.job_key != key:
+        if job is not None:
+            job.cancel()
+        job = PROCESSOR.submit(_work(film, controls, ready, seen), wanted=films.session_watch())
+        film.job, film.job_key = job, key
+    if not job.wait(_PATIENCE):
+        _show_waiting()
+        return None
+    return _collect(film, job, key, seen)
+
+
+def _networks(ready: list[Ready]) -> list[tuple]:
+    return [(each.choice.config.id, each.choice.weights, each.sha256) for each in ready]
+
+
+def _work(
+    film: OpenFilm, controls: Controls, ready: list[Ready], seen: object
+) -> "Callable[[Job], tuple[Examination, Analysis]]":
+    """Return the work that reviews a film. It holds the film as it is now and touches no session."""
+    radiograph, settings = film.radiograph, controls.settings
+    examination = film.examination if film.examination_key == seen else None
+
+    def work(job: Job) -> "tuple[Examination, Analysis]":
+        job.report("Starting PyTorch", 0.0)
+        from ensemble_cam.analysis import examine, explain
+
+        def report(what: str, share: float) -> None:
+            job.report(what, 0.3 + 0.7 * share)
+
+        examined = examination
+        if examined is None:
+            classifiers = []
+            for number, each in enumerate(ready):
+                job.report(f"Loading {each.choice.config.name}", 0.3 * number / len(ready))
+                if job.stopped():
+                    raise Cancelled("Stopped while the networks were loading.")
+                classifiers.append(networks.load(each))
+            examined = examine(
+                radiograph, classifiers, framing=settings.framing, progress=report, cancelled=job.stopped
+            )
+        return examined, explain(examined, settings, progress=report, cancelled=job.stopped)
+
+    return work
+
+
+@st.fragment(run_every=0.6)
+def _show_waiting() -> None:
+    film = films.chosen_film()
+    job = film.job if film is not None else None
+    if job is None or job.done:
+        st.rerun()
+    if job.place:
+        before = "one review is" if job.place == 1 else f"{job.place} reviews are"
+        st.progress(0.0, text=f"Waiting for the processor: {before} before this one")
+    else:
+        st.progress(job.share, text=plain(job.what))
+    st.button("Cancel", on_click=_cancel_review, disabled=job.cancelled)
+
+
+def _collect(film: OpenFilm, job: Job, key: object, seen: object) -> "Analysis | None":
+    outcome = job.outcome()
+    if film.job is job:
+        film.job, film.job_key = None, None
+    if isinstance(outcome, Cancelled):
+        # A page that was away, and so gave up its place, begins anew; only its reader stops a review for good.
+        if job.cancelled:
+            film.end(key, "The review was stopped.")
+        st.rerun()
+    if isinstance(outcome, BaseException):
+        film.end(key, sentence(outcome))
+        st.rerun()
+    for other in films.open_films().values():
+        other.forget_examination()  # kept for the film on the screen alone
+    examination, analysis = outcome
+    if not any(result.failure for result in examination.results):
+        film.examination, film.examination_key = examination, seen
+    film.show(analysis, key)
+    return analysis
+
+
+def _begin_anew(number: int) -> None:
+    """Let a film be reviewed again; the callback of a stopped or failed review's button."""
+    if film := films.film(number):
+        film.ended_key, film.analysis_key = None, None
+
+
+def _cancel_review() -> None:
+    film = films.chosen_film()
+    if film is not None and film.job is not None:
+        film.job.cancel()

@@ -1,0 +1,23 @@
+"""Streamlit's server with PyTorch on its way in from the first moment: `python -m ensemble_cam.ui.serve run app.py`.
+
+`streamlit run app.py` serves the same app and begins to import PyTorch when the first page is opened. This module must
+not import the pages: components register with a server that is running.
+"""
+
+import sys
+
+from streamlit.web import cli
+
+from ensemble_cam.openmp import wait_briefly
+from ensemble_cam.ui import networks
+
+
+def main() -> None:
+    """Run Streamlit with its own command line."""
+    wait_briefly()
+    networks.warm_up()
+    cli.main(sys.argv[1:], prog_name="streamlit")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""Which set of classifiers is in use, and what stands on every screen of the teaching set.
+
+One set is never swapped for the other by itself: the set changes when the reader asks for it, and at no other time.
+"""
+
+import streamlit as st
+
+from ensemble_cam.cautions import cautions, notice
+from ensemble_cam.config import SETS, Config
+from ensemble_cam.radiograph import Radiograph
+from ensemble_cam.ui import fetching, networks
+from ensemble_cam.ui.words import plain
+
+_SET = "set"  # the key of the choice in the sidebar, too
+_NAMES = {"clinical": "Clinical", "teaching": "Teaching"}
+
+
+def offered_sets(config: Config) -> tuple[str, ...]:
+    """Return the sets that the configuration has classifiers of."""
+    return tuple(name for name in SETS if config.in_set(name))
+
+
+def chosen_set(config: Config) -> str:
+    """Return the set in use.
+
+    A session opens with the clinical one if any of its weights are on this machine, and else with the teaching one.
+    """
+    if _SET not in st.session_state:
+        offered = offered_sets(config)
+        st.session_state[_SET] = offered[-1] if is_without_weights(config) else offered[0]
+    return st.session_state[_SET]
+
+
+def is_without_weights(config: Config) -> bool:
+    """Whether not one of the clinical classifiers can be used."""
+    return not networks.find(networks.default_choices(config, "clinical"))[0]
+
+
+def show_set_choice(config: Config) -> str:
+    """Let the reader choose the set, where there are several; return it."""
+    offered = offered_sets(config)
+    chosen_set(config)
+    if len(offered) == 1:
+        return offered[0]
+    return st.segmented_control(
+        "Classifier set",
+        offered,
+        format_func=_NAMES.get,
+        required=True,
+        key=_SET,
+        persist_state="session",
+        width="stretch",
+        help="Clinical: released networks that learned from patients' films; their weights are fetched once. Teaching: "
+        "small networks in this program that learned from drawn phantoms, for learning how maps are read.",
+    )
+
+
+def show_notice(set: str, film: Radiograph | None = None) -> None:
+    """Show the set's line, if it has one, where it stays while the page is scrolled. Every page shows it first.
+
+    The page's style has its colours and makes it stay.
+
+    Args:
+        set: the set in use.
+        film: the film on the screen; what has to be said of it beside this set stands there, too.
+    """
+    if line := notice(set):
+        warned = () if film is None else cautions(set, film)
+        with st.container(key="teaching-line-warned" if warned else "teaching-line"):
+            st.markdown(plain(" · ".join((line, *warned))))
+
+
+def show_set(config: Config, set: str) -> None:
+    """Say why the teaching set is in use, and offer the clinical one; nothing where the clinical one is in use."""
+    wanted = networks.default_choices(config, "clinical")
+    if set != "teaching" or not wanted:
+        return
+    ready, absent = networks.find(wanted)
+    with st.container(key="teaching-set", horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(_reason(len(ready), len(absent)), width="stretch")
+        if ready:
+            st.button("Use the clinical set", on_click=use_set, args=("clinical",), type="primary")
+        if absent:
+            fetching.show_offer(absent)
+
+
+def _reason(ready: int, absent: int) -> str:
+    if not ready:
+        return "In use because the clinical weights are not on this machine. It is for drawn phantoms alone."
+    here = "The clinical weights are on this machine" if not absent else "Some clinical weights are on this machine"
+    return f"{here}, and are not used until you say so."
+
+
+def use_set(set: str) -> None:
+    """Change the set; the callback of a button."""
+    st.session_state[_SET] = set

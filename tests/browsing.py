@@ -1,0 +1,158 @@
+"""The app served by itself and opened in Chromium, for the tests of its pages."""
+
+import base64
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+import films
+from ensemble_cam.launch import app_script
+
+playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+expect = playwright.expect
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (apt-get install chromium)")
+
+PATIENCE = 90_000  # ms: a cold start imports PyTorch
+_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+_OURS = ("ENSEMBLE_CAM_CONFIG", "ENSEMBLE_CAM_WEIGHTS", "ENSEMBLE_CAM_WEIGHTS_FROM")
+
+
+@contextmanager
+def serving_app(folder: Path, *, by_streamlit: bool = False, **environment: str) -> Iterator[str]:
+    """Serve the app from `folder`, which is its home, too, and give its address.
+
+    `by_streamlit` starts it as `streamlit run app.py` does, instead of `ensemble-cam app`.
+    Its log is read at the end: it must not name a film, nor hold a traceback.
+    """
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    inherited = {name: value for name, value in os.environ.items() if name not in _OURS}
+    home = {name: str(folder) for name in ("HOME", "USERPROFILE")}
+    log = folder / "log"
+    command = [sys.executable, "-m", "ensemble_cam.cli", "app", "--port", str(port), "--no-browser"]
+    if by_streamlit:
+        options = ["--server.port", str(port), "--server.headless", "true"]
+        command = [sys.executable, "-m", "streamlit", "run", str(app_script()), *options]
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            command, cwd=folder, env=inherited | home | environment, stdout=stream, stderr=stream
+        )
+    address = f"http://127.0.0.1:{port}"
+    for _ in range(600):
+        try:
+            urllib.request.urlopen(f"{address}/_stcore/health", timeout=1)
+            break
+        except OSError:
+            assert process.poll() is None, log.read_text()
+            time.sleep(0.1)
+    try:
+        yield address
+    finally:
+        subprocess.run(["pkill", "-P", str(process.pid)], check=False)
+        process.terminate()
+        process.wait(20)
+    text = log.read_text()
+    assert "secret_name" not in text
+    assert not any(identity in text for identity in films.IDENTITY)
+    assert "Traceback" not in text, text
+
+
+@contextmanager
+def chromium() -> Iterator["playwright.Browser"]:
+    """A browser, closed at the end."""
+    with playwright.sync_playwright() as driver:
+        launched = driver.chromium.launch(executable_path=CHROMIUM, args=_ARGUMENTS)
+        try:
+            yield launched
+        finally:
+            launched.close()
+
+
+@contextmanager
+def pages_of(browser: "playwright.Browser", address: str) -> Iterator[Callable[[], "playwright.Page"]]:
+    """A function that opens the app in a session of its own; at the end no page may have erred or called elsewhere."""
+    contexts, errors, elsewhere = [], [], []
+
+    def open_one():
+        context = browser.new_context(viewport={"width": 1366, "height": 768}, accept_downloads=True)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.on(
+            "request",
+            lambda request: (
+                None if request.url.startswith((address, "data:", "blob:")) else elsewhere.append(request.url)
+            ),
+        )
+        page.goto(address)
+        expect(page.get_by_text("Open films").first).to_be_visible(timeout=PATIENCE)
+        return page
+
+    try:
+        yield open_one
+    finally:
+        for context in contexts:
+            context.close()
+    assert errors == []
+    assert elsewhere == []
+
+
+def upload(page, *named: tuple[str, bytes]) -> None:
+    page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(
+        [{"name": name, "mimeType": "application/octet-stream", "buffer": data} for name, data in named]
+    )
+
+
+def settled(page) -> None:
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=PATIENCE)
+
+
+def reviewed(page) -> None:
+    expect(page.get_by_role("button", name="Figure (PNG")).to_be_visible(timeout=PATIENCE)
+    settled(page)
+
+
+def panels(page):
+    return page.locator('img[alt*=": map of"]')
+
+
+def sources(page) -> list[str]:
+    return page.locator("img").evaluate_all("images => images.map(image => image.src)")
+
+
+def pictures(page) -> list[bytes]:
+    """The page's pictures, none of which may lie behind an address of the server's."""
+    found = sources(page)
+    assert all(source.startswith("data:image/jpeg;base64,") for source in found)
+    return [base64.b64decode(source.partition(",")[2]) for source in found]
+
+
+def pick(page, box: str, option: str, *, seen: str) -> None:
+    """Choose an option until it is seen to be chosen: an open list closes whenever a run of the page ends."""
+    for attempt in range(10):
+        settled(page)
+        if attempt and page.get_by_text(seen).first.is_visible():  # it was chosen, and took longer to be seen
+            return
+        try:
+            page.get_by_role("combobox", name=box).click(timeout=5_000)
+            page.get_by_role("option", name=option, exact=True).click(timeout=5_000)
+            expect(page.get_by_text(seen).first).to_be_visible(timeout=10_000)
+            page.keyboard.press("Escape")  # an open list hides the page's buttons from their roles
+            return
+        except (playwright.TimeoutError, AssertionError):
+            page.keyboard.press("Escape")
+    pytest.fail(f"{option} could not be chosen in {box}")

@@ -1,0 +1,449 @@
+"""The phantom lab: what it counts, what it hides, and what its pages show in Chromium."""
+
+import base64
+import io
+import threading
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from browsing import PATIENCE, chromium, expect, needs_chromium, pages_of, panels, pick, pictures, serving_app, settled
+from ensemble_cam.analysis import Analysis, analyse
+from ensemble_cam.errors import Cancelled
+from ensemble_cam.faithfulness import Calls, judge
+from ensemble_cam.phantom import FINDINGS, draw_phantom
+from ensemble_cam.rendering import TRUTH_COLOUR
+from ensemble_cam.settings import Settings, displayed
+from ensemble_cam.ui.lab.tally import ENSEMBLE, LEARNER, Answer, Outcome, Tally, answered, outcomes
+from ensemble_cam.ui.lab.work import LabFilm, Slot, Wish, drawing
+from networks import Failing, bright_classifier
+
+PLANTED = ("Consolidation", "Mass")
+
+
+@pytest.fixture(scope="module")
+def film() -> LabFilm:
+    return LabFilm.draw(Wish(seed=21, findings=PLANTED, difficulty=0.0, blind=False))
+
+
+@pytest.fixture(scope="module")
+def analysis(film) -> Analysis:
+    """A review by one classifier that calls the first two findings, an empty one, one without operating points."""
+    logits = {label: (2.0 if label in FINDINGS[:2] else -2.0) for label in FINDINGS}
+    classifiers = [
+        bright_classifier("bright", logits=logits),
+        bright_classifier("empty", logits={"Mass": 3.0, "Nodule": 3.0}, slope=0.0),
+        bright_classifier("bare", logits={"Edema": 1.0}, calibrated=False),
+        bright_classifier("broken", logits={"Edema": 1.0}, backbone=Failing(RuntimeError("no"))),
+    ]
+    return analyse(film.radiograph, classifiers, Settings(labels=FINDINGS))
+
+
+def test_a_lab_film_is_a_phantom_read_from_its_own_file(film):
+    phantom = draw_phantom(21, findings=PLANTED, difficulty=0.0, size=640)
+    assert film.radiograph.phantom
+    assert np.array_equal(film.radiograph.source, phantom.pixels)
+    assert list(film.masks) == list(PLANTED)
+
+
+def test_outcomes_count_hits_overlaps_empty_maps_and_calls(film, analysis):
+    found = outcomes(film, analysis)
+    assert set(found) == {"bright", "empty", "bare", ENSEMBLE}  # the one that failed counts nowhere
+    by_label = {finding.label: finding for finding in analysis.findings}
+    expected = [judge(by_label[label].maps["bright"], film.masks[label]) for label in PLANTED]
+    assert found["bright"].hits == tuple(each.hit for each in expected)
+    assert found["bright"].ious == tuple(each.iou for each in expected)
+    # Called: Atelectasis and Cardiomegaly. Planted: Consolidation and Mass.
+    assert found["bright"].calls == Calls(true_positives=0, false_negatives=2, false_positives=2, true_negatives=4)
+    assert (found["empty"].hits, found["empty"].ious, found["empty"].empty) == ((False,), (0.0,), 1)
+    assert found["empty"].calls == Calls(true_positives=1, false_positives=1)
+    assert found["bare"].calls == Calls()  # nothing is called without an operating point
+    assert len(found[ENSEMBLE].hits) == 2
+
+
+def test_an_answer_is_judged_by_its_marks_and_by_what_it_names_and_leaves_out(film):
+    ys, xs = np.nonzero(film.masks["Mass"])
+    inside = int(xs[0]), int(ys[0])
+    given = Answer(("Mass", "Consolidation", "Edema"), {"Mass": inside, "Consolidation": (3, 3), "Edema": (9, 9)})
+    outcome = answered(film, given)
+    assert sorted(outcome.hits) == [False, True]  # a mark of what is not there is no miss: the call is wrong
+    assert outcome.calls == Calls(true_positives=2, false_positives=1, true_negatives=5)
+    assert answered(film, Answer((), {})).calls == Calls(false_negatives=2, true_negatives=6)
+
+
+def test_a_tally_counts_every_film_once_for_each_reader_and_begins_anew():
+    one = Outcome("One", (True,), (0.5,), 0, Calls(true_positives=1))
+    two = replace(one, name="Two", hits=(False,))
+    tally = Tally()
+    assert tally.wants(("a", "teaching"), ["one"])
+    tally.take(("a", "teaching"), {"one": one})
+    assert not tally.wants(("a", "teaching"), ["one"])
+    assert tally.wants(("a", "teaching"), ["one", "two"])  # it was added later
+    tally.take(("a", "teaching"), {"one": two, "two": two})
+    assert tally.of("teaching", answered_only=False) == {"one": [one], "two": [two]}
+    tally.take(("b", "teaching"), {"one": two, LEARNER: one})
+    tally.take(("b", "clinical"), {"other": two})
+    assert tally.of("teaching", answered_only=False)["one"] == [one, two]
+    assert tally.of("teaching", answered_only=True) == {"one": [two], LEARNER: [one]}
+    tally.reset(("b", "teaching"))
+    assert tally.films == {}
+    assert not tally.wants(("b", "teaching"), ["one"])  # it is still on the screen, and was counted
+    tally.take(("a", "teaching"), {"one": one})
+    assert tally.wants(("b", "teaching"), ["one"])  # it has been away
+
+
+def outcome_of(slot: Slot, key: object, work) -> object:
+    for _ in range(200):
+        value = slot.get(key, work)
+        if slot.job is None:
+            return value
+    pytest.fail("the work did not end")
+
+
+def test_work_is_done_once_for_each_key_and_stopped_work_waits_until_it_is_asked_for_again():
+    runs, begun = [], threading.Event()
+
+    def work(job):
+        runs.append(len(runs))
+        return runs[-1]
+
+    def endless(job):
+        begun.set()
+        while not job.stopped():
+            time.sleep(0.01)
+        raise Cancelled("Stopped.")
+
+    def failing(job):
+        raise KeyError("secret")
+
+    slot = Slot()
+    assert outcome_of(slot, "a", work) == 0
+    assert outcome_of(slot, "a", work) == 0
+    assert outcome_of(slot, "b", work) == 1
+    assert slot.get("c", endless) is None
+    begun.wait(10)
+    slot.stop()
+    assert outcome_of(slot, "c", endless) is None
+    assert slot.ended == "The work was stopped."
+    assert slot.get("c", work) is None  # not begun anew by itself
+    slot.begin_anew()
+    assert outcome_of(slot, "c", work) == 2
+    assert slot.ended is None
+    assert outcome_of(slot, "d", failing) is None
+    assert "KeyError" in slot.ended
+    assert "secret" not in slot.ended
+
+
+def test_two_runs_of_a_page_that_overlap_get_the_same_outcome_of_one_job():
+    slot, runs, got = Slot(), [], []
+
+    def work(job):
+        time.sleep(0.02)
+        runs.append(1)
+        return len(runs)
+
+    for key in range(1, 21):
+        threads = [threading.Thread(target=lambda: got.append(slot.get(key, work))) for _ in range(4)]  # noqa: B023
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(runs) == key
+        assert got[-4:] == [key] * 4
+
+
+def test_a_film_asked_for_again_while_it_is_drawn_is_drawn_all_the_same():
+    slot, wish = Slot(), Wish(3, (), 0.0, blind=False)
+    slot.get(wish, drawing(wish))
+    slot.begin_anew()
+    film = outcome_of(slot, wish, drawing(wish))
+    assert film.masks == {}
+    assert slot.ended is None
+
+
+# The pages, without a browser
+
+
+@pytest.fixture
+def lab_page(tmp_path, monkeypatch):
+    """A function that opens the lab, with the teaching set's weights alone unless a folder of others is given."""
+
+    def show() -> None:
+        from ensemble_cam.ui.lab.page import show_lab
+
+        show_lab()
+
+    def open_one(weights_dir=None) -> AppTest:
+        for name in ("HOME", "USERPROFILE"):
+            monkeypatch.setenv(name, str(tmp_path))
+        monkeypatch.setenv("ENSEMBLE_CAM_WEIGHTS", str(weights_dir or tmp_path))
+        return AppTest.from_function(show, default_timeout=120).run()
+
+    return open_one
+
+
+def text(page: AppTest) -> str:
+    kinds = (page.markdown, page.caption, page.warning, page.error, page.info, page.get("html"))
+    shown = (str(getattr(each, "value", None) or each.proto.body) for kind in kinds for each in kind)
+    return " ".join(shown).replace("\\", "")
+
+
+def reviewed(page: AppTest) -> AppTest:
+    for _ in range(400):
+        assert not page.exception
+        lab = page.session_state["lab"]
+        if lab.drawing.job is None and lab.reviewing.job is None:
+            return page
+        time.sleep(0.1)
+        page.run()
+    pytest.fail("the review did not end")
+
+
+def draw(page: AppTest, seed: int) -> AppTest:
+    page.number_input(key="lab seed").set_value(seed)
+    page.button(key="lab draw").click().run()
+    return reviewed(page)
+
+
+def test_films_are_counted_once_and_the_tally_can_be_reset(lab_page):
+    page = draw(lab_page(), 5)
+    assert "Teaching set: trained on synthetic phantoms, never on patients" in text(page)
+    assert "1 film<" in text(page)
+    page.slider(key="lab threshold").set_value(0.8).run()
+    assert "1 film<" in text(page)
+    draw(page, 6)
+    assert "2 films<" in text(page)
+    draw(page, 5)
+    assert "2 films<" in text(page)
+    tally = page.session_state["lab"].tally
+    assert len(tally.films) == 2
+    page.button(key="lab reset").click().run()
+    assert "No film is counted yet" in text(page)
+    draw(page, 6)
+    assert "1 film<" in text(page)
+
+
+def test_a_classifier_that_is_left_out_by_default_can_be_added_and_changes_no_ensemble(lab_page):
+    page = draw(lab_page(), 5)
+    before = page.session_state["lab"].tally.of("teaching", answered_only=False)[ENSEMBLE]
+    assert "Teaching shortcut" not in text(page)
+    page.toggle(key="lab use teaching-shortcut").set_value(True).run()
+    reviewed(page)
+    assert "Teaching shortcut" in text(page)
+    page.button(key="lab reset").click().run()
+    draw(page, 6)
+    draw(page, 5)
+    with_it = page.session_state["lab"].tally.of("teaching", answered_only=False)
+    assert with_it[ENSEMBLE][-1] == before[0]
+    assert len(with_it["teaching-shortcut"]) == 2
+
+
+def test_the_clinical_set_is_offered_where_its_weights_are_and_warned_of(lab_page, weights_dir):
+    page = lab_page(weights_dir)
+    page.button_group(key="lab set").set_value("clinical").run()
+    draw(page, 5)
+    assert "A drawn phantom, not a patient" in text(page)
+    assert "Teaching set: trained" not in text(page)
+    assert "JF Healthcare" in text(page)
+    found = page.session_state["lab"].tally.of("clinical", answered_only=False)
+    assert found["jfhealthcare"][0].calls == Calls()
+    # Without the weights there is nothing to choose.
+    assert not [each for each in lab_page().button_group if each.key == "lab set"]
+
+
+def test_a_failed_review_says_why_and_waits_until_it_is_asked_for_again(lab_page, monkeypatch):
+    from ensemble_cam.ui import networks
+
+    def failing(*_):
+        raise MemoryError
+
+    page = lab_page()
+    with monkeypatch.context() as patch:
+        patch.setattr(networks, "load", failing)
+        draw(page, 5)
+        page.slider(key="lab threshold").set_value(0.8).run()
+        assert "ran out of memory" in text(page)
+    page.button(key="lab again reviewing").click().run()
+    reviewed(page)
+    assert "1 film<" in text(page)
+
+
+def test_nothing_of_a_blind_film_is_sent_before_the_answer(lab_page):
+    page = lab_page()
+    page.toggle(key="lab blind").set_value(True).run()
+    draw(page, 5)
+    lab = page.session_state["lab"]
+    assert lab.reviewing.ended is None
+    assert not lab.revealed
+    assert lab.tally.films == {}
+    main = text(page)
+    assert not any(word in main for word in ("planted", "called", "Ensemble", "Hit", "Miss", "difficulty", "✓", "✗"))
+    assert not page.get("imgs")
+    page.button(key="lab reveal").click().run()
+    assert "planted" in text(page)
+    assert "Ensemble" in text(page)
+    assert lab.tally.films
+    assert LEARNER not in next(iter(lab.tally.films.values()))  # looking is no answer
+
+
+# The pages in Chromium
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with serving_app(tmp_path_factory.mktemp("server")) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as launched:
+        yield launched
+
+
+@pytest.fixture
+def open_lab(browser, server):
+    """A function that opens the lab in a session of its own."""
+    with pages_of(browser, server) as open_page:
+
+        def open_one():
+            page = open_page()
+            page.get_by_role("link", name="Phantom lab").click()
+            expect(page.get_by_role("button", name="Draw a film")).to_be_visible(timeout=PATIENCE)
+            settled(page)
+            return page
+
+        yield open_one
+
+
+def draw_in(page, seed: int) -> None:
+    page.get_by_role("spinbutton", name="Seed").fill(str(seed))
+    page.keyboard.press("Enter")
+    settled(page)
+    page.get_by_role("button", name="Draw", exact=True).click()
+    expect(page.get_by_text(f"Phantom {seed}", exact=False).first).to_be_visible(timeout=PATIENCE)
+
+
+def drawn_in(page, seed: int) -> None:
+    draw_in(page, seed)
+    expect(page.get_by_text("planted:").first).to_be_visible(timeout=PATIENCE)
+    expect(panels(page)).to_have_count(4, timeout=PATIENCE)
+    settled(page)
+
+
+def truth_pixels(data: bytes) -> int:
+    """How many pixels have the colour of the truth's contour, whatever JPEG made of it."""
+    picture = np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(int)
+    return int((np.abs(picture - TRUTH_COLOUR).max(axis=2) < 60).sum())
+
+
+@needs_chromium
+def test_the_truth_is_drawn_on_film_and_maps_and_can_be_taken_off(open_lab):
+    seed = next(seed for seed in range(40, 99) if draw_phantom(seed, size=256).findings)
+    page = open_lab()
+    drawn_in(page, seed)
+    planted = draw_phantom(seed, size=256).findings
+    expect(page.get_by_text(f"planted: {', '.join(map(displayed, planted))}")).to_be_visible()
+    assert len(pictures(page)) == 5
+    assert all(truth_pixels(data) > 100 for data in pictures(page))
+    assert page.get_by_text("Hit").or_(page.get_by_text("Miss")).count() >= 4
+    wide, inner = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+    assert wide <= inner
+    bottom = panels(page).nth(1).bounding_box()
+    assert bottom["y"] + bottom["height"] < 768
+    page.get_by_text("Contour of the truth").click()
+    expect(page.get_by_alt_text("The film", exact=True)).to_be_visible()
+    settled(page)
+    assert [truth_pixels(data) for data in pictures(page)] == [0] * 5
+    page.get_by_text("Contour of the truth").click()
+    expect(page.get_by_alt_text("The film with the planted truth")).to_be_visible()
+
+
+@needs_chromium
+def test_blind_reading_hides_truth_scores_and_maps_until_the_answer_and_counts_it(open_lab):
+    seed = next(seed for seed in range(100, 999) if draw_phantom(seed, size=256).findings == ("Mass",))
+    page = open_lab()
+    page.get_by_text("Read blind").first.click()
+    settled(page)
+    draw_in(page, seed)
+    main = page.get_by_test_id("stMain")
+    expect(main.get_by_role("button", name="Answer: nothing")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("button", name="Cancel")).to_have_count(0, timeout=PATIENCE)  # the maps are there
+    settled(page)
+    hidden = main.inner_text()
+    assert not any(word in hidden for word in ("planted", "called", "Ensemble", "Hit", "Miss", "difficulty"))
+    film = page.locator(".film img")
+    data = base64.b64decode(film.get_attribute("src").partition(",")[2])
+    assert truth_pixels(data) == 0
+    assert len(page.locator("img").all()) == 1
+
+    main.get_by_role("button", name="Mass").click()
+    expect(page.get_by_text("A click on the film marks")).to_be_visible()
+    settled(page)
+    ys, xs = np.nonzero(draw_phantom(seed, size=640).masks["Mass"])
+    box = film.bounding_box()
+    page.mouse.click(box["x"] + xs.mean() / 640 * box["width"], box["y"] + ys.mean() / 640 * box["height"])
+    expect(page.locator(".mark")).to_have_text("Mass")
+    settled(page)
+    main.get_by_role("button", name="Edema").click()
+    expect(main.get_by_role("radio", name="Edema")).to_be_checked()
+    settled(page)
+    main.get_by_role("button", name="Answer", exact=True).click()
+    expect(page.get_by_text("Mass: right, mark hit")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("Edema: not there")).to_be_visible()
+    expect(panels(page)).to_have_count(4, timeout=PATIENCE)
+    settled(page)
+    row = page.locator(".lab-table tr", has_text="You")
+    assert row.locator("td").all_inner_texts() == ["You", "1/1", "–", "–", "7/8", "100%", "86%"]
+    assert truth_pixels(pictures(page)[0]) > 100
+
+
+@needs_chromium
+def test_chosen_findings_are_planted_and_film_tally_and_settings_outlive_a_visit_to_the_review(open_lab):
+    page = open_lab()
+    page.get_by_role("radio", name="Chosen").click()
+    settled(page)
+    pick(page, "Which", "Effusion", seen="Effusion")
+    settled(page)
+    drawn_in(page, 7)
+    expect(page.get_by_text("planted: Effusion")).to_be_visible()
+    page.keyboard.press("o")
+    expect(page.get_by_role("button", name="Show overlays")).to_be_visible(timeout=PATIENCE)
+    settled(page)
+    shown = pictures(page)
+    page.get_by_role("link", name="Review").click()
+    expect(page.get_by_text("Open films").first).to_be_visible(timeout=PATIENCE)
+    settled(page)
+    page.get_by_role("link", name="Phantom lab").click()
+    expect(page.get_by_text("planted: Effusion")).to_be_visible(timeout=PATIENCE)
+    expect(panels(page)).to_have_count(4, timeout=PATIENCE)
+    settled(page)
+    assert pictures(page) == shown
+    expect(page.get_by_role("radio", name="Chosen")).to_be_checked()
+    expect(page.locator(".lab-table").first).to_contain_text("1 film")
+
+
+@needs_chromium
+def test_two_sessions_share_neither_films_nor_tallies(open_lab):
+    pages, seeds = [open_lab(), open_lab()], (41, 42)
+    for page, seed in zip(pages, seeds, strict=True):
+        draw_in(page, seed)
+    for page, seed in zip(pages, seeds, strict=True):
+        drawn_in(page, seed)
+        expect(page.get_by_text("Contour of the truth")).to_be_visible()
+    drawn_in(pages[0], 43)
+    shown = [pictures(page) for page in pages]
+    assert not set(shown[0]) & set(shown[1])
+    for images, own, other in ((shown[0], 43, 42), (shown[1], 42, 43)):
+        film = np.asarray(Image.open(io.BytesIO(images[0])).convert("L")).astype(float).ravel()
+        own, other = (draw_phantom(seed, size=640).pixels.astype(float).ravel() for seed in (own, other))
+        assert np.corrcoef(film, own)[0, 1] > 0.95 > np.corrcoef(film, other)[0, 1]
+    expect(pages[0].locator(".lab-table").first).to_contain_text("2 films")
+    expect(pages[1].locator(".lab-table").first).to_contain_text("1 film")
+    pages[0].get_by_role("button", name="Reset", exact=True).click()
+    expect(pages[0].get_by_text("No film is counted yet")).to_be_visible()
+    expect(pages[1].locator(".lab-table").first).to_contain_text("1 film")
