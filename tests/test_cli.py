@@ -486,7 +486,7 @@ def test_app_command_starts_streamlit_on_the_apps_script_and_hands_the_choices_o
 
     (full, full_env), (plain, plain_env) = calls
     script = Path(full[4])
-    assert full[:4] == [sys.executable, "-m", "streamlit", "run"]
+    assert full[:4] == [sys.executable, "-m", "ensemble_cam.ui.serve", "run"]
     assert (script.name, script.is_file()) == ("app.py", True)
     assert full[5:] == ["--server.port", "8600", "--server.headless", "true"]
     # The app may run in another folder: what it is told of is absolute.
