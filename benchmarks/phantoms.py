@@ -33,7 +33,7 @@ import torch
 from ensemble_cam.analysis import Analysis, analyse
 from ensemble_cam.classifiers import Classifier, load_classifier
 from ensemble_cam.config import METHODS, UNTRAINED, ClassifierConfig, load_config
-from ensemble_cam.errors import EnsembleCamError
+from ensemble_cam.errors import ConfigError, EnsembleCamError
 from ensemble_cam.faithfulness import (
     THRESHOLD,
     TOLERANCE,
@@ -44,13 +44,13 @@ from ensemble_cam.faithfulness import (
     judge,
     seen_part,
 )
-from ensemble_cam.phantom import FINDINGS, VERSION, draw_phantom
+from ensemble_cam.phantom import FINDINGS, VERSION, draw_phantom, were_learned_from
 from ensemble_cam.phantom.files import film_name, phantom_files, read_truth
 from ensemble_cam.progress import Progress
 from ensemble_cam.radiograph import read_radiograph
 from ensemble_cam.settings import Settings
 
-FIRST_SEED, TRAINING_SEEDS, OPERATING_POINT_SEEDS = 9_000_000, range(1_000_000, 1_100_000), 3_000_000
+FIRST_SEED = 9_000_000
 SIZE = 256
 ENSEMBLE = "ensemble"
 
@@ -272,11 +272,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="(%(default)s)")
     parser.add_argument("--json", action="store_true", help="print the numbers as JSON")
     options = parser.parse_args(arguments)
-    last = options.seed + options.count - 1
-    learnt = options.seed < TRAINING_SEEDS.stop and last >= TRAINING_SEEDS.start
-    tuned = options.seed < FIRST_SEED and last >= OPERATING_POINT_SEEDS
-    if not options.folder and (options.count < 1 or options.seed < 0 or learnt or tuned):
-        parser.error(f"--seed and --count: films from {FIRST_SEED} on were used neither in training nor afterwards")
+    if not options.folder and (options.count < 1 or options.seed < 0):
+        parser.error("--seed and --count: a seed is at least 0, and a count at least 1")
+    if not options.folder and were_learned_from(options.seed, options.count):
+        parser.error(f"--seed and --count: the networks know some of these films; those from {FIRST_SEED} on are new")
     try:
         report = _report(options)
     except EnsembleCamError as error:
@@ -290,6 +289,10 @@ def _report(options: argparse.Namespace) -> dict:
     networks: list[Classifier] = [load_classifier(config) for config in configs]
     if options.folder:
         truths = read_truth(options.folder)
+        if known := [truth.film.name for truth in truths if were_learned_from(truth.seed)]:
+            raise ConfigError(
+                f"{known[0]} and {len(known) - 1} others: the networks know these films. Draw other seeds."
+            )
         tasks = [truth.film.with_suffix(".json") for truth in truths]
         source = f"{len(tasks)} phantoms of a folder"
     else:

@@ -1,5 +1,6 @@
 """What several test files share: the three real architectures with seeded values, and files that hold them."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,14 @@ from ensemble_cam.classifiers import Classifier, load_classifier
 from ensemble_cam.config import Config, load_config
 from ensemble_cam.weights import ENVIRONMENT_VARIABLE
 from networks import write_stand_ins
+
+
+@pytest.fixture(autouse=True)
+def main_module():
+    """Streamlit's AppTest leaves its script as the main module, which a new process would then try to import."""
+    main = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = main
 
 
 @pytest.fixture(scope="session")

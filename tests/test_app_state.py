@@ -164,6 +164,16 @@ def test_with_one_clinical_classifiers_weights_a_session_opens_with_the_clinical
     assert "Try a phantom" in buttons(app)
 
 
+def test_another_phantom_can_be_asked_for_again_and_again_and_is_put_on_the_screen(bare):
+    reviewed(bare)
+    for count in (2, 3, 4):
+        press(bare, "Another phantom")
+        assert not bare.exception
+        numbers = list(bare.session_state["films"])
+        assert len(numbers) == count
+        assert bare.session_state["chosen film"] == numbers[-1]
+
+
 def test_a_removed_phantom_does_not_come_back_by_itself_and_another_is_drawn_when_asked_for(bare):
     seeds = [last_film(bare).name]
     press(bare, "Remove this film")

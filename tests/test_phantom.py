@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from ensemble_cam.phantom import FINDINGS, VERSION, draw_phantom
+from ensemble_cam.phantom import FINDINGS, TRAINING_SEEDS, VERSION, draw_phantom, were_learned_from
 
 SEEDS = (3, 11, 58)
 
@@ -163,3 +163,12 @@ def test_a_phantom_says_what_it_is():
 def test_what_cannot_be_drawn_is_refused(how, message):
     with pytest.raises(ValueError, match=message):
         draw_phantom(**{"seed": 0, **how})
+
+
+def test_films_that_networks_learned_from_are_known():
+    first, last = TRAINING_SEEDS.start, TRAINING_SEEDS.stop - 1
+    assert were_learned_from(first)
+    assert were_learned_from(last)
+    assert were_learned_from(first - 10, 11)
+    assert not were_learned_from(first - 10, 10)
+    assert not were_learned_from(last + 1, 500)

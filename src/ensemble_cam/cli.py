@@ -295,6 +295,7 @@ def _phantom(options: argparse.Namespace) -> int:
     if options.count < 1:
         raise ConfigError(f"--count: got {options.count}, allowed is a number of at least 1.")
     size = _size(options.size)
+    from ensemble_cam.phantom import were_learned_from
     from ensemble_cam.phantom.series import Series, find_findings
     from ensemble_cam.progress import Progress
 
@@ -317,6 +318,8 @@ def _phantom(options: argparse.Namespace) -> int:
     count = f"{len(drawn)} phantom{'s' * (len(drawn) > 1)}" + (f" ({normal} normal)" if normal else "")
     there = f", {len(drawn) - new} of them there already" if new < len(drawn) else ""
     progress.line(f"{count} with truth and masks in {options.out}: {names}{there}")
+    if were_learned_from(options.seed, options.count):
+        progress.line("The teaching networks know some of these films: judge them by films of other seeds.")
     return OK
 
 

@@ -4,6 +4,22 @@
 to teach how maps are read, and its truth is known to the pixel.
 """
 
-from .drawing import FINDINGS, VERSION, Phantom, draw_phantom
+from .drawing import (
+    FINDINGS,
+    OPERATING_POINT_SEEDS,
+    TRAINING_SEEDS,
+    VERSION,
+    Phantom,
+    draw_phantom,
+    were_learned_from,
+)
 
-__all__ = ["FINDINGS", "VERSION", "Phantom", "draw_phantom"]
+__all__ = [
+    "FINDINGS",
+    "OPERATING_POINT_SEEDS",
+    "TRAINING_SEEDS",
+    "VERSION",
+    "Phantom",
+    "draw_phantom",
+    "were_learned_from",
+]

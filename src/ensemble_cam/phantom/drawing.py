@@ -32,6 +32,12 @@ FINDINGS = (
 VERSION = 1
 """Of the drawing: a seed means the same film as long as this stays."""
 
+TRAINING_SEEDS, OPERATING_POINT_SEEDS = range(1_000_000, 1_100_000), range(3_000_000, 3_100_000)
+"""Seeds of the films that the teaching networks learn from, and of those that their operating points come from.
+
+Films that networks are judged by have other seeds.
+"""
+
 SMALLEST, LARGEST, LONGEST = 256, 3000, 1.5
 """Bounds of a film's sides in pixels, and of the longer over the shorter."""
 
@@ -76,6 +82,11 @@ class Phantom:
     def __repr__(self) -> str:
         height, width = self.pixels.shape
         return f"Phantom(seed {self.seed}, {width}×{height}, {', '.join(self.findings) or 'normal'})"
+
+
+def were_learned_from(seed: int, count: int = 1) -> bool:
+    """Whether the teaching networks know any of `count` films from `seed` on: they are not to be judged by those."""
+    return any(seed < seeds.stop and seed + count > seeds.start for seeds in (TRAINING_SEEDS, OPERATING_POINT_SEEDS))
 
 
 def draw_phantom(

@@ -31,6 +31,7 @@ from .drawing import FINDINGS, Phantom
 Format = Literal["png", "dicom"]
 SCHEMA = 1
 
+_MASK_MARK = "Ensemble-CAM mask of a finding"  # not the phantoms' own mark: a mask is no film to review
 _SUFFIXES = {"png": ".png", "dicom": ".dcm"}
 _TRUTH_NAME = re.compile(r"phantom_(\d{3,})\.json")
 
@@ -50,7 +51,9 @@ def phantom_files(phantom: Phantom, index: int, *, format: Format = "png") -> di
     files = {}
     for label, mask in phantom.masks.items():
         of_mask = f"Where {label} was drawn. {description}"
-        files[_mask_name(stem, label)] = _png(mask.astype(np.uint8) * 255, text | {"Description": of_mask})
+        files[_mask_name(stem, label)] = _png(
+            mask.astype(np.uint8) * 255, {"Software": _MASK_MARK, "Description": of_mask}
+        )
     if format == "png":
         files[film] = _png(phantom.pixels, text)
     else:

@@ -12,12 +12,6 @@ from ensemble_cam.greyscale import to_networks
 from ensemble_cam.phantom import VERSION, draw_phantom
 from ensemble_cam.teaching_networks import CELLS, INPUT_SIZE, TEACHING_LABELS
 
-TRAINING_SEEDS, OPERATING_POINT_SEEDS = 1_000_000, 3_000_000
-"""Where the seeds begin of the films that networks are trained on, and of those that their operating points come from.
-
-Films that networks are judged by have other seeds.
-"""
-
 _MANY = {"Nodule": 0.50}  # on half of the training films; small, so that more of them are needed
 _OFTEN = 0.22
 
@@ -54,8 +48,12 @@ def draw_films(count: int, *, first_seed: int, varied: bool, processes: int, cac
     if kept is not None and kept.exists():
         with np.load(kept) as arrays:
             return Films(arrays["pixels"], arrays["labels"], arrays["masks"])
-    with get_context("spawn").Pool(processes) as pool:
-        drawn = pool.map(_drawn, [(first_seed + i, varied) for i in range(count)], chunksize=20)
+    tasks = [(first_seed + i, varied) for i in range(count)]
+    if processes == 1:
+        drawn = list(map(_drawn, tasks))
+    else:
+        with get_context("spawn").Pool(processes, cv2.setNumThreads, (1,)) as pool:
+            drawn = pool.map(_drawn, tasks, chunksize=20)
     films = Films(*(np.stack(each) for each in zip(*drawn, strict=True)))
     if kept is not None:
         kept.parent.mkdir(parents=True, exist_ok=True)
@@ -65,7 +63,6 @@ def draw_films(count: int, *, first_seed: int, varied: bool, processes: int, cac
 
 def _drawn(task: tuple[int, bool]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     seed, varied = task
-    cv2.setNumThreads(1)
     findings, size = None, 256
     if varied:
         random = np.random.default_rng((seed, 99))

@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ensemble_cam.phantom import VERSION
-from ensemble_cam.teaching.films import OPERATING_POINT_SEEDS, TRAINING_SEEDS, Films, draw_films
+from ensemble_cam.phantom import OPERATING_POINT_SEEDS, TRAINING_SEEDS, VERSION
+from ensemble_cam.teaching.films import Films, draw_films
 from ensemble_cam.teaching.objective import HEADS, SEE, Objective
 from ensemble_cam.teaching_networks import TEACHING_LABELS, TEACHING_NETWORKS
 
@@ -200,9 +200,9 @@ def _make(task: tuple[str, Path, Path, int]) -> str:
     name, out, cache, count = task
     torch.set_num_threads(1)
     recipe = RECIPES[name]
-    films = draw_films(recipe.films, first_seed=TRAINING_SEEDS, varied=True, processes=1, cache=cache)
+    films = draw_films(recipe.films, first_seed=TRAINING_SEEDS.start, varied=True, processes=1, cache=cache)
     network = train(recipe, films, log=out / f"{name}.log")
-    judged = draw_films(count, first_seed=OPERATING_POINT_SEEDS, varied=False, processes=1, cache=cache)
+    judged = draw_films(count, first_seed=OPERATING_POINT_SEEDS.start, varied=False, processes=1, cache=cache)
     save(out / f"{name}.safetensors", network, recipe, judged)
     return name
 
@@ -223,8 +223,8 @@ def main() -> None:
     cache, count = options.out / "films", 3000
     print("Drawing films", flush=True)
     for films, seed, varied in (
-        (max(RECIPES[name].films for name in names), TRAINING_SEEDS, True),
-        (count, OPERATING_POINT_SEEDS, False),
+        (max(RECIPES[name].films for name in names), TRAINING_SEEDS.start, True),
+        (count, OPERATING_POINT_SEEDS.start, False),
     ):
         draw_films(films, first_seed=seed, varied=varied, processes=options.processes, cache=cache)
     print(f"Training {', '.join(names)}; their progress is in the .log files of {options.out}", flush=True)

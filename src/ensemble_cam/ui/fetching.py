@@ -23,12 +23,15 @@ def show_weights(choices: Sequence[Choice]) -> list[Ready]:
         names = ", ".join(choice.config.name for choice in absent)
         with st.container(key="weights-absent", horizontal=True, vertical_alignment="center", gap="small"):
             st.markdown(plain(f"No scores and maps from {names}: the weights are not ready."), width="stretch")
-            show_offer(absent)
+            show_offer(absent, key="chosen")
     return ready
 
 
-def show_offer(absent: Mapping[Choice, WeightsError]) -> None:
-    """Offer to fetch what is missing, and say how to put files in place by hand; nothing while it is being fetched."""
+def show_offer(absent: Mapping[Choice, WeightsError], *, key: str) -> None:
+    """Offer to fetch what is missing, and say how to put files in place by hand; nothing while it is being fetched.
+
+    `key` tells several offers on one page apart.
+    """
     if is_fetching():
         return
     missing = [choice for choice, error in absent.items() if networks.is_missing(error)]
@@ -36,7 +39,7 @@ def show_offer(absent: Mapping[Choice, WeightsError]) -> None:
     if missing and st.button(
         f"{verb} the clinical weights ({networks.size_to_fetch(missing)})",
         icon=":material/download:",
-        key="fetch weights",
+        key=f"fetch weights {key}",
         help=plain(
             f"From {networks.source() or 'their releases on github.com'}. It can be stopped, and goes on from there. "
             "No film leaves this machine."
@@ -46,10 +49,10 @@ def show_offer(absent: Mapping[Choice, WeightsError]) -> None:
         st.session_state[_FETCHING], st.session_state[_WANTED] = networks.start_fetching(missing), missing
         st.rerun()
     with st.popover("Other ways" if missing else "What is wrong", icon=":material/folder_open:"):
-        _show_other_ways(absent, missing)
+        _show_other_ways(absent, missing, key)
 
 
-def _show_other_ways(absent: Mapping[Choice, WeightsError], missing: Sequence[Choice]) -> None:
+def _show_other_ways(absent: Mapping[Choice, WeightsError], missing: Sequence[Choice], key: str) -> None:
     for choice, error in absent.items():
         if choice not in missing:
             st.markdown(f"**{plain(choice.config.name)}** · {plain(str(error))}")
@@ -59,7 +62,7 @@ def _show_other_ways(absent: Mapping[Choice, WeightsError], missing: Sequence[Ch
         folder = search_folders(None)[0]
         st.markdown(f"**By hand.** Bring these files into the folder `{folder}`, under these names:\n\n{rows}\n")
         st.markdown("**On the command line**, also from a mirror or a folder: `ensemble-cam weights fetch --from …`")
-    st.button("Look again", icon=":material/refresh:")  # every run of the page looks
+    st.button("Look again", key=f"look again {key}", icon=":material/refresh:")  # every run of the page looks
 
 
 def is_fetching() -> bool:

@@ -118,7 +118,7 @@ def choose_film(label: str, names: Mapping[int, str]) -> None:
 
 
 def put_on_screen(film: OpenFilm) -> None:
-    """Choose a film; to be called before the reader's choice is shown in this run of the page, or with a rerun."""
+    """Choose a film; for callbacks, as the reader's own choice must not have been shown yet in this run of the page."""
     st.session_state[_CHOSEN] = film.number
 
 

@@ -49,15 +49,21 @@ def show_welcome(set: str) -> None:
 
 def show_phantom_button(label: str) -> None:
     """Offer to draw a phantom, another one each time, and to open it as a film."""
-    if st.button(label, icon=":material/draw:", help="Draws a chest film with findings planted at known places."):
-        drawn = st.session_state[_DRAWN] = st.session_state.get(_DRAWN, 0) + 1
-        films.put_on_screen(_open_phantom(_SEED + drawn, None, None))
-        st.rerun()
+    st.button(
+        label,
+        on_click=_open_another,
+        icon=":material/draw:",
+        help="Draws a chest film with findings planted at known places.",
+    )
+
+
+def _open_another() -> None:
+    drawn = st.session_state[_DRAWN] = st.session_state.get(_DRAWN, 0) + 1
+    films.put_on_screen(_open_phantom(_SEED + drawn, None, None))
 
 
 def _open_phantom(seed: int, findings: tuple[str, ...] | None, difficulty: float | None) -> OpenFilm:
-    with st.spinner("Drawing a phantom"):
-        data, planted = _draw(seed, findings, difficulty)
+    data, planted = _draw(seed, findings, difficulty)
     return films.add_film(f"Phantom, seed {seed}", data, planted=planted)
 
 

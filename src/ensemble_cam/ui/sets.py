@@ -76,15 +76,18 @@ def show_set(config: Config, set: str) -> None:
     if set != "teaching" or not wanted:
         return
     ready, absent = networks.find(wanted)
+    broken = not all(map(networks.is_missing, absent.values()))
     with st.container(key="teaching-set", horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(_reason(len(ready), len(absent)), width="stretch")
+        st.markdown(_reason(len(ready), len(absent), broken=broken), width="stretch")
         if ready:
             st.button("Use the clinical set", on_click=use_set, args=("clinical",), type="primary")
         if absent:
-            fetching.show_offer(absent)
+            fetching.show_offer(absent, key="clinical")
 
 
-def _reason(ready: int, absent: int) -> str:
+def _reason(ready: int, absent: int, *, broken: bool) -> str:
+    if not ready and broken:
+        return "In use because the clinical weights on this machine cannot be used. It is for drawn phantoms alone."
     if not ready:
         return "In use because the clinical weights are not on this machine. It is for drawn phantoms alone."
     here = "The clinical weights are on this machine" if not absent else "Some clinical weights are on this machine"

@@ -67,8 +67,9 @@ def _show_target(film: LabFilm, named: list[str], marked: list[str]) -> str:
     )
 
 
-def _mark(target: str, width: int, height: int, x: float, y: float) -> None:
-    session_lab().marks[target] = int(x * width), int(y * height)
+def _mark(target: str | None, width: int, height: int, x: float, y: float) -> None:
+    if target is not None:  # a click can come in before the browser knows that nothing is to be marked any more
+        session_lab().marks[target] = int(x * width), int(y * height)
 
 
 def _answer(named: tuple[str, ...]) -> None:

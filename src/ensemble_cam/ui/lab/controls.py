@@ -94,10 +94,12 @@ def show_film_choice() -> None:
 
 def _draw() -> None:
     """Ask for the film that is set; a button's callback."""
-    state = st.session_state
+    state, lab = st.session_state, session_lab()
     blind = state[_BLIND]
+    if blind and (state[_SEED] in lab.known or (lab.revealed and lab.wish.seed == state[_SEED])):
+        state[_SEED] = secrets.randbelow(_SEEDS)  # its truth was seen already
     chosen = None if blind or state[_WHICH] == _AT_RANDOM else tuple(state.get(_LABELS) or ())
-    session_lab().want(Wish(state[_SEED], chosen, _DIFFICULTIES[state[_DIFFICULTY]], blind))
+    lab.want(Wish(state[_SEED], chosen, _DIFFICULTIES[state[_DIFFICULTY]], blind))
 
 
 def draw_next() -> None:
@@ -139,7 +141,8 @@ def show_view(config: Config) -> View:
 def _show_set_choice(config: Config) -> str:
     """Let the reader choose the set where the clinical one is there; the teaching one comes first."""
     offered = [set for set in ("teaching", "clinical") if config.in_set(set)]
-    if len(offered) > 1 and sets.is_without_weights(config):
+    kept = st.session_state.get("lab set") == "clinical"  # a set changes when the reader asks for it, and only then
+    if len(offered) > 1 and sets.is_without_weights(config) and not kept:
         offered.remove("clinical")
     if len(offered) == 1:
         return offered[0]

@@ -188,6 +188,8 @@ def _show_work(kind: str) -> None:
     elif slot.ended is not None:
         st.warning(plain(slot.ended))
         st.button("Try again", on_click=_try_again, args=(kind,), key=f"lab again {kind}")
+    else:
+        st.rerun()  # another run of the page had asked for something else, or the page was away
 
 
 @st.fragment(run_every=0.6)

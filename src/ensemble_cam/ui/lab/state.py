@@ -26,6 +26,7 @@ class Lab:
         answer: what the learner said of it, once that was said.
         revealed: whether its truth, scores and maps may be seen.
         tally: over all films of the session.
+        known: seeds of films whose truth was seen.
     """
 
     wish: Wish | None = None
@@ -35,9 +36,12 @@ class Lab:
     answer: Answer | None = None
     revealed: bool = False
     tally: Tally = field(default_factory=Tally)
+    known: set[int] = field(default_factory=set)
 
     def want(self, wish: Wish) -> None:
         """Ask for a film; the one on the screen goes with all that was said of it."""
+        if self.wish is not None and self.revealed:
+            self.known.add(self.wish.seed)
         self.wish, self.revealed = wish, not wish.blind
         self.marks, self.answer = {}, None
         self.drawing.begin_anew()

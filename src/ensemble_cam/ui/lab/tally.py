@@ -107,8 +107,9 @@ class Tally:
         return key != self._passed and not set(readers) <= set(self.films.get(key, {}))
 
     def take(self, key: tuple[str, str], found: Mapping[str, Outcome]) -> None:
-        """Count a film's readers, of whom none is counted twice."""
-        self.films[key] = {**found, **self.films.get(key, {})}
+        """Count a film's readers, each once: networks as they are now, the learner's first answer."""
+        before = self.films.get(key, {})
+        self.films[key] = {**before, **found, **({LEARNER: before[LEARNER]} if LEARNER in before else {})}
         self._passed = None
 
     def reset(self, shown: tuple[str, str] | None) -> None:

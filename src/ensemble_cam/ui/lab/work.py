@@ -98,19 +98,20 @@ class Slot(Generic[T]):
         Returns:
             None while it is under way, see `job`, and where it has ended without an outcome, see `ended`.
         """
-        while True:
-            with self._lock:
-                if key in (self._key, self._ended_key):
-                    return self._value if self._key == key else None
-                if self.job is None or self._job_key != key:
-                    self.stop()
-                    self.job, self._job_key = PROCESSOR.submit(work, wanted=films.session_watch()), key
-                job = self.job
-            if not job.wait(_PATIENCE):
-                return None
-            with self._lock:
-                if self.job is job:
-                    self._collect(job)
+        with self._lock:
+            if key in (self._key, self._ended_key):
+                return self._value if self._key == key else None
+            if self.job is None or self._job_key != key:
+                self.stop()
+                self.job, self._job_key = PROCESSOR.submit(work, wanted=films.session_watch()), key
+            job = self.job
+        if not job.wait(_PATIENCE):
+            return None
+        with self._lock:
+            if self.job is job:
+                self._collect(job)
+            # Begun at most once in a call: a run of the page that is over must not fight the one that followed it.
+            return self._value if self._key == key else None
 
     def stop(self) -> None:
         """Ask the work under way to end."""
