@@ -10,6 +10,7 @@ import sys
 import time
 import zlib
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -529,7 +530,14 @@ def test_error_in_another_process_is_told_as_in_this_one(tmp_path):
 def test_ctrl_c_stops_all_processes_with_one_word_and_leaves_whole_files(first, tmp_path):
     command = [sys.executable, "-m", "ensemble_cam.cli", "phantom", "--out", tmp_path, "--size", "256"]
     command += ["--count", "400"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    # Started from a shell's background, this process ignores Ctrl-C, and its children would, too.
+    process = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+    )
     try:
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
         deadline = time.monotonic() + 120
