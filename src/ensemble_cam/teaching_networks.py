@@ -15,18 +15,10 @@ from types import SimpleNamespace
 from torch import nn
 from torchvision.models.resnet import BasicBlock, ResNet
 
+from ensemble_cam.phantom import FINDINGS
 from ensemble_cam.upstream import torchxrayvision
 
-TEACHING_LABELS = (
-    "Atelectasis",
-    "Cardiomegaly",
-    "Consolidation",
-    "Edema",
-    "Effusion",
-    "Mass",
-    "Nodule",
-    "Pneumothorax",
-)
+TEACHING_LABELS = FINDINGS
 """What a teaching network's outputs are called, in their order."""
 
 INPUT_SIZE, CELLS = 192, 24
