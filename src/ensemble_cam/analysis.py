@@ -16,14 +16,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ensemble_cam.cams import CamMap, cam_grids
+from ensemble_cam.cams import CamMap, Exposure, cam_grids
 from ensemble_cam.classifiers import Classifier
 from ensemble_cam.ensemble import Agreement, EnsembleMap, KnownScore, agreement, ensemble_map, ensemble_score
 from ensemble_cam.errors import Cancelled, ClassifierError, ConfigError, EnsembleCamError
 from ensemble_cam.geometry import Framing, Geometry
-from ensemble_cam.heads import HeadRun
+from ensemble_cam.heads import Step
 from ensemble_cam.heatmaps import Heatmap
-from ensemble_cam.methods import METHODS
+from ensemble_cam.methods import Recipe
 from ensemble_cam.radiograph import Radiograph
 from ensemble_cam.runtime import run_backbone
 from ensemble_cam.settings import Settings
@@ -131,14 +131,14 @@ class Examination:
         radiograph: the film.
         framing: how it was cut or padded.
         results: one for each classifier, in the given order.
-        opened: classifier id → (activation, its way through the head), of those that did not fail.
+        exposures: classifier id → what it saw, kept open for maps, of those that did not fail.
         seconds: stage → seconds.
     """
 
     radiograph: Radiograph
     framing: Framing
     results: tuple[ClassifierResult, ...]
-    opened: Mapping[str, tuple[Tensor, HeadRun]]
+    exposures: Mapping[str, Exposure]
     seconds: Mapping[str, float]
 
 
@@ -212,28 +212,29 @@ def examine(
     sizes = dict.fromkeys(classifier.config.input_size for classifier in classifiers)
     with watch("input"):
         inputs = {size: model_input(radiograph, framing=framing, size=size) for size in sizes}
-    results, opened = [], {}
+    results, exposures = [], {}
     for classifier in classifiers:
         report(f"{classifier.config.name}: running")
         began = time.perf_counter()
         scores, failure = {}, None
         try:
+            pixels = inputs[classifier.config.input_size]
             with watch("backbones"):
-                activation = run_backbone(classifier, inputs[classifier.config.input_size])
+                activation = run_backbone(classifier, pixels)
             with watch("heads"):
                 run = classifier.head.run(activation)
                 logits = run.logits.tolist()
             if not all(map(math.isfinite, logits)):
                 raise ClassifierError("its network gave values that are not numbers for this film")
             scores = classifier.scores(logits)
-            opened[classifier.id] = (activation, run)
+            exposures[classifier.id] = Exposure(classifier, pixels, activation, run)
         except Exception as error:  # one classifier may fail in any way its network or device can; the others stand
             failure = _failure(classifier, error)
         results.append(ClassifierResult(classifier, scores, time.perf_counter() - began, failure))
-    if not opened:
+    if not exposures:
         reasons = "; ".join(f"{result.classifier.config.name}: {result.failure}" for result in results)
         raise ClassifierError(f"No classifier could be run on this film. {reasons}.")
-    return Examination(radiograph, framing, tuple(results), opened, watch.seconds)
+    return Examination(radiograph, framing, tuple(results), exposures, watch.seconds)
 
 
 def explain(
@@ -255,13 +256,15 @@ def explain(
     geometry = Geometry.framed(side, framing=examination.framing, cells=1)
     results, maps, missing = [], {}, {}
     for result in examination.results:
-        report(f"{result.classifier.config.name}: maps")
+        step = report.within(f"{result.classifier.config.name}: maps")
         began = time.perf_counter()
         failure = result.failure
         if failure is None:
             try:
                 with watch("maps"):
-                    maps[result.id] = _maps(examination, result.classifier, chosen, settings.method, geometry)
+                    maps[result.id] = _maps(examination, result.classifier, chosen, settings.recipe, geometry, step)
+            except Cancelled:
+                raise
             except Exception as error:  # as in `examine`
                 failure = _failure(result.classifier, error)
         missing[result.id] = UNKNOWN_LABEL if failure is None else failure
@@ -321,13 +324,18 @@ def _chosen(ranking: Sequence[RankedFinding], labels: Sequence[str] | None, top_
 
 
 def _maps(
-    examination: Examination, classifier: Classifier, chosen: Sequence[RankedFinding], method: str, geometry: Geometry
+    examination: Examination,
+    classifier: Classifier,
+    chosen: Sequence[RankedFinding],
+    recipe: Recipe,
+    geometry: Geometry,
+    step: Step,
 ) -> dict[str, CamMap]:
     labels = [finding.label for finding in chosen if finding.label in classifier.outputs]
     if not labels:
         return {}
-    activation, run = examination.opened[classifier.id]
-    grids = cam_grids(METHODS[method], activation, run, [classifier.outputs[label] for label in labels])
+    outputs = [classifier.outputs[label] for label in labels]
+    grids = cam_grids(recipe, examination.exposures[classifier.id], outputs, step=step)
     if not np.isfinite(grids).all():
         raise ClassifierError("its maps have values that are not numbers for this film")
     return {
@@ -360,6 +368,19 @@ class _Reporter:
         if self._progress is not None:
             self._progress(what, self._first + self._step * self._done)
         self._done += 1
+
+    def within(self, what: str) -> Step:
+        """Say what comes next, and return what tells how far that is, as a share of it."""
+        self(what)
+        began = self._first + self._step * (self._done - 1)
+
+        def step(share: float) -> None:
+            if self._cancelled is not None and self._cancelled():
+                raise Cancelled("Stopped before the maps were done.")
+            if self._progress is not None and share:
+                self._progress(f"{what} ({share:.0%})", began + self._step * share)
+
+        return step
 
 
 class _Stopwatch:

@@ -18,7 +18,7 @@ from ensemble_cam.progress import Progress
 from ensemble_cam.provenance import Review, RunInfo, verdict
 from ensemble_cam.radiograph import read_radiograph
 from ensemble_cam.rendering import Display
-from ensemble_cam.runtime import PRECISION, RUNTIME, choose_device
+from ensemble_cam.runtime import PRECISION, choose_device, choose_runtime, prepare, runtimes
 from ensemble_cam.settings import Settings, displayed
 
 
@@ -63,6 +63,7 @@ class Batch:
         weights: Mapping[str, str],
         weights_dir: Path | None,
         device: str,
+        runtime: str,
         settings: Mapping[str, object],
         display: Mapping[str, object],
         intensity: str,
@@ -78,6 +79,7 @@ class Batch:
             weights: classifier id → weights other than its default.
             weights_dir: see `weights.search_folders`.
             device: see `runtime.choose_device`.
+            runtime: see `runtime.choose_runtime`.
             settings: fields of `Settings` that differ from the configuration's.
             display: fields of `Display` that differ from the configuration's.
             intensity: what the networks see of a DICOM.
@@ -90,9 +92,11 @@ class Batch:
             WeightsError: if a file cannot be used.
         """
         defaults = asdict(config.review)
-        chosen = Settings(**({key: defaults[key] for key in ("top_k", "method", "framing")} | dict(settings)))
+        made = ("top_k", "method", "layers", "aug_smooth", "eigen_smooth", "framing")
+        chosen = Settings(**({key: defaults[key] for key in made} | dict(settings)))
         drawn = Display(**({key: defaults[key] for key in ("threshold", "opacity", "colormap")} | dict(display)))
         where = choose_device(device)
+        how = choose_runtime(runtime, where)
         configured = config.for_review(set, classifiers)
         _check_ids("weights: got some", weights, config, configured)
         _check_ids("ensemble weight: got one", chosen.ensemble_weights, config, configured)
@@ -100,11 +104,12 @@ class Batch:
         for classifier in configured:
             progress.transient(f"Loading {classifier.name}")
             try:
-                loaded.append(
-                    load_classifier(
-                        classifier, weights=weights.get(classifier.id), weights_dir=weights_dir, device=where
-                    )
+                built = load_classifier(
+                    classifier, weights=weights.get(classifier.id), weights_dir=weights_dir, device=where
                 )
+                if how != "torch":
+                    progress.transient(f"Preparing {classifier.name} for this processor; it takes longer only once")
+                loaded.append(prepare(built, how))
             except WeightsMissing as error:
                 missing.append(str(error))
         if missing:
@@ -117,7 +122,7 @@ class Batch:
         progress.line("Classifiers: " + "; ".join(_named(classifier) for classifier in loaded))
         if told := notice(set):
             progress.line(f"{told}.")
-        run = RunInfo(set, intensity, rescale, where.type, RUNTIME, PRECISION)
+        run = RunInfo(set, intensity, rescale, where.type, runtimes(loaded), PRECISION)
         return cls(tuple(loaded), chosen, drawn, run, progress)
 
     def review(

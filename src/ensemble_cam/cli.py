@@ -10,18 +10,21 @@ import argparse
 import contextlib
 import logging
 import re
+import shutil
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ensemble_cam import __version__
-from ensemble_cam.config import COLORMAPS, FRAMINGS, INTENSITIES, METHODS, SETS, Config, load_config
+from ensemble_cam.config import COLORMAPS, FRAMINGS, INTENSITIES, SETS, Config, load_config
 from ensemble_cam.errors import ConfigError, EnsembleCamError, WeightsError
+from ensemble_cam.methods import AUG_SMOOTH, EIGEN_SMOOTH, LAYERS, METHODS, SEVERAL_LAYERS
 from ensemble_cam.openmp import wait_briefly
 
 OK, USAGE, FILMS, WEIGHTS = 0, 2, 3, 4
 _DEVICES = ("auto", "cpu", "cuda", "mps")
-_RUNTIMES = ("auto", "torch")
+_RUNTIMES = ("auto", "torch", "openvino")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -88,6 +91,8 @@ def _add_review(commands: argparse._SubParsersAction) -> None:
         help="review films into folders of overlays, a figure and review.json",
         description="Review films. Each gets a folder of its own in DIR: overlays, a figure and review.json. "
         "A film whose finished review lies there already is passed over.",
+        epilog=_methods_told(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     review.add_argument("films", nargs="+", type=Path, metavar="FILE", help="a film, or a folder of films")
     review.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the films' folders go")
@@ -106,12 +111,17 @@ def _add_review(commands: argparse._SubParsersAction) -> None:
     )
     networks.add_argument("--ensemble-weight", action="append", default=[], metavar="ID=W", help="may be repeated")
     networks.add_argument("--device", choices=_DEVICES, default="auto", help="(%(default)s)")
-    networks.add_argument("--runtime", choices=_RUNTIMES, default="auto", help="(%(default)s)")
+    networks.add_argument(
+        "--runtime", choices=_RUNTIMES, default="auto", help="auto: OpenVINO on the processor where it is installed"
+    )
     maps = review.add_argument_group("maps (defaults are the configuration's)")
     what = maps.add_mutually_exclusive_group()
     what.add_argument("--top-k", type=int, metavar="N", help="explain the N findings with the highest scores")
     what.add_argument("--labels", metavar="A,B", help="explain these findings")
-    maps.add_argument("--method", choices=METHODS)
+    maps.add_argument("--method", choices=METHODS, help="what each shows, costs and hides stands below")
+    maps.add_argument("--layers", choices=LAYERS, help=f"several: {SEVERAL_LAYERS}")
+    maps.add_argument("--aug-smooth", action="store_true", default=None, help=AUG_SMOOTH)
+    maps.add_argument("--eigen-smooth", action="store_true", default=None, help=EIGEN_SMOOTH)
     maps.add_argument("--framing", choices=FRAMINGS, help="the centre square as upstream, or the whole film")
     maps.add_argument("--intensity", choices=INTENSITIES, help="which pixels of a DICOM the networks see")
     maps.add_argument("--rescale", action="store_true", help="stretch films that use a quarter of their range or less")
@@ -124,6 +134,15 @@ def _add_review(commands: argparse._SubParsersAction) -> None:
     files.add_argument("--log", type=Path, metavar="FILE", help="write the details of failures to this file")
     files.add_argument("--anonymous-names", action="store_true", help="name folders by the film's hash")
     review.set_defaults(command=_review)
+
+
+def _methods_told() -> str:
+    """Return a paragraph for each method, wrapped as argparse wraps."""
+    width = max(shutil.get_terminal_size().columns - 2, 40)
+    told = [
+        textwrap.fill(f"{method.name}: {method.line}", width, subsequent_indent="  ") for method in METHODS.values()
+    ]
+    return "\n".join(["methods:", *told])
 
 
 def _add_weights(commands: argparse._SubParsersAction) -> None:
@@ -189,7 +208,8 @@ def _review(options: argparse.Namespace) -> int:
         weights=pairs,
         weights_dir=options.weights_dir,
         device=options.device,
-        settings=_given(options, "top_k", "method", "framing")
+        runtime=options.runtime,
+        settings=_given(options, "top_k", "method", "layers", "aug_smooth", "eigen_smooth", "framing")
         | {"ensemble_weights": changed}
         | ({} if options.labels is None else {"labels": tuple(options.labels.split(","))}),
         display=_given(options, "threshold", "opacity", "colormap"),

@@ -23,6 +23,7 @@ from . import methods
 from .errors import ConfigError
 
 METHODS = tuple(methods.METHODS)
+LAYERS = methods.LAYERS
 COLORMAPS = ("inferno", "viridis", "magma", "cividis", "turbo", "jet")
 FRAMINGS = ("crop", "pad")
 INTENSITIES = ("stored", "windowed")
@@ -92,6 +93,7 @@ class ReviewDefaults:
     Attributes:
         top_k: findings shown, 1 to 18.
         method: one of `METHODS`.
+        layers, aug_smooth, eigen_smooth: see `methods.Recipe`.
         threshold: relative activation in [0, 1] below which a map is not drawn.
         opacity: of the overlay, 0 (film only) to 1.
         colormap: one of `COLORMAPS`.
@@ -101,6 +103,9 @@ class ReviewDefaults:
 
     top_k: int = 3
     method: str = "gradcam++"
+    layers: str = "last"
+    aug_smooth: bool = False
+    eigen_smooth: bool = False
     threshold: float = 0.4
     opacity: float = 0.45
     colormap: str = "inferno"
@@ -230,9 +235,14 @@ def _fraction() -> _Rule:
     return _Rule("a number from 0 to 1", lambda value: _is_real(value) and 0 <= value <= 1, float)
 
 
+_TRUE_OR_FALSE = _Rule("true or false", lambda value: isinstance(value, bool))
+
 _REVIEW_RULES: Mapping[str, _Rule] = {
     "top_k": _Rule("a whole number from 1 to 18", lambda value: _is_whole(value) and 1 <= value <= 18),
     "method": _one_of(METHODS),
+    "layers": _one_of(LAYERS),
+    "aug_smooth": _TRUE_OR_FALSE,
+    "eigen_smooth": _TRUE_OR_FALSE,
     "threshold": _fraction(),
     "opacity": _fraction(),
     "colormap": _one_of(COLORMAPS),
@@ -258,7 +268,7 @@ _CLASSIFIER_RULES: Mapping[str, _Rule] = {
     "ensemble_weight": _Rule("a finite number, at least 0", lambda value: _is_real(value) and value >= 0, float),
     "sha256": _Rule("a table of SHA-256 by weights name", lambda value: isinstance(value, dict)),
     "operating_points": _Rule("a table of probabilities by label", lambda value: isinstance(value, dict)),
-    "optional": _Rule("true or false", lambda value: isinstance(value, bool)),
+    "optional": _TRUE_OR_FALSE,
 }
 
 
@@ -305,7 +315,13 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 def _review(table: Mapping[str, Any]) -> ReviewDefaults:
     _check_keys("[review]", table, known=tuple(_REVIEW_RULES))
-    return ReviewDefaults(**{key: _check(f"[review] {key}", value, _REVIEW_RULES[key]) for key, value in table.items()})
+    values = {key: _check(f"[review] {key}", value, _REVIEW_RULES[key]) for key, value in table.items()}
+    defaults = ReviewDefaults(**values)
+    try:
+        methods.Recipe(*(getattr(defaults, name) for name in ("method", "layers", "aug_smooth", "eigen_smooth")))
+    except ConfigError as error:
+        raise ConfigError(f"[review] {error}") from None
+    return defaults
 
 
 def _classifier(id: str, table: object) -> ClassifierConfig:

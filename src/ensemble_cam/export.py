@@ -114,6 +114,9 @@ def _settings_record(settings: Settings, display: Display, run: RunInfo, *, save
     return {
         "set": run.set,
         "method": settings.method,
+        "layers": settings.layers,
+        "aug_smooth": settings.aug_smooth,
+        "eigen_smooth": settings.eigen_smooth,
         "top_k": settings.top_k,
         "labels": None if settings.labels is None else list(settings.labels),
         "threshold": display.threshold,

@@ -1,9 +1,10 @@
 """Where a result comes from: what every export has to say of itself."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 from ensemble_cam import __version__
 from ensemble_cam.analysis import Analysis, ClassifierResult, Finding
@@ -62,8 +63,12 @@ class Review:
 @cache
 def software() -> Mapping[str, str]:
     """Return the versions that a result depends on."""
-    others = ("torch", "torchvision", "torchxrayvision", "grad-cam")
-    return {"ensemble-cam": __version__} | {name: version(name) for name in others}
+    others = ("torch", "torchvision", "torchxrayvision", "openvino")
+    found = {"ensemble-cam": __version__}
+    for name in others:
+        with suppress(PackageNotFoundError):  # OpenVINO is an extra
+            found[name] = version(name)
+    return found
 
 
 def origin(review: Review) -> dict[str, str]:
@@ -87,7 +92,7 @@ def origin(review: Review) -> dict[str, str]:
 
 def method_line(review: Review) -> str:
     """Return how the maps were made and what the networks were shown, in one line."""
-    parts = [review.analysis.settings.method, f"{review.analysis.settings.framing} framing"]
+    parts = [review.analysis.settings.recipe.line, f"{review.analysis.settings.framing} framing"]
     parts.append(f"{review.run.intensity} intensity")
     if review.analysis.radiograph.rescaled:
         parts.append("narrow range stretched")

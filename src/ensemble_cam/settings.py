@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ensemble_cam.config import check_setting
 from ensemble_cam.errors import ConfigError
 from ensemble_cam.geometry import Framing
+from ensemble_cam.methods import Recipe
 
 if TYPE_CHECKING:
     from ensemble_cam.classifiers import Classifier
@@ -21,6 +22,7 @@ class Settings:
         top_k: how many findings to explain, those with the highest scores.
         labels: the findings to explain instead, by upstream name or as displayed; None for the top-K.
         method: one of `config.METHODS`.
+        layers, aug_smooth, eigen_smooth: see `methods.Recipe`.
         framing: "crop" (upstream's centre square) or "pad" (the whole film).
         ensemble_weights: classifier id → weight, at least 0; the configuration's for those not named.
 
@@ -31,12 +33,21 @@ class Settings:
     top_k: int = 3
     labels: tuple[str, ...] | None = None
     method: str = "gradcam++"
+    layers: str = "last"
+    aug_smooth: bool = False
+    eigen_smooth: bool = False
     framing: Framing = "crop"
     ensemble_weights: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("top_k", "method", "framing"):
+        for name in ("top_k", "method", "layers", "aug_smooth", "eigen_smooth", "framing"):
             check_setting(name, getattr(self, name))
+        _ = self.recipe  # which refuses what does not go together
+
+    @property
+    def recipe(self) -> Recipe:
+        """How each map is made."""
+        return Recipe(self.method, layers=self.layers, aug_smooth=self.aug_smooth, eigen_smooth=self.eigen_smooth)
 
     def resolved(self, classifiers: Sequence["Classifier"]) -> "Settings":
         """Return the same with labels by their upstream names and an ensemble weight for every classifier.

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 import streamlit as st
 
-from ensemble_cam.config import COLORMAPS, ClassifierConfig, Config
-from ensemble_cam.methods import METHODS
+from ensemble_cam.config import COLORMAPS, ClassifierConfig, Config, ReviewDefaults
+from ensemble_cam.methods import AUG_SMOOTH, EIGEN_SMOOTH, LAYERS, METHODS, SEVERAL_LAYERS, Recipe
 from ensemble_cam.rendering import Display, colour_table
 from ensemble_cam.settings import Settings, displayed
 from ensemble_cam.ui import films, sets
@@ -96,9 +96,7 @@ def show_controls(config: Config, *, narrow_film: int | None) -> Controls:
         choices = tuple(choice for each in config.in_set(set) if (choice := _show_classifier(each)) is not None)
     with st.expander("Findings and method", expanded=False):
         top_k, labels = _show_findings(choices, defaults.top_k)
-        method = _select("Method", tuple(METHODS), defaults.method, "method", lambda name: METHODS[name].title)
-        if not METHODS[method].by_label:
-            st.caption("This method ignores the finding: its map is the same in every row.")
+        recipe = _show_recipe(defaults)
     with st.expander("What the networks see"):
         framing = _radio("Framing", _FRAMINGS, defaults.framing, "framing")
         intensity = _radio("Pixels of a DICOM film", _INTENSITIES, defaults.intensity, "intensity")
@@ -114,7 +112,10 @@ def show_controls(config: Config, *, narrow_film: int | None) -> Controls:
         settings=Settings(
             top_k=top_k,
             labels=labels,
-            method=method,
+            method=recipe.method,
+            layers=recipe.layers,
+            aug_smooth=recipe.aug_smooth,
+            eigen_smooth=recipe.eigen_smooth,
             framing=framing,
             ensemble_weights={choice.config.id: choice.ensemble_weight for choice in choices},
         ),
@@ -199,6 +200,26 @@ def _show_findings(choices: Sequence[Choice], top_k: int) -> tuple[int, tuple[st
     if not labels:
         st.caption(f"No finding is chosen: the {top_k} with the highest scores are shown.")
     return top_k, tuple(labels) or None
+
+
+def _show_recipe(defaults: ReviewDefaults) -> Recipe:
+    """Let the reader choose how maps are made; what does not go with the method is not offered."""
+    method = _select("Method", tuple(METHODS), defaults.method, "method", lambda name: METHODS[name].title)
+    told = METHODS[method]
+    st.caption(f"Shows {told.shows}. Costs {told.costs}.")
+    st.caption(f"⚠ {told.beware[0].upper()}{told.beware[1:]}.")
+
+    def tick(label: str, name: str, start: bool, text: str, **changed: object) -> bool:
+        possible = not Recipe.conflicts(method, **changed)
+        ticked = st.checkbox(
+            label, value=start, key=name, persist_state="session", disabled=not possible, help=f"Shows {text}."
+        )
+        return ticked and possible
+
+    several = tick("Two layers", "layers", defaults.layers == "several", SEVERAL_LAYERS, layers="several")
+    aug_smooth = tick("Average six changed films", "aug smooth", defaults.aug_smooth, AUG_SMOOTH, aug_smooth=True)
+    eigen_smooth = tick("Principal component", "eigen smooth", defaults.eigen_smooth, EIGEN_SMOOTH, eigen_smooth=True)
+    return Recipe(method, layers=LAYERS[several], aug_smooth=aug_smooth, eigen_smooth=eigen_smooth)
 
 
 def toggle_overlays() -> None:

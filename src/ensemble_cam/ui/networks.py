@@ -87,9 +87,10 @@ def load(ready: Ready) -> "Classifier":
 @lru_cache(maxsize=8)
 def _load(config: ClassifierConfig, weights: str, sha256: str | None) -> "Classifier":
     from ensemble_cam.classifiers import load_classifier
-    from ensemble_cam.runtime import choose_device
+    from ensemble_cam.runtime import choose_device, choose_runtime, prepare
 
-    return load_classifier(config, weights=weights, device=choose_device("auto"))
+    device = choose_device("auto")
+    return prepare(load_classifier(config, weights=weights, device=device), choose_runtime("auto", device))
 
 
 @cache

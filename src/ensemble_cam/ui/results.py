@@ -15,7 +15,7 @@ from ensemble_cam.heatmaps import Heatmap
 from ensemble_cam.provenance import Review, RunInfo, behind
 from ensemble_cam.purpose import PURPOSE
 from ensemble_cam.rendering import Display, Screen
-from ensemble_cam.runtime import PRECISION, RUNTIME, choose_device
+from ensemble_cam.runtime import PRECISION, runtimes
 from ensemble_cam.settings import displayed
 from ensemble_cam.ui.controls import Controls
 from ensemble_cam.ui.film_view import show_picture
@@ -167,7 +167,8 @@ def _area_text(film: OpenFilm, heatmap: Heatmap, display: Display) -> str:
 def show_downloads(analysis: Analysis, controls: Controls) -> None:
     """Offer the figure, every overlay and `review.json`; each is made when it is asked for."""
     film = analysis.radiograph
-    run = RunInfo(_set_of(analysis), film.intensity, film.rescaled, choose_device("auto").type, RUNTIME, PRECISION)
+    asked = [result.classifier for result in analysis.results]
+    run = RunInfo(_set_of(analysis), film.intensity, film.rescaled, asked[0].device.type, runtimes(asked), PRECISION)
     # What is hidden on the screen for a look at the film is in the files all the same: they are named after the maps.
     review = Review(analysis, replace(controls.display, overlays=True), run)
     name = f"review_{review.analysis.radiograph.sha256[:12]}"

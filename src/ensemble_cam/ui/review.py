@@ -135,7 +135,7 @@ def _review(film: OpenFilm, controls: Controls, ready: list[Ready]) -> "Analysis
             "a weight above 0 in the sidebar, under Classifiers."
         )
         return None
-    key = (seen, settings.top_k, settings.labels, settings.method, tuple(settings.ensemble_weights.items()))
+    key = (seen, settings.top_k, settings.labels, settings.recipe, tuple(settings.ensemble_weights.items()))
     if film.analysis_key == key:
         return film.analysis
     if film.ended_key == key:
