@@ -1,6 +1,7 @@
 """What several test files share: the three real architectures with seeded values, and files that hold them."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from ensemble_cam.openmp import wait_briefly
 wait_briefly()  # before PyTorch is imported below: tests share their cores with others, too
 
 from ensemble_cam.classifiers import Classifier, load_classifier
+from ensemble_cam.compilation import CACHE_VARIABLE
 from ensemble_cam.config import Config, load_config
 from ensemble_cam.weights import ENVIRONMENT_VARIABLE
 from networks import write_stand_ins
@@ -21,6 +23,14 @@ def main_module():
     main = sys.modules["__main__"]
     yield
     sys.modules["__main__"] = main
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_networks(tmp_path_factory) -> Iterator[None]:
+    """A folder of the tests' own for compiled networks, also for the processes that they start."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(CACHE_VARIABLE, str(tmp_path_factory.mktemp("compiled")))
+        yield
 
 
 @pytest.fixture(scope="session")

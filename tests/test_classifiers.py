@@ -93,18 +93,19 @@ def test_the_activation_is_what_the_head_pools(family, classifier, film):
 
 
 def test_running_changes_neither_the_network_nor_what_it_is_given(classifier, film):
-    values = [value.clone() for value in (*classifier.backbone.state_dict().values(), *classifier.head.parameters())]
+    parts = classifier.backbone, classifier.head
+    values = [value.clone() for part in parts for value in part.state_dict().values()]
     pixels = film.clone()
     activation = run_backbone(classifier, pixels)
     before = activation.clone()
 
     run = classifier.head.run(activation)
-    first, again = run.gradients([1]), run.gradients([1])
+    first, again = run.gradients([1]).full(), run.gradients([1]).full()
 
     assert torch.equal(pixels, film)
     assert torch.equal(activation, before)
     assert torch.equal(first, again)
-    after = (*classifier.backbone.state_dict().values(), *classifier.head.parameters())
+    after = [value for part in parts for value in part.state_dict().values()]
     assert all(map(torch.equal, values, after))
     assert not any(parameter.requires_grad or parameter.grad is not None for parameter in classifier.head.parameters())
     assert not classifier.backbone.training
@@ -116,7 +117,7 @@ def test_gradients_are_autograds_through_the_whole_head(classifier, film):
     run = classifier.head.run(activation)
     outputs = [len(run.logits) - 1, 0, 3, 0]
 
-    gradients = run.gradients(outputs)
+    gradients = run.gradients(outputs).full()
 
     entering = activation.clone().requires_grad_()
     logits = classifier.head(entering)[0]

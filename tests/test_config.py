@@ -324,7 +324,7 @@ def test_review_has_all_but_the_optional_classifiers_or_exactly_those_chosen(tmp
         ("top_k", 0, "top_k: got 0; allowed: a whole number from 1 to 18"),
         ("threshold", 2, "threshold: got 2; allowed: a number from 0 to 1"),
         ("opacity", float("inf"), "opacity: got inf"),
-        ("method", "scorecam", "method: got \"scorecam\"; allowed: one of gradcam"),
+        ("method", "gradcam#", "method: got \"gradcam#\"; allowed: one of gradcam"),
         ("method", None, "method: got None"),
         ("top-k", 3, 'setting: got "top-k"; .*Did you mean "top_k"'),
     ],
