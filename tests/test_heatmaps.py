@@ -247,3 +247,41 @@ def test_reading_a_map_changes_nothing():
     assert heat.hottest == heat.hottest
     assert_array_equal(heat.in_source(), first)
     assert_array_equal(grid, before)
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize(("source_size", "framing"), FILMS)
+def test_raster_reads_what_is_read_at_single_points_for_any_number_of_rows(source_size, framing, mirrored):
+    heat = heatmap(
+        random_grid(7, 1),
+        random_grid(16, 2),
+        source_size=source_size,
+        framing=framing,
+        mirrored=mirrored,
+        weights=(0.25, 0.75),
+    )
+    xs = np.linspace(-3, source_size[0] + 2, 37)
+    for count in (1, 2, 3, 4, 5, 66):
+        ys = np.linspace(-2.5, source_size[1] + 1, count)
+        raster = heat.raster(xs, ys)
+        assert (raster.dtype, raster.shape) == (np.float32, (count, 37))
+        assert_allclose(raster, heat.at(xs, ys), atol=1e-6)
+
+
+@pytest.mark.parametrize("height", [63, 64, 65, 129, 200])
+def test_blocks_cover_the_crop_from_top_to_bottom_without_a_gap(height):
+    heat = heatmap(random_grid(7, 1), source_size=(90, height), framing="pad")
+    x0, y0, x1, y1 = heat.geometry.crop
+    rows, values = zip(*heat.blocks(), strict=True)
+
+    assert [each.start for each in rows] == [y0, *(each.stop for each in rows[:-1])]
+    assert rows[-1].stop == y1
+    assert_array_equal(np.concatenate(values), heat.in_source()[y0:y1, x0:x1])
+    assert_allclose(np.concatenate(values), heat.at(np.arange(x0, x1), np.arange(y0, y1)), atol=1e-6)
+
+
+def test_region_is_measured_once_for_each_threshold():
+    heat = heatmap(random_grid(7, 1), source_size=(90, 80))
+
+    assert heat.region(0.4) is heat.region(0.4)
+    assert heat.region(0.4).area > heat.region(0.9).area
