@@ -7,9 +7,11 @@ import struct
 import threading
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -20,7 +22,7 @@ from ensemble_cam import __version__, export
 from ensemble_cam.batch import Batch, Progress
 from ensemble_cam.classifiers import Classifier, WeightsInfo
 from ensemble_cam.errors import ExportError
-from ensemble_cam.export import maps_npz, overlay_name, overlays, review_json, write_review
+from ensemble_cam.export import overlay_name, overlays, review_json, write_review
 from ensemble_cam.provenance import Review
 from ensemble_cam.rendering import Display, source_overlay
 from ensemble_cam.settings import Settings
@@ -87,7 +89,7 @@ def test_every_overlay_says_where_it_comes_from_in_chunks_that_any_reader_reads(
         assert text["Film SHA-256"] == review.analysis.radiograph.sha256
         for result in review.analysis.results:
             assert f"{result.classifier.config.name}: by-hand, SHA-256 {'0' * 64}" in text["Classifiers"]
-        assert text["Method"].startswith("gradcam++")
+        assert text["Method"].startswith("Grad-CAM++")
         assert text["Threshold"] == "0.4"
         assert (text["Drawing"], text["Findings"]) == ("inferno, opacity 0.45", "Mass, Lung Lesion, Pleural_Thickening")
         assert (
@@ -110,6 +112,73 @@ def test_overlays_say_it_of_weights_that_are_not_the_published_ones(weights, rem
     assert remark in Image.open(io.BytesIO(data)).text["Classifiers"]
 
 
+def drawing_threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("drawing")]
+
+
+@pytest.fixture
+def submitted(monkeypatch) -> list[str]:
+    """The name of what each thread was given to do."""
+    names = []
+
+    class Told(ThreadPoolExecutor):
+        def submit(self, work, *args):
+            names.append(work.__name__)
+            return super().submit(work, *args)
+
+    monkeypatch.setattr(export, "ThreadPoolExecutor", Told)
+    return names
+
+
+def test_overlays_come_in_the_same_order_with_the_same_bytes_however_many_cores_draw(review, monkeypatch):
+    made = []
+    for cores in (1, 2, 5):
+        monkeypatch.setattr(export, "_cores", lambda cores=cores: cores)
+        made.append(list(overlays(review)))
+
+    assert made[0] == made[1] == made[2]
+    assert [name for name, _ in made[0]] == [
+        overlay_name(finding, id) for finding in review.analysis.findings for id in finding.heatmaps()
+    ]
+
+
+def test_overlays_are_drawn_only_a_few_ahead_of_those_asked_for_and_none_once_nobody_asks(
+    review, monkeypatch, submitted
+):
+    monkeypatch.setattr(export, "_cores", lambda: 2)
+    stream = overlays(review)
+    assert submitted == []
+
+    for asked_for in (1, 2):
+        next(stream)
+        assert len(submitted) == asked_for + 2  # of seven
+    stream.close()
+
+    assert len(submitted) == 4
+    assert drawing_threads() == []
+
+
+@pytest.mark.parametrize(("pixels", "at_once"), [(301 * 240, 1), (2 * 301 * 240, 2), (100, 1)])
+def test_large_films_overlays_are_drawn_fewer_at_once_than_there_are_cores(review, monkeypatch, pixels, at_once):
+    monkeypatch.setattr(export, "_cores", lambda: 4)
+    monkeypatch.setattr(export, "_PIXELS_AT_ONCE", pixels)
+    now, most, lock = [], [], threading.Lock()
+
+    def draw(film, heatmap, display):
+        with lock:
+            now.append(heatmap)
+            most.append(len(now))
+        picture = source_overlay(film, heatmap, display)
+        with lock:
+            now.remove(heatmap)
+        return picture
+
+    monkeypatch.setattr(export, "source_overlay", draw)
+
+    assert len(list(overlays(review))) == 7
+    assert max(most) <= at_once
+
+
 # review.json: the contract, written down a second time
 
 SCORES = {str: float}
@@ -125,7 +194,7 @@ CONTRACT = {
     "schema": 1,
     "purpose": "Research and teaching use. Not for diagnosis.",
     "notice": (str, None),
-    "software": {"ensemble-cam": str, "torch": str, "torchvision": str, "torchxrayvision": str, "grad-cam": str},
+    "software": {str: str},  # OpenVINO is among them where it is installed
     "input": {
         "sha256": str,
         "format": str,
@@ -139,6 +208,9 @@ CONTRACT = {
     "settings": {
         "set": str,
         "method": str,
+        "layers": str,
+        "aug_smooth": bool,
+        "eigen_smooth": bool,
         "top_k": int,
         "labels": ([str], None),
         "threshold": float,
@@ -205,6 +277,7 @@ def test_record_has_the_contracts_keys_and_types(review):
     for key, contract in CONTRACT.items():
         assert conforms(record[key], contract), key
     assert record.keys() == CONTRACT.keys()
+    assert {"ensemble-cam", "torch", "torchvision", "torchxrayvision"} <= record["software"].keys()
 
 
 def test_checker_of_the_contract_can_say_no(review):
@@ -358,12 +431,6 @@ def test_saved_maps_are_the_maps_on_the_source_grid_in_half_precision(review, tm
                 y, x = np.unravel_index(values.argmax(), values.shape)
                 # Half precision makes ties around the peak: at most half a cell of the coarser grid away.
                 assert np.abs(np.subtract((x, y), heatmap.hottest)).max() <= 240 / 8 / 2
-    assert maps_npz(review.analysis).keys() == {*json_labels(review)}
-
-
-def json_labels(review: Review) -> Iterator[str]:
-    for finding in json.loads(review_json(review))["findings"]:
-        yield from (f"{finding['label']}/{id}" for id, entry in finding["maps"].items() if "file" in entry)
 
 
 # The folder
@@ -410,6 +477,70 @@ def test_drawing_that_fails_leaves_no_draft_either(review, tmp_path, monkeypatch
         write_review(review, tmp_path, "film")
 
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "said", "message"),
+    [
+        (cv2.error("no memory for a contour"), ExportError, r"could not be written \(error\)\. Free space"),
+        (OSError(errno.EIO, "Input/output error"), ExportError, r"could not be written \(Input/output error\)"),
+        (MemoryError(), MemoryError, None),
+    ],
+    ids=["cv2", "system", "memory"],
+)
+def test_overlay_that_fails_in_its_thread_is_said_and_leaves_no_folder_and_no_thread(
+    review, tmp_path, monkeypatch, error, said, message
+):
+    def draw(film, heatmap, display):
+        if heatmap.label == "Lung Lesion":
+            raise error
+        return source_overlay(film, heatmap, display)
+
+    monkeypatch.setattr(export, "source_overlay", draw)
+
+    with pytest.raises(said, match=message):
+        write_review(review, tmp_path, "film")
+
+    assert list(tmp_path.iterdir()) == []
+    assert drawing_threads() == []
+
+
+def test_ctrl_c_drops_what_is_not_drawn_yet_and_leaves_no_draft_and_no_thread(review, tmp_path, monkeypatch, submitted):
+    def interrupt(path: Path, data: bytes) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "write_bytes", interrupt)
+    monkeypatch.setattr(export, "_cores", lambda: 1)
+
+    with pytest.raises(KeyboardInterrupt):
+        write_review(review, tmp_path, "film")
+
+    assert submitted.count("_overlay") == 2  # of seven
+    assert list(tmp_path.iterdir()) == []
+    assert drawing_threads() == []
+
+
+def test_maps_that_cannot_be_written_are_said_and_leave_no_draft(review, tmp_path, monkeypatch):
+    def fill_up(*args, **kwargs):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(np.lib.format, "write_array", fill_up)
+
+    with pytest.raises(ExportError, match="No space left on device"):
+        write_review(review, tmp_path, "film", save_maps=True)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_same_review_is_written_to_the_same_bytes_however_many_cores_draw(review, tmp_path, monkeypatch):
+    written = []
+    for cores in (1, 4):
+        monkeypatch.setattr(export, "_cores", lambda cores=cores: cores)
+        folder = write_review(review, tmp_path, "film", save_maps=True)
+        written.append({path.name: path.read_bytes() for path in folder.iterdir()})
+
+    assert len(written[0]) == 10
+    assert written[0] == written[1]
 
 
 def test_folder_that_cannot_be_written_to_is_said(review, tmp_path, monkeypatch):

@@ -71,41 +71,51 @@ def test_figure_has_the_size_that_was_said_and_nothing_runs_over_its_edge(name):
         assert (edge == 255).all()
 
 
-def test_no_row_of_pixels_is_lost_to_a_height_that_is_no_whole_number_of_inches():
-    for height in range(40, 80):
-        review = made_review(dotted(160, height, 80, 20), classifiers=classifiers(4))
-        pixels = figure_size(review)[1]
-        if int(pixels / 300 * 300) < pixels:  # 300 dots an inch; matplotlib 3.9 cuts what is left of a dot
-            break
-    else:
-        pytest.fail("no film among these puts it to the test")
+@pytest.mark.parametrize("size", [(1250, 1000), (50, 40), (40, 50), (35, 90)])
+def test_panels_fill_their_places_to_the_pixel_whether_the_film_is_larger_or_smaller(size):
+    width, height = size
+    grey = films.png(np.full((height, width), 120, np.uint8))
+    review = made_review(grey, classifiers=classifiers(2), display=Display(overlays=False))
 
-    assert drawn(review).shape == (pixels, 3508, 3)
+    picture = drawn(review)
+
+    panel = (3508 - 2 * 90 - 2 * 30) // 3
+    tall = round(panel * min(height / width, 1.7))
+    wide = panel if height / width <= 1.7 else round(tall * width / height)
+    bottom = picture.shape[0] - 300 - 3 * 40
+    for left in (90, 90 + panel + 30, 90 + 2 * (panel + 30)):
+        place = picture[bottom - tall : bottom, left : left + wide]
+        assert (place < 255).all()
+        assert (picture[bottom - tall - 5 : bottom - tall, left : left + wide] == 255).all()
+        assert (picture[bottom : bottom + 5, left : left + wide] == 255).all()
+        assert (picture[bottom - tall : bottom, left + wide : left + wide + 5] == 255).all()
 
 
 def test_figure_says_where_it_comes_from_in_text_chunks():
     review = made_review(dotted(200, 50, 100, 25), classifiers=classifiers(3))
 
-    text = Image.open(io.BytesIO(figure_png(review))).text
+    picture = Image.open(io.BytesIO(figure_png(review)))
 
+    text = picture.text
+    assert [round(dots) for dots in picture.info["dpi"]] == [300, 300]
     assert text["Disclaimer"] == "Research and teaching use. Not for diagnosis."
     assert text["Film SHA-256"] == review.analysis.radiograph.sha256
     assert f"ensemble-cam {__version__}" in text["Software"]
     assert text["Classifiers"].count(f"by-hand, SHA-256 {'0' * 64}") == 3
     assert (text["Threshold"], text["Findings"]) == ("0.4", "Finding_0")
-    assert text["Method"].startswith("gradcam++")
+    assert text["Method"].startswith("Grad-CAM++")
 
 
 @pytest.fixture
 def written(monkeypatch) -> list[str]:
     """Every text that is written onto a figure's page."""
-    texts, real = [], figure._Page.text
+    texts, real = [], figure.Page.text
 
     def write(page, x, y, text, *style):
         texts.append(text)
         real(page, x, y, text, *style)
 
-    monkeypatch.setattr(figure._Page, "text", write)
+    monkeypatch.setattr(figure.Page, "text", write)
     return texts
 
 

@@ -10,6 +10,8 @@ from PIL import Image
 from scipy.ndimage import binary_dilation, binary_erosion
 
 from ensemble_cam.cams import CamMap
+from ensemble_cam.config import COLORMAPS
+from ensemble_cam.encoding import png
 from ensemble_cam.ensemble import ensemble_map
 from ensemble_cam.errors import ConfigError
 from ensemble_cam.geometry import Geometry
@@ -19,12 +21,12 @@ from ensemble_cam.rendering import (
     TRUTH_COLOUR,
     Display,
     Screen,
+    colour_table,
     draw_point,
     draw_truth,
     jpeg,
     outline,
     overlay,
-    png,
     source_overlay,
 )
 
@@ -80,6 +82,27 @@ def test_greys_stay_below_the_threshold_and_are_mixed_with_the_maps_colour_above
     assert min(inside.sum(), outside.sum()) > 10_000
     assert_array_equal(drawn[outside], np.repeat(film[..., None], 3, axis=2)[outside])
     assert_allclose(drawn[inside].astype(float), mixed(film, values, display)[inside], atol=1)
+
+
+@pytest.mark.parametrize("colormap", COLORMAPS)
+def test_colours_are_matplotlibs(colormap):
+    colours = matplotlib.colormaps[colormap](np.arange(256))[:, :3] * 255
+
+    assert_array_equal(colour_table(colormap), colours.round())
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.3, 0.8, 1.0])
+@pytest.mark.parametrize("framing", ["crop", "pad"])
+@pytest.mark.parametrize(("width", "height"), [(307, 201), (201, 307), (90, 64)])
+def test_source_overlay_drawn_a_few_rows_at_a_time_is_the_one_drawn_at_once(width, height, framing, threshold):
+    rng = np.random.default_rng(1)
+    grids = tuple(rng.random((cells, cells)).astype(np.float32) for cells in (7, 16))
+    heatmap = Heatmap("Mass", framed(width, height, framing), grids, (0.3, 0.7))
+    film, display = ramp(width, height), Display(threshold=threshold, colormap="turbo")
+
+    drawn = source_overlay(film, heatmap, display)
+
+    assert_array_equal(drawn, overlay(film, heatmap.in_source(), display, seen=heatmap.geometry.crop))
 
 
 def test_white_film_under_a_bright_colour_does_not_wrap_around_to_black():
@@ -210,6 +233,33 @@ def test_crop_is_outlined_and_what_lies_outside_is_dimmed_to_half(size, longest,
     assert not dimmed[y0:y1, x0:x1].any()
     assert dimmed.sum() == dimmed.size - (x1 - x0) * (y1 - y0)
     assert (panel[y0 + 1 : y1 - 1, x0 + 1 : x1 - 1] == 200).all()
+
+
+@pytest.mark.parametrize("size", [(60, 45), (200, 150), (201, 149), (800, 600)])
+def test_film_is_brought_to_the_size_that_was_asked_for_and_its_map_with_it(size):
+    geometry = framed(200, 150)
+    grid = np.full((8, 8), 0.1)
+    grid[5, 2] = 1
+    screen = Screen.sized(np.full((150, 200), 77, np.uint8), geometry, *size)
+
+    values = screen.values(heatmap_of(grid, geometry))
+
+    assert values.shape == screen.film.shape == size[::-1]
+    assert (screen.film == 77).all()
+    row, column = np.unravel_index(values.argmax(), values.shape)
+    expected = (25 + 2.5 / 8 * 150) / 200 * size[0] - 0.5, 5.5 / 8 * size[1] - 0.5  # of a crop from 25 to 175
+    assert_allclose((column, row), expected, atol=max(1, size[0] / 200))
+
+
+def test_film_shrinks_to_means_and_grows_to_what_lies_between():
+    ys, xs = np.mgrid[0:60, 0:80]
+    chequered = ((xs + ys) % 2 * 200).astype(np.uint8)
+    half = Screen.sized(chequered, framed(80, 60), 40, 30)
+    double = Screen.sized((xs * 3).astype(np.uint8), framed(80, 60), 160, 120)
+
+    assert (half.film == 100).all()
+    assert_allclose(double.film[:, 1:-1], np.broadcast_to(xs.max() * 3 * np.arange(1, 159) / 159, (120, 158)), atol=2)
+    assert len(np.unique(double.film)) > 80
 
 
 def test_square_film_is_shown_whole_without_an_outline():

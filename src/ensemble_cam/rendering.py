@@ -6,12 +6,12 @@ film's own greys are never rescaled, and where a map is below the threshold noth
 
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import cv2
-import matplotlib
 import numpy as np
 
-from ensemble_cam.config import check_setting
+from ensemble_cam.config import COLORMAPS, check_setting
 from ensemble_cam.geometry import Geometry, PixelBox
 from ensemble_cam.heatmaps import Heatmap, at_or_above
 
@@ -46,12 +46,18 @@ class Display:
             check_setting(name, getattr(self, name))
 
 
-@cache
 def colour_table(colormap: str) -> np.ndarray:
     """Return the (256, 3) uint8 RGB colours of relative activation 0 to 1."""
-    table = (matplotlib.colormaps[colormap](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
-    table.setflags(write=False)
-    return table
+    return _colour_tables()[COLORMAPS.index(colormap)]
+
+
+@cache
+def _colour_tables() -> np.ndarray:
+    """Return the (colour maps, 256, 3) uint8 RGB colours: matplotlib's, without the time that its import takes."""
+    stored = np.frombuffer(Path(__file__).with_name("colormaps.png").read_bytes(), dtype=np.uint8)
+    tables = np.ascontiguousarray(cv2.imdecode(stored, cv2.IMREAD_COLOR)[:, :, ::-1])
+    tables.setflags(write=False)
+    return tables
 
 
 def overlay(film: np.ndarray, values: np.ndarray, display: Display, *, seen: PixelBox) -> np.ndarray:
@@ -67,33 +73,50 @@ def overlay(film: np.ndarray, values: np.ndarray, display: Display, *, seen: Pix
         (h, w, 3) uint8 RGB: the film's greys, mixed with the map's colour at or above the threshold, and the
         threshold's contour. A map without a positive value leaves the film as it is.
     """
-    drawn = cv2.cvtColor(film, cv2.COLOR_GRAY2RGB)
-    if not display.overlays or not values.any():
-        return drawn
+    picture, reached = cv2.cvtColor(film, cv2.COLOR_GRAY2RGB), np.zeros(film.shape, dtype=np.uint8)
     x0, y0, x1, y1 = seen
-    above = np.zeros(film.shape, dtype=bool)
-    above[y0:y1, x0:x1] = at_or_above(values[y0:y1, x0:x1], display.threshold)
-    if not above.any():
-        return drawn
-    # cv2 looks colours up in one channel at a time; 255 steps are as many as the screen has.
-    levels = cv2.cvtColor(cv2.convertScaleAbs(values, alpha=255.0), cv2.COLOR_GRAY2RGB)
-    colours = cv2.LUT(levels, colour_table(display.colormap)[None])
-    mixed = cv2.addWeighted(drawn, 1 - display.opacity, colours, display.opacity, 0)
-    mask = above.view(np.uint8)
-    cv2.copyTo(mixed, mask, drawn)
-    contours, _ = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-    thickness = max(1, round(max(film.shape) / 600))
-    return cv2.drawContours(drawn, contours, -1, _CONTOUR_COLOUR, thickness, cv2.LINE_AA)
+    if display.overlays and values.any():
+        _colour(picture[y0:y1, x0:x1], reached[y0:y1, x0:x1], values[y0:y1, x0:x1], display)
+    return _draw_contours(picture, reached)
 
 
 def source_overlay(film: np.ndarray, heatmap: Heatmap, display: Display) -> np.ndarray:
-    """Draw a map over the whole film in source pixels, (h, w, 3) uint8 RGB."""
-    return overlay(film, heatmap.in_source(), display, seen=heatmap.geometry.crop)
+    """Draw a map over the whole film in source pixels, (h, w, 3) uint8 RGB.
+
+    The map is read and coloured a few rows at a time, so that no more than the picture itself is ever in memory.
+    """
+    picture, reached = cv2.cvtColor(film, cv2.COLOR_GRAY2RGB), np.zeros(film.shape, dtype=np.uint8)
+    x0, _, x1, _ = heatmap.geometry.crop
+    if display.overlays and not heatmap.empty:
+        for rows, values in heatmap.blocks():
+            _colour(picture[rows, x0:x1], reached[rows, x0:x1], values, display)
+    return _draw_contours(picture, reached)
+
+
+def _colour(picture: np.ndarray, reached: np.ndarray, values: np.ndarray, display: Display) -> None:
+    """Mix the map's colours into a picture where it reaches the threshold, and set `reached` there to 1; in place."""
+    np.copyto(reached, at_or_above(values, display.threshold))
+    x, y, width, height = cv2.boundingRect(reached)
+    box = slice(y, y + height), slice(x, x + width)
+    if not width:
+        return
+    # cv2 looks colours up in one channel at a time; 255 steps are as many as the screen has.
+    levels = cv2.cvtColor(cv2.convertScaleAbs(values[box], alpha=255.0), cv2.COLOR_GRAY2RGB)
+    colours = cv2.LUT(levels, colour_table(display.colormap)[None])
+    mixed = cv2.addWeighted(picture[box], 1 - display.opacity, colours, display.opacity, 0)
+    cv2.copyTo(mixed, reached[box], picture[box])
+
+
+def _draw_contours(picture: np.ndarray, reached: np.ndarray) -> np.ndarray:
+    """Draw the contour of what a map reached onto a picture, and return it."""
+    contours, _ = cv2.findContours(reached, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    thickness = max(1, round(max(reached.shape) / 600))
+    return cv2.drawContours(picture, contours, -1, _CONTOUR_COLOUR, thickness, cv2.LINE_AA)
 
 
 @dataclass(frozen=True, eq=False)
 class Screen:
-    """A film made small enough for the screen, for maps to be drawn over.
+    """A film at the size at which it is shown, for maps to be drawn over.
 
     Attributes:
         film: (h, w) uint8.
@@ -108,15 +131,22 @@ class Screen:
         """Shrink a film so that its longer side has at most `longest` pixels; a smaller film stays as it is."""
         height, width = film.shape
         scale = min(1.0, longest / max(width, height))
-        size = max(1, round(width * scale)), max(1, round(height * scale))
-        small = film if size == (width, height) else cv2.resize(film, size, interpolation=cv2.INTER_AREA)
-        return cls(film=small, geometry=geometry)
+        return cls.sized(film, geometry, max(1, round(width * scale)), max(1, round(height * scale)))
+
+    @classmethod
+    def sized(cls, film: np.ndarray, geometry: Geometry, width: int, height: int) -> "Screen":
+        """Bring a film to a size: by the mean of the pixels where it shrinks, else linear between them."""
+        if film.shape == (height, width):
+            return cls(film=film, geometry=geometry)
+        shrinks = width * height < film.size
+        how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        return cls(film=cv2.resize(film, (width, height), interpolation=how), geometry=geometry)
 
     def values(self, heatmap: Heatmap) -> np.ndarray:
         """Read a map at the screen's pixels, (h, w) float32; 0 outside the crop."""
         x0, y0, x1, y1 = self._seen()
         values = np.zeros(self.film.shape, dtype=np.float32)
-        values[y0:y1, x0:x1] = heatmap.at(self._centres(0)[x0:x1], self._centres(1)[y0:y1])
+        values[y0:y1, x0:x1] = heatmap.raster(self._centres(0)[x0:x1], self._centres(1)[y0:y1])
         return values
 
     def panel(self, heatmap: Heatmap | None, display: Display) -> np.ndarray:
@@ -187,14 +217,6 @@ def draw_point(picture: np.ndarray, point: tuple[int, int], *, colour: tuple[int
 def jpeg(picture: np.ndarray) -> bytes:
     """Encode an (h, w, 3) uint8 RGB picture for the screen."""
     encoded, data = cv2.imencode(".jpg", picture[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-    if not encoded:
-        raise ValueError(f"cv2 could not encode a picture of shape {picture.shape}")
-    return data.tobytes()
-
-
-def png(picture: np.ndarray) -> bytes:
-    """Encode an (h, w, 3) uint8 RGB picture without loss, at the level where speed and size are in balance."""
-    encoded, data = cv2.imencode(".png", picture[:, :, ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])
     if not encoded:
         raise ValueError(f"cv2 could not encode a picture of shape {picture.shape}")
     return data.tobytes()
