@@ -1,6 +1,14 @@
-"""Progress in the terminal."""
+"""Progress in the terminal: what is shown, and how fast it goes."""
 
+import math
+import shutil
+import unicodedata
+from collections import deque
 from typing import TextIO
+
+_BAR = 20
+# Films that a rate is taken over: enough to be steady, few enough to follow when films become larger.
+_WINDOW = 30
 
 
 class Progress:
@@ -10,12 +18,104 @@ class Progress:
         self._stream, self._is_terminal = stream, stream.isatty()
 
     def transient(self, text: str) -> None:
-        """Show a line until the next one; nothing where the output is no terminal."""
+        """Show a line until the next one; nothing where the output is no terminal.
+
+        It is cut to the terminal's width: the rest of a line that runs on in the next one could not be replaced.
+        """
         if self._is_terminal:
-            self._stream.write(f"\r\x1b[2K{text}")
+            self._stream.write(f"\r\x1b[2K{fitted(text, shutil.get_terminal_size().columns - 1)}")
             self._stream.flush()
 
     def line(self, text: str) -> None:
         """Write a line that stays."""
         self._stream.write(f"\r\x1b[2K{text}\n" if self._is_terminal else f"{text}\n")
         self._stream.flush()
+
+
+class Pace:
+    """How fast things are done. What is passed over counts for nothing, and neither does the time that it takes.
+
+    Times are seconds of any clock that only goes on.
+    """
+
+    def __init__(self, began: float):
+        self._last = began
+        self._window: deque[float] = deque(maxlen=_WINDOW)
+        self._done, self._seconds = 0, 0.0
+
+    def did(self, now: float) -> None:
+        """Count one thing that was done since the last one was done or passed over."""
+        took, self._last = max(0.0, now - self._last), now
+        self._window.append(took)
+        self._done += 1
+        self._seconds += took
+
+    def passed_over(self, now: float) -> None:
+        """Leave the time since the last one out."""
+        self._last = now
+
+    @property
+    def rate(self) -> float | None:
+        """How many are done in a second of late; None before anything is."""
+        return _rate(len(self._window), sum(self._window))
+
+    @property
+    def mean_rate(self) -> float | None:
+        """How many were done in a second, all in all; None before anything is."""
+        return _rate(self._done, self._seconds)
+
+
+def _rate(count: int, seconds: float) -> float | None:
+    return count / seconds if count and seconds > 0 else None
+
+
+def status(done: int, total: int, rate: float | None) -> str:
+    """Return how far the work is, as "[█████     ] 57/300 · 4.2 films/s · about 1 min left"."""
+    parts = [f"[{bar(done, total)}] {done}/{total}"]
+    if rate is not None:
+        parts += [films_per_second(rate), time_left((total - done) / rate)]
+    return " · ".join(parts)
+
+
+def bar(done: int, total: int, *, width: int = _BAR) -> str:
+    """Return a bar of `width` characters, full only when all is done."""
+    full = width * done // max(total, 1)
+    return "█" * full + " " * (width - full)
+
+
+def films_per_second(rate: float) -> str:
+    """Return a rate in words, per minute where it is slow: "4.2 films/s", "0.85 films/s", "3.1 films/min"."""
+    if rate < 0.1:
+        return f"{rate * 60:.1f} films/min"
+    return f"{rate:.2f} films/s" if rate < 1 else f"{rate:.1f} films/s"
+
+
+def time_left(seconds: float) -> str:
+    """Return an estimate in words, no finer than it deserves: "about 40 s left", "about 2 h 10 min left"."""
+    if seconds < 60:
+        # The next 5 or 10 seconds; the last films take a moment, too.
+        step = 5 if seconds <= 20 else 10
+        rounded = max(step, step * math.ceil(seconds / step))
+        return f"about {rounded} s left" if rounded < 60 else "about 1 min left"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"about {minutes} min left"
+    hours, minutes = divmod(10 * round(seconds / 600), 60)
+    return f"about {hours} h left" if not minutes else f"about {hours} h {minutes} min left"
+
+
+def fitted(text: str, columns: int) -> str:
+    """Cut a text to a terminal's columns, of which wide characters take two, and say so with "…"."""
+    if sum(map(_columns, text)) <= columns:
+        return text
+    room, kept = columns - 1, []
+    for character in text:
+        room -= _columns(character)
+        if room < 0:
+            break
+        kept.append(character)
+    return "".join(kept) + "…" * (columns > 0)
+
+
+def _columns(character: str) -> int:
+    return 2 if unicodedata.east_asian_width(character) in "WF" else not unicodedata.combining(character)
