@@ -19,6 +19,8 @@ FLOORS = {
     "purpose": 0,
     "progress": 0,
     "openmp": 0,
+    "arenas": 0,
+    "side_by_side": 0,
     "methods": 0,
     "resampling": 0,
     "geometry": 0,
@@ -60,8 +62,10 @@ FLOORS = {
     "provenance": 5,
     "record": 5,
     "figure": 5,
+    "places": 5,
     "export": 5,
     "launch": 5,
+    "flow": 6,
     "batch": 6,
     "ui": 6,
     "bench": 7,
@@ -93,6 +97,8 @@ SAME_FLOOR = {
     "figure": {"encoding", "page", "provenance", "rendering"},
     "record": {"provenance", "rendering"},
     "export": {"encoding", "figure", "provenance", "record", "rendering"},
+    "places": {"provenance", "record", "rendering"},
+    "batch": {"flow"},
     "cli": {"bench"},
 }
 

@@ -18,7 +18,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
 import films
-from ensemble_cam import __version__, export
+from ensemble_cam import __version__, export, places
 from ensemble_cam.batch import Batch, Progress
 from ensemble_cam.classifiers import Classifier, WeightsInfo
 from ensemble_cam.errors import ExportError
@@ -678,7 +678,7 @@ def test_saved_maps_and_another_version_are_another_review(film, tmp_path, monke
     out = tmp_path / "out"
     reviewed(batch(), film, out)
     reviewed(batch(), film, out, save_maps=True)
-    monkeypatch.setattr(export, "software", lambda: {"ensemble-cam": "0.2.0", "torch": "2.15.0"})
+    monkeypatch.setattr(places, "software", lambda: {"ensemble-cam": "0.2.0", "torch": "2.15.0"})
     reviewed(batch(), film, out)
 
     assert folders(out) == ["film", "film_2", "film_3"]

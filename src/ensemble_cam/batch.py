@@ -1,25 +1,26 @@
-"""Many films, one after the other: what `ensemble-cam review` does."""
+"""Loaded classifiers and settings for any number of films, and what is said of them: `ensemble-cam review`."""
 
-import hashlib
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TextIO
 
-from ensemble_cam.analysis import Analysis, analyse
-from ensemble_cam.cautions import cautions, notice
+from ensemble_cam.cautions import notice
 from ensemble_cam.classifiers import Classifier, load_classifier
 from ensemble_cam.config import ClassifierConfig, Config
-from ensemble_cam.errors import ConfigError, EnsembleCamError, RadiographError, WeightsMissing
-from ensemble_cam.export import find_place, review_key, write_review
-from ensemble_cam.intake import MAX_FILE_BYTES
-from ensemble_cam.progress import Progress
-from ensemble_cam.provenance import Review, RunInfo, verdict
-from ensemble_cam.radiograph import read_radiograph
+from ensemble_cam.errors import ConfigError, WeightsMissing
+from ensemble_cam.flow import Flow, Told
+from ensemble_cam.places import DRAFTS, count_drafts
+from ensemble_cam.progress import Pace, Progress, films_per_second, status
+from ensemble_cam.provenance import RunInfo
 from ensemble_cam.rendering import Display
 from ensemble_cam.runtime import PRECISION, choose_device, choose_runtime, prepare, runtimes
-from ensemble_cam.settings import Settings, displayed
+from ensemble_cam.settings import Settings
+
+# Of more films than these, each gets one line.
+_FEW = 10
 
 
 def find_films(given: Iterable[Path]) -> list[Path]:
@@ -129,60 +130,86 @@ class Batch:
         self, films: Sequence[Path], out: Path, *, save_maps: bool, anonymous_names: bool, errors: TextIO
     ) -> int:
         """Review films into folders of their own; return how many failed, each with a line in `errors`."""
-        failed = 0
-        for number, path in enumerate(films, start=1):
-            head = f"[{number}/{len(films)}] {path.name}"
-            try:
-                self._review_one(path, out, head, save_maps=save_maps, anonymous_names=anonymous_names)
-            except (EnsembleCamError, MemoryError) as error:
-                reason = str(error) if isinstance(error, EnsembleCamError) else "This machine ran out of memory for it."
-                self.progress.transient("")
-                print(f"ensemble-cam: {path.name}: {reason}", file=errors, flush=True)
-                failed += 1
-        if len(films) > 1:
-            self.progress.line(f"{len(films) - failed} of {len(films)} films reviewed into {out}")
-        return failed
-
-    def _review_one(self, path: Path, out: Path, head: str, *, save_maps: bool, anonymous_names: bool) -> None:
-        began = time.perf_counter()
-        self.progress.transient(f"{head}: reading")
-        data = read_file(path)
-        sha256 = hashlib.sha256(data).hexdigest()
-        name = sha256[:16] if anonymous_names else path.stem
-        key = review_key(sha256, self.classifiers, self.settings, self.display, self.run, save_maps=save_maps)
-        place = find_place(out, name, key)
-        if place.finished:
-            self.progress.line(f"{head}: reviewed before, see {place.folder}")
-            return
-        radiograph = read_radiograph(data, intensity=self.run.intensity, rescale=self.run.rescale)
-        for warning in (*cautions(self.run.set, radiograph), *radiograph.warnings):
-            self.progress.line(f"{head}: {warning}")
-        analysis = analyse(
-            radiograph,
+        flow = Flow(
             self.classifiers,
             self.settings,
-            progress=lambda what, share: self.progress.transient(f"{head}: {what} ({share:.0%})"),
+            self.display,
+            self.run,
+            out=out,
+            save_maps=save_maps,
+            anonymous_names=anonymous_names,
         )
-        for result in analysis.results:
-            outcome = f"{result.seconds:.2f} s" if result.failure is None else result.failure
-            self.progress.line(f"{head}: {result.classifier.config.name} {outcome}")
-        self.progress.transient(f"{head}: writing")
-        folder = write_review(Review(analysis, self.display, self.run), out, name, save_maps=save_maps)
-        self.progress.line(f"{head}: {_summary(analysis)} → {folder} ({time.perf_counter() - began:.1f} s)")
+        report = _Report(self.progress, errors, total=len(films))
+        if drafts := count_drafts(out):
+            self.progress.line(
+                f"{out} holds unfinished folders of a run that was broken off, or of one that goes on now: {drafts}, "
+                f"named {DRAFTS}. They count for nothing; delete them when no run writes there."
+            )
+        report.doing(1, films[0], "reading")
+        try:
+            with closing(flow.review(films, report.doing)) as told:
+                for each in told:
+                    report.tell(each)
+        except KeyboardInterrupt:
+            self.progress.line("What is finished stays; the same command goes on from there.")
+            raise
+        report.end(out)
+        return report.failed
 
 
-def read_file(path: Path) -> bytes:
-    """Return a film's bytes.
+class _Report:
+    """Says what is done with films and what became of them."""
 
-    Raises:
-        RadiographError: if the file cannot be read or is too large for a film.
-    """
-    try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise RadiographError(f"The file has more than {MAX_FILE_BYTES >> 20} MB, which no single film has.")
-        return path.read_bytes()
-    except OSError as error:
-        raise RadiographError(f"The file cannot be read ({error.strerror}). Check its name and permissions.") from None
+    def __init__(self, progress: Progress, errors: TextIO, *, total: int):
+        self._progress, self._errors, self._total = progress, errors, total
+        self._reviewed, self._before, self.failed = 0, 0, 0
+        self._pace = Pace(time.monotonic())
+
+    def doing(self, number: int, path: Path, what: str) -> None:
+        """Show what is being done now; see `flow.Doing`."""
+        if self._total == 1:
+            self._progress.transient(f"[1/1] {path.name}: {what}")
+        else:
+            done = self._reviewed + self._before + self.failed
+            self._progress.transient(f"{status(done, self._total, self._pace.rate)} · {path.name}: {what}")
+
+    def tell(self, told: Told) -> None:
+        """Say what became of a film; of many films not how long each classifier took."""
+        head = f"[{told.number}/{self._total}] {told.path.name}"
+        for remark, is_detail in told.remarks:
+            if not (is_detail and self._total > _FEW):
+                self._progress.line(f"{head}: {remark}")
+        if told.became == "failed":
+            self._progress.transient("")
+            print(f"ensemble-cam: {told.path.name}: {told.end}", file=self._errors, flush=True)
+        else:
+            self._progress.line(f"{head}: {told.end}")
+        self._count(told)
+
+    def _count(self, told: Told) -> None:
+        if told.became == "reviewed":
+            self._reviewed += 1
+            self._pace.did(time.monotonic())
+            return
+        # Neither a film that was passed over nor a broken file says how long the next one takes.
+        self._pace.passed_over(time.monotonic())
+        if told.became == "failed":
+            self.failed += 1
+        else:
+            self._before += 1
+
+    def end(self, out: Path) -> None:
+        """Sum up, unless there was one film only."""
+        if self._total == 1:
+            return
+        parts = [f"{self._reviewed + self._before} of {self._total} films reviewed into {out}"]
+        if self._before:
+            parts.append(f"{self._before} of them before")
+        if self.failed:
+            parts.append(f"{self.failed} failed")
+        if (rate := self._pace.mean_rate) is not None:
+            parts.append(films_per_second(rate))
+        self._progress.line(", ".join(parts))
 
 
 def _check_ids(what: str, given: Iterable[str], config: Config, chosen: Sequence[ClassifierConfig]) -> None:
@@ -197,10 +224,3 @@ def _check_ids(what: str, given: Iterable[str], config: Config, chosen: Sequence
 def _named(classifier: Classifier) -> str:
     remark = classifier.weights.remark
     return f"{classifier.config.name} ({classifier.weights.name}{', ' + remark if remark else ''})"
-
-
-def _summary(analysis: Analysis) -> str:
-    return ", ".join(
-        f"{displayed(finding.label)} {finding.ranked.score.value:.2f} ({verdict(finding.called)})"
-        for finding in analysis.findings
-    )
