@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ensemble_cam import __version__
+from ensemble_cam.arenas import keep_few_arenas
 from ensemble_cam.config import COLORMAPS, FRAMINGS, INTENSITIES, SETS, Config, load_config
 from ensemble_cam.errors import ConfigError, EnsembleCamError, WeightsError
 from ensemble_cam.methods import AUG_SMOOTH, EIGEN_SMOOTH, LAYERS, METHODS, SEVERAL_LAYERS
@@ -198,6 +199,7 @@ def _review(options: argparse.Namespace) -> int:
     pairs = _pairs(options.weights, "--weights")
     changed = _pairs(options.ensemble_weight, "--ensemble-weight")
     changed = {id: _number(value, f"--ensemble-weight {id}") for id, value in changed.items()}
+    keep_few_arenas()
     from ensemble_cam.batch import Batch, find_films
     from ensemble_cam.progress import Progress
 
