@@ -143,7 +143,8 @@ def test_options_reach_the_record(tmp_path, film):
     config = tmp_path / "two.toml"
     config.write_text("".join(TABLE.format(id=id, size=64, weights="untrained") for id in ("one", "two")))
     line = """--method gradcam --threshold 0.25 --opacity 0.6 --colormap viridis --framing pad --intensity windowed
-        --rescale --ensemble-weight two=0 --device cpu --runtime auto --save-maps"""
+        --rescale --ensemble-weight two=0 --device cpu --runtime torch --save-maps
+        --layers several --aug-smooth --eigen-smooth"""
     options = ["--labels", "mass,Pleural_Thickening, lung lesion", *line.split()]
 
     assert review(film, *options, config=config, out=tmp_path / "out") == 0
@@ -152,6 +153,9 @@ def test_options_reach_the_record(tmp_path, film):
     assert told["settings"] == {
         "set": "clinical",
         "method": "gradcam",
+        "layers": "several",
+        "aug_smooth": True,
+        "eigen_smooth": True,
         "top_k": 3,
         "labels": ["Mass", "Pleural_Thickening", "Lung Lesion"],
         "threshold": 0.25,
@@ -259,7 +263,7 @@ def test_film_whose_review_cannot_be_written_ends_with_3(film, config, tmp_path,
         (["--top-k", "2", "--labels", "Mass"], "not allowed with argument"),
         (["--labels", "Mas"], "labels: got 'Mas', which no classifier here knows"),
         (["--labels", ""], "labels: got ''"),
-        (["--method", "scorecam"], "invalid choice: 'scorecam'"),
+        (["--method", "smoothgrad"], "invalid choice: 'smoothgrad'"),
         (["--threshold", "1.5"], "threshold: got 1.5; allowed: a number from 0 to 1"),
         (["--threshold", "nan"], "threshold: got nan"),
         (["--opacity", "-1"], "opacity: got -1.0"),

@@ -5,35 +5,29 @@ what it is for. Nothing that a header says of a patient, and no file's name, is 
 or not at all, and nothing is ever overwritten.
 """
 
-import json
 import os
 import shutil
 import uuid
 import zipfile
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from ensemble_cam.analysis import Analysis, Finding
-from ensemble_cam.classifiers import Classifier
 from ensemble_cam.encoding import png
 from ensemble_cam.errors import ExportError
 from ensemble_cam.figure import figure_png
 from ensemble_cam.heatmaps import Heatmap
-from ensemble_cam.provenance import Review, RunInfo, origin, software, verdict
-from ensemble_cam.record import ENSEMBLE, SCHEMA, overlay_name, review_json, settings_record, weights_record
-from ensemble_cam.rendering import Display, source_overlay
-from ensemble_cam.settings import Settings
+from ensemble_cam.provenance import Review, origin, verdict
+from ensemble_cam.record import ENSEMBLE, overlay_name, review_json
+from ensemble_cam.rendering import source_overlay
 
 _RECORD, _FIGURE, _MAPS = "review.json", "review.png", "maps.npz"
-# What a classifier's record says of the film rather than of the classifier.
-_OF_ONE_FILM = ("scores", "seconds", "failure")
 # Pixels of all overlays that are drawn at once: each takes some ten bytes of memory while it is.
 _PIXELS_AT_ONCE = 20_000_000
 
@@ -101,65 +95,6 @@ def _write_maps(path: Path, analysis: Analysis) -> None:
             for id, heatmap in finding.heatmaps().items():
                 with archive.open(f"{finding.label}/{id}.npy", "w", force_zip64=True) as member:
                     np.lib.format.write_array(member, heatmap.in_source(np.float16), allow_pickle=False)
-
-
-# What makes two reviews the same: the film, the weights, the settings and the versions.
-def review_key(
-    film_sha256: str,
-    classifiers: Sequence[Classifier],
-    settings: Settings,
-    display: Display,
-    run: RunInfo,
-    *,
-    save_maps: bool = False,
-) -> dict:
-    """Return what tells a review from others before it is made, in the words of its `review.json`."""
-    return {
-        "schema": SCHEMA,
-        "software": dict(software()),
-        "film": film_sha256,
-        "settings": settings_record(settings.resolved(classifiers), display, run, save_maps=save_maps),
-        "classifiers": [weights_record(classifier) for classifier in classifiers],
-    }
-
-
-def _key_of_folder(folder: Path) -> dict | None:
-    """Return the key of the review in a folder; None where there is none that can be read or a classifier failed."""
-    try:
-        record = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
-        if any("failure" in classifier for classifier in record["classifiers"]):
-            return None
-        return {
-            "schema": record["schema"],
-            "software": record["software"],
-            "film": record["input"]["sha256"],
-            "settings": record["settings"],
-            "classifiers": [
-                {key: value for key, value in classifier.items() if key not in _OF_ONE_FILM}
-                for classifier in record["classifiers"]
-            ],
-        }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a review belongs: its folder, and whether the same review lies there already."""
-
-    folder: Path
-    finished: bool
-
-
-def find_place(out: Path, name: str, key: Mapping) -> Place:
-    """Return the folder of the same review if it is finished, else the first free one of `name`, `name_2`, …"""
-    number, folder = 1, out / name
-    while folder.exists():
-        if _key_of_folder(folder) == key:
-            return Place(folder, finished=True)
-        number += 1
-        folder = out / f"{name}_{number}"
-    return Place(folder, finished=False)
 
 
 def write_review(review: Review, out: Path, name: str, *, save_maps: bool = False) -> Path:
