@@ -264,11 +264,23 @@ def load_classifier(
         WeightsMissing: if the file is not on this machine.
         WeightsError: if the file is not what was promised, would run code, or does not fit the network.
     """
+    network, info, points = load_network(config, weights=weights, weights_dir=weights_dir)
+    return cut_classifier(config, network, info, operating_points=points, device=device)
+
+
+def load_network(
+    config: ClassifierConfig, *, weights: str | None = None, weights_dir: Path | None = None
+) -> tuple[nn.Module, WeightsInfo, Mapping[str, float] | None]:
+    """Build and fill a classifier's whole, uncut network; see `load_classifier`.
+
+    Returns:
+        The network, what it was filled with, and the operating points that came with that, if any did.
+    """
     name = weights or config.default_weight
     if name == UNTRAINED:
         network = upstream_network(config.model_type)
         fill_untrained(network)
-        return cut_classifier(config, network, WeightsInfo(UNTRAINED, sha256=None, published=False), device=device)
+        return network, WeightsInfo(UNTRAINED, sha256=None, published=False), None
     located = locate(config, name, weights_dir=weights_dir)
     network, points = upstream_network(config.model_type), None
     if config.model_type in TEACHING_NETWORKS:
@@ -278,8 +290,7 @@ def load_classifier(
     else:
         values = load_state_dict(located.path, expected_sha256=located.sha256)
         _fill(network, values, located, remedy="Fetch the file again, or put these weights under another classifier")
-    info = WeightsInfo(name, sha256=located.sha256, published=located.published)
-    return cut_classifier(config, network, info, operating_points=points, device=device)
+    return network, WeightsInfo(name, sha256=located.sha256, published=located.published), points
 
 
 def cut_classifier(

@@ -1,4 +1,4 @@
-"""The command line: `ensemble-cam app`, `review`, `weights` and `phantom`.
+"""The command line: `ensemble-cam app`, `review`, `weights`, `phantom` and `bench`.
 
 Exit codes: 0 all done; 2 wrong usage or configuration; 3 some film could not be read or reviewed (the others are done,
 each failure is one line on standard error); 4 weights missing or unusable.
@@ -8,6 +8,7 @@ What a command needs is imported when it runs, so that `--help` answers at once.
 
 import argparse
 import contextlib
+import json
 import logging
 import re
 import shutil
@@ -68,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_review(commands)
     _add_weights(commands)
     _add_phantom(commands)
+    _add_bench(commands)
     return parser
 
 
@@ -183,6 +185,46 @@ def _add_phantom(commands: argparse._SubParsersAction) -> None:
     phantom.add_argument("--difficulty", type=float, metavar="D", help="0, plain, to 1, borderline; else at random")
     phantom.add_argument("--format", choices=("png", "dicom"), default="png", help="(%(default)s)")
     phantom.set_defaults(command=_phantom)
+
+
+def _add_bench(commands: argparse._SubParsersAction) -> None:
+    bench = commands.add_parser(
+        "bench",
+        help="measure the speed on this machine, beside the grad-cam package",
+        description="Measure reading, networks, maps and writing on this machine, and the same maps by the grad-cam "
+        "package hooked on the whole networks, in turns in one run. Takes a minute or more.",
+    )
+    bench.add_argument("--set", choices=SETS, default="clinical", help="the set of classifiers (%(default)s)")
+    bench.add_argument("--untrained", action="store_true", help="with seeded values, for which nothing is fetched")
+    bench.add_argument("--top-k", default="3", metavar="N|all", help="maps of each classifier (%(default)s)")
+    bench.add_argument("--runs", type=int, default=5, metavar="N", help="of which medians are told (%(default)s)")
+    bench.add_argument("--json", action="store_true", help="for machines")
+    _add_common(bench)
+    bench.set_defaults(command=_bench)
+
+
+def _bench(options: argparse.Namespace) -> int:
+    if options.top_k != "all" and not (options.top_k.isascii() and options.top_k.isdigit() and int(options.top_k)):
+        raise ConfigError(f"--top-k: got {options.top_k!r}, allowed is a number of at least 1, or all.")
+    if options.runs < 1:
+        raise ConfigError(f"--runs: got {options.runs}, allowed is a number of at least 1.")
+    config = load_config(options.config)
+    from ensemble_cam.bench import bench, told
+    from ensemble_cam.progress import Progress
+
+    progress = Progress(sys.stderr)
+    record = bench(
+        config,
+        set=options.set,
+        untrained=options.untrained,
+        labels=None if options.top_k == "all" else int(options.top_k),
+        runs=options.runs,
+        weights_dir=options.weights_dir,
+        progress=lambda what: progress.transient(f"Measuring: {what}"),
+    )
+    progress.transient("")
+    print(json.dumps(record, indent=1) if options.json else told(record))
+    return OK
 
 
 def _app(options: argparse.Namespace) -> int:
