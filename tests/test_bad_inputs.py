@@ -11,7 +11,7 @@ import torch
 
 import films
 from ensemble_cam.analysis import analyse
-from ensemble_cam.batch import find_films, read_file
+from ensemble_cam.batch import find_films
 from ensemble_cam.classifiers import load_classifier
 from ensemble_cam.config import load_config
 from ensemble_cam.download import fetch_file
@@ -25,6 +25,7 @@ from ensemble_cam.errors import (
     WeightsMissing,
 )
 from ensemble_cam.export import write_review
+from ensemble_cam.flow import read_file
 from ensemble_cam.radiograph import read_radiograph
 from ensemble_cam.settings import Settings
 from ensemble_cam.weights import fetch, load_state_dict, locate, weights_file
