@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from threading import current_thread, main_thread
 
 import cv2
 
@@ -128,11 +129,19 @@ def _interrupts_held_back() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
+    came, handler = [], None
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    if current_thread() is main_thread():
+        # The mask is this thread's. A library's thread may take the signal, and Python would still answer it here.
+        handler = signal.signal(signal.SIGINT, lambda *_: came.append(True))
     try:
         yield
     finally:
+        if handler is not None:
+            signal.signal(signal.SIGINT, handler)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if came:
+            signal.raise_signal(signal.SIGINT)
 
 
 def _begin_drawing() -> None:
