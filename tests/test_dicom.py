@@ -36,6 +36,7 @@ from films import (
     jpeg,
     look_up_table,
     nested_sequences,
+    png,
     with_elements_before_pixels,
     written,
 )
@@ -338,18 +339,41 @@ def test_undeclared_view_is_a_fact_and_no_warning():
 
 
 @pytest.mark.parametrize(
-    ("header", "spacing"),
+    ("header", "fact", "spacing", "at_detector"),
     [
-        ({}, "not declared"),
-        ({"PixelSpacing": [0.2, 0.2]}, "0.2 mm as declared"),
-        ({"PixelSpacing": [0.2, 0.2], "ImagerPixelSpacing": [0.25, 0.25]}, "0.2 mm as declared"),
-        ({"PixelSpacing": [0.2, 0.2], "ImagerPixelSpacing": [0.2, 0.2]}, "0.2 mm at the detector"),
-        ({"ImagerPixelSpacing": [0.2, 0.3]}, "0.2 × 0.3 mm (rows × columns) at the detector"),
-        ({"ImagerPixelSpacing": [0, 0.3]}, "not declared"),
+        ({}, "not declared", None, False),
+        ({"PixelSpacing": [0.2, 0.2]}, "0.2 mm as declared", (0.2, 0.2), False),
+        (
+            {"PixelSpacing": [0.2, 0.2], "ImagerPixelSpacing": [0.25, 0.25]},
+            "0.2 mm as declared",
+            (0.2, 0.2),
+            False,
+        ),
+        (
+            {"PixelSpacing": [0.2, 0.2], "ImagerPixelSpacing": [0.2, 0.2]},
+            "0.2 mm at the detector",
+            (0.2, 0.2),
+            True,
+        ),
+        (
+            {"ImagerPixelSpacing": [0.2, 0.3]},
+            "0.2 × 0.3 mm (rows × columns) at the detector",
+            (0.2, 0.3),
+            True,
+        ),
+        ({"ImagerPixelSpacing": [0, 0.3]}, "not declared", None, False),
+        ({"PixelSpacing": [0.2]}, "not declared", None, False),
     ],
 )
-def test_pixel_spacing_says_where_it_was_measured(header, spacing):
-    assert read_radiograph(dicom(TWELVE, bits=12, **header)).facts["Pixel spacing"] == spacing
+def test_pixel_spacing_says_where_it_was_measured(header, fact, spacing, at_detector):
+    radiograph = read_radiograph(dicom(TWELVE, bits=12, **header))
+    assert radiograph.facts["Pixel spacing"] == fact
+    assert (radiograph.spacing, radiograph.spacing_at_detector) == (spacing, at_detector)
+
+
+def test_pictures_have_no_pixel_spacing():
+    radiograph = read_radiograph(png(GREY, dpi=(100, 100)))
+    assert (radiograph.spacing, radiograph.spacing_at_detector) == (None, False)
 
 
 @pytest.mark.parametrize(

@@ -198,6 +198,31 @@ def test_figure_shows_the_film_first_then_each_map_then_the_ensemble():
         assert share_of_colour(left, foot - height) > 0.8
 
 
+@pytest.mark.parametrize(
+    ("style", "fact", "has_bar"),
+    [
+        ("both", "Colour: relative activation, each", True),
+        ("heatmap", "Colour: relative activation, each", True),
+        ("contour", "Contour: relative activation of 0.30, each", False),
+    ],
+)
+def test_figures_maps_its_fact_and_its_colour_bar_are_of_the_style(written, monkeypatch, style, fact, has_bar):
+    panels, bars, real = [], [], figure.Screen.panel
+    monkeypatch.setattr(figure.Page, "colour_bar", lambda *place, **named: bars.append(named))
+    monkeypatch.setattr(figure.Screen, "panel", lambda *given: panels.append(real(*given)) or panels[-1])
+
+    drawn(made_review(dotted(120, 120, 60, 60), classifiers=classifiers(1), display=Display(0.3, style=style)))
+
+    assert sum(text.startswith(fact) for text in written) == 1
+    assert len(bars) == has_bar
+    film, *maps = panels
+    assert len(maps) == 2
+    for panel in maps:
+        changed = (panel != film).any(axis=2)
+        assert changed.any()
+        assert (np.ptp(panel[changed].astype(int), axis=1) > 30).any() == (style != "contour")
+
+
 def test_threads_that_draw_at_once_give_the_same_bytes():
     reviews = [
         made_review(dotted(240, 60, x, 30), classifiers=classifiers(3), display=Display(colormap=colormap))

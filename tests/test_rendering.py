@@ -161,6 +161,39 @@ def test_contour_runs_white_along_the_regions_outermost_pixels():
     assert not white[~rim].any()
 
 
+@pytest.mark.parametrize("draw", ["overlay", "source_overlay", "panel"])
+def test_styles_are_the_colours_alone_the_contour_alone_and_both(draw):
+    film, geometry = np.full((240, 240), 250, np.uint8), framed(240, 240)
+    heatmap = heatmap_of(np.pad(np.ones((3, 3)), 2), geometry)
+
+    def drawn(**display: object) -> np.ndarray:
+        display = Display(**display)
+        if draw == "overlay":
+            return overlay(film, heatmap.in_source(), display, seen=(0, 0, 240, 240))
+        if draw == "source_overlay":
+            return source_overlay(film, heatmap, display)
+        return Screen.of(film, geometry, longest=240).panel(heatmap, display)
+
+    both, colours, contour = drawn(), drawn(style="heatmap"), drawn(style="contour")
+
+    assert_array_equal(both, drawn(style="both"))
+    reached = heatmap.in_source() >= 0.4
+    plain = np.repeat(film[..., None], 3, axis=2)
+    # The colours alone are the mix, up to the region's very rim.
+    assert_allclose(colours[reached].astype(float), mixed(film, heatmap.in_source(), Display())[reached], atol=1)
+    assert_array_equal(colours[~reached], plain[~reached])
+    # The line alone is as white as that of both, dark beside, and leaves the film as it is elsewhere.
+    line = reached & ~binary_erosion(reached)
+    for picture in (both, contour):
+        assert (picture[line] > 200).all()
+    assert colours[line].mean() < 200
+    beside = binary_dilation(line, iterations=2) & ~binary_dilation(line)
+    assert (both[beside & ~reached] > 240).all()
+    assert (contour[beside] < 128).all(axis=1).mean() > 0.5
+    far = ~binary_dilation(line, iterations=5)
+    assert_array_equal(contour[far], plain[far])
+
+
 def test_ensemble_is_coloured_by_the_mean_of_its_maps_and_not_by_the_mean_of_their_colours():
     geometry = framed(96, 96)
     left, right = np.zeros((8, 8), np.float32), np.zeros((8, 8), np.float32)
@@ -302,7 +335,7 @@ def test_encoded_pictures_have_red_first_and_png_loses_nothing():
     assert_allclose(np.asarray(shown)[24, 10], (220, 40, 10), atol=6)
 
 
-@pytest.mark.parametrize("wrong", [{"threshold": 1.1}, {"opacity": -0.1}, {"colormap": "bone"}])
+@pytest.mark.parametrize("wrong", [{"threshold": 1.1}, {"opacity": -0.1}, {"colormap": "bone"}, {"style": "dots"}])
 def test_display_refuses_what_cannot_be_drawn(wrong):
     (name,) = wrong
     with pytest.raises(ConfigError, match=f"{name}: got .*allowed"):

@@ -12,7 +12,7 @@ from pydicom.datadict import tag_for_keyword
 from pydicom.uid import UID, UID_dictionary
 
 from ensemble_cam.dicom_file import DicomFile, parse_dicom
-from ensemble_cam.dicom_header import OTHER_MODALITIES, Header, header_facts, header_warnings
+from ensemble_cam.dicom_header import OTHER_MODALITIES, Header, header_facts, header_warnings, pixel_spacing
 from ensemble_cam.dicom_pixels import PixelLayout, decode_pixels, syntax_name
 from ensemble_cam.errors import RadiographError
 from ensemble_cam.greyscale import Lut, Window, domain, histogram, percentiles, stretch, used_range
@@ -59,6 +59,7 @@ def read_dicom(data: bytes) -> StoredFilm:
         pixels = decode_pixels(file, layout)
         grey = _GreyScale(header, layout, big_endian=file.big_endian)
         shown, used = grey.shown(pixels)
+        spacing, at_detector = pixel_spacing(header) or (None, False)
         origin = phantom_facts(next(iter(header.values("Manufacturer")), None))
         facts = header_facts(header) | {
             "Kind": kind,
@@ -76,6 +77,8 @@ def read_dicom(data: bytes) -> StoredFilm:
             shown=shown,
             used=used,
             networks_invert=layout.photometric == "MONOCHROME1",
+            spacing=spacing,
+            spacing_at_detector=at_detector,
             phantom=bool(origin),
             facts=facts,
             warnings=(*header_warnings(header), *grey.warnings),

@@ -162,13 +162,25 @@ def _turned(header: Header) -> str:
     return {"LH": "upside down", "RF": "mirrored, left for right", "RH": "turned by half"}.get(row + column, "")
 
 
-def _spacing(header: Header) -> str:
-    """Return the distance of pixel centres; a PixelSpacing equal to ImagerPixelSpacing is not calibrated (10.7.1.3)."""
-    spacing, where = header.numbers("PixelSpacing"), "as declared"
-    at_detector = header.numbers("ImagerPixelSpacing")
-    if not spacing or spacing == at_detector:
-        spacing, where = at_detector, "at the detector"
+def pixel_spacing(header: Header) -> tuple[tuple[float, float], bool] | None:
+    """Return the distances of rows and of columns in mm, from centre to centre, and whether they hold at the detector.
+
+    There the patient is magnified. A PixelSpacing equal to ImagerPixelSpacing is not calibrated (10.7.1.3).
+    """
+    spacing, at_detector = header.numbers("PixelSpacing"), header.numbers("ImagerPixelSpacing")
+    measured_there = not spacing or spacing == at_detector
+    if measured_there:
+        spacing = at_detector
     if len(spacing) != 2 or not all(0 < value < 100 for value in spacing):
+        return None
+    return (spacing[0], spacing[1]), measured_there
+
+
+def _spacing(header: Header) -> str:
+    found = pixel_spacing(header)
+    if found is None:
         return "not declared"
+    spacing, at_detector = found
+    where = "at the detector" if at_detector else "as declared"
     rows, columns = (f"{value:.3g}" for value in spacing)
     return f"{rows} mm {where}" if rows == columns else f"{rows} × {columns} mm (rows × columns) {where}"

@@ -38,7 +38,8 @@ class _Layout:
         room = WIDTH - _MARGIN - self.facts_left
         self.facts = [part for fact in _facts(review) for part in wrapped(fact, NORMAL, room)]
         self.warnings = [part for warning in review.warnings for part in wrapped(warning, SMALL, room)]
-        facts_height = len(self.facts) * _LINE + _COLOUR_BAR + len(self.warnings) * _SMALL_LINE
+        self.colour_bar = _COLOUR_BAR if review.display.style != "contour" else 0
+        facts_height = len(self.facts) * _LINE + self.colour_bar + len(self.warnings) * _SMALL_LINE
         self.row = self.panel_height + _CAPTION
         self.film_top = _MARGIN + 110
         self.rows_top = self.film_top + max(self.panel_height, facts_height) + _CAPTION // 2
@@ -129,8 +130,14 @@ def _facts(review: Review) -> list[str]:
         "The outlined square is what the networks saw; what lies outside was not looked at."
         if review.analysis.geometry.crop != (0, 0, film.width, film.height)
         else "The networks saw the whole film.",
-        "Colour: relative activation, each map over its own maximum: where a network looked, not what is there.",
+        f"{_drawn(review.display)}, each map over its own maximum: where a network looked, not what is there.",
     ]
+
+
+def _drawn(display: Display) -> str:
+    if display.style == "contour":
+        return f"Contour: relative activation of {display.threshold:.2f}"
+    return "Colour: relative activation"
 
 
 def _draw_facts(page: Page, layout: _Layout, display: Display) -> None:
@@ -139,9 +146,10 @@ def _draw_facts(page: Page, layout: _Layout, display: Display) -> None:
     for line in layout.facts:
         page.text(x, y, line, NORMAL)
         y += _LINE
-    width = min(layout.panel_width, WIDTH - _MARGIN - x)
-    page.colour_bar(x, y + 10, width, colormap=display.colormap, threshold=display.threshold)
-    y += _COLOUR_BAR
+    if layout.colour_bar:
+        width = min(layout.panel_width, WIDTH - _MARGIN - x)
+        page.colour_bar(x, y + 10, width, colormap=display.colormap, threshold=display.threshold)
+    y += layout.colour_bar
     for line in layout.warnings:
         page.text(x, y, line, SMALL, WARN)
         y += _SMALL_LINE

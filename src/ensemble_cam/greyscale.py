@@ -3,8 +3,18 @@
 A pixel of 8 or 16 bits has at most 65,536 values, so every step (modality LUT, window, inversion, scaling) is computed
 once per value, in float64, and a film of any size is then one look-up. Sources: DICOM PS3.3 C.11.1 (modality LUT),
 C.11.2 (VOI LUT and window).
+
+A reader who sets a window sets it in stored values, the numbers under the pointer, with `Greys`:
+
+    grey = clamp((value - (center - width / 2)) / width, 0, 1)
+    grey = 1 - grey     where the film's own table falls: its highest stored values are its darkest
+    grey = 1 - grey     where the reader inverted the film
+    shade = floor(255 * grey + 0.5)
+
+The browser's viewer repeats these four lines.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -46,6 +56,103 @@ class Lut:
         """Map values to the table's entries, as float64 in [0, 2**bits - 1]."""
         index = np.clip(np.floor(values) - self.first, 0, len(self.entries) - 1).astype(np.intp)
         return np.minimum(self.entries[index], 2**self.bits - 1).astype(np.float64)
+
+
+@dataclass(frozen=True)
+class Greys:
+    """How a film's stored values become greys on the screen, as the reader set it; as it stands, as the file asks for.
+
+    Attributes:
+        center, width: a linear window in stored values; both None for the file's own table.
+        inverted: whether black and white are exchanged after that.
+
+    Raises:
+        ValueError: if one of center and width is given alone, one of them is not finite, or the width is not above 0.
+    """
+
+    center: float | None = None
+    width: float | None = None
+    inverted: bool = False
+
+    def __post_init__(self) -> None:
+        given = self.center, self.width
+        if given != (None, None) and (None in given or not all(map(math.isfinite, given)) or self.width <= 0):
+            raise ValueError(f"center {self.center}, width {self.width}: needs two finite numbers, the width above 0")
+
+    @property
+    def window(self) -> tuple[float, float] | None:
+        """The window's center and width; None for the file's own table."""
+        return None if self.center is None or self.width is None else (self.center, self.width)
+
+    def table(self, shown: np.ndarray, values: np.ndarray, used: tuple[int, int]) -> np.ndarray:
+        """Return the grey of each stored value, (n,) float64 in [0, 1], by this module's formulas.
+
+        A window keeps the direction of the film's own table, so that no film is turned round by one. Padding, which
+        the file's own table shows black, is a value like any other in a window.
+
+        Args:
+            shown: (n,) the film's own table.
+            values: (n,) the stored values it is for, see `domain`.
+            used: the lowest and the highest stored value of the film.
+        """
+        greys = shown
+        if self.window is not None:
+            center, width = self.window
+            greys = np.clip((values - (center - width / 2)) / width, 0, 1)
+            greys = 1 - greys if falls(shown, values, used) else greys
+        return 1 - greys if self.inverted else greys
+
+
+def falls(shown: np.ndarray, values: np.ndarray, used: tuple[int, int]) -> bool:
+    """Tell whether a film's own table (n,) falls over stored values: by its slope over those that the film uses.
+
+    Beyond them may lie padding, which is black in either direction.
+    """
+    inside = (values >= used[0]) & (values <= used[1])
+    for part in (inside, np.ones_like(inside)):
+        if np.ptp(shown[part]) > 0:
+            return bool(np.dot(values[part] - values[part].mean(), shown[part]) < 0)
+    return False
+
+
+def own_window(shown: np.ndarray, values: np.ndarray, used: tuple[int, int]) -> tuple[float, float, bool]:
+    """Return (center, width, falling): the linear window that comes nearest to a film's own table (n,).
+
+    It is the line through the table a quarter and three quarters of the way between the darkest and the brightest
+    grey that is neither black nor white, among the stored values that the film uses. For a linear window, and a picture
+    without any, that is the table itself; a table of bare black and white is cut between them; and one that gives no
+    line gets the range that the film uses. `falling` says that the window is to be turned round, see `falls`.
+    """
+    falling = falls(shown, values, used)
+    inside = np.flatnonzero((values >= used[0]) & (values <= used[1]))
+    inside = inside[np.argsort(values[inside])]
+    values, rising = values[inside].astype(np.float64), (1 - shown if falling else shown)[inside]
+    # Strictly between black and white there is no padding.
+    between = (rising > 0) & (rising < 1)
+    line = _line(values[between], rising[between]) if between.sum() > 1 else _step(values, rising)
+    if line is None:
+        line = float(used[0]), float(max(used[1] - used[0], 1))
+    start, width = line
+    # What is lost in float64 along the way would be read on the screen.
+    return round(start + width / 2, 6), round(width, 6), falling
+
+
+def _line(values: np.ndarray, rising: np.ndarray) -> tuple[float, float] | None:
+    """Return where the line of `own_window` leaves 0, and over how many values it comes to 1."""
+    low, high = rising.min(), rising.max()
+    first = np.flatnonzero(rising <= low + (high - low) / 4)[-1]
+    second = np.flatnonzero(rising >= high - (high - low) / 4)[0]
+    if second <= first or rising[second] <= rising[first]:
+        return None
+    width = (values[second] - values[first]) / (rising[second] - rising[first])
+    return float(values[first] - rising[first] * width), float(width)
+
+
+def _step(values: np.ndarray, rising: np.ndarray) -> tuple[float, float] | None:
+    """Return the same of a table without a slope: from the last black value below the first white one, to that one."""
+    white = np.flatnonzero(rising >= 1)
+    black = np.flatnonzero(rising[: white[0]] <= 0) if len(white) else white
+    return (float(values[black[-1]]), float(values[white[0]] - values[black[-1]])) if len(black) else None
 
 
 def domain(dtype: np.dtype) -> np.ndarray:

@@ -58,6 +58,8 @@ class StoredFilm:
             in the order of `greyscale.domain(pixels.dtype)`.
         used: the lowest and the highest stored value among the pixels that are no padding.
         networks_invert: the networks read the stored values from the top down (DICOM's MONOCHROME1).
+        spacing: the distances of rows and of columns in mm, from centre to centre; None where the file declares none.
+        spacing_at_detector: `spacing` holds at the detector, where the patient is magnified.
         phantom: the file carries a phantom's mark; any film without it counts as real.
         facts: header facts that identify nobody, by name.
         warnings: one plain sentence each.
@@ -70,6 +72,8 @@ class StoredFilm:
     shown: np.ndarray
     used: tuple[int, int]
     networks_invert: bool = False
+    spacing: tuple[float, float] | None = None
+    spacing_at_detector: bool = False
     phantom: bool = False
     facts: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()

@@ -7,14 +7,14 @@ declares (`xrv.utils.load_image`); which of the two the networks see is the read
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
 
 from ensemble_cam.errors import RadiographError
-from ensemble_cam.greyscale import domain, look_up, stretch, to_networks, to_screen
+from ensemble_cam.greyscale import Greys, domain, look_up, stretch, to_networks, to_screen
 from ensemble_cam.intake import MAX_FILE_BYTES, StoredFilm
 
 Intensity = Literal["stored", "windowed"]
@@ -54,28 +54,39 @@ class Radiograph:
         format: "PNG", "JPEG", "TIFF", "BMP" or "DICOM".
         bits: declared bits per sample (DICOM's Bits Stored; pictures of fewer than 8 bits are expanded to 8).
         source: (h, w) stored values, upright, read-only: uint8, uint16, int8 or int16.
-        display: (h, w) uint8, windowed, 255 = white = dense; read-only.
+        used: the lowest and the highest stored value among the pixels that are no padding.
+        shown: (256,) or (65536,) float64 in [0, 1], the file's own grey for each stored value, in the order of
+            `greyscale.domain(source.dtype)`; read-only.
+        display: (h, w) uint8, what the screen shows by `greys`, 255 = white = dense; read-only.
         model: (h, w) float32 in [-1024, 1024], what the networks see; read-only.
         intensity: what `model` was made from, the stored values or the windowed ones.
         rescaled: the used range was stretched to the whole range, because the reader asked for it.
+        spacing: the distances of rows and of columns in mm, from centre to centre; None where the file declares none.
+        spacing_at_detector: `spacing` holds at the detector, where the patient is magnified.
         narrow_range: the film has more than 8 bits and its pixels use less than a quarter of its declared range.
         phantom: the file carries a phantom's mark, so it was drawn by code; any film without it counts as real.
         facts: header facts that identify nobody, for the screen.
         warnings: one plain sentence each.
+        greys: how `display` was made; the file's own way, unless the reader set another.
     """
 
     sha256: str
     format: str
     bits: int
     source: np.ndarray
+    used: tuple[int, int]
+    shown: np.ndarray
     display: np.ndarray
     model: np.ndarray
     intensity: Intensity
     rescaled: bool
+    spacing: tuple[float, float] | None
+    spacing_at_detector: bool
     narrow_range: bool
     phantom: bool
     facts: Mapping[str, str]
     warnings: tuple[str, ...]
+    greys: Greys = field(default_factory=Greys)
 
     @property
     def width(self) -> int:
@@ -97,6 +108,11 @@ class Radiograph:
         from ensemble_cam.geometry import centre_square  # here, as it loads SciPy, which reading a film does not need
 
         return centre_square(self.width, self.height)
+
+    def with_greys(self, greys: Greys) -> "Radiograph":
+        """Return the same film as it looks by other greys; what the networks see stays as it is."""
+        table = to_screen(greys.table(self.shown, domain(self.source.dtype), self.used))
+        return replace(self, display=_read_only(look_up(table, self.source)), greys=greys)
 
     def __repr__(self) -> str:
         return f"Radiograph({self.format}, {self.width}×{self.height}, {self.bits} bits, sha256 {self.sha256[:12]}…)"
@@ -145,10 +161,14 @@ def read_radiograph(data: bytes, *, intensity: Intensity = "stored", rescale: bo
         format=film.format,
         bits=film.bits,
         source=_read_only(film.pixels),
+        used=film.used,
+        shown=_read_only(shown),
         display=_read_only(look_up(to_screen(shown), film.pixels)),
         model=_read_only(look_up(model, film.pixels)),
         intensity=intensity,
         rescaled=rescaled,
+        spacing=film.spacing,
+        spacing_at_detector=film.spacing_at_detector,
         narrow_range=narrow,
         phantom=film.phantom,
         facts=MappingProxyType(dict(film.facts)),

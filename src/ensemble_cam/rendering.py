@@ -12,8 +12,11 @@ import cv2
 import numpy as np
 
 from ensemble_cam.config import COLORMAPS, check_setting
+from ensemble_cam.errors import ConfigError
 from ensemble_cam.geometry import Geometry, PixelBox
 from ensemble_cam.heatmaps import Heatmap, at_or_above
+
+STYLES = ("heatmap", "contour", "both")
 
 # What lies inside the outline was seen by the networks; a blue that no film and none of the colour maps' ends has.
 CROP_COLOUR = (86, 180, 233)
@@ -34,16 +37,20 @@ class Display:
         opacity: of the colour over the film, 0 to 1.
         colormap: one of `config.COLORMAPS`.
         overlays: False shows the film alone.
+        style: one of `STYLES`: the colours at or above the threshold, the threshold's contour, or both.
     """
 
     threshold: float = 0.4
     opacity: float = 0.45
     colormap: str = "inferno"
     overlays: bool = True
+    style: str = "both"
 
     def __post_init__(self) -> None:
         for name in ("threshold", "opacity", "colormap"):
             check_setting(name, getattr(self, name))
+        if self.style not in STYLES:
+            raise ConfigError(f"style: got {self.style!r}; allowed: one of {', '.join(STYLES)}.")
 
 
 def colour_table(colormap: str) -> np.ndarray:
@@ -66,18 +73,18 @@ def overlay(film: np.ndarray, values: np.ndarray, display: Display, *, seen: Pix
     Args:
         film: (h, w) uint8.
         values: (h, w) float32 in [0, 1], the relative activation at the same pixels.
-        display: threshold, opacity and colours.
+        display: threshold, opacity, colours and style.
         seen: the pixels that have a map; the others keep their greys, whatever the threshold.
 
     Returns:
         (h, w, 3) uint8 RGB: the film's greys, mixed with the map's colour at or above the threshold, and the
-        threshold's contour. A map without a positive value leaves the film as it is.
+        threshold's contour, or one of both. A map without a positive value leaves the film as it is.
     """
     picture, reached = cv2.cvtColor(film, cv2.COLOR_GRAY2RGB), np.zeros(film.shape, dtype=np.uint8)
     x0, y0, x1, y1 = seen
     if display.overlays and values.any():
         _colour(picture[y0:y1, x0:x1], reached[y0:y1, x0:x1], values[y0:y1, x0:x1], display)
-    return _draw_contours(picture, reached)
+    return _draw_contours(picture, reached, display)
 
 
 def source_overlay(film: np.ndarray, heatmap: Heatmap, display: Display) -> np.ndarray:
@@ -90,12 +97,14 @@ def source_overlay(film: np.ndarray, heatmap: Heatmap, display: Display) -> np.n
     if display.overlays and not heatmap.empty:
         for rows, values in heatmap.blocks():
             _colour(picture[rows, x0:x1], reached[rows, x0:x1], values, display)
-    return _draw_contours(picture, reached)
+    return _draw_contours(picture, reached, display)
 
 
 def _colour(picture: np.ndarray, reached: np.ndarray, values: np.ndarray, display: Display) -> None:
     """Mix the map's colours into a picture where it reaches the threshold, and set `reached` there to 1; in place."""
     np.copyto(reached, at_or_above(values, display.threshold))
+    if display.style == "contour":
+        return
     x, y, width, height = cv2.boundingRect(reached)
     box = slice(y, y + height), slice(x, x + width)
     if not width:
@@ -107,10 +116,14 @@ def _colour(picture: np.ndarray, reached: np.ndarray, values: np.ndarray, displa
     cv2.copyTo(mixed, reached[box], picture[box])
 
 
-def _draw_contours(picture: np.ndarray, reached: np.ndarray) -> np.ndarray:
+def _draw_contours(picture: np.ndarray, reached: np.ndarray, display: Display) -> np.ndarray:
     """Draw the contour of what a map reached onto a picture, and return it."""
+    if display.style == "heatmap":
+        return picture
     contours, _ = cv2.findContours(reached, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     thickness = max(1, round(max(reached.shape) / 600))
+    if display.style == "contour":  # no colour beside it tells it from bright bone: a dark rim does
+        cv2.drawContours(picture, contours, -1, _RIM_COLOUR, 3 * thickness, cv2.LINE_AA)
     return cv2.drawContours(picture, contours, -1, _CONTOUR_COLOUR, thickness, cv2.LINE_AA)
 
 
