@@ -211,6 +211,11 @@ class Recipe:
         return found
 
     @property
+    def by_the_label(self) -> bool:
+        """Whether every further label costs about as much as the first: a review then makes as few maps as it can."""
+        return self.method in ("eigengradcam", "guidedgradcam") or self.eigen_smooth
+
+    @property
     def line(self) -> str:
         """How the map was made, for people: the method's name and what was done besides."""
         parts = [METHODS[self.method].title]

@@ -11,12 +11,13 @@ from ensemble_cam.rendering import Display, colour_table
 from ensemble_cam.settings import Settings, displayed
 from ensemble_cam.ui import films, sets
 from ensemble_cam.ui.networks import Choice
+from ensemble_cam.ui.viewer.payload import COLORMAP_NOTES
 from ensemble_cam.ui.words import RELATIVE_ACTIVATION, plain
 
 _FRAMINGS = {"crop": "Centre square, as the networks were trained", "pad": "Whole film, padded to a square"}
 _INTENSITIES = {"stored": "Stored values, as the networks were trained", "windowed": "Windowed, as on the screen"}
 _BY_SCORE, _BY_NAME = "Highest scores", "By name"
-_COLORMAP_NOTES = {"turbo": " (not for colour-blind readers)", "jet": " (misleads: uneven steps)"}
+_STILL, _FALL_BACK, _FAILED = "still pictures", "viewer falls back", "viewer failed"
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Controls:
         intensity: what the networks see of a DICOM.
         rescale: whether narrow ranges are stretched.
         read_first: whether scores and maps stay hidden until asked for.
+        live: whether the live viewer shows the film, which has its own controls for `display` and the weights.
     """
 
     set: str
@@ -40,6 +42,7 @@ class Controls:
     intensity: str
     rescale: bool
     read_first: bool
+    live: bool = True
 
     def for_classifiers(self, choices: Sequence[Choice]) -> "Controls":
         """Return the same for some of the chosen classifiers, those whose weights are there."""
@@ -78,22 +81,16 @@ def show_controls(config: Config, *, narrow_film: int | None) -> Controls:
         persist_state="session",
         help="Hides scores and maps of every film until you ask for them.",
     )
-    threshold = st.slider(
-        "Sensitivity threshold",
-        0.0,
-        1.0,
-        defaults.threshold,
-        0.01,
-        key="threshold",
-        persist_state="session",
-        help=f"Relative activation below it is not drawn. Relative activation: {RELATIVE_ACTIVATION}",
-    )
-    opacity = st.slider("Opacity", 0.0, 1.0, defaults.opacity, 0.05, key="opacity", persist_state="session")
-    colormap = _select("Colours", COLORMAPS, defaults.colormap, "colormap", lambda c: c + _COLORMAP_NOTES.get(c, ""))
-    _show_colour_bar(colormap, threshold)
+    if st.session_state.pop(_FALL_BACK, False):
+        st.session_state[_STILL] = True
+    still = st.session_state.get(_STILL, False)
+    display = Display(defaults.threshold, defaults.opacity, defaults.colormap)
+    if still:
+        display = _show_display(defaults)
     set = sets.show_set_choice(config)
     with st.expander("Classifiers"):
-        choices = tuple(choice for each in config.in_set(set) if (choice := _show_classifier(each)) is not None)
+        shown = [_show_classifier(each, weighed=still) for each in config.in_set(set)]
+        choices = tuple(choice for choice in shown if choice is not None)
     with st.expander("Findings and method", expanded=False):
         top_k, labels = _show_findings(choices, defaults.top_k)
         recipe = _show_recipe(defaults)
@@ -106,9 +103,10 @@ def show_controls(config: Config, *, narrow_film: int | None) -> Controls:
             persist_state="session",
             help="The film uses less than a quarter of its declared range.",
         )
+    _show_still_choice()
     return Controls(
         set=set,
-        display=Display(threshold, opacity, colormap, overlays=st.session_state.get("overlays", True)),
+        display=display,
         settings=Settings(
             top_k=top_k,
             labels=labels,
@@ -123,7 +121,43 @@ def show_controls(config: Config, *, narrow_film: int | None) -> Controls:
         intensity=intensity,
         rescale=rescale,
         read_first=read_first,
+        live=not still,
     )
+
+
+def _show_still_choice() -> None:
+    st.toggle(
+        "Still pictures",
+        key=_STILL,
+        persist_state="session",
+        help="Shows panels that are drawn by the server, for browsers in which the live viewer cannot run.",
+    )
+    if reason := st.session_state.get(_FAILED):
+        st.caption(plain(f"The live viewer cannot run in this browser ({reason}). Still pictures stand in for it."))
+
+
+def fall_back_to_stills(reason: str) -> None:
+    """Let still pictures stand in for the live viewer from the next run of the page on, and say why."""
+    st.session_state[_FAILED] = reason
+    st.session_state[_FALL_BACK] = True
+
+
+def _show_display(defaults: ReviewDefaults) -> Display:
+    """Show how still pictures are drawn."""
+    threshold = st.slider(
+        "Sensitivity threshold",
+        0.0,
+        1.0,
+        defaults.threshold,
+        0.01,
+        key="threshold",
+        persist_state="session",
+        help=f"Relative activation below it is not drawn. Relative activation: {RELATIVE_ACTIVATION}",
+    )
+    opacity = st.slider("Opacity", 0.0, 1.0, defaults.opacity, 0.05, key="opacity", persist_state="session")
+    colormap = _select("Colours", COLORMAPS, defaults.colormap, "colormap", lambda c: c + COLORMAP_NOTES.get(c, ""))
+    _show_colour_bar(colormap, threshold)
+    return Display(threshold, opacity, colormap, overlays=st.session_state.get("overlays", True))
 
 
 def _select(label: str, options: Sequence[str], default: str, key: str, name: Callable[[str], str] = str) -> str:
@@ -149,7 +183,7 @@ def _show_colour_bar(colormap: str, threshold: float) -> None:
     )
 
 
-def _show_classifier(config: ClassifierConfig) -> Choice | None:
+def _show_classifier(config: ClassifierConfig, *, weighed: bool) -> Choice | None:
     used = st.checkbox(
         plain(config.name),
         value=not config.optional,
@@ -171,6 +205,8 @@ def _show_classifier(config: ClassifierConfig) -> Choice | None:
             persist_state="session",
             label_visibility="collapsed",
         )
+    if not weighed:  # the live viewer does that
+        return Choice(config, weights, config.ensemble_weight)
     share = st.number_input(
         f"Ensemble weight of {config.name}",
         0.0,

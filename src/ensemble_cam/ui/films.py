@@ -14,9 +14,11 @@ from ensemble_cam.errors import RadiographError
 from ensemble_cam.heatmaps import Heatmap, Region
 from ensemble_cam.radiograph import Intensity, Radiograph, read_radiograph
 from ensemble_cam.ui.jobs import Job
+from ensemble_cam.ui.viewer.payload import FilmPart
 
 if TYPE_CHECKING:
     from ensemble_cam.analysis import Analysis, Examination
+    from ensemble_cam.ui.live_view import Stage
 
 _FILMS, _CHOSEN, _COUNT, _LAST = "films", "chosen film", "upload count", "last film"
 
@@ -39,6 +41,7 @@ class OpenFilm:
         analysis, analysis_key: the review on the screen, and for which of all the settings.
         job, job_key: the review that is being made.
         ended_key, ended: the review that was stopped or failed, and the sentence that says so.
+        stage: what the live viewer shows of it.
     """
 
     number: int
@@ -57,13 +60,16 @@ class OpenFilm:
     job_key: object = None
     ended_key: object = None
     ended: str = ""
+    stage: "Stage | None" = field(default=None, repr=False)
     _regions: dict[tuple, Region | None] = field(default_factory=dict, repr=False)
+    _parts: dict[bool, FilmPart] = field(default_factory=dict, repr=False)
 
     def read(self, *, intensity: Intensity, rescale: bool) -> None:
         """Read the film, unless it was read this way before; a failure is kept as a sentence."""
         if self.asked == (intensity, rescale):
             return
         self.asked, self.radiograph, self.failure = (intensity, rescale), None, None
+        self._parts.clear()
         try:
             self.radiograph = read_radiograph(self.data, intensity=intensity, rescale=rescale)
         except RadiographError as error:
@@ -82,7 +88,15 @@ class OpenFilm:
         self.name, self.data, self.radiograph, self.job = "", b"", None, None
         self.analysis, self.analysis_key = None, None
         self.forget_examination()
+        self.stage = None
         self._regions.clear()
+        self._parts.clear()
+
+    def part(self, *, whole: bool) -> FilmPart:
+        """Return what the viewer is sent of the film itself, packed once."""
+        if whole not in self._parts:
+            self._parts[whole] = FilmPart.of(self.radiograph, whole=whole)
+        return self._parts[whole]
 
     def region(self, heatmap: Heatmap, threshold: float) -> Region | None:
         """Return a map's region, measured once for each threshold."""

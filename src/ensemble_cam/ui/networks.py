@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from ensemble_cam.classifiers import Classifier
 
 
+_COLOURS = ("#56B4E9", "#E69F00", "#CC79A7", "#009E73", "#F0E442", "#D55E00")  # Okabe and Ito, 2008
+
+
 @lru_cache(maxsize=1)
 def configuration() -> Config:
     """Return the app's configuration, read once for each start.
@@ -30,6 +33,13 @@ def configuration() -> Config:
     """
     path = os.environ.get(CONFIG_VARIABLE)
     return load_config(Path(path) if path else None)
+
+
+def colour(id: str) -> str:
+    """Return the colour of a classifier's marks, its own in its set whichever others are chosen beside it."""
+    config = configuration()
+    place = [each.id for each in config.in_set(config.classifier(id).set)].index(id)
+    return _COLOURS[place % len(_COLOURS)]
 
 
 @dataclass(frozen=True)

@@ -12,21 +12,19 @@ from ensemble_cam.cautions import notice
 from ensemble_cam.export import ENSEMBLE, overlays, review_json
 from ensemble_cam.figure import figure_png, figure_size
 from ensemble_cam.heatmaps import Heatmap
-from ensemble_cam.provenance import Review, RunInfo, behind
+from ensemble_cam.provenance import Review, RunInfo, behind, describe, method_line, origin
 from ensemble_cam.purpose import PURPOSE
 from ensemble_cam.rendering import Display, Screen
 from ensemble_cam.runtime import PRECISION, runtimes
 from ensemble_cam.settings import displayed
-from ensemble_cam.ui.controls import Controls
 from ensemble_cam.ui.film_view import show_picture
 from ensemble_cam.ui.films import OpenFilm
-from ensemble_cam.ui.networks import configuration
+from ensemble_cam.ui.networks import colour
 from ensemble_cam.ui.words import SCORE, plain
 
 # Panels are drawn larger than they stand on a small screen, so that a click enlarges them to something worth it.
 _PANEL = 640
 _AROUND_CHART = 120  # pixels of legend, axis and title
-_SERIES_COLOURS = ["#56B4E9", "#E69F00", "#CC79A7", "#009E73", "#F0E442", "#D55E00"]  # Okabe and Ito, 2008
 
 
 def show_scores(analysis: Analysis) -> None:
@@ -60,7 +58,7 @@ def show_scores(analysis: Analysis) -> None:
         ),
         color=altair.Color(
             "classifier:N",
-            scale=altair.Scale(domain=list(names.values()), range=[_series_colour(id) for id in names]),
+            scale=altair.Scale(domain=list(names.values()), range=[colour(id) for id in names]),
             legend=altair.Legend(orient="top", title=None),
         ),
         shape=altair.Shape(
@@ -77,13 +75,6 @@ def show_scores(analysis: Analysis) -> None:
     )
     if not all(result.classifier.calibrated for result in analysis.results):
         st.caption("Diamonds: uncalibrated, a bare sigmoid without an operating point.")
-
-
-def _series_colour(id: str) -> str:
-    """Return a classifier's own colour in its set, whichever others are chosen beside it."""
-    config = configuration()
-    place = [each.id for each in config.in_set(config.classifier(id).set)].index(id)
-    return _SERIES_COLOURS[place % len(_SERIES_COLOURS)]
 
 
 def show_findings(film: OpenFilm, display: Display) -> None:
@@ -164,16 +155,47 @@ def _area_text(film: OpenFilm, heatmap: Heatmap, display: Display) -> str:
     return f"{region.area:.1%} of what was seen is at or above {display.threshold:.2f}"
 
 
-def show_downloads(analysis: Analysis, controls: Controls) -> None:
-    """Offer the figure, every overlay and `review.json`; each is made when it is asked for."""
+def review_of(analysis: Analysis, display: Display) -> Review:
+    """Return what an export of an analysis needs."""
     film = analysis.radiograph
     asked = [result.classifier for result in analysis.results]
     run = RunInfo(_set_of(analysis), film.intensity, film.rescaled, asked[0].device.type, runtimes(asked), PRECISION)
     # What is hidden on the screen for a look at the film is in the files all the same: they are named after the maps.
-    review = Review(analysis, replace(controls.display, overlays=True), run)
-    name = f"review_{review.analysis.radiograph.sha256[:12]}"
+    return Review(analysis, replace(display, overlays=True), run)
+
+
+def file_name(review: Review) -> str:
+    """Return what a downloaded file's name begins with: the film's hash, never its name."""
+    return f"review_{review.analysis.radiograph.sha256[:12]}"
+
+
+def origin_of_view(review: Review) -> dict[str, str]:
+    """Return what an exported view says of its origin; the viewer adds what it alone knows, the weights among it."""
+    known = origin(review)
+    known["Classifiers"] = "; ".join(map(describe, review.analysis.results))
+    return known
+
+
+def foot_of(review: Review) -> tuple[str, ...]:
+    """Return the lines under an exported view."""
+    film = review.analysis.radiograph
+    lines = [describe(result) for result in review.analysis.results]
+    lines.append(f"Film SHA-256 {film.sha256} · {origin(review)['Software']} · {method_line(review)}")
+    lines.append(f"{PURPOSE} {review.notice}." if review.notice else PURPOSE)
+    return (*lines, *review.warnings)
+
+
+def show_downloads(review: Review, *, of_finding: Review | None = None) -> None:
+    """Offer the figure, every overlay and `review.json`; each is made when it is asked for.
+
+    Args:
+        review: all that is exported.
+        of_finding: the finding on the screen, whose figure is offered by itself.
+    """
+    name = file_name(review)
     width, height = figure_size(review)
-    offers = (
+    offers = () if of_finding is None else (_figure_of(of_finding),)
+    offers += (
         (
             f"Figure (PNG, {width}×{height})",
             lambda: figure_png(review),
@@ -194,8 +216,18 @@ def show_downloads(analysis: Analysis, controls: Controls) -> None:
         ),
     )
     with st.container(horizontal=True):
-        for label, make, (file_name, mime, icon), text in offers:
-            st.download_button(label, make, file_name, mime, on_click="ignore", icon=icon, help=text)
+        for label, make, (file, mime, icon), text in offers:
+            st.download_button(label, make, file, mime, on_click="ignore", icon=icon, help=text)
+
+
+def _figure_of(review: Review) -> tuple:
+    label = review.analysis.findings[0].label
+    return (
+        "Figure of this finding",
+        lambda: figure_png(review),
+        (f"{file_name(review)}_{label.lower()}.png", "image/png", ":material/image:"),
+        "The whole film and this finding's maps, annotated, at 300 pixels an inch across A4; drawn as on the screen.",
+    )
 
 
 def _set_of(analysis: Analysis) -> str:

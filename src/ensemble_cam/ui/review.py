@@ -1,16 +1,18 @@
 """The review page: the sidebar, the chosen film, and its review while it is made and when it is there."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from ensemble_cam.cautions import cautions
 from ensemble_cam.errors import Cancelled
 from ensemble_cam.geometry import Geometry
 from ensemble_cam.purpose import PURPOSE
-from ensemble_cam.settings import displayed
-from ensemble_cam.ui import fetching, film_view, films, networks, opening, sets
+from ensemble_cam.settings import Settings, displayed
+from ensemble_cam.ui import fetching, film_view, films, live_view, networks, opening, sets
 from ensemble_cam.ui.controls import Controls, show_controls, show_film_picker, toggle_overlays
 from ensemble_cam.ui.films import OpenFilm
 from ensemble_cam.ui.jobs import PROCESSOR, Job, sentence
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 # A review of a film that the networks have seen takes this long at most, and then needs no progress bar.
 _PATIENCE = 0.6
+_ALL = 18  # findings, as many as any set of classifiers knows
 
 
 def show_review_page() -> None:
@@ -35,37 +38,37 @@ def show_review_page() -> None:
         controls = show_controls(config, narrow_film=film.number if narrow else None)
         st.caption(PURPOSE)
     sets.show_notice(controls.set, None if film is None else film.radiograph)
-    fetching.end_fetching()
-    sets.show_set(config, controls.set)
-    fetching.show_progress()
-    ready = fetching.show_weights(controls.choices)
-    controls = controls.for_classifiers([each.choice for each in ready])
-    if film is None:
-        film = opening.open_first_phantom(config, controls.set)
-    if film is None:
-        opening.show_welcome(controls.set)
-        return
-    with st.spinner("Reading the film", show_time=True):
-        film.read(intensity=controls.intensity, rescale=controls.rescale)
-    _show_heading(film, controls)
-    if film.radiograph is None:
-        st.error(plain(f"{film.name}: {film.failure}"), icon=":material/broken_image:")
-        return
-    _show_review(film, controls, ready)
+    # The viewer keeps its place on the page, whatever comes and goes above it: it would begin anew at another one.
+    above, stage, below = st.container(), st.container(), st.container()
+    with above:
+        fetching.end_fetching()
+        sets.show_set(config, controls.set)
+        fetching.show_progress()
+        ready = fetching.show_weights(controls.choices)
+        controls = controls.for_classifiers([each.choice for each in ready])
+        if film is None:
+            film = opening.open_first_phantom(config, controls.set)
+        if film is None:
+            opening.show_welcome(controls.set)
+            return
+        with st.spinner("Reading the film", show_time=True):
+            film.read(intensity=controls.intensity, rescale=controls.rescale)
+        _show_heading(film, controls)
+        if film.radiograph is None:
+            st.error(plain(f"{film.name}: {film.failure}"), icon=":material/broken_image:")
+            return
+    if controls.live:
+        _show_live(film, controls, ready, above, stage, below)
+    else:
+        with below:
+            _show_stills(film, controls, ready)
 
 
 def _show_heading(film: OpenFilm, controls: Controls) -> None:
-    pass_on_overlay_key()
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f"**{plain(film.name)}**", width="stretch")
-        shown = st.session_state.get("overlays", True)
-        st.button(
-            "Hide overlays" if shown else "Show overlays",
-            key="overlays-button",
-            on_click=toggle_overlays,
-            shortcut="o",
-            help="The film without colours; the O key does the same.",
-        )
+        st.markdown(f"**{plain(film.name)}**{_planted(film, controls)}", width="stretch")
+        if not controls.live:
+            _show_overlays_button()
         if film.planted is not None:
             opening.show_phantom_button("Another phantom")
         st.button(
@@ -77,11 +80,81 @@ def _show_heading(film: OpenFilm, controls: Controls) -> None:
         )
 
 
-def _show_review(film: OpenFilm, controls: Controls, ready: list[Ready]) -> None:
+def _show_overlays_button() -> None:
+    pass_on_overlay_key()
+    shown = st.session_state.get("overlays", True)
+    st.button(
+        "Hide overlays" if shown else "Show overlays",
+        key="overlays-button",
+        on_click=toggle_overlays,
+        shortcut="o",
+        help="The film without colours; the O key does the same.",
+    )
+
+
+def _planted(film: OpenFilm, controls: Controls) -> str:
+    """Return what was planted into a phantom, for the heading; nothing while scores and maps are hidden."""
+    if film.planted is None or _hidden(film, controls):
+        return ""
+    return f" · **Planted:** {', '.join(map(displayed, film.planted)) or 'nothing: a normal film'}"
+
+
+def _hidden(film: OpenFilm, controls: Controls) -> bool:
+    return controls.read_first and not film.revealed
+
+
+def _geometry(film: OpenFilm, controls: Controls) -> Geometry:
+    size = film.radiograph.width, film.radiograph.height
+    return Geometry.framed(size, framing=controls.settings.framing, cells=1)
+
+
+def _show_live(
+    film: OpenFilm,
+    controls: Controls,
+    ready: list[Ready],
+    above: DeltaGenerator,
+    stage: DeltaGenerator,
+    below: DeltaGenerator,
+) -> None:
+    """Show the viewer: the film at once, and its maps as soon as there are any."""
+    hidden = _hidden(film, controls)
+    with above:
+        for caution in cautions(controls.set, film.radiograph):
+            _show_caution(caution, controls.set)
+        film_view.show_facts(film.radiograph)
+        if hidden:
+            _show_reveal(film)
+        analysis = _review(film, controls, ready) if ready else None
+        if analysis is not None and not hidden:
+            _show_remarks(film, analysis)
+    with stage:
+        live_view.show_live(film, _geometry(film, controls), controls, None if hidden else analysis)
+    if analysis is not None and not hidden:
+        from ensemble_cam.ui import results  # here, as it loads PyTorch: the film is on the screen before
+
+        with below:
+            results.show_origin(analysis)
+
+
+def _show_reveal(film: OpenFilm) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown("Read the film first. Scores and maps are hidden.")
+        st.button("Show scores and maps", on_click=_reveal, args=(film.number,), type="primary")
+
+
+def _show_remarks(film: OpenFilm, analysis: "Analysis") -> None:
+    from ensemble_cam.ui import results  # here, as it loads PyTorch: the film is on the screen before
+
+    if results.show_failures(analysis):
+        st.button("Run the failed classifiers again", on_click=_begin_anew, args=(film.number,))
+    results.show_remarks(analysis)
+
+
+def _show_stills(film: OpenFilm, controls: Controls, ready: list[Ready]) -> None:
+    """Show panels drawn here, for browsers in which the viewer cannot run."""
     radiograph = film.radiograph
-    size = radiograph.width, radiograph.height
-    geometry = Geometry.framed(size, framing=controls.settings.framing, cells=1)
-    hidden = controls.read_first and not film.revealed
+    geometry = _geometry(film, controls)
+    hidden = _hidden(film, controls)
     left, right = st.columns([2.2, 1] if hidden else [1, 2.1], gap="small")
     with left:
         film_view.show_film(radiograph, geometry)
@@ -90,11 +163,7 @@ def _show_review(film: OpenFilm, controls: Controls, ready: list[Ready]) -> None
             _show_caution(caution, controls.set)
         film_view.show_facts(radiograph)
         if hidden:
-            st.info("Read the film first. Scores and maps are hidden.")
-            st.button("Show scores and maps", on_click=_reveal, args=(film.number,), type="primary")
-        elif film.planted is not None:
-            planted = ", ".join(map(displayed, film.planted)) or "nothing: a normal film"
-            st.markdown(f"**Planted:** {planted}")
+            _show_reveal(film)
         if not ready:
             return
         analysis = _review(film, controls, ready)
@@ -102,12 +171,10 @@ def _show_review(film: OpenFilm, controls: Controls, ready: list[Ready]) -> None
             return
         from ensemble_cam.ui import results  # here, as it loads PyTorch: the film is on the screen before
 
-        if results.show_failures(analysis):
-            st.button("Run the failed classifiers again", on_click=_begin_anew, args=(film.number,))
-        results.show_remarks(analysis)
+        _show_remarks(film, analysis)
         results.show_scores(analysis)
     results.show_findings(film, controls.display)
-    results.show_downloads(analysis, controls)
+    results.show_downloads(results.review_of(analysis, controls.display))
     results.show_origin(analysis)
 
 
@@ -135,6 +202,8 @@ def _review(film: OpenFilm, controls: Controls, ready: list[Ready]) -> "Analysis
             "a weight above 0 in the sidebar, under Classifiers."
         )
         return None
+    if controls.live and not settings.recipe.by_the_label:
+        settings = replace(settings, top_k=_ALL, labels=None)  # any finding may be asked for, and none costs a wait
     key = (seen, settings.top_k, settings.labels, settings.recipe, tuple(settings.ensemble_weights.items()))
     if film.analysis_key == key:
         return film.analysis
@@ -146,7 +215,7 @@ def _review(film: OpenFilm, controls: Controls, ready: list[Ready]) -> "Analysis
     if job is None or film.job_key != key:
         if job is not None:
             job.cancel()
-        job = PROCESSOR.submit(_work(film, controls, ready, seen), wanted=films.session_watch())
+        job = PROCESSOR.submit(_work(film, settings, ready, seen), wanted=films.session_watch())
         film.job, film.job_key = job, key
     if not job.wait(_PATIENCE):
         _show_waiting()
@@ -159,10 +228,10 @@ def _networks(ready: list[Ready]) -> list[tuple]:
 
 
 def _work(
-    film: OpenFilm, controls: Controls, ready: list[Ready], seen: object
+    film: OpenFilm, settings: Settings, ready: list[Ready], seen: object
 ) -> "Callable[[Job], tuple[Examination, Analysis]]":
     """Return the work that reviews a film. It holds the film as it is now and touches no session."""
-    radiograph, settings = film.radiograph, controls.settings
+    radiograph = film.radiograph
     examination = film.examination if film.examination_key == seen else None
 
     def work(job: Job) -> "tuple[Examination, Analysis]":

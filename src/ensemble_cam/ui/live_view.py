@@ -1,0 +1,152 @@
+"""The live viewer on the review page: what it is sent, what it tells, and the downloads that follow it.
+
+A fragment of the page: what the reader sets in the viewer runs this much of the page again and no more. The data that
+the viewer is sent is put together before, and does not depend on what comes back, so nothing is sent anew.
+"""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from ensemble_cam.config import ReviewDefaults
+from ensemble_cam.geometry import Geometry
+from ensemble_cam.radiograph import Radiograph
+from ensemble_cam.rendering import Display
+from ensemble_cam.ui import films, networks
+from ensemble_cam.ui.controls import Controls, fall_back_to_stills
+from ensemble_cam.ui.films import OpenFilm
+from ensemble_cam.ui.viewer.committed import Committed
+from ensemble_cam.ui.viewer.live import show_viewer
+from ensemble_cam.ui.viewer.payload import Payload, Words, payload
+
+if TYPE_CHECKING:
+    from ensemble_cam.analysis import Analysis
+
+_COMMITTED = "viewer committed"
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """What the viewer shows of a film.
+
+    Attributes:
+        radiograph: the film, as it was read.
+        analysis: its review, None where the film is shown alone.
+        controls: what is set in the sidebar.
+        whole: whether the film is sent with all of its pixels.
+        payload: all of that, as it is sent.
+    """
+
+    radiograph: Radiograph
+    analysis: "Analysis | None"
+    controls: Controls
+    whole: bool
+    payload: Payload
+
+
+def show_live(film: OpenFilm, geometry: Geometry, controls: Controls, analysis: "Analysis | None") -> None:
+    """Show the viewer with a film, and with its review's maps where there is one, and the downloads below."""
+    committed = _committed()
+    whole = committed is not None and committed.detail == film.radiograph.sha256
+    film.stage = _stage(film, geometry, controls, analysis, whole=whole)
+    _show_stage(film.number)
+
+
+def _stage(
+    film: OpenFilm, geometry: Geometry, controls: Controls, analysis: "Analysis | None", *, whole: bool
+) -> Stage:
+    committed = _committed() or Committed(display=_display(networks.configuration().review))
+    sent = payload(
+        film.part(whole=whole),
+        geometry,
+        _words(film, geometry, controls, analysis),
+        analysis=analysis,
+        colours={} if analysis is None else {each.id: networks.colour(each.id) for each in analysis.results},
+        start=committed.start(),
+    )
+    return Stage(film.radiograph, analysis, controls, whole, sent)
+
+
+def _display(defaults: ReviewDefaults) -> Display:
+    return Display(defaults.threshold, defaults.opacity, defaults.colormap)
+
+
+def _words(film: OpenFilm, geometry: Geometry, controls: Controls, analysis: "Analysis | None") -> Words:
+    radiograph = film.radiograph
+    facts = f"{radiograph.format} {radiograph.width}×{radiograph.height}, {radiograph.bits} bits"
+    outside = ""
+    if geometry.crop != (0, 0, radiograph.width, radiograph.height):
+        outside = "Outlined: what the networks see. What lies outside is not looked at."
+    elif radiograph.width != radiograph.height:
+        outside = "The networks see the whole film, padded to a square; they were trained on the centre square."
+    set = f"{controls.set.capitalize()} set · {facts}"
+    if analysis is None:
+        return Words(set=set, outside=outside)
+    from ensemble_cam.ui import results  # here, as it loads PyTorch: the film is on the screen before
+
+    review = results.review_of(analysis, controls.display)
+    return Words(
+        set=set,
+        outside=outside,
+        foot=results.foot_of(review),
+        origin=results.origin_of_view(review),
+        file=results.file_name(review),
+    )
+
+
+@st.fragment
+def _show_stage(number: int) -> None:
+    film = films.film(number)
+    if film is None or film.stage is None:
+        return
+    stage = film.stage
+    committed, failed = show_viewer(stage.payload)
+    if failed is not None:
+        fall_back_to_stills(failed)
+        st.rerun()
+    if committed is not None:
+        st.session_state[_COMMITTED] = committed
+        if committed.detail == stage.radiograph.sha256 and not stage.whole:
+            _send_whole(film)
+            st.rerun(scope="fragment")
+    if stage.analysis is not None:
+        _show_downloads(stage, committed)
+
+
+def _send_whole(film: OpenFilm) -> None:
+    """Let a film that came as a smaller level come with all of its pixels; the rest is as it was."""
+    stage = film.stage
+    part = film.part(whole=True)
+    header = {**stage.payload.header, "film": part.facts}
+    header["sha256"] = f"{header['sha256']} whole"
+    film.stage = replace(stage, whole=True, payload=Payload(header, {**stage.payload.blobs, **part.blobs}))
+
+
+def _show_downloads(stage: Stage, committed: Committed | None) -> None:
+    from ensemble_cam.ui import results  # here, as it loads PyTorch: the film is on the screen before
+
+    analysis, settings = stage.analysis, stage.controls.settings
+    display, finding = stage.controls.display, None
+    if committed is not None:
+        display = committed.display
+        weights = {result.id: committed.weights.get(result.id, 1.0) for result in analysis.results}
+        if any(weights.values()):
+            analysis = analysis.reweighted(weights)
+        if committed.film == stage.radiograph.sha256:
+            analysis = replace(analysis, radiograph=stage.radiograph.with_greys(committed.greys))
+            finding = committed.finding
+    explained = [each.label for each in analysis.findings]
+    if finding not in explained:
+        finding = next(iter(stage.payload.header["findings"]))["label"]
+    chosen = analysis.first(settings.top_k)
+    if settings.labels is not None:
+        chosen = analysis.only([label for label in settings.labels if label in explained] or explained[:1])
+    results.show_downloads(
+        results.review_of(chosen, display),
+        of_finding=results.review_of(analysis.only([finding]), display) if finding in explained else None,
+    )
+
+
+def _committed() -> Committed | None:
+    return st.session_state.get(_COMMITTED)

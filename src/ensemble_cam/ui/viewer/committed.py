@@ -1,0 +1,85 @@
+"""What the viewer tells on release: everything that an export needs to look as the screen does."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ensemble_cam.errors import ConfigError
+from ensemble_cam.greyscale import Greys
+from ensemble_cam.rendering import Display
+
+
+@dataclass(frozen=True)
+class Committed:
+    """What the reader set in the viewer.
+
+    Attributes:
+        film: the film's SHA-256 that `finding` and `greys` belong to.
+        finding: the chosen finding's upstream name, or None.
+        display: threshold, opacity, colours and style.
+        greys: window and inversion.
+        weights: classifier id → ensemble weight.
+        hidden: whether maps are turned off.
+        detail: the SHA-256 of the film that is wanted whole, or None.
+    """
+
+    film: str | None = None
+    finding: str | None = None
+    display: Display = field(default_factory=Display)
+    greys: Greys = field(default_factory=Greys)
+    weights: Mapping[str, float] = field(default_factory=dict)
+    hidden: bool = False
+    detail: str | None = None
+
+    @classmethod
+    def of(cls, told: Mapping | None) -> "Committed | None":
+        """Read a message of the browser's; None for one that is no such message, whoever wrote it."""
+        try:
+            window = told["window"]
+            return cls(
+                film=_text(told["film"]),
+                finding=_text(told["finding"]),
+                display=Display(
+                    threshold=_number(told["threshold"]),
+                    opacity=_number(told["opacity"]),
+                    colormap=told["colormap"],
+                    style=told["style"],
+                ),
+                greys=Greys(
+                    center=None if window is None else _number(window["center"]),
+                    width=None if window is None else _number(window["width"]),
+                    inverted=bool(told["inverted"]),
+                ),
+                weights={str(id): max(0.0, _number(weight)) for id, weight in told["weights"].items()},
+                hidden=bool(told["hidden"]),
+                detail=_text(told["detail"]),
+            )
+        except (TypeError, KeyError, ValueError, AttributeError, ConfigError):
+            return None
+
+    def start(self) -> dict[str, object]:
+        """Return what a viewer that appears anew begins with."""
+        window = self.greys.window
+        return {
+            "film": self.film,
+            "finding": self.finding,
+            "threshold": self.display.threshold,
+            "opacity": self.display.opacity,
+            "colormap": self.display.colormap,
+            "style": self.display.style,
+            "window": None if window is None else {"center": window[0], "width": window[1]},
+            "inverted": self.greys.inverted,
+            "weights": dict(self.weights),
+            "hidden": self.hidden,
+        }
+
+
+def _number(value: object) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError("not a finite number")
+    return number
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

@@ -1,0 +1,163 @@
+// The film: its pixels as they came from the server, smaller levels of them, and greys for the screen.
+//
+// A pixel is the index of a stored value: value = index + film.lowest. `greys` maps an index to a grey, 0 to 255.
+
+/** Inflate zlib data: → Uint8Array. */
+async function inflate(bytes) {
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"))
+  return new Uint8Array(await new Response(stream).arrayBuffer())
+}
+
+/** Undo what `payload.packed` did: each row was the difference to the pixel at its left, low bytes before high ones. */
+async function unpack(bytes, width, height, wide) {
+  const planes = await inflate(bytes)
+  const count = width * height
+  if (planes.length !== count * (wide ? 2 : 1)) throw new Error("The film came incomplete.")
+  const pixels = wide ? new Uint16Array(count) : new Uint8Array(count)
+  const mask = wide ? 0xffff : 0xff
+  for (let y = 0, i = 0; y < height; y++) {
+    for (let x = 0, left = 0; x < width; x++, i++) {
+      left = (left + (wide ? planes[i] | (planes[count + i] << 8) : planes[i])) & mask
+      pixels[i] = left
+    }
+  }
+  return pixels
+}
+
+/** Halve a level by the mean of four pixels; a last odd row or column is left out. */
+function halved({ pixels, width, height }) {
+  const w = width >> 1
+  const h = height >> 1
+  const half = new pixels.constructor(w * h)
+  for (let y = 0, i = 0; y < h; y++) {
+    let above = 2 * y * width
+    for (let x = 0; x < w; x++, i++, above += 2) {
+      half[i] = (pixels[above] + pixels[above + 1] + pixels[above + width] + pixels[above + width + 1] + 2) >> 2
+    }
+  }
+  // What stands for the part of the film that is covered: an odd rim is not.
+  return { pixels: half, width: w, height: h }
+}
+
+class Film {
+  /** `facts`: the header's `film`; `pixels`: of its level, `width`×`height`. */
+  constructor(facts, pixels, width, height) {
+    this.facts = facts
+    this.levels = []
+    this.add(pixels, width, height)
+    this.greys = null
+  }
+
+  /** Take in a level, the largest first; smaller ones are made of it as they are needed. */
+  add(pixels, width, height) {
+    const { width: across, height: down } = this.facts
+    const levels = [{ pixels, width, height, perX: width / across, perY: height / down, shown: null, by: null }]
+    while (Math.min(levels.at(-1).width, levels.at(-1).height) >= 256) {
+      const last = levels.at(-1)
+      const half = halved(last)
+      levels.push({ ...half, perX: last.perX / 2, perY: last.perY / 2, shown: null, by: null })
+    }
+    this.levels = levels
+  }
+
+  /** Whether the largest level has every pixel of the film. */
+  get whole() {
+    return this.levels[0].width === this.facts.width && this.levels[0].height === this.facts.height
+  }
+
+  /** The smallest level with at least one pixel for each of the screen's at `scale` screen pixels a source pixel. */
+  level(scale) {
+    let found = this.levels[0]
+    for (const level of this.levels) if (Math.min(level.perX, level.perY) >= scale * 0.999) found = level
+    return found
+  }
+
+  /** A level's greys by the table of this moment, made once for each table. */
+  shown(level) {
+    if (level.by !== this.greys) {
+      const { pixels } = level
+      const shown = level.shown ?? new Uint8Array(pixels.length)
+      for (let i = 0; i < pixels.length; i++) shown[i] = this.greys[pixels[i]]
+      level.shown = shown
+      level.by = this.greys
+    }
+    return level.shown
+  }
+
+  /** The stored value at a source pixel, or null where only a smaller level is here. */
+  value(x, y) {
+    const { pixels, width } = this.levels[0]
+    return this.whole ? pixels[y * width + x] + this.facts.lowest : null
+  }
+
+  /** Draw greys into `out`, `place.width`×`place.height`; the screen beside the film stays black. */
+  draw(out, place) {
+    const level = this.level(place.scale)
+    const shown = this.shown(level)
+    const { width } = level
+    const [columns, rows] = [between(place.left, place.width, place.scale, level.perX, level.width)]
+      .concat([between(place.top, place.height, place.scale, level.perY, level.height)])
+    for (let y = 0, i = 0; y < place.height; y++) {
+      if (rows.off[y]) {
+        out.fill(0, i, (i += place.width))
+        continue
+      }
+      const low = rows.low[y] * width
+      const high = rows.high[y] * width
+      const down = rows.part[y]
+      for (let x = 0; x < place.width; x++, i++) {
+        if (columns.off[x]) {
+          out[i] = 0
+          continue
+        }
+        const l = columns.low[x]
+        const r = columns.high[x]
+        const across = columns.part[x]
+        const above = shown[low + l] + (shown[low + r] - shown[low + l]) * across
+        const below = shown[high + l] + (shown[high + r] - shown[high + l]) * across
+        out[i] = above + (below - above) * down + 0.5
+      }
+    }
+  }
+}
+
+/**
+ * Where the screen's pixels lie along an axis of a level, for linear interpolation between the centres of its pixels.
+ *
+ * The screen's pixel i has its centre at (first + i + .5) / scale in the film's edge coordinates.
+ */
+function between(first, count, scale, per, size) {
+  const low = new Int32Array(count)
+  const high = new Int32Array(count)
+  const part = new Float32Array(count)
+  const off = new Uint8Array(count)
+  for (let i = 0; i < count; i++) {
+    const edge = ((first + i + 0.5) / scale) * per
+    off[i] = edge < 0 || edge >= size
+    const at = Math.min(Math.max(edge - 0.5, 0), size - 1)
+    low[i] = Math.floor(at)
+    high[i] = Math.min(low[i] + 1, size - 1)
+    part[i] = at - low[i]
+  }
+  return { low, high, part, off }
+}
+
+/**
+ * The grey of each index: the file's own table, or a window over stored values; `greyscale.Greys` is its twin.
+ *
+ * grey = (value - (center - width / 2)) / width, clipped to 0..1; turned round where the file's own table falls.
+ */
+function greyTable(facts, own, { window, inverted }) {
+  const table = new Uint8Array(own.length)
+  for (let index = 0; index < own.length; index++) {
+    let grey = own[index]
+    if (window) {
+      const low = window.center - window.width / 2
+      let share = Math.min(Math.max((index + facts.lowest - low) / window.width, 0), 1)
+      if (facts.falling) share = 1 - share
+      grey = Math.floor(share * 255 + 0.5)
+    }
+    table[index] = inverted ? 255 - grey : grey
+  }
+  return table
+}

@@ -1,0 +1,45 @@
+"""The component on the page."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from ensemble_cam.ui.viewer.committed import Committed
+from ensemble_cam.ui.viewer.payload import Payload
+
+# Each may use what those before it define.
+SCRIPTS = ("film.js", "maps.js", "view.js", "findings.js", "picture.js", "controls.js", "gestures.js", "viewer.js")
+KEY = "viewer"
+
+
+def _read(name: str) -> str:
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+
+
+def module() -> str:
+    """Return the component's JavaScript, one module."""
+    return "\n".join(map(_read, SCRIPTS))
+
+
+_component = st.components.v2.component(
+    "ensemble_cam_viewer", html=_read("viewer.html"), css=_read("viewer.css"), js=module()
+)
+
+
+def show_viewer(payload: Payload) -> tuple[Committed | None, str | None]:
+    """Put the viewer on the page.
+
+    Returns:
+        What the reader last set, None before they did; and why the viewer cannot run in this browser, or None.
+    """
+    result = _component(
+        key=KEY,
+        data={"header": dict(payload.header), "blobs": payload.table},
+        on_committed_change=_nothing,
+        on_failed_change=_nothing,
+    )
+    return Committed.of(result.committed), result.failed
+
+
+def _nothing() -> None:
+    """Streamlit keeps a state of the component's that has a callback; there is nothing else to do."""

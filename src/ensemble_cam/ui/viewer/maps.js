@@ -1,0 +1,140 @@
+// Maps: read at the screen's pixels exactly as the exports read them, and laid over the film.
+//
+// `heatmaps.py` and `rendering.py` are the twins: bilinear between the cells' centres, clamped at the rim, nothing
+// outside of the crop; relative activation from the threshold on is coloured.
+
+const OUTSIDE = -1 // on the film, but not in the crop: the networks did not see it
+const OFF = -2 // beside the film
+const ROUNDING = 1e-6 // as `heatmaps.at_or_above` allows for
+
+/** Where the screen's pixels along an axis lie on a grid of `cells`, and on the crop. */
+function axisOnGrid(first, count, scale, axis, cells) {
+  const low = new Int32Array(count)
+  const part = new Float32Array(count)
+  const inside = new Int8Array(count)
+  for (let i = 0; i < count; i++) {
+    const edge = (first + i + 0.5) / scale
+    inside[i] = edge < 0 || edge >= axis.size ? OFF : edge < axis.from || edge >= axis.to ? OUTSIDE : 1
+    const at = Math.min(Math.max(((edge - axis.start) * cells) / axis.side - 0.5, 0), cells - 1)
+    low[i] = Math.min(Math.floor(at), Math.max(cells - 2, 0))
+    part[i] = at - low[i]
+  }
+  return { low, part, inside }
+}
+
+/** The two axes of a place on the screen, for grids of `cells`. */
+function onGrid(place, geometry, cells) {
+  return {
+    x: axisOnGrid(place.left, place.width, place.scale, geometry.x, cells),
+    y: axisOnGrid(place.top, place.height, place.scale, geometry.y, cells),
+  }
+}
+
+/**
+ * Read a weighted sum of grids at a place: relative activation, or OUTSIDE, or OFF.
+ *
+ * `parts`: [{values: Float32Array of cells×cells, cells, weight}]; without any, the place holds OUTSIDE and OFF and 0.
+ */
+function readMaps(out, place, geometry, parts) {
+  const axes = onGrid(place, geometry, parts.length ? parts[0].cells : 1)
+  for (let y = 0, i = 0; y < place.height; y++) {
+    const row = axes.y.inside[y]
+    for (let x = 0; x < place.width; x++, i++) {
+      const column = axes.x.inside[x]
+      out[i] = row === OFF || column === OFF ? OFF : row === OUTSIDE || column === OUTSIDE ? OUTSIDE : 0
+    }
+  }
+  for (const { values, cells, weight } of parts) {
+    const { x, y } = onGrid(place, geometry, cells)
+    const line = new Float32Array(cells)
+    const next = cells > 1 ? 1 : 0
+    for (let down = 0; down < place.height; down++) {
+      if (y.inside[down] < 0) continue
+      const above = y.low[down] * cells
+      const below = above + next * cells
+      for (let c = 0; c < cells; c++) {
+        line[c] = weight * (values[above + c] + (values[below + c] - values[above + c]) * y.part[down])
+      }
+      for (let across = 0, i = down * place.width; across < place.width; across++, i++) {
+        if (x.inside[across] < 0) continue
+        const l = x.low[across]
+        out[i] += line[l] + (line[l + next] - line[l]) * x.part[across]
+      }
+    }
+  }
+}
+
+/** Read a weighted sum of grids at one point of the film, edge coordinates; null outside of the crop. */
+function readPoint(x, y, geometry, parts) {
+  const value = new Float32Array(1)
+  readMaps(value, { left: x - 0.5, top: y - 0.5, scale: 1, width: 1, height: 1 }, geometry, parts)
+  return value[0] < 0 ? null : value[0]
+}
+
+/** Read a weighted sum of grids at count×count points spread evenly over the crop, as `Heatmap.samples` does. */
+function readSamples(geometry, parts, count) {
+  const [across, down] = [geometry.x.to - geometry.x.from, geometry.y.to - geometry.y.from]
+  const sampled = new Float32Array(count * count)
+  const side = { ...geometry.x, start: ((geometry.x.start - geometry.x.from) * count) / across }
+  const fall = { ...geometry.y, start: ((geometry.y.start - geometry.y.from) * count) / down }
+  const even = {
+    x: { ...side, from: 0, to: count, size: count, side: (geometry.x.side * count) / across },
+    y: { ...fall, from: 0, to: count, size: count, side: (geometry.y.side * count) / down },
+  }
+  readMaps(sampled, { left: 0, top: 0, scale: 1, width: count, height: count }, even, parts)
+  return sampled
+}
+
+/**
+ * Lay relative activation over greys.
+ *
+ * `out`: Uint32Array of RGBA pixels, `greys` Uint8Array and `values` Float32Array of the same size. `look`: colours
+ * (Uint8Array, 256 RGB), threshold, opacity, heat, line (what to draw), dimmed (darken what lies outside of the crop).
+ */
+function layOver(out, greys, values, width, height, look) {
+  const { colours, opacity, heat, dimmed } = look
+  const threshold = look.threshold - ROUNDING
+  const red = new Float32Array(256)
+  const green = new Float32Array(256)
+  const blue = new Float32Array(256)
+  for (let level = 0; level < 256; level++) {
+    red[level] = colours[3 * level] * opacity + 0.5
+    green[level] = colours[3 * level + 1] * opacity + 0.5
+    blue[level] = colours[3 * level + 2] * opacity + 0.5
+  }
+  const kept = 1 - opacity
+  for (let i = 0; i < out.length; i++) {
+    const value = values[i]
+    let grey = greys[i]
+    if (value >= threshold && value >= 0 && heat) {
+      const level = (Math.min(value, 1) * 255 + 0.5) | 0
+      const base = grey * kept
+      out[i] = 0xff000000 | ((blue[level] + base) << 16) | ((green[level] + base) << 8) | (red[level] + base)
+      continue
+    }
+    if (value === OUTSIDE && dimmed) grey >>= 1
+    out[i] = 0xff000000 | (grey << 16) | (grey << 8) | grey
+  }
+  if (look.line) drawContour(out, values, width, height, threshold, look.thickness)
+}
+
+/** Draw the threshold's contour, white: the outermost pixels of what reaches it; `thickness` of them, 1 or 2. */
+function drawContour(out, values, width, height, threshold, thickness) {
+  const lowest = Math.max(threshold, 0)
+  for (let y = 0; y < height; y++) {
+    for (let x = 0, i = y * width; x < width; x++, i++) {
+      if (values[i] < lowest) continue
+      const left = x > 0 && values[i - 1] < lowest
+      const right = x < width - 1 && values[i + 1] < lowest
+      const up = y > 0 && values[i - width] < lowest
+      const down = y < height - 1 && values[i + width] < lowest
+      if (!(left || right || up || down)) continue
+      out[i] = 0xffffffff
+      if (thickness < 2) continue
+      if (left) out[i - 1] = 0xffffffff
+      if (right) out[i + 1] = 0xffffffff
+      if (up) out[i - width] = 0xffffffff
+      if (down) out[i + width] = 0xffffffff
+    }
+  }
+}

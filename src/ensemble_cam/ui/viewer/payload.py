@@ -1,0 +1,258 @@
+"""What the viewer in the browser is sent: a film, and the maps of a review on their own small grids.
+
+It goes as one Arrow table of named blobs, each with its SHA-256, beside a header of plain values. Nothing of it lies in
+the server's media store or in a cache: Streamlit's own keys look at parts of large files only.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from isal import isal_zlib
+
+from ensemble_cam.config import COLORMAPS
+from ensemble_cam.geometry import Geometry
+from ensemble_cam.greyscale import domain, own_window, to_screen
+from ensemble_cam.radiograph import Radiograph
+from ensemble_cam.rendering import colour_table
+from ensemble_cam.settings import displayed
+
+if TYPE_CHECKING:
+    import pyarrow
+
+    from ensemble_cam.analysis import Analysis
+    from ensemble_cam.findings import Finding
+
+# A film whose longer side is no longer than this is sent whole at once. Of a larger one a smaller level comes first,
+# and the whole when the reader looks closer.
+LEVEL = 1280
+COLORMAP_NOTES = {"turbo": " (not for colour-blind readers)", "jet": " (misleads: uneven steps)"}
+
+
+@dataclass(frozen=True)
+class Words:
+    """What the viewer says, but does not know of itself.
+
+    Attributes:
+        set: the set of classifiers in use, and the film's facts.
+        outside: of the part that the networks do not see; empty where they see all of it.
+        foot: lines under an exported view.
+        origin: text chunks of an exported view, see `provenance.origin`.
+        file: an exported view's file name begins with it.
+    """
+
+    set: str = ""
+    outside: str = ""
+    foot: tuple[str, ...] = ()
+    origin: Mapping[str, str] | None = None
+    file: str = "film"
+
+
+@dataclass(frozen=True, eq=False)
+class Payload:
+    """A film with its maps, as they are sent.
+
+    Attributes:
+        header: plain values, for JSON; its `sha256` is over the rest of it and all blobs.
+        blobs: name → bytes.
+    """
+
+    header: Mapping[str, object]
+    blobs: Mapping[str, bytes]
+
+    @cached_property
+    def table(self) -> "pyarrow.Table":
+        """The blobs as an Arrow table of `name`, `sha256` and `bytes`."""
+        import pyarrow  # here, as the first page does not wait for it
+
+        columns = {
+            "name": list(self.blobs),
+            "sha256": [_sha256(blob) for blob in self.blobs.values()],
+            "bytes": pyarrow.array(list(self.blobs.values()), pyarrow.large_binary()),
+        }
+        return pyarrow.table(columns)
+
+
+@dataclass(frozen=True, eq=False)
+class FilmPart:
+    """The part of a payload that a film makes, whatever is found on it.
+
+    Attributes:
+        facts: the header's `film`.
+        blobs: its level's pixels, packed, and the file's own greys.
+    """
+
+    facts: Mapping[str, object]
+    blobs: Mapping[str, bytes]
+
+    @classmethod
+    def of(cls, radiograph: Radiograph, *, whole: bool = False) -> "FilmPart":
+        """Pack a film, or the level of it that is sent first."""
+        indices = ordered(radiograph.source)
+        level = indices if whole else _level(indices)
+        values = np.sort(domain(radiograph.source.dtype))
+        greys = to_screen(radiograph.shown)[np.argsort(domain(radiograph.source.dtype))]
+        center, width, falling = own_window(radiograph.shown, domain(radiograph.source.dtype), radiograph.used)
+        low, high = radiograph.used
+        spacing = None
+        if radiograph.spacing is not None:
+            rows, columns = radiograph.spacing
+            spacing = {"row": rows, "column": columns, "detector": radiograph.spacing_at_detector}
+        facts = {
+            "sha256": radiograph.sha256,
+            "width": radiograph.width,
+            "height": radiograph.height,
+            "sent": [level.shape[1], level.shape[0]],
+            "detailed": level is indices and max(level.shape) > LEVEL,
+            "wide": level.dtype.itemsize > 1,
+            "lowest": int(values[0]),
+            "window": {"center": center, "width": width},
+            "falling": falling,
+            "range": [low, max(high, low + 1)],
+            "spacing": spacing,
+        }
+        return cls(facts, {"film": packed(level), "greys": greys.tobytes()})
+
+
+def ordered(source: np.ndarray) -> np.ndarray:
+    """Return (h, w) stored values as unsigned indices that rise with them: a value less the lowest of its type."""
+    if source.dtype.kind == "u":
+        return source
+    half = 1 << (8 * source.dtype.itemsize - 1)
+    unsigned = np.dtype(f"u{source.dtype.itemsize}")
+    return source.view(unsigned) ^ unsigned.type(half)
+
+
+def packed(pixels: np.ndarray) -> bytes:
+    """Pack (h, w) uint8 or uint16 for the way: differences along each row, all low bytes before all high ones, zlib."""
+    differences = pixels.copy()
+    differences[:, 1:] -= pixels[:, :-1]
+    if pixels.dtype.itemsize == 1:
+        return isal_zlib.compress(differences.tobytes(), 1)
+    planes = np.stack([(differences & 0xFF).astype(np.uint8), (differences >> 8).astype(np.uint8)])
+    return isal_zlib.compress(planes.tobytes(), 1)
+
+
+def _level(indices: np.ndarray) -> np.ndarray:
+    height, width = indices.shape
+    scale = LEVEL / max(height, width)
+    if scale >= 1:
+        return indices
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return cv2.resize(indices, size, interpolation=cv2.INTER_AREA)
+
+
+def payload(
+    film: FilmPart,
+    geometry: Geometry,
+    words: Words,
+    *,
+    analysis: "Analysis | None" = None,
+    colours: Mapping[str, str] | None = None,
+    start: Mapping[str, object],
+) -> Payload:
+    """Put a film, and its maps where it has been reviewed, into what is sent.
+
+    Args:
+        film: see `FilmPart`.
+        geometry: the square that the networks see.
+        words: what is said beside.
+        analysis: the review; None shows the film alone.
+        colours: classifier id → CSS colour of its marks.
+        start: what is set where the viewer appears anew; what it holds already counts more.
+    """
+    findings, grids = ([], []) if analysis is None else _findings(analysis)
+    header = {
+        "film": film.facts,
+        "geometry": {"x": _axis(geometry, 0), "y": _axis(geometry, 1)},
+        "whole": geometry.crop == (0, 0, *geometry.source_size),
+        "outside": words.outside,
+        "classifiers": [] if analysis is None else _classifiers(analysis, colours or {}),
+        "findings": findings,
+        "first": findings[0]["label"] if findings else None,
+        "grids": [grid.shape[0] for grid in grids],
+        "set": words.set,
+        "colormaps": [{"name": name, "note": COLORMAP_NOTES.get(name, "")} for name in COLORMAPS],
+        "foot": list(words.foot),
+        "origin": dict(words.origin or {}),
+        "file": words.file,
+    }
+    blobs = {
+        **film.blobs,
+        "maps": b"".join(np.ascontiguousarray(grid, dtype="<f4").tobytes() for grid in grids),
+        "colours": b"".join(colour_table(name).tobytes() for name in COLORMAPS),
+    }
+    hashes = [_sha256(blob) for blob in blobs.values()]
+    sha256 = _sha256(json.dumps([header, hashes], sort_keys=True).encode())
+    return Payload({**header, "sha256": sha256, "start": dict(start)}, blobs)
+
+
+def _axis(geometry: Geometry, axis: int) -> dict[str, int]:
+    """Return an axis of the square and the crop, in the film's edge coordinates."""
+    square, crop = geometry.square, geometry.crop
+    return {
+        "start": square[axis],
+        "side": square[axis + 2] - square[axis],
+        "from": crop[axis],
+        "to": crop[axis + 2],
+        "size": geometry.source_size[axis],
+    }
+
+
+def _classifiers(analysis: "Analysis", colours: Mapping[str, str]) -> list[dict]:
+    weights = analysis.settings.ensemble_weights
+    return [
+        {
+            "id": result.id,
+            "name": result.classifier.config.name,
+            "calibrated": result.classifier.calibrated,
+            "weight": weights[result.id],
+            "colour": colours.get(result.id, "#ffffff"),
+        }
+        for result in analysis.results
+        if result.scores
+    ]
+
+
+def _findings(analysis: "Analysis") -> tuple[list[dict], list[np.ndarray]]:
+    """Return every ranked finding, those without maps too, and the grids that they name by their places."""
+    explained = {finding.label: finding for finding in analysis.findings}
+    found, grids = [], []
+    for ranked in analysis.ranking:
+        finding, maps = explained.get(ranked.label), {}
+        for id, heatmap in finding.maps.items() if finding else ():
+            maps[id] = len(grids)
+            grids.append(heatmap.grids[0])
+        found.append(
+            {
+                "label": ranked.label,
+                "name": displayed(ranked.label),
+                "scores": dict(ranked.scores),
+                "maps": maps,
+                "missing": dict(finding.missing) if finding else {},
+                "ranks": _rank_correlations(finding) if finding else {},
+            }
+        )
+    # Those with maps first: what the reader asked for by name, or the highest scores.
+    return sorted(found, key=lambda each: not each["maps"]), grids
+
+
+def _rank_correlations(finding: "Finding") -> dict[str, float | None]:
+    """Return "<id> <id>" → Spearman correlation of each pair of a finding's maps: no setting changes it."""
+    from ensemble_cam.ensemble import agreement  # here, as it loads PyTorch: the film is on the screen before
+
+    ids = list(finding.maps)
+    pairs = [(one, other) for place, one in enumerate(ids) for other in ids[place + 1 :]]
+    return {
+        f"{one} {other}": agreement([finding.maps[one], finding.maps[other]], threshold=1.0).rank_correlation
+        for one, other in pairs
+    }
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
