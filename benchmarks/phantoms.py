@@ -30,7 +30,7 @@ import cv2
 import numpy as np
 import torch
 
-from ensemble_cam.analysis import Analysis, analyse
+from ensemble_cam.analysis import analyse
 from ensemble_cam.classifiers import Classifier, load_classifier
 from ensemble_cam.config import METHODS, UNTRAINED, ClassifierConfig, load_config
 from ensemble_cam.errors import ConfigError, EnsembleCamError
@@ -44,6 +44,7 @@ from ensemble_cam.faithfulness import (
     judge,
     seen_part,
 )
+from ensemble_cam.findings import Analysis
 from ensemble_cam.phantom import FINDINGS, VERSION, draw_phantom, were_learned_from
 from ensemble_cam.phantom.files import film_name, phantom_files, read_truth
 from ensemble_cam.progress import Progress

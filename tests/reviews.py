@@ -7,6 +7,7 @@ import numpy as np
 import films
 from ensemble_cam.analysis import analyse
 from ensemble_cam.classifiers import Classifier
+from ensemble_cam.findings import Analysis
 from ensemble_cam.provenance import Review, RunInfo
 from ensemble_cam.radiograph import read_radiograph
 from ensemble_cam.rendering import Display
@@ -42,3 +43,18 @@ def made_review(
     radiograph = read_radiograph(data)
     analysis = analyse(radiograph, two_classifiers() if classifiers is None else classifiers, Settings(**settings))
     return Review(analysis, Display() if display is None else display, RUN)
+
+
+def bits(analysis: Analysis) -> dict:
+    """Return everything that was computed, as bytes: of classifiers that did not fail."""
+    return {
+        "ranking": [(ranked.label, ranked.score, dict(ranked.scores)) for ranked in analysis.ranking],
+        "scores": {result.id: dict(result.scores) for result in analysis.results if not result.failure},
+        "maps": {
+            (finding.label, id): [grid.tobytes() for grid in heatmap.grids]
+            for finding in analysis.findings
+            for id, heatmap in finding.heatmaps().items()
+        },
+        "raw": {(f.label, id): cam.grid.tobytes() for f in analysis.findings for id, cam in f.maps.items()},
+        "weights": [finding.ensemble and finding.ensemble.weights for finding in analysis.findings],
+    }

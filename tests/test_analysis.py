@@ -12,12 +12,14 @@ from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
-from ensemble_cam.analysis import UNKNOWN_LABEL, Analysis, analyse, examine, explain, model_input
+from ensemble_cam.analysis import analyse, examine, explain, model_input
 from ensemble_cam.errors import Cancelled, ClassifierError, ConfigError
+from ensemble_cam.findings import UNKNOWN_LABEL
 from ensemble_cam.radiograph import Radiograph, read_radiograph
 from ensemble_cam.settings import Settings
 from ensemble_cam.upstream import torchxrayvision
 from networks import Brightness, Failing, bright_classifier
+from reviews import bits
 
 RANGE = 2048  # of torchxrayvision's pixels
 XRAYS = Path(__file__).parents[2] / "shared" / "xrays"
@@ -385,21 +387,6 @@ def test_stopping_works_before_every_step():
         with pytest.raises(Cancelled):
             analyse(film(), pair, Settings(), cancelled=stop)
         assert len(asked) == step + 1
-
-
-def bits(analysis: Analysis) -> dict:
-    """Return everything that was computed, as bytes: of classifiers that did not fail."""
-    return {
-        "ranking": [(ranked.label, ranked.score, dict(ranked.scores)) for ranked in analysis.ranking],
-        "scores": {result.id: dict(result.scores) for result in analysis.results if not result.failure},
-        "maps": {
-            (finding.label, id): [grid.tobytes() for grid in heatmap.grids]
-            for finding in analysis.findings
-            for id, heatmap in finding.heatmaps().items()
-        },
-        "raw": {(f.label, id): cam.grid.tobytes() for f in analysis.findings for id, cam in f.maps.items()},
-        "weights": [finding.ensemble and finding.ensemble.weights for finding in analysis.findings],
-    }
 
 
 def test_explaining_twice_gives_the_same_bits_as_analysing(untrained):

@@ -12,9 +12,10 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from browsing import PATIENCE, chromium, expect, needs_chromium, pages_of, panels, pick, pictures, serving_app, settled
-from ensemble_cam.analysis import Analysis, analyse
+from ensemble_cam.analysis import analyse
 from ensemble_cam.errors import Cancelled
 from ensemble_cam.faithfulness import Calls, judge
+from ensemble_cam.findings import Analysis
 from ensemble_cam.phantom import FINDINGS, draw_phantom
 from ensemble_cam.rendering import TRUTH_COLOUR
 from ensemble_cam.settings import Settings, displayed

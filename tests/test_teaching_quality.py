@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 import torch
 
-from ensemble_cam.analysis import Analysis, analyse
+from ensemble_cam.analysis import analyse
 from ensemble_cam.classifiers import Classifier, load_classifier
 from ensemble_cam.faithfulness import Judgement, area_under_curve, judge
+from ensemble_cam.findings import Analysis
 from ensemble_cam.phantom import draw_phantom
 from ensemble_cam.phantom.files import film_name, phantom_files, write_phantom
 from ensemble_cam.radiograph import read_radiograph

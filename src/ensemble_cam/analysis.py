@@ -1,8 +1,8 @@
 """One film's review: the only place that puts the pipeline together.
 
 `examine` runs the networks over a film; `explain` ranks the findings and makes their maps from what `examine` kept;
-`analyse` is one after the other. Explaining anew, with other labels, another method or other ensemble weights, needs
-no network again.
+`analyse` is one after the other. Explaining anew, with other labels or another method, needs no network again; other
+ensemble weights need not even that, see `findings.Analysis.reweighted`.
 """
 
 import logging
@@ -18,11 +18,18 @@ from torch import Tensor
 
 from ensemble_cam.cams import CamMap, Exposure, cam_grids
 from ensemble_cam.classifiers import Classifier
-from ensemble_cam.ensemble import Agreement, EnsembleMap, KnownScore, agreement, ensemble_map, ensemble_score
-from ensemble_cam.errors import Cancelled, ClassifierError, ConfigError, EnsembleCamError
+from ensemble_cam.errors import Cancelled, ClassifierError, EnsembleCamError
+from ensemble_cam.findings import (
+    UNKNOWN_LABEL,
+    Analysis,
+    ClassifierResult,
+    RankedFinding,
+    choose,
+    put_together,
+    rank_findings,
+)
 from ensemble_cam.geometry import Framing, Geometry
 from ensemble_cam.heads import Step
-from ensemble_cam.heatmaps import Heatmap
 from ensemble_cam.methods import Recipe
 from ensemble_cam.radiograph import Radiograph
 from ensemble_cam.runtime import run_backbone
@@ -30,97 +37,8 @@ from ensemble_cam.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-UNKNOWN_LABEL = "does not know this label"
-
 # What is being done now, and how much of the work is behind: from 0 to 1.
 Progress = Callable[[str, float], None]
-
-
-@dataclass(frozen=True)
-class ClassifierResult:
-    """What one classifier made of a film.
-
-    Attributes:
-        classifier: the classifier itself.
-        scores: known label → score, see `Classifier.scores`; empty where it failed.
-        seconds: from its input tensor to its last map.
-        failure: why there is nothing from it, or None.
-    """
-
-    classifier: Classifier
-    scores: Mapping[str, float]
-    seconds: float
-    failure: str | None = None
-
-    @property
-    def id(self) -> str:
-        """The classifier's id."""
-        return self.classifier.id
-
-    def called(self, label: str) -> bool | None:
-        """Whether the score is at or above the operating point; None where there is none to compare with."""
-        if not self.classifier.calibrated or label not in self.scores:
-            return None
-        return self.scores[label] >= 0.5
-
-
-@dataclass(frozen=True)
-class RankedFinding:
-    """A finding's place among all that the classifiers know.
-
-    Attributes:
-        label: upstream's name.
-        score: the classifiers' mean, see `ensemble.ensemble_score`.
-        scores: classifier id → score, of every classifier that knows the label.
-    """
-
-    label: str
-    score: KnownScore
-    scores: Mapping[str, float]
-
-    @property
-    def called(self) -> bool:
-        """Whether the score is at least 0.5."""
-        return self.score.value >= 0.5
-
-
-@dataclass(frozen=True, eq=False)
-class Finding:
-    """An explained finding.
-
-    Attributes:
-        rank: 1 for the first of those explained.
-        ranked: its scores.
-        maps: classifier id → map.
-        missing: classifier id → why it has no map.
-        ensemble: the mean of the maps; None where no classifier with a weight above 0 gave one.
-    """
-
-    rank: int
-    ranked: RankedFinding
-    maps: Mapping[str, CamMap]
-    missing: Mapping[str, str]
-    ensemble: EnsembleMap | None
-
-    @property
-    def label(self) -> str:
-        """Upstream's name."""
-        return self.ranked.label
-
-    @property
-    def called(self) -> bool | None:
-        """Whether the finding is called; None where no classifier with an operating point knows it."""
-        return self.ranked.called if self.ranked.score.calibrated else None
-
-    def heatmaps(self) -> Mapping[str, Heatmap]:
-        """Return classifier id or "ensemble" → map, for every map there is."""
-        return {**self.maps, **({"ensemble": self.ensemble} if self.ensemble else {})}
-
-    def agreement(self, threshold: float) -> Agreement | None:
-        """How far the maps behind the ensemble agree; None below two of them."""
-        if self.ensemble is None:
-            return None
-        return agreement([self.maps[id] for id in self.ensemble.classifiers], threshold=threshold)
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,33 +58,6 @@ class Examination:
     results: tuple[ClassifierResult, ...]
     exposures: Mapping[str, Exposure]
     seconds: Mapping[str, float]
-
-
-@dataclass(frozen=True, eq=False)
-class Analysis:
-    """A film's whole review, before anything is drawn.
-
-    Attributes:
-        radiograph: the film.
-        geometry: the square of it that the models saw.
-        settings: as used, see `Settings.resolved`.
-        results: one for each classifier, in the given order.
-        ranking: every finding with a score, the highest first.
-        findings: the explained ones, in the order of their rank.
-        seconds: stage → seconds: input, backbones, heads, maps, ensemble.
-    """
-
-    radiograph: Radiograph
-    geometry: Geometry
-    settings: Settings
-    results: tuple[ClassifierResult, ...]
-    ranking: tuple[RankedFinding, ...]
-    findings: tuple[Finding, ...]
-    seconds: Mapping[str, float]
-
-    def result(self, id: str) -> ClassifierResult:
-        """Return the result of one classifier."""
-        return next(result for result in self.results if result.id == id)
 
 
 def analyse(
@@ -247,9 +138,8 @@ def explain(
     """Rank the findings of an examined film and make the maps of those asked for; see `analyse`."""
     classifiers = [result.classifier for result in examination.results]
     settings = settings.resolved(classifiers)
-    weights = settings.ensemble_weights
-    ranking = _ranking(examination.results, weights)
-    chosen = _chosen(ranking, settings.labels, settings.top_k)
+    ranking = rank_findings(examination.results, settings.ensemble_weights)
+    chosen = choose(ranking, settings.labels, settings.top_k)
     report = _Reporter(progress, cancelled, first=0.85, last=1.0, steps=len(classifiers))
     watch = _Stopwatch(examination.seconds)
     side = examination.radiograph.width, examination.radiograph.height
@@ -270,24 +160,27 @@ def explain(
         missing[result.id] = UNKNOWN_LABEL if failure is None else failure
         seconds = result.seconds + time.perf_counter() - began
         results.append(ClassifierResult(result.classifier, result.scores, seconds, failure))
-    findings = []
-    for rank, ranked in enumerate(chosen, start=1):
-        own = {id: by_label[ranked.label] for id, by_label in maps.items() if ranked.label in by_label}
-        with watch("ensemble"):
-            mean = ensemble_map(list(own.values()), weights)
-        absent = {
-            result.id: missing[result.id] if ranked.label in result.classifier.outputs else UNKNOWN_LABEL
-            for result in results
-            if result.id not in own
+    with watch("ensemble"):
+        own = {
+            ranked.label: {id: by_label[ranked.label] for id, by_label in maps.items() if ranked.label in by_label}
+            for ranked in chosen
         }
-        findings.append(Finding(rank, ranked, own, absent, mean))
+        absent = {
+            label: {
+                result.id: missing[result.id] if label in result.classifier.outputs else UNKNOWN_LABEL
+                for result in results
+                if result.id not in found
+            }
+            for label, found in own.items()
+        }
+        findings = put_together(chosen, own, absent, settings.ensemble_weights)
     return Analysis(
         radiograph=examination.radiograph,
         geometry=geometry,
         settings=settings,
         results=tuple(results),
         ranking=ranking,
-        findings=tuple(findings),
+        findings=findings,
         seconds=watch.seconds,
     )
 
@@ -296,31 +189,6 @@ def model_input(radiograph: Radiograph, *, framing: Framing, size: int) -> Tenso
     """Return what the networks see of a film: (1, 1, size, size) float32 in [-1024, 1024]."""
     geometry = Geometry.framed((radiograph.width, radiograph.height), framing=framing, cells=size)
     return torch.from_numpy(geometry.to_model_pixels(radiograph.model))[None, None]
-
-
-def _ranking(results: Sequence[ClassifierResult], weights: Mapping[str, float]) -> tuple[RankedFinding, ...]:
-    by_label: dict[str, dict[str, KnownScore]] = {}
-    for result in results:
-        for label, value in result.scores.items():
-            by_label.setdefault(label, {})[result.id] = KnownScore(value, result.classifier.calibrated)
-    ranked = []
-    for label, scores in by_label.items():
-        mean = ensemble_score(scores, weights)
-        if mean is not None:
-            ranked.append(RankedFinding(label, mean, {id: score.value for id, score in scores.items()}))
-    return tuple(sorted(ranked, key=lambda finding: (-finding.score.value, finding.label)))
-
-
-def _chosen(ranking: Sequence[RankedFinding], labels: Sequence[str] | None, top_k: int) -> list[RankedFinding]:
-    if labels is None:
-        return list(ranking[:top_k])
-    absent = set(labels) - {finding.label for finding in ranking}
-    if absent:
-        raise ConfigError(
-            f"labels: only classifiers that failed or have an ensemble weight of 0 know {', '.join(sorted(absent))}. "
-            "Give one of them a weight, or leave the label out."
-        )
-    return [finding for finding in ranking if finding.label in labels]
 
 
 def _maps(

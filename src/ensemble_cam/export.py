@@ -18,10 +18,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ensemble_cam.analysis import Analysis, Finding
 from ensemble_cam.encoding import png
 from ensemble_cam.errors import ExportError
 from ensemble_cam.figure import figure_png
+from ensemble_cam.findings import Analysis, Finding
 from ensemble_cam.heatmaps import Heatmap
 from ensemble_cam.provenance import Review, origin, verdict
 from ensemble_cam.record import ENSEMBLE, overlay_name, review_json

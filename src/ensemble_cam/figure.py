@@ -1,7 +1,7 @@
 """The annotated figure of a review, at print quality: the film, then a row for each finding."""
 
-from ensemble_cam.analysis import Finding
 from ensemble_cam.encoding import png
+from ensemble_cam.findings import Finding
 from ensemble_cam.heatmaps import Heatmap
 from ensemble_cam.page import BOLD, DPI, FAINT, INK, NORMAL, SMALL, WARN, Page, shortened, wrapped
 from ensemble_cam.provenance import Review, behind, describe, method_line, origin, verdict

@@ -18,11 +18,12 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from ensemble_cam.analysis import Analysis, analyse
+from ensemble_cam.analysis import analyse
 from ensemble_cam.cautions import cautions
 from ensemble_cam.classifiers import Classifier
 from ensemble_cam.errors import EnsembleCamError, RadiographError
 from ensemble_cam.export import write_review
+from ensemble_cam.findings import Analysis
 from ensemble_cam.intake import MAX_FILE_BYTES
 from ensemble_cam.places import Places, review_key
 from ensemble_cam.provenance import Review, RunInfo, verdict

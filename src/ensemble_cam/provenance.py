@@ -7,8 +7,8 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 from ensemble_cam import __version__
-from ensemble_cam.analysis import Analysis, ClassifierResult, Finding
 from ensemble_cam.cautions import cautions, notice
+from ensemble_cam.findings import Analysis, ClassifierResult, Finding
 from ensemble_cam.purpose import PURPOSE
 from ensemble_cam.rendering import Display
 

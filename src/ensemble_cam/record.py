@@ -2,8 +2,8 @@
 
 import json
 
-from ensemble_cam.analysis import ClassifierResult, Finding
 from ensemble_cam.classifiers import Classifier
+from ensemble_cam.findings import ClassifierResult, Finding
 from ensemble_cam.heatmaps import Heatmap
 from ensemble_cam.provenance import Review, RunInfo, software
 from ensemble_cam.purpose import PURPOSE

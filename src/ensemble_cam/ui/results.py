@@ -7,10 +7,10 @@ from dataclasses import replace
 import altair
 import streamlit as st
 
-from ensemble_cam.analysis import Analysis, Finding
 from ensemble_cam.cautions import notice
 from ensemble_cam.export import ENSEMBLE, overlays, review_json
 from ensemble_cam.figure import figure_png, figure_size
+from ensemble_cam.findings import Analysis, Finding
 from ensemble_cam.heatmaps import Heatmap
 from ensemble_cam.provenance import Review, RunInfo, behind, describe, method_line, origin
 from ensemble_cam.purpose import PURPOSE

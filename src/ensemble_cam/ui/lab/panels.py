@@ -17,7 +17,7 @@ from ensemble_cam.ui.lab.work import LabFilm
 from ensemble_cam.ui.words import plain
 
 if TYPE_CHECKING:
-    from ensemble_cam.analysis import Analysis, Finding
+    from ensemble_cam.findings import Analysis, Finding
 
 _HOTTEST_COLOUR, _LEARNERS_COLOUR = (255, 255, 255), (255, 176, 0)
 _MANY = 5  # maps; fewer stand larger
