@@ -17,7 +17,8 @@ from ensemble_cam.ui.jobs import Job
 from ensemble_cam.ui.viewer.payload import FilmPart
 
 if TYPE_CHECKING:
-    from ensemble_cam.analysis import Analysis, Examination
+    from ensemble_cam.analysis import Examination
+    from ensemble_cam.findings import Analysis
     from ensemble_cam.ui.live_view import Stage
 
 _FILMS, _CHOSEN, _COUNT, _LAST = "films", "chosen film", "upload count", "last film"

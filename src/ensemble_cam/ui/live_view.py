@@ -21,7 +21,7 @@ from ensemble_cam.ui.viewer.live import show_viewer
 from ensemble_cam.ui.viewer.payload import Payload, Words, payload
 
 if TYPE_CHECKING:
-    from ensemble_cam.analysis import Analysis
+    from ensemble_cam.findings import Analysis
 
 _COMMITTED = "viewer committed"
 
@@ -74,13 +74,12 @@ def _display(defaults: ReviewDefaults) -> Display:
 
 def _words(film: OpenFilm, geometry: Geometry, controls: Controls, analysis: "Analysis | None") -> Words:
     radiograph = film.radiograph
-    facts = f"{radiograph.format} {radiograph.width}×{radiograph.height}, {radiograph.bits} bits"
     outside = ""
     if geometry.crop != (0, 0, radiograph.width, radiograph.height):
         outside = "Outlined: what the networks see. What lies outside is not looked at."
     elif radiograph.width != radiograph.height:
         outside = "The networks see the whole film, padded to a square; they were trained on the centre square."
-    set = f"{controls.set.capitalize()} set · {facts}"
+    set = f"{controls.set.capitalize()} set"
     if analysis is None:
         return Words(set=set, outside=outside)
     from ensemble_cam.ui import results  # here, as it loads PyTorch: the film is on the screen before

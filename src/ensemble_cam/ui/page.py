@@ -20,6 +20,8 @@ _STYLE = """
 .stMainBlockContainer { padding: 0.7rem 2.6rem 1rem 1.4rem; max-width: none; }
 .stSidebar [data-testid="stSidebarHeader"] { height: 1.2rem; }
 .stMain [data-testid="stVerticalBlock"] { gap: 0.35rem; }
+.stMain [data-testid="stButton"] button, .stMain [data-testid="stDownloadButton"] button { min-height: 2rem;
+  padding: 0.1rem 0.7rem; }
 .stMain [data-testid="stCaptionContainer"] p { font-size: 0.78rem; line-height: 1.25; }
 .stMain [data-testid="stImage"] img { border-radius: 0; }
 /* The teaching set's line. Its wrapper sticks, as the element itself has no room to move in there. */

@@ -21,7 +21,8 @@ from ensemble_cam.ui.overlay_key import pass_on_overlay_key
 from ensemble_cam.ui.words import plain
 
 if TYPE_CHECKING:
-    from ensemble_cam.analysis import Analysis, Examination
+    from ensemble_cam.analysis import Examination
+    from ensemble_cam.findings import Analysis
 
 # A review of a film that the networks have seen takes this long at most, and then needs no progress bar.
 _PATIENCE = 0.6

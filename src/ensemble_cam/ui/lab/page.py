@@ -28,7 +28,7 @@ from ensemble_cam.ui.overlay_key import pass_on_overlay_key
 from ensemble_cam.ui.words import plain
 
 if TYPE_CHECKING:
-    from ensemble_cam.analysis import Analysis
+    from ensemble_cam.findings import Analysis
 
 
 def show_lab() -> None:

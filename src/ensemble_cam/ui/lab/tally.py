@@ -14,7 +14,7 @@ from ensemble_cam.ui.lab.table import show_table
 from ensemble_cam.ui.lab.work import LabFilm
 
 if TYPE_CHECKING:
-    from ensemble_cam.analysis import Analysis
+    from ensemble_cam.findings import Analysis
 
 ENSEMBLE, LEARNER = "ensemble", "learner"
 

@@ -17,7 +17,7 @@ from ensemble_cam.ui.jobs import PROCESSOR, Job, sentence
 from ensemble_cam.ui.networks import Ready
 
 if TYPE_CHECKING:
-    from ensemble_cam.analysis import Analysis
+    from ensemble_cam.findings import Analysis
 
 T = TypeVar("T")
 

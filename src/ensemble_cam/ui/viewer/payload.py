@@ -25,8 +25,7 @@ from ensemble_cam.settings import displayed
 if TYPE_CHECKING:
     import pyarrow
 
-    from ensemble_cam.analysis import Analysis
-    from ensemble_cam.findings import Finding
+    from ensemble_cam.findings import Analysis, Finding
 
 # A film whose longer side is no longer than this is sent whole at once. Of a larger one a smaller level comes first,
 # and the whole when the reader looks closer.
@@ -39,7 +38,7 @@ class Words:
     """What the viewer says, but does not know of itself.
 
     Attributes:
-        set: the set of classifiers in use, and the film's facts.
+        set: the set of classifiers in use.
         outside: of the part that the networks do not see; empty where they see all of it.
         foot: lines under an exported view.
         origin: text chunks of an exported view, see `provenance.origin`.

@@ -6,6 +6,7 @@
 const VIEWERS = new WeakMap()
 const PIXELS_AT_MOST = 4_000_000 // of all panels; a sharper screen than that is drawn a little coarser
 const ENSEMBLE = "ensemble"
+const ROOM_BELOW = 60 // CSS pixels
 const CROP_COLOUR = "#56b4e9"
 
 class Viewer {
@@ -30,11 +31,22 @@ class Viewer {
     this.gestures = new Gestures(this, signal)
     this.watcher = new ResizeObserver(() => this.ask("size"))
     this.watcher.observe(this.one(".panels"))
+    this.fitter = new ResizeObserver(() => this.fit())
+    this.page = document.querySelector(".stMain")
+    if (this.page?.firstElementChild) this.fitter.observe(this.page.firstElementChild)
+    addEventListener("resize", () => this.fit(), { signal })
+  }
+
+  /** Take the height that the page leaves below what stands above, but for a row of buttons. */
+  fit() {
+    const above = this.box.getBoundingClientRect().top + (this.page?.scrollTop ?? 0)
+    this.box.style.setProperty("--around", `${Math.round(above) + ROOM_BELOW}px`)
   }
 
   end() {
     this.ending.abort()
     this.watcher.disconnect()
+    this.fitter.disconnect()
     cancelAnimationFrame(this.frame)
   }
 
@@ -359,7 +371,8 @@ class Viewer {
 
   titleOf(finding) {
     const { iou, rank } = this.agreementOf(finding)
-    const parts = [finding.name]
+    const mean = meanScore(finding, this.header.classifiers, this.state.weights)
+    const parts = [mean ? `${finding.name} ${mean.value.toFixed(2)}, ${verdict(mean.value, mean.calibrated)}` : finding.name]
     if (iou !== null) parts.push(`maps overlap ${iou.toFixed(2)} (IoU)`)
     if (rank !== null) parts.push(`rank correlation ${rank.toFixed(2)}`)
     return parts.join(" · ")
