@@ -24,6 +24,7 @@ _STYLE = """
   padding: 0.1rem 0.7rem; }
 .stMain [data-testid="stCaptionContainer"] p { font-size: 0.78rem; line-height: 1.25; }
 .stMain [data-testid="stImage"] img { border-radius: 0; }
+.stMain [data-testid="stAlertContainer"] { padding: 0.25rem 0.7rem; min-height: 0; }
 /* The teaching set's line. Its wrapper sticks, as the element itself has no room to move in there. */
 .stMain [data-testid="stLayoutWrapper"]:has(> [class*="st-key-teaching-line"]) {
   position: sticky; top: 0; z-index: 90;

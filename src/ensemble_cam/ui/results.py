@@ -7,10 +7,11 @@ from dataclasses import replace
 import altair
 import streamlit as st
 
+from ensemble_cam import __version__
 from ensemble_cam.cautions import notice
 from ensemble_cam.export import ENSEMBLE, overlays, review_json
 from ensemble_cam.figure import figure_png, figure_size
-from ensemble_cam.findings import Analysis, Finding
+from ensemble_cam.findings import Analysis, ClassifierResult, Finding
 from ensemble_cam.heatmaps import Heatmap
 from ensemble_cam.provenance import Review, RunInfo, behind, describe, method_line, origin
 from ensemble_cam.purpose import PURPOSE
@@ -179,8 +180,8 @@ def origin_of_view(review: Review) -> dict[str, str]:
 def foot_of(review: Review) -> tuple[str, ...]:
     """Return the lines under an exported view."""
     film = review.analysis.radiograph
-    lines = [describe(result) for result in review.analysis.results]
-    lines.append(f"Film SHA-256 {film.sha256} · {origin(review)['Software']} · {method_line(review)}")
+    lines = [" · ".join(map(_weights_line, review.analysis.results))]
+    lines.append(f"Film SHA-256 {film.sha256[:16]}… · ensemble-cam {__version__} · {method_line(review)}")
     lines.append(f"{PURPOSE} {review.notice}." if review.notice else PURPOSE)
     return (*lines, *review.warnings)
 
@@ -265,12 +266,15 @@ def show_origin(analysis: Analysis) -> None:
     """Say which set and weights are behind the maps, in particular where they are not the published ones."""
     if line := notice(_set_of(analysis)):
         st.markdown(f":small[**{plain(line)}**]")
-    lines = []
-    for result in analysis.results:
-        weights = result.classifier.weights
-        text = f"{result.classifier.config.name}: {weights.name}"
-        if weights.sha256:
-            text += f", SHA-256 {weights.sha256[:12]}…"
-        lines.append(text + (f", {weights.remark}" if weights.remark else ""))
+    lines = " · ".join(map(_weights_line, analysis.results))
     seconds = sum(result.seconds for result in analysis.results)
-    st.caption(plain(" · ".join(lines) + f" · {seconds:.1f} s for the networks and maps · {PURPOSE}"))
+    st.caption(plain(f"{lines} · {seconds:.1f} s for the networks and maps · {PURPOSE}"))
+
+
+def _weights_line(result: ClassifierResult) -> str:
+    """Return a classifier's weights, with as much of their hash as tells them apart."""
+    weights = result.classifier.weights
+    text = f"{result.classifier.config.name}: {weights.name}"
+    if weights.sha256:
+        text += f", SHA-256 {weights.sha256[:12]}…"
+    return text + (f", {weights.remark}" if weights.remark else "")

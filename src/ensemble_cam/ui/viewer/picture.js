@@ -11,7 +11,6 @@ function composed(panels, columns, foot, ratio) {
   const line = Math.round(STRIP * ratio)
   const gap = Math.round(6 * ratio)
   const [width, height] = [panels[0].canvas.width, panels[0].canvas.height]
-  const head = line * Math.max(...panels.map(({ lines }) => lines.length)) + gap
   const rows = Math.ceil(panels.length / columns)
   const canvas = document.createElement("canvas")
   canvas.width = Math.max(columns * (width + gap) - gap, Math.round(560 * ratio))
@@ -19,6 +18,8 @@ function composed(panels, columns, foot, ratio) {
   const context = canvas.getContext("2d", { alpha: false })
   const face = `${size}px "DejaVu Sans", "Segoe UI", Arial, sans-serif`
   context.font = face
+  const heads = panels.map(({ lines }) => lines.flatMap((text) => wrapped(context, text, width - gap)))
+  const head = line * Math.max(...heads.map((lines) => lines.length)) + gap
   const footLines = foot.flatMap((text) => wrapped(context, text, canvas.width - 2 * gap))
   canvas.height = rows * (head + height + gap) + line * footLines.length + gap
   context.fillStyle = "#000"
@@ -29,7 +30,7 @@ function composed(panels, columns, foot, ratio) {
     const x = (place % columns) * (width + gap)
     const y = Math.floor(place / columns) * (head + height + gap) + head
     context.fillStyle = "#fff"
-    panel.lines.forEach((text, down) => context.fillText(text, x + gap / 2, y - head + gap / 2 + down * line, width - gap))
+    heads[place].forEach((text, down) => context.fillText(text, x + gap / 2, y - head + gap / 2 + down * line))
     context.drawImage(panel.canvas, x, y)
     return [x, y, width, height]
   })
