@@ -130,8 +130,10 @@ def _show_downloads(stage: Stage, committed: Committed | None) -> None:
     if committed is not None:
         display = committed.display
         weights = {result.id: committed.weights.get(result.id, 1.0) for result in analysis.results}
-        if any(weights.values()):
-            analysis = analysis.reweighted(weights)
+        if not any(weights.values()):
+            st.caption("Every ensemble weight is 0, so that nothing ranks the findings: give one a weight to export.")
+            return
+        analysis = analysis.reweighted(weights)
         if committed.film == stage.radiograph.sha256:
             analysis = replace(analysis, radiograph=stage.radiograph.with_greys(committed.greys))
             finding = committed.finding
