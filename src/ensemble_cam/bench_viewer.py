@@ -101,9 +101,10 @@ def bench_viewer(
     progress("drawing films")
     films = {side: [_film(side, seed) for seed in range(_SEED, _SEED + views)] for side in sides}
     progress("starting the app")
-    with tempfile.TemporaryDirectory() as folder, _serving(Path(folder)) as (address, notes):
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home, _serving(Path(home)) as (address, notes):
+        launch = {"executable_path": chromium, "args": list(_ARGUMENTS), "env": _environment(Path(home))}
         measured, browser = asyncio.run(
-            _measure(chromium, address, notes, films, drag_seconds=drag_seconds, progress=progress)
+            _measure(launch, address, notes, films, drag_seconds=drag_seconds, progress=progress)
         )
     software = {"streamlit": version("streamlit"), "playwright": version("playwright"), "chromium": browser}
     return {
@@ -122,6 +123,8 @@ def told(record: Mapping) -> str:
     """Return what was measured as lines for people, the aims beside."""
     viewer = record["viewer"]
     width, height = record["screen"]
+    panels = " or ".join(sorted({str(each["panels"]) for each in viewer.values()}))
+    load = "" if record["load"] is None else f", whose load was {record['load']:.1f} before"
     rows = {
         "frame_ms_median": ("a frame while dragging, median", lambda value: f"{value:.1f} ms"),
         "frame_ms_p95": ("  95 of 100 within", lambda value: f"{value:.1f} ms"),
@@ -131,9 +134,8 @@ def told(record: Mapping) -> str:
     }
     lines = [
         machine_told(record["machine"]),
-        f"live viewer, {record['set']} set, four panels in a window of {width}×{height}, drawn by the processor alone; "
-        f"films in {record['film_bits']} bits"
-        + ("" if record["load"] is None else f"; load of the machine before: {record['load']:.1f}"),
+        f"live viewer, {record['set']} set, {panels} panels in a window of {width}×{height}, films in "
+        f"{record['film_bits']} bits; drawn by the processor alone{load}",
         "",
         f"{'source pixels':<32}" + "".join(f"{side:>11}" for side in viewer) + f"{'aim':>14}",
     ]
@@ -185,20 +187,28 @@ def _serving(folder: Path) -> Iterator[tuple[str, Path]]:
         port = free.getsockname()[1]
     notes = folder / "notes"
     notes.touch()
-    strange = ("ENSEMBLE_CAM_", "STREAMLIT_", "XDG_")  # what would lead to the user's own files and settings
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(strange)}
-    environment |= {"HOME": str(folder), "USERPROFILE": str(folder), CACHE_VARIABLE: str(folder / "compiled")}
     options = ["--server.address", "127.0.0.1", "--server.port", str(port), "--server.headless", "true"]
     command = [sys.executable, "-m", "ensemble_cam.bench_server", str(notes), "run", str(app_script()), *options]
     server = subprocess.Popen(
-        command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command, cwd=folder, env=_environment(folder), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
         _wait_for(server, port)
         yield f"http://127.0.0.1:{port}", notes
     finally:
         server.terminate()
-        server.wait(20)
+        try:
+            server.wait(20)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+def _environment(home: Path) -> dict[str, str]:
+    """Return this process's environment without what leads to the user's own files and settings."""
+    strange = ("ENSEMBLE_CAM_", "STREAMLIT_", "XDG_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(strange)}
+    return kept | {"HOME": str(home), "USERPROFILE": str(home), CACHE_VARIABLE: str(home / "compiled")}
 
 
 def _wait_for(server: subprocess.Popen, port: int) -> None:
@@ -215,7 +225,7 @@ def _wait_for(server: subprocess.Popen, port: int) -> None:
 
 
 async def _measure(
-    chromium: str,
+    launch: Mapping,
     address: str,
     notes: Path,
     films: Mapping[int, Sequence[bytes]],
@@ -229,7 +239,7 @@ async def _measure(
     measured = {}
     try:
         async with async_playwright() as driver:
-            browser = await driver.chromium.launch(executable_path=chromium, args=list(_ARGUMENTS))
+            browser = await driver.chromium.launch(**launch)
             for side, of_size in films.items():
 
                 def told(what: str, side: int = side) -> None:
@@ -242,6 +252,7 @@ async def _measure(
                     for number, film in enumerate(of_size, start=1):
                         told(f"view {number} of {len(of_size)}")
                         seen.append(await _first_view(page, film, notes))
+                    panels = await page.locator(".panel").count()
                     told("dragging the threshold")
                     frames = await _drag(page, drag_seconds)
                     told("pressing keys")
@@ -252,6 +263,7 @@ async def _measure(
                     "key_to_paint_ms": key,
                     "first_view_s": round(statistics.median(seconds), 3),
                     "bytes_sent": max(counts),
+                    "panels": panels,
                 }
             return measured, browser.version
     except Error as error:
@@ -274,7 +286,7 @@ async def _page(browser, address: str) -> AsyncIterator["Page"]:
 
 async def _reviewed(page: "Page") -> None:
     """Wait until a view with maps is drawn, and the page and the server are at rest."""
-    await page.wait_for_function("watch.view")
+    await page.wait_for_function("watch.view", polling=100)
     await _rest(page)
 
 
