@@ -69,7 +69,10 @@ FLOORS = {
     "flow": 6,
     "batch": 6,
     "ui": 6,
+    "machine": 7,
     "bench": 7,
+    "bench_server": 7,
+    "bench_viewer": 7,
     "cli": 7,
     "__main__": 8,
 }
@@ -101,7 +104,9 @@ SAME_FLOOR = {
     "export": {"encoding", "figure", "provenance", "record", "rendering"},
     "places": {"provenance", "record", "rendering"},
     "batch": {"flow"},
-    "cli": {"bench"},
+    "bench": {"machine"},
+    "bench_viewer": {"machine"},
+    "cli": {"bench", "bench_viewer"},
 }
 
 TORCH = {"torch", "torchvision", "pytorch_grad_cam", "openvino"}

@@ -9,8 +9,6 @@ Source of the peer: https://github.com/jacobgil/pytorch-grad-cam, `GradCAMPlusPl
 """
 
 import io
-import os
-import platform
 import statistics
 import tempfile
 import time
@@ -26,7 +24,6 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from ensemble_cam import __version__
 from ensemble_cam.analysis import analyse, model_input
 from ensemble_cam.cams import CamMap, Exposure, cam_grids
 from ensemble_cam.classifiers import Classifier, cut_classifier, load_network
@@ -36,6 +33,7 @@ from ensemble_cam.ensemble import ensemble_map
 from ensemble_cam.export import overlays, write_review
 from ensemble_cam.figure import figure_png
 from ensemble_cam.geometry import Geometry
+from ensemble_cam.machine import machine_facts, machine_told
 from ensemble_cam.methods import Recipe
 from ensemble_cam.phantom import draw_phantom
 from ensemble_cam.phantom.files import phantom_files
@@ -191,18 +189,17 @@ def bench(
         "runs": runs,
         "seconds": seconds | _medians(shares, names),
         "peak_memory_mb": memory,
-        "machine": _machine(),
+        "machine": machine_facts(_software()),
     }
 
 
 def told(record: Mapping) -> str:
     """Return what was measured as lines for people."""
-    seconds, machine, names = record["seconds"], record["machine"], list(record["speedup"])
-    software = ", ".join(f"{name} {number}" for name, number in machine["software"].items())
+    seconds, names = record["seconds"], list(record["speedup"])
     weights = "seeded values" if record["untrained"] else "its weights"
     count = sum(map(len, record["labels"].values()))
     lines = [
-        f"{machine['processor']}, {machine['cores']} cores; {software}",
+        machine_told(record["machine"]),
         f"{record['set']} set with {weights}, {count} maps, medians of {record['runs']} runs",
         "",
         f"{'from input tensors to maps':<28}" + "".join(f"{name:>11}" for name in names) + f"{'peer':>11}",
@@ -413,21 +410,6 @@ def _status(name: str) -> int | None:
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:")), None)
 
 
-def _machine() -> dict[str, object]:
-    versions = {
-        name: version(name) for name in ("torch", "grad-cam", "openvino") if name != "openvino" or is_installed()
-    }
-    return {
-        "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "system": platform.system(),
-        "software": {"ensemble-cam": __version__, **versions},
-    }
-
-
-def _processor() -> str:
-    with suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+def _software() -> dict[str, str]:
+    names = ("torch", "grad-cam", "openvino")
+    return {name: version(name) for name in names if name != "openvino" or is_installed()}

@@ -194,9 +194,14 @@ def _add_bench(commands: argparse._SubParsersAction) -> None:
         description="Measure reading, networks, maps and writing on this machine, and the same maps by the grad-cam "
         "package hooked on the whole networks, in turns in one run. Takes a minute or more.",
     )
-    bench.add_argument("--set", choices=SETS, default="clinical", help="the set of classifiers (%(default)s)")
+    bench.add_argument("--set", choices=SETS, help="the set of classifiers (clinical)")
     bench.add_argument("--untrained", action="store_true", help="with seeded values, for which nothing is fetched")
-    bench.add_argument("--top-k", default="3", metavar="N|all", help="maps of each classifier (%(default)s)")
+    bench.add_argument("--top-k", metavar="N|all", help="maps of each classifier (3)")
+    bench.add_argument(
+        "--viewer",
+        action="store_true",
+        help="the app's live viewer instead: frames, keys and the first view, with the teaching set in Chromium",
+    )
     bench.add_argument("--runs", type=int, default=5, metavar="N", help="of which medians are told (%(default)s)")
     bench.add_argument("--json", action="store_true", help="for machines")
     _add_common(bench)
@@ -204,24 +209,38 @@ def _add_bench(commands: argparse._SubParsersAction) -> None:
 
 
 def _bench(options: argparse.Namespace) -> int:
-    if options.top_k != "all" and not (options.top_k.isascii() and options.top_k.isdigit() and int(options.top_k)):
-        raise ConfigError(f"--top-k: got {options.top_k!r}, allowed is a number of at least 1, or all.")
+    top_k = options.top_k or "3"
+    if top_k != "all" and not (top_k.isascii() and top_k.isdigit() and int(top_k)):
+        raise ConfigError(f"--top-k: got {top_k!r}, allowed is a number of at least 1, or all.")
     if options.runs < 1:
         raise ConfigError(f"--runs: got {options.runs}, allowed is a number of at least 1.")
-    config = load_config(options.config)
-    from ensemble_cam.bench import bench, told
     from ensemble_cam.progress import Progress
 
     progress = Progress(sys.stderr)
-    record = bench(
-        config,
-        set=options.set,
-        untrained=options.untrained,
-        labels=None if options.top_k == "all" else int(options.top_k),
-        runs=options.runs,
-        weights_dir=options.weights_dir,
-        progress=lambda what: progress.transient(f"Measuring: {what}"),
-    )
+
+    def tell(what: str) -> None:
+        progress.transient(f"Measuring: {what}")
+
+    if options.viewer:
+        for name in ("set", "untrained", "top_k", "config", "weights_dir"):
+            if getattr(options, name):
+                raise ConfigError(f"--{name.replace('_', '-')} does not go with --viewer, which has the teaching set.")
+        from ensemble_cam.bench_viewer import bench_viewer, told
+
+        record = bench_viewer(views=options.runs, progress=tell)
+    else:
+        config = load_config(options.config)
+        from ensemble_cam.bench import bench, told
+
+        record = bench(
+            config,
+            set=options.set or "clinical",
+            untrained=options.untrained,
+            labels=None if top_k == "all" else int(top_k),
+            runs=options.runs,
+            weights_dir=options.weights_dir,
+            progress=tell,
+        )
     progress.transient("")
     print(json.dumps(record, indent=1) if options.json else told(record))
     return OK
