@@ -201,7 +201,7 @@ def blank_page(browser, *, width: int = 1600, height: int = 1100):
     page.route("**/*", lambda route: route.fulfill(body="<title>Viewer</title>", content_type="text/html"))
     page.goto(_ADDRESS)
     page.add_script_tag(content=script(), type="module")
-    page.wait_for_function("window.appear")
+    page.wait_for_function("Boolean(window.appear)")
     try:
         yield page
     finally:

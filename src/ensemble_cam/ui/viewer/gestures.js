@@ -78,7 +78,7 @@ class Gestures {
       (event) => {
         event.preventDefault()
         const [x, y] = this.at(canvas, event)
-        this.zoom(Math.exp(-Math.max(-100, Math.min(100, event.deltaY)) * 0.002), x, y)
+        this.zoom(Math.exp(-Math.max(-100, Math.min(100, event.deltaY)) * 0.002), x + 0.5, y + 0.5)
       },
       { passive: false },
     )

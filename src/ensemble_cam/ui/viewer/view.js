@@ -1,7 +1,7 @@
 // What part of the film the panels show: zoom and pan, the same for all of them.
 
 const CLOSEST = 32 // screen pixels for a source pixel
-const FARTHEST = 0.5 // of the scale at which the whole film fits
+const FARTHEST = 0.5 // of the scale at which the whole film fits; 1:1 is in reach of any film
 
 class View {
   constructor(width, height) {
@@ -41,15 +41,14 @@ class View {
     }
   }
 
-  /** Zoom to a scale so that the film's point under (x, y) of the panel stays there. */
+  /** Zoom to a scale so that the film's point under the panel's (x, y), edge coordinates, stays there. */
   zoomTo(scale, x, y, width, height) {
-    const place = this.placeIn(width, height)
-    const fitting = this.fitting(width, height)
-    const wanted = Math.min(Math.max(scale, fitting * FARTHEST), CLOSEST)
-    const [filmX, filmY] = [(place.left + x) / place.scale, (place.top + y) / place.scale]
+    const [now, fitting] = [this.scaleIn(width, height), this.fitting(width, height)]
+    const wanted = Math.min(Math.max(scale, Math.min(fitting * FARTHEST, 1)), CLOSEST)
+    // Of the place before it is rounded to the screen's pixels: from step to step that would add up.
+    this.x += (x - width / 2) * (1 / now - 1 / wanted)
+    this.y += (y - height / 2) * (1 / now - 1 / wanted)
     this.scale = wanted
-    this.x = filmX + (width / 2 - x) / wanted
-    this.y = filmY + (height / 2 - y) / wanted
     this.keepInside()
   }
 

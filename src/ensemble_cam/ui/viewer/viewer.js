@@ -270,7 +270,8 @@ class Viewer {
     this.place = place
     this.stale.clear()
     this.renewWords(finding)
-    if (!this.film.whole && place.scale > this.film.levels[0].perX * 1.3) this.askForDetail()
+    const enough = Math.min(this.film.levels[0].perX * 1.3, 0.999) // at 1:1 every pixel is the film's own
+    if (!this.film.whole && place.scale > enough) this.askForDetail()
     this.box.dataset.drawn = String(Number(this.box.dataset.drawn ?? 0) + 1)
     this.box.dispatchEvent(new CustomEvent("drawn"))
   }
