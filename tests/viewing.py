@@ -2,6 +2,7 @@
 
 import base64
 import io
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -96,10 +97,10 @@ class Live:
     def focus(self, id: str) -> None:
         self.panel(id).focus()
 
-    def at(self, id: str, x: float, y: float) -> tuple[float, float]:
-        """Where a panel's picture has its (x, y), shares of its size, on the page: the middle of a pixel."""
+    def at(self, id: str, x: float, y: float) -> tuple[int, int]:
+        """Where a panel's picture has its (x, y), shares of its size, on the page, in whole pixels."""
         box = self.canvas(id).bounding_box()
-        return int(box["x"] + x * box["width"]) + 0.5, int(box["y"] + y * box["height"]) + 0.5
+        return math.ceil(box["x"] + x * box["width"]), math.ceil(box["y"] + y * box["height"])
 
     def point_at(self, id: str, x: float = 0.5, y: float = 0.5) -> tuple[int, int]:
         """Move the pointer there, and return the film's pixel that the viewer says is under it."""

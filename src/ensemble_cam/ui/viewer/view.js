@@ -29,26 +29,26 @@ class View {
     return Math.min(width / this.film.width, height / this.film.height)
   }
 
-  /** The place of the film that a panel shows. Its corner is a whole screen pixel, so 1:1 shows pixels as they are. */
+  /**
+   * The place of the film that a panel shows. At 1:1 its corner is a whole pixel, so that pixels are shown as they are;
+   * elsewhere not, as what rounding takes at each step of a zoom would add up.
+   */
   placeIn(width, height) {
     const scale = this.scaleIn(width, height)
-    return {
-      left: Math.round(this.x * scale - width / 2),
-      top: Math.round(this.y * scale - height / 2),
-      scale,
-      width,
-      height,
-    }
+    const [left, top] = [this.x * scale - width / 2, this.y * scale - height / 2]
+    const corner = scale === 1 ? { left: Math.round(left), top: Math.round(top) } : { left, top }
+    return { ...corner, scale, width, height }
   }
 
   /** Zoom to a scale so that the film's point under the panel's (x, y), edge coordinates, stays there. */
   zoomTo(scale, x, y, width, height) {
-    const [now, fitting] = [this.scaleIn(width, height), this.fitting(width, height)]
-    const wanted = Math.min(Math.max(scale, Math.min(fitting * FARTHEST, 1)), CLOSEST)
-    // Of the place before it is rounded to the screen's pixels: from step to step that would add up.
-    this.x += (x - width / 2) * (1 / now - 1 / wanted)
-    this.y += (y - height / 2) * (1 / now - 1 / wanted)
+    const place = this.placeIn(width, height)
+    const farthest = Math.min(this.fitting(width, height) * FARTHEST, 1)
+    const wanted = Math.min(Math.max(scale, farthest), CLOSEST)
+    const [filmX, filmY] = [(place.left + x) / place.scale, (place.top + y) / place.scale]
     this.scale = wanted
+    this.x = filmX + (width / 2 - x) / wanted
+    this.y = filmY + (height / 2 - y) / wanted
     this.keepInside()
   }
 

@@ -201,10 +201,18 @@ class Viewer {
         this.gestures.watch(root, canvas)
         return { id, root, caption, note, screen, canvas, scale, context: canvas.getContext("2d", { alpha: false }) }
       })
+      const focused = this.focused()
       this.one(".panels").replaceChildren(...this.panels.map(({ root }) => root))
+      if (focused) (this.panels.find(({ id }) => id === focused) ?? this.panels[0]).root.focus({ preventScroll: true })
     }
     this.one("#large").setAttribute("aria-pressed", String(Boolean(this.state.large)))
     this.ask("size")
+  }
+
+  /** The id of the panel that has the focus, or null. */
+  focused() {
+    const active = this.root.activeElement ?? document.activeElement
+    return active?.closest?.(".panel")?.dataset.panel ?? null
   }
 
   /** As many columns as give the film the largest picture. */
