@@ -132,7 +132,37 @@ def reviewed(page) -> None:
 
 
 def panels(page):
+    """Maps that the server drew."""
     return page.locator('img[alt*=": map of"]')
+
+
+def maps(page):
+    """The live viewer's panels with maps; `reviewed` comes before."""
+    return page.locator('canvas[aria-label*=": map of"]')
+
+
+def views(page) -> list[bytes]:
+    """What stands on the live viewer's panels, as PNG; those with maps once they are there."""
+    expect(maps(page).first).to_be_visible(timeout=PATIENCE)
+    return _canvases(page)
+
+
+def film_views(page) -> list[bytes]:
+    """The same where the film stands alone."""
+    expect(page.locator('canvas[aria-label="The film"]')).to_be_visible(timeout=PATIENCE)
+    return _canvases(page)
+
+
+def _canvases(page) -> list[bytes]:
+    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    found = page.locator(".panel canvas").evaluate_all("all => all.map(canvas => canvas.toDataURL())")
+    return [base64.b64decode(each.partition(",")[2]) for each in found]
+
+
+def use_still_pictures(page) -> None:
+    page.get_by_text("Still pictures", exact=True).click()
+    expect(page.locator(".viewer")).to_have_count(0, timeout=PATIENCE)
+    settled(page)
 
 
 def sources(page) -> list[str]:

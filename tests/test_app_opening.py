@@ -11,14 +11,15 @@ from browsing import (
     PATIENCE,
     chromium,
     expect,
+    film_views,
+    maps,
     needs_chromium,
     pages_of,
-    panels,
-    pictures,
     reviewed,
     serving_app,
     settled,
     upload,
+    views,
 )
 from ensemble_cam.cautions import NO_PHANTOM
 from ensemble_cam.config import default_config_path
@@ -103,13 +104,13 @@ def test_a_page_without_weights_opens_on_the_review_of_a_phantom_under_a_banner(
     expect(page.get_by_role("button", name=FETCH)).to_be_visible()
     expect(page.get_by_text("Phantom, seed")).to_be_visible()
     expect(page.get_by_text("Planted:")).to_be_visible()
-    expect(panels(page)).to_have_count(3 * 4)
+    expect(maps(page)).to_have_count(4)
     expect(page.get_by_text(NO_PHANTOM)).to_have_count(0)
-    # On a laptop's screen the film stands there whole, and the first row of maps begins below it.
-    film = page.locator('img[alt="The film"]').bounding_box()
-    assert film["y"] < 180
-    assert film["height"] > 280
-    assert panels(page).first.bounding_box()["y"] < 600
+    # On a laptop's screen all four panels stand there whole, and the first export below them.
+    boxes = [each.bounding_box() for each in maps(page).all()]
+    assert all(box["width"] > 250 and box["height"] > 180 for box in boxes)
+    assert max(box["y"] + box["height"] for box in boxes) < 768
+    assert page.get_by_role("button", name="Figure of this finding").bounding_box()["y"] < 768
     wide, inner = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
     assert wide <= inner
 
@@ -136,20 +137,20 @@ def test_files_can_be_placed_by_hand_under_the_names_and_in_the_folder_that_the_
 def test_a_film_that_is_no_phantom_is_warned_of_and_the_phantom_steps_aside(open_page):
     page = open_page()
     reviewed(page)
-    phantom = pictures(page)
+    phantom = views(page)
     upload(page, ("secret_name.png", films.png(films.film(400, 400, seed=1))))
     warning = page.get_by_test_id("stAlert").get_by_text(NO_PHANTOM)
     expect(warning).to_be_visible(timeout=PATIENCE)
     reviewed(page)
-    expect(panels(page)).to_have_count(3 * 4)
-    assert not set(pictures(page)) & set(phantom)
+    expect(maps(page)).to_have_count(4)
+    assert not set(views(page)) & set(phantom)
     page.get_by_text("s for the networks and maps").scroll_into_view_if_needed()
     expect(line(page)).to_be_in_viewport()
     expect(line(page)).to_contain_text(NO_PHANTOM)
     page.get_by_test_id("stSidebar").get_by_text("Phantom, seed").click()
     expect(warning).to_have_count(0, timeout=PATIENCE)
     reviewed(page)
-    assert pictures(page) == phantom
+    assert views(page) == phantom
 
 
 def test_every_screen_of_the_teaching_set_carries_its_line(open_page):
@@ -159,7 +160,7 @@ def test_every_screen_of_the_teaching_set_carries_its_line(open_page):
     page.get_by_text("Read first").click()
     expect(page.get_by_role("button", name="Show scores and maps")).to_be_visible(timeout=PATIENCE)
     expect(line(page)).to_be_visible()
-    expect(panels(page)).to_have_count(0)
+    expect(maps(page)).to_have_count(0)
     upload(page, ("secret_name.png", films.png(films.film(400, 400))[:2000]))
     expect(page.get_by_text("The PNG file is broken or ends too early")).to_be_visible(timeout=PATIENCE)
     expect(line(page)).to_be_visible()
@@ -175,13 +176,14 @@ def test_the_other_set_is_a_click_away_and_has_no_maps_without_its_weights(open_
     reviewed(page)
     choose_set(page, "Clinical")
     expect(page.get_by_text("No scores and maps from DenseNet121, ResNet50, JF Healthcare")).to_be_visible()
+    settled(page)
     expect(page.get_by_role("button", name=FETCH)).to_be_visible()
-    expect(panels(page)).to_have_count(0)
+    expect(maps(page)).to_have_count(0)
     expect(page.get_by_text(TEACHING_LINE)).to_have_count(0)
-    expect(page.locator('img[alt="The film"]')).to_be_visible()
+    expect(page.locator('canvas[aria-label="The film"]')).to_be_visible()
     choose_set(page, "Teaching")
     reviewed(page)
-    expect(panels(page)).to_have_count(3 * 4)
+    expect(maps(page)).to_have_count(4)
 
 
 def test_films_and_settings_outlive_a_visit_to_the_other_page(open_page):
@@ -195,14 +197,14 @@ def test_films_and_settings_outlive_a_visit_to_the_other_page(open_page):
         slider.press("ArrowRight")
     expect(slider).to_have_value("0.5")
     reviewed(page)
-    before = pictures(page)
+    before = views(page)
     page.get_by_role("link", name="Phantom lab").click()
     expect(page.get_by_text("secret_name.png")).to_have_count(0, timeout=PATIENCE)
     settled(page)
     page.get_by_role("link", name="Review").click()
     reviewed(page)
     expect(slider).to_have_value("0.5")
-    assert pictures(page) == before
+    assert views(page) == before
 
 
 def test_sessions_have_phantoms_and_sets_of_their_own(open_page):
@@ -214,12 +216,12 @@ def test_sessions_have_phantoms_and_sets_of_their_own(open_page):
     expect(first.get_by_role("button", name="Figure (PNG")).to_have_count(0, timeout=PATIENCE)
     reviewed(first)
     choose_set(first, "Clinical")
-    second.get_by_role("button", name="Hide overlays").click()
-    expect(second.get_by_role("button", name="Show overlays")).to_be_visible()
+    second.get_by_role("button", name="Hide maps").click()
+    expect(second.get_by_role("button", name="Hide maps")).to_have_attribute("aria-pressed", "true")
     settled(second)
     in_use(second, "Teaching")
-    expect(panels(second)).to_have_count(3 * 4)
-    assert not set(pictures(first)) & set(pictures(second))
+    expect(maps(second)).to_have_count(4)
+    assert not set(film_views(first)) & set(views(second))
 
 
 def test_fetched_weights_are_offered_and_not_swapped_in(open_page_beside_mirror, mirror):
@@ -234,16 +236,16 @@ def test_fetched_weights_are_offered_and_not_swapped_in(open_page_beside_mirror,
     assert len(mirror.requests) == 1
     in_use(page, "Teaching")
     expect(line(page)).to_be_visible()
-    expect(panels(page)).to_have_count(3 * 4)
+    expect(maps(page)).to_have_count(4)
 
     offer.click()
     in_use(page, "Clinical")
     expect(page.get_by_text(TEACHING_LINE)).to_have_count(0, timeout=PATIENCE)
     reviewed(page)
-    expect(panels(page)).to_have_count(3 * 2)  # DenseNet121 and the ensemble
+    expect(maps(page)).to_have_count(2)  # DenseNet121 and the ensemble
     expect(page.get_by_text("A drawn phantom, not a patient").first).to_be_visible()
 
-    other.get_by_role("button", name="Hide overlays").click()
+    other.get_by_text("Read first").click()
     expect(other.get_by_role("button", name="Use the clinical set")).to_be_visible(timeout=PATIENCE)
     in_use(other, "Teaching")
     expect(line(other)).to_be_visible()

@@ -93,7 +93,7 @@ def test_one_classifiers_missing_weights_leave_the_others_their_review(app):
     open_film(app, films.png(films.film(300, 300)))
     film = reviewed(app)
     assert [result.id for result in film.analysis.results] == ["densenet121"]
-    assert len(film.analysis.findings) == 3
+    assert len(film.analysis.findings) == len(film.analysis.ranking) > 3  # any of them may be looked at
     assert not app.error
     assert "ResNet50, JF Healthcare: the weights are not ready" in text(app)
     assert "not the published weights" in text(app)
@@ -123,6 +123,7 @@ def test_a_failed_review_keeps_its_reason_until_the_reader_asks_again(app, monke
             break
         time.sleep(0.1)
         app.run()
+    next(toggle for toggle in app.toggle if toggle.label == "Still pictures").set_value(True).run()
     app.slider[0].set_value(0.7).run()
     assert "ran out of memory" in text(app)
     monkeypatch.undo()
@@ -257,6 +258,7 @@ def test_an_optional_classifier_is_offered_with_what_it_is_for_and_asked_only_wh
 
 def test_ensemble_weights_of_nothing_but_0_are_told_of_plainly_and_start_no_review(bare):
     reviewed(bare)
+    next(toggle for toggle in bare.toggle if toggle.label == "Still pictures").set_value(True).run()
     for number in bare.number_input:
         if number.label.startswith("Ensemble weight"):
             number.set_value(0.0)

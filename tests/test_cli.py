@@ -161,6 +161,7 @@ def test_options_reach_the_record(tmp_path, film):
         "threshold": 0.25,
         "opacity": 0.6,
         "colormap": "viridis",
+        "style": "both",
         "framing": "pad",
         "intensity": "windowed",
         "rescale": True,

@@ -19,11 +19,14 @@ from PIL import Image
 
 import films
 from ensemble_cam import __version__, export, places
+from ensemble_cam.analysis import analyse
 from ensemble_cam.batch import Batch, Progress
 from ensemble_cam.classifiers import Classifier, WeightsInfo
 from ensemble_cam.errors import ExportError
 from ensemble_cam.export import overlay_name, overlays, review_json, write_review
+from ensemble_cam.greyscale import Greys
 from ensemble_cam.provenance import Review
+from ensemble_cam.radiograph import read_radiograph
 from ensemble_cam.rendering import Display, source_overlay
 from ensemble_cam.settings import Settings
 from networks import Failing, bright_classifier, table
@@ -203,6 +206,8 @@ CONTRACT = {
         "bits": int,
         "crop": [int],
         "rescaled": bool,
+        "window": ({"center": float, "width": float}, None),
+        "inverted": bool,
         "warnings": [str],
     },
     "settings": {
@@ -216,6 +221,7 @@ CONTRACT = {
         "threshold": float,
         "opacity": float,
         "colormap": str,
+        "style": str,
         "framing": str,
         "intensity": str,
         "rescale": bool,
@@ -643,6 +649,7 @@ OTHERWISE = {
     "threshold": lambda: batch(display=Display(threshold=0.5)),
     "opacity": lambda: batch(display=Display(opacity=0.5)),
     "colours": lambda: batch(display=Display(colormap="magma")),
+    "style": lambda: batch(display=Display(style="contour")),
     "findings": lambda: batch(top_k=2),
     "labels": lambda: batch(labels=("Mass",)),
     "method": lambda: batch(method="gradcam"),
@@ -672,6 +679,23 @@ def test_review_that_differs_in_anything_gets_the_next_free_name(film, tmp_path,
 
     assert folders(out) == ["film", "film_2"]
     assert states(out / "film") == before
+
+
+@pytest.mark.parametrize("greys", [Greys(120, 60), Greys(inverted=True)], ids=str)
+def test_review_whose_greys_a_reader_set_is_not_taken_for_that_of_a_run(film, tmp_path, greys):
+    out = tmp_path / "out"
+    made = batch()
+    radiograph = read_radiograph(film.read_bytes())
+    windowed = analyse(radiograph.with_greys(greys), made.classifiers, made.settings)
+    write_review(Review(windowed, made.display, made.run), out, "film")
+
+    for _ in range(2):
+        assert reviewed(made, film, out) == 0
+
+    assert folders(out) == ["film", "film_2"]
+    first, second = (json.loads((out / name / "review.json").read_text("utf-8")) for name in folders(out))
+    assert (second["input"]["window"], second["input"]["inverted"]) == (None, False)
+    assert first["settings"] == second["settings"]
 
 
 def test_saved_maps_and_another_version_are_another_review(film, tmp_path, monkeypatch):

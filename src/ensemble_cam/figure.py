@@ -2,9 +2,10 @@
 
 from ensemble_cam.encoding import png
 from ensemble_cam.findings import Finding
+from ensemble_cam.greyscale import Greys
 from ensemble_cam.heatmaps import Heatmap
 from ensemble_cam.page import BOLD, DPI, FAINT, INK, NORMAL, SMALL, WARN, Page, shortened, wrapped
-from ensemble_cam.provenance import Review, behind, describe, method_line, origin, verdict
+from ensemble_cam.provenance import Review, behind, describe, method_line, origin, verdict, window_line
 from ensemble_cam.purpose import PURPOSE
 from ensemble_cam.rendering import Display, Screen
 from ensemble_cam.settings import displayed
@@ -124,8 +125,10 @@ def _area(heatmap: Heatmap, threshold: float) -> str:
 def _facts(review: Review) -> list[str]:
     """Say what the film is, what was done to it, and what the colours mean."""
     film = review.analysis.radiograph
+    greys = [] if film.greys == Greys() else [f"Greys set by the reader: {window_line(review)}"]
     return [
         f"{film.format}, {film.width}×{film.height} pixels, {film.bits} bits · film SHA-256 {film.sha256[:16]}…",
+        *greys,
         f"Maps of the logit: {method_line(review)}",
         "The outlined square is what the networks saw; what lies outside was not looked at."
         if review.analysis.geometry.crop != (0, 0, film.width, film.height)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from ensemble_cam.classifiers import Classifier
 from ensemble_cam.errors import ExportError
+from ensemble_cam.greyscale import Greys
 from ensemble_cam.provenance import RunInfo, software
-from ensemble_cam.record import SCHEMA, settings_record, weights_record
+from ensemble_cam.record import SCHEMA, greys_record, settings_record, weights_record
 from ensemble_cam.rendering import Display
 from ensemble_cam.settings import Settings
 
@@ -21,9 +22,13 @@ _OF_ONE_FILM = ("scores", "seconds", "failure")
 def review_key(
     classifiers: Sequence[Classifier], settings: Settings, display: Display, run: RunInfo, *, save_maps: bool = False
 ) -> dict:
-    """Return what makes two reviews of one film the same, in the words of their `review.json`."""
+    """Return what makes two reviews of one film the same, in the words of their `review.json`.
+
+    The greys are the file's own: a film is windowed by a reader who looks at it, never by a run over many.
+    """
     return {
         "schema": SCHEMA,
+        "greys": greys_record(Greys()),
         "software": dict(software()),
         "settings": settings_record(settings.resolved(classifiers), display, run, save_maps=save_maps),
         "classifiers": [weights_record(classifier) for classifier in classifiers],
@@ -41,6 +46,7 @@ def key_of_folder(folder: Path) -> tuple[str, dict] | None:
             return None
         return record["input"]["sha256"], {
             "schema": record["schema"],
+            "greys": {name: record["input"][name] for name in greys_record(Greys())},
             "software": record["software"],
             "settings": record["settings"],
             "classifiers": [

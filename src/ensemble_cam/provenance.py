@@ -72,7 +72,11 @@ def software() -> Mapping[str, str]:
 
 
 def origin(review: Review) -> dict[str, str]:
-    """Return what every picture carries in its text chunks."""
+    """Return what every picture carries in its text chunks.
+
+    They stand before the pixels, and what decides on a picture stands in them to the last digit: a browser or a cache
+    that tells pictures apart by their heads alone never takes one review's for another's.
+    """
     weights = review.analysis.settings.ensemble_weights
     return {
         "Disclaimer": PURPOSE,
@@ -81,13 +85,38 @@ def origin(review: Review) -> dict[str, str]:
         "Software": ", ".join(f"{name} {number}" for name, number in software().items()),
         "Film SHA-256": review.analysis.radiograph.sha256,
         "Classifiers": "; ".join(
-            f"{describe(result)}, ensemble weight {weights[result.id]:g}" for result in review.analysis.results
+            f"{describe(result)}, ensemble weight {_exact(weights[result.id])}" for result in review.analysis.results
         ),
         "Method": method_line(review),
         "Findings": ", ".join(finding.label for finding in review.analysis.findings),
-        "Threshold": f"{review.display.threshold:g}",
-        "Drawing": f"{review.display.colormap}, opacity {review.display.opacity:g}",
+        "Window": window_line(review),
+        "Threshold": _exact(review.display.threshold),
+        "Drawing": _drawing_line(review.display),
     }
+
+
+def window_line(review: Review) -> str:
+    """Return how the film's stored values became the greys of its pictures, in one line."""
+    greys = review.analysis.radiograph.greys
+    line = "as the file declares"
+    if greys.window is not None:
+        center, width = map(_exact, greys.window)
+        line = f"center {center}, width {width}"
+    return f"{line}, inverted" if greys.inverted else line
+
+
+def _drawing_line(display: Display) -> str:
+    if not display.overlays:
+        return "film alone"
+    if display.style == "contour":
+        return "contour alone"
+    line = f"{display.colormap}, opacity {_exact(display.opacity)}"
+    return f"{line}, without contour" if display.style == "heatmap" else line
+
+
+def _exact(number: float) -> str:
+    """Write a number in as few digits as read back to the same one."""
+    return repr(float(number)).removesuffix(".0")
 
 
 def method_line(review: Review) -> str:

@@ -4,6 +4,7 @@ import json
 
 from ensemble_cam.classifiers import Classifier
 from ensemble_cam.findings import ClassifierResult, Finding
+from ensemble_cam.greyscale import Greys
 from ensemble_cam.heatmaps import Heatmap
 from ensemble_cam.provenance import Review, RunInfo, software
 from ensemble_cam.purpose import PURPOSE
@@ -36,6 +37,7 @@ def review_record(review: Review, *, save_maps: bool = False) -> dict:
             "bits": film.bits,
             "crop": list(analysis.geometry.crop),
             "rescaled": film.rescaled,
+            **greys_record(film.greys),
             "warnings": list(review.warnings),
         },
         "settings": settings_record(analysis.settings, review.display, review.run, save_maps=save_maps),
@@ -63,6 +65,7 @@ def settings_record(settings: Settings, display: Display, run: RunInfo, *, save_
         "threshold": display.threshold,
         "opacity": display.opacity,
         "colormap": display.colormap,
+        "style": display.style,
         "framing": settings.framing,
         "intensity": run.intensity,
         "rescale": run.rescale,
@@ -72,6 +75,12 @@ def settings_record(settings: Settings, display: Display, run: RunInfo, *, save_
         "precision": run.precision,
         "save_maps": save_maps,
     }
+
+
+def greys_record(greys: Greys) -> dict:
+    """Return what `input` of the record says of the film's greys; a window of null is the file's own."""
+    window = None if greys.window is None else dict(zip(("center", "width"), map(float, greys.window), strict=True))
+    return {"window": window, "inverted": greys.inverted}
 
 
 def weights_record(classifier: Classifier) -> dict:

@@ -1,8 +1,10 @@
 """Runs a classifier's backbone: PyTorch on the processor, CUDA or MPS, or OpenVINO on the processor; in float32.
 
-The classifiers of a review run one after the other, each with all cores. Side by side, with a share of the cores each,
-gains nothing: on two cores the three clinical backbones take .44 s one after the other and .47 s in two threads of one
-core each, and OpenVINO reaches nine tenths of the machine's peak as it is (`ensemble-cam bench`).
+The classifiers of a review run one after the other, each with all cores. Side by side, in two threads of one core each,
+gains OpenVINO nothing: the three clinical backbones take .24 s either way, on two cores, medians of 15 rounds in turns.
+PyTorch would gain a seventh that way (.36 s to .31 s, the best of the same rounds), and it is not taken: the number of
+its threads belongs to the whole process, so that what else runs there, heads and other sessions, would change with it,
+and who is in a hurry has OpenVINO, which `auto` takes.
 """
 
 import logging

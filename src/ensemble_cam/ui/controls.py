@@ -221,7 +221,13 @@ def _show_classifier(config: ClassifierConfig, *, weighed: bool) -> Choice | Non
 
 def _show_findings(choices: Sequence[Choice], top_k: int) -> tuple[int, tuple[str, ...] | None]:
     named = st.segmented_control(
-        "Findings", [_BY_SCORE, _BY_NAME], default=_BY_SCORE, required=True, key="findings", persist_state="session"
+        "Findings",
+        [_BY_SCORE, _BY_NAME],
+        default=_BY_SCORE,
+        required=True,
+        key="findings",
+        persist_state="session",
+        help="Those that the figure and the files hold. Methods that take long for each map make no others.",
     )
     if named == _BY_SCORE:
         return st.number_input("How many", 1, 18, top_k, key="top k", persist_state="session"), None

@@ -89,15 +89,19 @@ class OpenFilm:
         self.name, self.data, self.radiograph, self.job = "", b"", None, None
         self.analysis, self.analysis_key = None, None
         self.forget_examination()
-        self.stage = None
+        self.leave_stage()
         self._regions.clear()
-        self._parts.clear()
 
     def part(self, *, whole: bool) -> FilmPart:
         """Return what the viewer is sent of the film itself, packed once."""
         if whole not in self._parts:
             self._parts[whole] = FilmPart.of(self.radiograph, whole=whole)
         return self._parts[whole]
+
+    def leave_stage(self) -> None:
+        """Let go of what the viewer was sent: another film is on the screen."""
+        self.stage = None
+        self._parts.clear()
 
     def region(self, heatmap: Heatmap, threshold: float) -> Region | None:
         """Return a map's region, measured once for each threshold."""

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from ensemble_cam.config import ReviewDefaults
+from ensemble_cam.errors import ConfigError
 from ensemble_cam.geometry import Geometry
 from ensemble_cam.radiograph import Radiograph
 from ensemble_cam.rendering import Display
+from ensemble_cam.settings import Settings
 from ensemble_cam.ui import films, networks
 from ensemble_cam.ui.controls import Controls, fall_back_to_stills
 from ensemble_cam.ui.films import OpenFilm
@@ -49,6 +51,9 @@ def show_live(film: OpenFilm, geometry: Geometry, controls: Controls, analysis: 
     """Show the viewer with a film, and with its review's maps where there is one, and the downloads below."""
     committed = _committed()
     whole = committed is not None and committed.detail == film.radiograph.sha256
+    for other in films.open_films().values():
+        if other is not film:
+            other.leave_stage()
     film.stage = _stage(film, geometry, controls, analysis, whole=whole)
     _show_stage(film.number)
 
@@ -62,10 +67,18 @@ def _stage(
         geometry,
         _words(film, geometry, controls, analysis),
         analysis=analysis,
+        wanted=_wanted(controls, analysis),
         colours={} if analysis is None else {each.id: networks.colour(each.id) for each in analysis.results},
         start=committed.start(),
     )
     return Stage(film.radiograph, analysis, controls, whole, sent)
+
+
+def _wanted(controls: Controls, analysis: "Analysis | None") -> str | None:
+    """Return the first finding that was asked for by name, where there is a map of it."""
+    if analysis is None or controls.settings.labels is None:
+        return None
+    return next((each.label for each in analysis.findings if each.label in controls.settings.labels), None)
 
 
 def _display(defaults: ReviewDefaults) -> Display:
@@ -100,15 +113,16 @@ def _show_stage(number: int) -> None:
     if film is None or film.stage is None:
         return
     stage = film.stage
-    committed, failed = show_viewer(stage.payload)
+    told, failed = show_viewer(stage.payload)
     if failed is not None:
         fall_back_to_stills(failed)
         st.rerun()
-    if committed is not None:
-        st.session_state[_COMMITTED] = committed
-        if committed.detail == stage.radiograph.sha256 and not stage.whole:
-            _send_whole(film)
-            st.rerun(scope="fragment")
+    if told is not None:
+        st.session_state[_COMMITTED] = told
+    committed = _committed()  # from before a visit to another page, where the viewer has told nothing yet
+    if committed is not None and committed.detail == stage.radiograph.sha256 and not stage.whole:
+        _send_whole(film)
+        st.rerun(scope="fragment")
     if stage.analysis is not None:
         _show_downloads(stage, committed)
 
@@ -125,26 +139,42 @@ def _send_whole(film: OpenFilm) -> None:
 def _show_downloads(stage: Stage, committed: Committed | None) -> None:
     from ensemble_cam.ui import results  # here, as it loads PyTorch: the film is on the screen before
 
-    analysis, settings = stage.analysis, stage.controls.settings
-    display, finding = stage.controls.display, None
-    if committed is not None:
-        display = committed.display
-        weights = {result.id: committed.weights.get(result.id, 1.0) for result in analysis.results}
-        if any(weights.values()):
-            analysis = analysis.reweighted(weights)
-        if committed.film == stage.radiograph.sha256:
-            analysis = replace(analysis, radiograph=stage.radiograph.with_greys(committed.greys))
-            finding = committed.finding
-    explained = [each.label for each in analysis.findings]
-    if finding not in explained:
-        finding = next(iter(stage.payload.header["findings"]))["label"]
-    chosen = analysis.first(settings.top_k)
-    if settings.labels is not None:
-        chosen = analysis.only([label for label in settings.labels if label in explained] or explained[:1])
+    display = stage.controls.display if committed is None else committed.display
+    try:
+        analysis = stage.analysis if committed is None else _as_committed(stage.analysis, committed)
+        chosen = _chosen(analysis, stage.controls.settings)
+    except ConfigError:
+        st.caption("With these ensemble weights nothing ranks the findings, so there is nothing to export.")
+        return
+    finding = stage.payload.header["first"]
+    if committed is not None and committed.film == stage.radiograph.sha256:
+        finding = committed.finding
+    is_there = any(each.label == finding for each in analysis.findings)
     results.show_downloads(
         results.review_of(chosen, display),
-        of_finding=results.review_of(analysis.only([finding]), display) if finding in explained else None,
+        of_finding=results.review_of(analysis.only([finding]), display) if is_there else None,
     )
+
+
+def _as_committed(analysis: "Analysis", committed: Committed) -> "Analysis":
+    """Return a review with the weights and greys that the reader set.
+
+    Raises:
+        ConfigError: if nothing ranks the findings any more.
+    """
+    own = analysis.settings.ensemble_weights
+    weighted = analysis.reweighted({id: committed.weights.get(id, weight) for id, weight in own.items()})
+    if committed.film != analysis.radiograph.sha256:
+        return weighted
+    return replace(weighted, radiograph=analysis.radiograph.with_greys(committed.greys))
+
+
+def _chosen(analysis: "Analysis", settings: Settings) -> "Analysis":
+    """Return the part of a review that the figure and the files hold."""
+    if settings.labels is None:
+        return analysis.first(settings.top_k)
+    there = [each.label for each in analysis.findings if each.label in settings.labels]
+    return analysis.only(there) if there else analysis.first(1)
 
 
 def _committed() -> Committed | None:

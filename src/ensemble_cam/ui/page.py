@@ -40,6 +40,7 @@ _STYLE = """
   background: #2b2111; border-left: 5px solid #ffb000; padding: 0.2rem 0.7rem;
 }
 .stMain :is(.st-key-teaching-set, .st-key-weights-absent) p { font-size: 0.85rem; line-height: 1.3; }
+.stMain :is(.st-key-teaching-set, .st-key-weights-absent) > div > [data-testid="stMarkdown"] p { color: #ffe2a8; }
 .stMain :is(.st-key-teaching-set, .st-key-weights-absent) button { min-height: 1.9rem; padding: 0.1rem 0.6rem; }
 @media (min-width: 1000px) {
   .stMain :is(.st-key-teaching-set, .st-key-weights-absent) { flex-wrap: nowrap; }

@@ -152,6 +152,7 @@ def payload(
     words: Words,
     *,
     analysis: "Analysis | None" = None,
+    wanted: str | None = None,
     colours: Mapping[str, str] | None = None,
     start: Mapping[str, object],
 ) -> Payload:
@@ -162,6 +163,7 @@ def payload(
         geometry: the square that the networks see.
         words: what is said beside.
         analysis: the review; None shows the film alone.
+        wanted: the finding that the reader asked for by name, by which the viewer begins.
         colours: classifier id → CSS colour of its marks.
         start: what is set where the viewer appears anew; what it holds already counts more.
     """
@@ -173,7 +175,8 @@ def payload(
         "outside": words.outside,
         "classifiers": [] if analysis is None else _classifiers(analysis, colours or {}),
         "findings": findings,
-        "first": findings[0]["label"] if findings else None,
+        "first": wanted or (findings[0]["label"] if findings else None),
+        "wanted": wanted,
         "grids": [grid.shape[0] for grid in grids],
         "set": words.set,
         "colormaps": [{"name": name, "note": COLORMAP_NOTES.get(name, "")} for name in COLORMAPS],

@@ -104,8 +104,10 @@ class Viewer {
     }
     const weights = Object.fromEntries(header.classifiers.map(({ id, weight }) => [id, weight]))
     for (const id of Object.keys(weights)) weights[id] = this.state.weights?.[id] ?? weights[id]
-    this.state.weights = weights
+    this.state.weights = { ...this.state.weights, ...weights } // other sets' classifiers keep theirs
     const labels = header.findings.map(({ label }) => label)
+    if (header.wanted && header.wanted !== this.wanted && !fresh) this.state.finding = header.wanted
+    this.wanted = header.wanted
     if (!labels.includes(this.state.finding)) this.state.finding = header.first ?? labels[0] ?? null
     this.one(".set").textContent = header.set
     this.list.show(header.findings, header.classifiers)
@@ -131,6 +133,7 @@ class Viewer {
 
   /** Change what is set, and show it at the next frame. */
   set(changes) {
+    if (!this.header) return
     Object.assign(this.state, changes)
     if ("window" in changes || "inverted" in changes) this.renewGreys()
     if ("finding" in changes) this.list.reveal(changes.finding)
@@ -165,6 +168,7 @@ class Viewer {
 
   /** Tell Python what is set now, unless it knows. */
   commit(extra = {}) {
+    if (!this.header) return
     const { finding, threshold, opacity, colormap, style, window, inverted, weights, hidden } = this.state
     const detail = extra.detail ?? (this.header.film.detailed ? this.header.film.sha256 : null)
     const told = { finding, threshold, opacity, colormap, style, window, inverted, weights, hidden, detail }
@@ -477,9 +481,7 @@ class Viewer {
     const { canvas, places } = composed(panels, this.shownColumns, foot, this.ratio)
     const texts = {
       ...this.header.origin,
-      "Ensemble weights": Object.entries(this.state.weights)
-        .map(([id, weight]) => `${id} ${weight}`)
-        .join(", "),
+      "Ensemble weights": this.header.classifiers.map(({ id }) => `${id} ${this.state.weights[id]}`).join(", "),
       Findings: finding.label,
       Threshold: String(this.state.threshold),
       Drawing: this.drawing(),
