@@ -81,14 +81,19 @@ def chromium() -> Iterator["playwright.Browser"]:
 
 
 @contextmanager
-def pages_of(browser: "playwright.Browser", address: str) -> Iterator[Callable[[], "playwright.Page"]]:
-    """A function that opens the app in a session of its own; at the end no page may have erred or called elsewhere."""
+def pages_of(browser: "playwright.Browser", address: str) -> Iterator[Callable[..., "playwright.Page"]]:
+    """A function that opens the app in a session of its own; at the end no page may have erred or called elsewhere.
+
+    Its `prepare(page)` comes before the app is loaded.
+    """
     contexts, errors, elsewhere = [], [], []
 
-    def open_one():
-        context = browser.new_context(viewport={"width": 1366, "height": 768}, accept_downloads=True)
+    def open_one(prepare=None, *, width=1366, height=768):
+        context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
         contexts.append(context)
         page = context.new_page()
+        if prepare is not None:
+            prepare(page)
         page.set_default_timeout(PATIENCE)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)

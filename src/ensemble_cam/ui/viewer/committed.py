@@ -48,13 +48,13 @@ class Committed:
                 greys=Greys(
                     center=None if window is None else _number(window["center"]),
                     width=None if window is None else _number(window["width"]),
-                    inverted=bool(told["inverted"]),
+                    inverted=_truth(told["inverted"]),
                 ),
-                weights={str(id): max(0.0, _number(weight)) for id, weight in told["weights"].items()},
-                hidden=bool(told["hidden"]),
+                weights={_text(id): _weight(weight) for id, weight in told["weights"].items()},
+                hidden=_truth(told["hidden"]),
                 detail=_text(told["detail"]),
             )
-        except (TypeError, KeyError, ValueError, AttributeError, ConfigError):
+        except (TypeError, KeyError, ValueError, AttributeError, OverflowError, ConfigError):
             return None
 
     def start(self) -> dict[str, object]:
@@ -75,11 +75,28 @@ class Committed:
 
 
 def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError("not a number")
     number = float(value)
     if not math.isfinite(number):
         raise ValueError("not a finite number")
     return number
 
 
+def _weight(value: object) -> float:
+    weight = _number(value)
+    if weight < 0:
+        raise ValueError("below 0")
+    return weight
+
+
+def _truth(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError("neither true nor false")
+    return value
+
+
 def _text(value: object) -> str | None:
-    return None if value is None else str(value)
+    if value is not None and not isinstance(value, str):
+        raise TypeError("not a text")
+    return value

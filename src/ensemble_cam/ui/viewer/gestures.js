@@ -78,7 +78,7 @@ class Gestures {
       (event) => {
         event.preventDefault()
         const [x, y] = this.at(canvas, event)
-        this.zoom(Math.exp(-Math.max(-100, Math.min(100, event.deltaY)) * 0.002), x, y)
+        this.zoom(Math.exp(-Math.max(-100, Math.min(100, event.deltaY)) * 0.002), x + 0.5, y + 0.5)
       },
       { passive: false },
     )
@@ -187,18 +187,12 @@ class Gestures {
     else if (key === "i") return change({ inverted: !state.inverted })
     else if (key === "?") viewer.one("dialog").showModal()
     else if (found && key === "o") return change({ hidden: !state.hidden })
-    else if (found && key === "l") viewer.set({ large: state.large ? null : this.focused() })
+    else if (found && key === "l") viewer.set({ large: state.large ? null : (viewer.focused() ?? ENSEMBLE) })
     else if (found && key === "m") {
       const styles = Object.keys(STYLES)
       return change({ style: styles[(styles.indexOf(state.style) + 1) % styles.length] })
     } else return false
     return true
-  }
-
-  /** The panel that has the focus, or the ensemble's. */
-  focused() {
-    const active = this.viewer.root.activeElement ?? document.activeElement
-    return active?.closest?.(".panel")?.dataset.panel ?? ENSEMBLE
   }
 }
 

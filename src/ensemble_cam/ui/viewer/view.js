@@ -1,7 +1,7 @@
 // What part of the film the panels show: zoom and pan, the same for all of them.
 
 const CLOSEST = 32 // screen pixels for a source pixel
-const FARTHEST = 0.5 // of the scale at which the whole film fits
+const FARTHEST = 0.5 // of the scale at which the whole film fits; 1:1 is in reach of any film
 
 class View {
   constructor(width, height) {
@@ -29,23 +29,22 @@ class View {
     return Math.min(width / this.film.width, height / this.film.height)
   }
 
-  /** The place of the film that a panel shows. Its corner is a whole screen pixel, so 1:1 shows pixels as they are. */
+  /**
+   * The place of the film that a panel shows. At 1:1 its corner is a whole pixel, so that pixels are shown as they are;
+   * elsewhere not, as what rounding takes at each step of a zoom would add up.
+   */
   placeIn(width, height) {
     const scale = this.scaleIn(width, height)
-    return {
-      left: Math.round(this.x * scale - width / 2),
-      top: Math.round(this.y * scale - height / 2),
-      scale,
-      width,
-      height,
-    }
+    const [left, top] = [this.x * scale - width / 2, this.y * scale - height / 2]
+    const corner = scale === 1 ? { left: Math.round(left), top: Math.round(top) } : { left, top }
+    return { ...corner, scale, width, height }
   }
 
-  /** Zoom to a scale so that the film's point under (x, y) of the panel stays there. */
+  /** Zoom to a scale so that the film's point under the panel's (x, y), edge coordinates, stays there. */
   zoomTo(scale, x, y, width, height) {
     const place = this.placeIn(width, height)
-    const fitting = this.fitting(width, height)
-    const wanted = Math.min(Math.max(scale, fitting * FARTHEST), CLOSEST)
+    const farthest = Math.min(this.fitting(width, height) * FARTHEST, 1)
+    const wanted = Math.min(Math.max(scale, farthest), CLOSEST)
     const [filmX, filmY] = [(place.left + x) / place.scale, (place.top + y) / place.scale]
     this.scale = wanted
     this.x = filmX + (width / 2 - x) / wanted

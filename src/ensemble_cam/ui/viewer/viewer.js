@@ -205,10 +205,18 @@ class Viewer {
         this.gestures.watch(root, canvas)
         return { id, root, caption, note, screen, canvas, scale, context: canvas.getContext("2d", { alpha: false }) }
       })
+      const focused = this.focused()
       this.one(".panels").replaceChildren(...this.panels.map(({ root }) => root))
+      if (focused) (this.panels.find(({ id }) => id === focused) ?? this.panels[0]).root.focus({ preventScroll: true })
     }
     this.one("#large").setAttribute("aria-pressed", String(Boolean(this.state.large)))
     this.ask("size")
+  }
+
+  /** The id of the panel that has the focus, or null. */
+  focused() {
+    const active = this.root.activeElement ?? document.activeElement
+    return active?.closest?.(".panel")?.dataset.panel ?? null
   }
 
   /** As many columns as give the film the largest picture. */
@@ -274,7 +282,8 @@ class Viewer {
     this.place = place
     this.stale.clear()
     this.renewWords(finding)
-    if (!this.film.whole && place.scale > this.film.levels[0].perX * 1.3) this.askForDetail()
+    const enough = Math.min(this.film.levels[0].perX * 1.3, 0.999) // at 1:1 every pixel is the film's own
+    if (!this.film.whole && place.scale > enough) this.askForDetail()
     this.box.dataset.drawn = String(Number(this.box.dataset.drawn ?? 0) + 1)
     this.box.dispatchEvent(new CustomEvent("drawn"))
   }
