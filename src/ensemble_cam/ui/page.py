@@ -23,6 +23,10 @@ _STYLE = """
 .stMain [data-testid="stButton"] button, .stMain [data-testid="stDownloadButton"] button { min-height: 2rem;
   padding: 0.1rem 0.7rem; }
 .stMain [data-testid="stCaptionContainer"] p { font-size: 0.78rem; line-height: 1.25; }
+/* Streamlit's own greys and its tinted choice stay below a contrast of 4.5:1 in one theme or the other. */
+[data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] p { opacity: 1; }
+[data-testid="stCaptionContainer"] p { color: color-mix(in srgb, CanvasText 78%, transparent); }
+[data-variant="segmented_control"] p { color: CanvasText; }
 .stMain [data-testid="stImage"] img { border-radius: 0; }
 .stMain [data-testid="stAlertContainer"] { padding: 0.25rem 0.7rem; min-height: 0; }
 /* The teaching set's line. Its wrapper sticks, as the element itself has no room to move in there. */
