@@ -1,24 +1,18 @@
 """The live viewer in the app, as its readers use it: every control, what is sent when, and what the exports say."""
 
-import io
-import json
 import re
-import zipfile
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from PIL import Image
 
 import films
-from browsing import PATIENCE, chromium, expect, needs_chromium, pages_of, reviewed, serving_app, settled, upload
+from browsing import chromium, expect, needs_chromium, pages_of, serving_app, settled
 from ensemble_cam.config import COLORMAPS
 from ensemble_cam.phantom import draw_phantom
 from ensemble_cam.phantom.files import film_name, phantom_files
-from ensemble_cam.purpose import PURPOSE, TEACHING_LINE
 from ensemble_cam.radiograph import read_radiograph
-from viewing import Live, close, coloured, decoded, greys_of, looked_at
+from viewing import Live, coloured, on_screen
 
 pytestmark = needs_chromium
 
@@ -58,24 +52,6 @@ def one_page(browser, server):
 def viewer(one_page) -> Live:
     one_page.restore()
     return one_page
-
-
-def on_screen(page, data: bytes, name: str = "secret_name.png") -> Live:
-    """Open a film, and wait for its maps."""
-    viewer = Live(page)
-    expect(viewer.one(".finding").first).to_be_visible(timeout=PATIENCE)  # of the phantom that is there at first
-    reviewed(page)
-    upload(page, (name, data))
-    return shown(page, name)
-
-
-def shown(page, name: str) -> Live:
-    viewer = Live(page)
-    expect(page.get_by_test_id("stMain").get_by_text(name)).to_be_visible(timeout=PATIENCE)
-    reviewed(page)
-    expect(viewer.one(".finding").first).to_be_visible()
-    viewer.still()
-    return viewer
 
 
 def opened(viewer: Live, details: str) -> None:
@@ -121,8 +97,12 @@ def test_threshold_and_opacity_follow_the_sliders_by_mouse_and_by_key(viewer):
 
 @pytest.mark.parametrize(
     ("key", "name", "by"),
-    [(".", "threshold", 0.02), (",", "threshold", -0.02), ("Shift+Period", "opacity", 0.05)]
-    + [("Shift+Comma", "opacity", -0.05)],
+    [
+        (".", "threshold", 0.02),
+        (",", "threshold", -0.02),
+        ("Shift+Period", "opacity", 0.05),
+        ("Shift+Comma", "opacity", -0.05),
+    ],
 )
 def test_threshold_and_opacity_follow_their_keys_wherever_the_focus_is(viewer, key, name, by):
     start = number(viewer, name)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import numpy as np
 from PIL import Image
 
-from browsing import PATIENCE, expect
+from browsing import PATIENCE, expect, reviewed, upload
 from ensemble_cam.provenance import Review
 from ensemble_cam.radiograph import Radiograph
 from ensemble_cam.ui.viewer import live
@@ -136,6 +136,24 @@ class Live:
         if self.one(".finding").first.get_attribute("aria-current") != "true":
             self.press("1")
         self.still()
+
+
+def on_screen(page, data: bytes, name: str = "secret_name.png") -> Live:
+    """Open a film, and wait for its maps."""
+    viewer = Live(page)
+    expect(viewer.one(".finding").first).to_be_visible(timeout=PATIENCE)  # of the phantom that is there at first
+    reviewed(page)
+    upload(page, (name, data))
+    return shown(page, name)
+
+
+def shown(page, name: str) -> Live:
+    viewer = Live(page)
+    expect(page.get_by_test_id("stMain").get_by_text(name)).to_be_visible(timeout=PATIENCE)
+    reviewed(page)
+    expect(viewer.one(".finding").first).to_be_visible()
+    viewer.still()
+    return viewer
 
 
 def decoded(data: bytes) -> np.ndarray:

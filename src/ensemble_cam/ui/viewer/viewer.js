@@ -108,7 +108,8 @@ class Viewer {
     const labels = header.findings.map(({ label }) => label)
     if (header.wanted && header.wanted !== this.wanted && !fresh) this.state.finding = header.wanted
     this.wanted = header.wanted
-    if (!labels.includes(this.state.finding)) this.state.finding = header.first ?? labels[0] ?? null
+    // While the film stands alone, the finding that was looked at is remembered.
+    if (labels.length && !labels.includes(this.state.finding)) this.state.finding = header.first ?? labels[0] ?? null
     this.one(".set").textContent = header.set
     this.list.show(header.findings, header.classifiers)
     this.showLegend()

@@ -1,0 +1,399 @@
+"""The live viewer as a part of the page: what it sends and keeps, what is exported, who can use it, what stands in."""
+
+import io
+import json
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
+
+import films
+from browsing import (
+    PATIENCE,
+    chromium,
+    expect,
+    needs_chromium,
+    pages_of,
+    panels,
+    reviewed,
+    serving_app,
+    settled,
+    upload,
+    use_still_pictures,
+)
+from ensemble_cam.config import default_config_path
+from ensemble_cam.phantom import draw_phantom
+from ensemble_cam.phantom.files import film_name, phantom_files
+from ensemble_cam.purpose import PURPOSE, TEACHING_LINE
+from viewing import Live, coloured, decoded, on_screen, shown
+
+pytestmark = needs_chromium
+
+DENSENET, ENSEMBLE = "teaching-densenet", "ensemble"
+PHANTOM = phantom_files(draw_phantom(3, size=512), 0)[film_name(0, "png")]
+SECRET = "<img src=x onerror=alert(1)>secret_name.png"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as launched:
+        yield launched
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with serving_app(tmp_path_factory.mktemp("server")) as address:
+        yield address
+
+
+@pytest.fixture
+def open_page(browser, server):
+    with pages_of(browser, server) as open_one:
+        yield open_one
+
+
+class Wire:
+    """What a page and its server say to each other, and what the page asks for besides."""
+
+    def __init__(self, page):
+        self.sent, self.received, self.asked = 0, 0, []
+        page.on("websocket", self._listen)
+        page.on("request", lambda request: self.asked.append(request.url))
+
+    def _listen(self, socket) -> None:
+        socket.on("framesent", lambda _: setattr(self, "sent", self.sent + 1))
+        socket.on("framereceived", lambda frame: setattr(self, "received", self.received + len(frame)))
+
+
+def wired(open_page) -> tuple[Live, Wire]:
+    """Open a page with a phantom on it, listened to."""
+    wires = []
+    page = open_page(lambda page: wires.append(Wire(page)))
+    viewer = Live(page)
+    shown(page, "Phantom, seed")
+    return viewer, wires[0]
+
+
+def drag(viewer: Live, selector: str, start: float, end: float, *, release: bool = True) -> None:
+    box = viewer.one(selector).bounding_box()
+    mouse, y = viewer.page.mouse, box["y"] + box["height"] / 2
+    mouse.move(box["x"] + start * box["width"], y)
+    with viewer.redrawn():
+        mouse.down()
+        mouse.move(box["x"] + end * box["width"], y, steps=12)
+    if release:
+        mouse.up()
+
+
+def closer(viewer: Live) -> str:
+    """Zoom in, and return what is now in the middle of the first panel."""
+    viewer.press("+", "+", "+")
+    return re.match(r"x \d+ · y \d+", point(viewer))[0]
+
+
+def point(viewer: Live) -> str:
+    viewer.point_at(DENSENET, 0.7, 0.3)
+    return viewer.readout()
+
+
+def text_of(data: bytes) -> dict[str, str]:
+    return dict(Image.open(io.BytesIO(data)).text)
+
+
+def downloaded(page, button: str) -> tuple[str, bytes]:
+    with page.expect_download() as download:
+        page.get_by_role("button", name=button).click()
+    return download.value.suggested_filename, Path(download.value.path()).read_bytes()
+
+
+# What is sent, and when -----------------------------------------------------------------------------------------------
+
+
+def test_a_drag_sends_nothing_its_release_one_message_and_nothing_is_computed_or_fed_anew(open_page):
+    viewer, wire = wired(open_page)
+    page = viewer.page
+    where = closer(viewer)
+    viewer.page.mouse.move(5, 5)
+    settled(page)
+    seconds = page.get_by_text("s for the networks and maps").inner_text()
+    before, drawn = wire.sent, int(viewer.drawn())
+    drag(viewer, "#threshold", 0.4, 0.7, release=False)
+    assert int(viewer.drawn()) > drawn + 3
+    assert 0.68 < float(viewer.outputs()["threshold"]) < 0.73
+    page.wait_for_timeout(300)  # for whatever might be on its way
+    assert wire.sent == before
+    received, drawn = wire.received, int(viewer.drawn())
+    page.mouse.up()
+    page.wait_for_timeout(600)
+    settled(page)
+    assert wire.sent == before + 1
+    assert wire.received - received < 60_000  # the film alone is more
+    assert int(viewer.drawn()) == drawn  # and nothing was painted again
+    assert page.get_by_text("s for the networks and maps").inner_text() == seconds
+    assert point(viewer).startswith(where)
+
+
+def test_the_viewers_pictures_never_lie_in_the_servers_media_store(open_page):
+    viewer, wire = wired(open_page)
+    viewer.press("2", "l", "x", "l", "0", "i")
+    settled(viewer.page)
+    upload(viewer.page, ("secret_name.png", films.png(films.film(1500, 1400, seed=1))))
+    shown(viewer.page, "secret_name.png")
+    viewer.press("l", "x")
+    settled(viewer.page)
+    assert wire.asked
+    assert [url for url in wire.asked if urlsplit(url).path.startswith("/media")] == []
+
+
+def test_two_films_of_one_size_that_differ_in_a_patch_are_shown_each_as_itself(open_page):
+    page = open_page()
+    one = films.film(900, 900, seed=3)
+    other = one.copy()
+    other[440:460, 440:460] = 255 - other[440:460, 440:460]
+    seen = []
+    for name, film in (("one.png", one), ("other.png", other)):
+        viewer = on_screen(page, films.png(film), name) if not seen else shown_after_upload(page, films.png(film), name)
+        viewer.press("o", "l", "x")
+        seen.append(viewer.pictures()[ENSEMBLE])
+        viewer.press("l", "0", "o")
+    different = np.flatnonzero((seen[0] != seen[1]).any(axis=(1, 2)))
+    assert 15 < len(different) <= 20
+
+
+def shown_after_upload(page, data: bytes, name: str) -> Live:
+    upload(page, (name, data))
+    return shown(page, name)
+
+
+# What is kept ---------------------------------------------------------------------------------------------------------
+
+
+def test_reruns_themes_and_narrow_windows_keep_what_is_set_and_in_view(open_page):
+    viewer, _ = wired(open_page)
+    page = viewer.page
+    viewer.press("2", ".", ".", "i")
+    where = closer(viewer)
+
+    def kept() -> None:
+        settled(page)
+        viewer.still()
+        expect(page.locator(".viewer")).to_have_count(1)
+        assert viewer.outputs()["threshold"] == "0.44"
+        expect(viewer.one("#invert")).to_have_attribute("aria-pressed", "true")
+        expect(viewer.one(".finding").nth(1)).to_have_attribute("aria-current", "true")
+
+    page.get_by_text("Findings and method").click()
+    page.get_by_role("spinbutton", name="How many").fill("2")
+    page.keyboard.press("Enter")
+    kept()
+    assert point(viewer).startswith(where)
+    page.get_by_text("Read first").click()
+    expect(page.locator('canvas[aria-label="The film"]')).to_be_visible(timeout=PATIENCE)
+    settled(page)
+    page.get_by_role("button", name="Show scores and maps").click()
+    reviewed(page)
+    kept()
+    assert point(viewer).startswith(where)
+    page.set_viewport_size({"width": 700, "height": 900})
+    kept()
+    wide, inner = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+    assert wide <= inner
+    page.set_viewport_size({"width": 1366, "height": 768})
+    change_theme(page, "Light")
+    kept()
+    assert point(viewer).startswith(where)
+    page.get_by_role("link", name="Phantom lab").click()
+    expect(page.locator(".viewer")).to_have_count(0, timeout=PATIENCE)
+    settled(page)
+    page.get_by_role("link", name="Review").click()
+    reviewed(page)
+    kept()
+
+
+def change_theme(page, name: str) -> None:
+    settled(page)
+    page.get_by_test_id("stMainMenu").get_by_role("button").click()
+    page.get_by_role("button", name=re.compile(name)).first.click()
+    page.keyboard.press("Escape")
+
+
+def test_another_film_resets_view_window_and_finding_and_keeps_threshold_and_colours(open_page):
+    page = open_page()
+    viewer = on_screen(page, PHANTOM, "secret_one.png")
+    viewer.press("3", ".", "i", "+")
+    viewer.choose("#colormap", "cividis")
+    settled(page)
+    shown_after_upload(page, films.png(films.film(512, 512, seed=5)), "secret_two.png")
+    expect(viewer.one(".finding").first).to_have_attribute("aria-current", "true")
+    expect(viewer.one("#invert")).to_have_attribute("aria-pressed", "false")
+    assert viewer.outputs()["threshold"] == "0.42"
+    assert viewer.one("#colormap").input_value() == "cividis"
+    fitting = viewer.pictures()[DENSENET]
+    assert (fitting[:, :3] == 0).all()  # the whole film, with black beside it
+    page.get_by_test_id("stSidebar").get_by_text("secret_one.png").click()
+    shown(page, "secret_one.png")
+    expect(viewer.one("#invert")).to_have_attribute("aria-pressed", "false")
+
+
+# What is exported -----------------------------------------------------------------------------------------------------
+
+
+def test_this_view_is_what_the_panels_show_zoomed_and_moved_and_says_where_it_comes_from(open_page):
+    page = open_page()
+    viewer = on_screen(page, PHANTOM)
+    viewer.press("2", ".", "+", "+")
+    viewer.focus(DENSENET)
+    viewer.press("ArrowLeft", "ArrowUp")
+    page.mouse.move(5, 5)
+    name, data = downloaded(page, "This view (PNG)")
+    picture, text = decoded(data), text_of(data)
+    boxes, panels_now = json.loads(text["Panels"]), viewer.pictures()
+    assert list(boxes) == list(panels_now)
+    for id, (x, y, width, height) in boxes.items():
+        np.testing.assert_array_equal(picture[y : y + height, x : x + width], panels_now[id])
+    assert coloured(picture)
+    finding = viewer.one(".finding").nth(1).locator(".label").inner_text()
+    assert text["Findings"].replace("_", " ") == finding
+    assert text["Threshold"] == "0.42"
+    assert "the file's own window" in text["Drawing"]
+    assert re.fullmatch(r"source pixels (-?\d+\.\d(, )?){4}", text["View"])
+    assert PURPOSE in text["Disclaimer"]
+    assert TEACHING_LINE in text["Notice"]
+    assert len(re.findall(r"SHA-256 [0-9a-f]{64}", text["Classifiers"])) == 3
+    assert re.fullmatch(r"[0-9a-f]{64}", text["Film SHA-256"])
+    assert "secret_name" not in name + json.dumps(text)
+
+
+def test_the_figure_of_the_finding_and_the_files_follow_what_was_set_in_the_viewer(open_page):
+    page = open_page()
+    viewer = on_screen(page, PHANTOM)
+    viewer.press("3", ".", "i")
+    viewer.choose("#colormap", "viridis")
+    viewer.one(".weights").evaluate("details => { details.open = true }")
+    viewer.choose(f"#weight-{DENSENET}", "0.5")
+    viewer.one(".window").evaluate("details => { details.open = true }")
+    viewer.choose("#width", "100")
+    page.wait_for_timeout(300)
+    settled(page)
+    name, data = downloaded(page, "Figure of this finding")
+    text = text_of(data)
+    finding = viewer.one(".finding").nth(2).locator(".label").inner_text()
+    assert text["Findings"].replace("_", " ") == finding
+    assert text["Threshold"] == "0.42"
+    assert text["Drawing"].startswith("viridis")
+    assert "width 100" in text["Window"]
+    assert "inverted" in text["Window"]
+    assert "ensemble weight 0.5" in text["Classifiers"]
+    assert "secret_name" not in name + json.dumps(text)
+    record = json.loads(downloaded(page, "Data (JSON)")[1])
+    assert record["settings"]["threshold"] == 0.42
+    assert record["settings"]["ensemble_weights"][DENSENET] == 0.5
+    assert record["input"]["inverted"] is True
+    assert record["input"]["window"]["width"] == 100
+    for slider in viewer.one(".weights input").all():
+        viewer.choose(f"#{slider.get_attribute('id')}", "0")
+    expect(page.get_by_text("there is nothing to export")).to_be_visible(timeout=PATIENCE)
+    expect(viewer.panel(ENSEMBLE).locator(".note")).to_contain_text("no map")
+
+
+# Safety ---------------------------------------------------------------------------------------------------------------
+
+
+def test_names_with_html_in_them_are_text_and_nothing_else(browser, tmp_path):
+    text = default_config_path().read_text(encoding="utf-8")
+    config = tmp_path / "names.toml"
+    config.write_text(
+        text.replace('name = "Teaching DenseNet"', 'name = "<img src=x onerror=alert(2)><b>Dense</b>"'),
+        encoding="utf-8",
+    )
+    with (
+        serving_app(tmp_path, ENSEMBLE_CAM_CONFIG=str(config)) as address,
+        pages_of(browser, address) as open_one,
+    ):
+        page = open_one()
+        dialogs = []
+        page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+        viewer = on_screen(page, PHANTOM, SECRET)
+        expect(viewer.panel(DENSENET).locator(".caption")).to_contain_text("<b>Dense</b>")
+        viewer.one(".weights").evaluate("details => { details.open = true }")
+        assert viewer.one("img, b").count() == 0
+        assert page.locator('img[src="x"]').count() == 0
+        assert dialogs == []
+
+
+# Access ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_axe_finds_no_serious_violation(theme, browser, tmp_path):
+    with (
+        serving_app(tmp_path, STREAMLIT_THEME_BASE=theme) as address,
+        pages_of(browser, address) as open_one,
+    ):
+        page = open_one()
+        viewer = Live(page)
+        shown(page, "Phantom, seed")
+        for details in (".weights", ".window"):
+            viewer.one(details).evaluate("details => { details.open = true }")
+        page.get_by_text("Classifiers", exact=True).click()
+        settled(page)
+        for prepare in (lambda: None, lambda: page.keyboard.press("?")):
+            prepare()
+            found = Axe().run(page).response["violations"]
+            serious = [
+                (each["id"], [node["html"][:200] for node in each["nodes"]])
+                for each in found
+                if each["impact"] in ("serious", "critical")
+            ]
+            assert serious == []
+
+
+def test_everything_in_the_viewer_is_reached_by_tab_and_shows_the_focus(open_page):
+    viewer, _ = wired(open_page)
+    page = viewer.page
+    viewer.one(".finding").first.focus()
+    reached, outlined = [], []
+    for _ in range(40):
+        told = page.evaluate(
+            """() => {
+              let one = document.activeElement
+              while (one?.shadowRoot?.activeElement) one = one.shadowRoot.activeElement
+              const name = one.id || one.dataset.panel || one.className || one.tagName
+              return [name, getComputedStyle(one).outlineStyle, Boolean(one.closest(".viewer"))]
+            }"""
+        )
+        if told[2]:
+            reached.append(told[0])
+            outlined.append(told[1])
+        page.keyboard.press("Tab")
+    wanted = {"threshold", "opacity", "colormap", "hide", "large", "invert"}
+    wanted |= {"closer", "farther", "actual", "reset", "save", "help"}
+    assert wanted <= set(reached)
+    assert {DENSENET, ENSEMBLE} <= set(reached)
+    assert reached.count("finding") >= 5
+    assert "none" not in outlined
+
+
+# What stands in -------------------------------------------------------------------------------------------------------
+
+
+def test_where_the_viewer_cannot_run_still_pictures_stand_in_and_the_page_says_so(open_page):
+    page = open_page(lambda page: page.add_init_script("delete window.DecompressionStream"))
+    expect(page.get_by_text("The live viewer cannot run in this browser").first).to_be_visible(timeout=PATIENCE)
+    expect(panels(page).first).to_be_visible(timeout=PATIENCE)
+    expect(page.locator(".viewer")).to_have_count(0)
+
+
+def test_still_pictures_can_be_chosen_and_left_again(open_page):
+    viewer, _ = wired(open_page)
+    page = viewer.page
+    use_still_pictures(page)
+    reviewed(page)
+    expect(panels(page)).to_have_count(3 * 4)
+    page.get_by_text("Still pictures", exact=True).click()
+    shown(page, "Phantom, seed")
+    expect(panels(page)).to_have_count(0)
