@@ -172,7 +172,7 @@ def shown_after_upload(page, data: bytes, name: str) -> Live:
 # What is kept ---------------------------------------------------------------------------------------------------------
 
 
-def test_reruns_themes_and_narrow_windows_keep_what_is_set_and_in_view(open_page):
+def test_reruns_narrow_windows_and_another_page_keep_what_is_set_and_in_view(open_page):
     viewer, _ = wired(open_page)
     page = viewer.page
     viewer.press("2", ".", ".", "i")
@@ -203,7 +203,6 @@ def test_reruns_themes_and_narrow_windows_keep_what_is_set_and_in_view(open_page
     wide, inner = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
     assert wide <= inner
     page.set_viewport_size({"width": 1366, "height": 768})
-    change_theme(page, "Light")
     kept()
     assert point(viewer).startswith(where)
     page.get_by_role("link", name="Phantom lab").click()
@@ -212,13 +211,6 @@ def test_reruns_themes_and_narrow_windows_keep_what_is_set_and_in_view(open_page
     page.get_by_role("link", name="Review").click()
     reviewed(page)
     kept()
-
-
-def change_theme(page, name: str) -> None:
-    settled(page)
-    page.get_by_test_id("stMainMenu").get_by_role("button").click()
-    page.get_by_role("button", name=re.compile(name)).first.click()
-    page.keyboard.press("Escape")
 
 
 def test_another_film_resets_view_window_and_finding_and_keeps_threshold_and_colours(open_page):

@@ -352,3 +352,16 @@ def test_the_point_under_the_pointer_stays_there_however_far_one_zooms(page):
             with viewer.redrawn():
                 page.mouse.wheel(0, delta)
         assert_allclose(viewer.point_at("fine", *at), (x, y), atol=1.5)
+
+
+def test_data_that_comes_again_as_at_a_change_of_theme_leaves_picture_view_and_settings_alone(page):
+    payload = sent(made_review(dotted(120, 120, 70, 40)))
+    viewer = show(page, payload)
+    viewer.press(".", "+", "i")
+    before, drawn = viewer.pictures(), viewer.drawn()
+    page.evaluate("document.documentElement.style.colorScheme = 'light'")
+    show(page, payload, again=True)
+    assert viewer.drawn() == drawn
+    assert viewer.outputs()["threshold"] == "0.42"
+    for id, picture in viewer.pictures().items():
+        assert_array_equal(picture, before[id])

@@ -228,8 +228,11 @@ def blank_page(browser, *, width: int = 1600, height: int = 1100):
     assert errors == []
 
 
-def show(page, sent: Payload, *, spoilt: str | None = None) -> Live:
-    """Show what is sent on a blank page, or feed it to the viewer that is there; `spoilt` names a blob to damage."""
+def show(page, sent: Payload, *, spoilt: str | None = None, again: bool = False) -> Live:
+    """Show what is sent on a blank page, or feed it to the viewer that is there.
+
+    `spoilt` names a blob to damage; `again` says that it is there already, so that nothing will be drawn.
+    """
     rows = list(zip(*(sent.table[name].to_pylist() for name in ("name", "sha256", "bytes")), strict=True))
     blobs = [
         (name, sha256, base64.b64encode(data if name != spoilt else data[:-1] + b"?").decode())
@@ -239,7 +242,7 @@ def show(page, sent: Payload, *, spoilt: str | None = None) -> Live:
     viewer, shown = Live(page), page.locator(".viewer").count()
     before = viewer.drawn() if shown else None
     page.evaluate(_SHOW, [html, css, dict(sent.header), blobs])
-    if spoilt is None:
+    if spoilt is None and not again:
         viewer.box.evaluate(_DRAWN, before) if before else viewer.first_drawn()
         viewer.still()
     return viewer
