@@ -145,6 +145,9 @@ def test_the_viewers_pictures_never_lie_in_the_servers_media_store(open_page):
     shown(viewer.page, "secret_name.png")
     viewer.press("l", "x")
     settled(viewer.page)
+    expect(viewer.one(".readout")).to_have_text("")
+    viewer.point_at(ENSEMBLE)
+    expect(viewer.one(".readout")).to_contain_text(re.compile(r"value \d+"), timeout=PATIENCE)  # the film came whole
     assert wire.asked
     assert [url for url in wire.asked if urlsplit(url).path.startswith("/media")] == []
 
@@ -317,6 +320,18 @@ def test_names_with_html_in_them_are_text_and_nothing_else(browser, tmp_path):
         assert dialogs == []
 
 
+_CONTRASTS = """(elements) => elements.map((element) => {
+  const style = getComputedStyle(element)
+  const luminance = (colour) => {
+    const [r, g, b] = colour.match(/[0-9.]+/g).map((each) => each / 255)
+      .map((each) => each <= 0.04045 ? each / 12.92 : ((each + 0.055) / 1.055) ** 2.4)
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b
+  }
+  const [dark, light] = [luminance(style.color), luminance(style.backgroundColor)].sort((a, b) => a - b)
+  return (light + 0.05) / (dark + 0.05)  // WCAG 2.2, contrast ratio
+})"""
+
+
 # Access ---------------------------------------------------------------------------------------------------------------
 
 
@@ -342,6 +357,10 @@ def test_axe_finds_no_serious_violation(theme, browser, tmp_path):
                 if each["impact"] in ("serious", "critical")
             ]
             assert serious == []
+        # axe cannot tell what is behind a badge in a button.
+        ratios = viewer.one(".badge").evaluate_all(_CONTRASTS)
+        assert len(ratios) == 8
+        assert min(ratios) >= 4.5
 
 
 def test_everything_in_the_viewer_is_reached_by_tab_and_shows_the_focus(open_page):
