@@ -102,7 +102,7 @@ def test_a_page_without_weights_opens_on_the_review_of_a_phantom_under_a_banner(
     expect(line(page)).to_be_visible()
     expect(page.get_by_text("the clinical weights are not on this machine")).to_be_visible()
     expect(page.get_by_role("button", name=FETCH)).to_be_visible()
-    expect(page.get_by_text("Phantom, seed")).to_be_visible()
+    expect(page.get_by_text("Phantom, seed").first).to_be_visible()
     expect(page.get_by_text("Planted:")).to_be_visible()
     expect(maps(page)).to_have_count(4)
     expect(page.get_by_text(NO_PHANTOM)).to_have_count(0)

@@ -240,7 +240,7 @@ def test_another_film_resets_view_window_and_finding_and_keeps_threshold_and_col
 def test_this_view_is_what_the_panels_show_zoomed_and_moved_and_says_where_it_comes_from(open_page):
     page = open_page()
     viewer = on_screen(page, PHANTOM)
-    viewer.press("2", ".", "+", "+")
+    viewer.press("2", ".", "+", "+", "i")
     viewer.focus(DENSENET)
     viewer.press("ArrowLeft", "ArrowUp")
     page.mouse.move(5, 5)
@@ -254,7 +254,8 @@ def test_this_view_is_what_the_panels_show_zoomed_and_moved_and_says_where_it_co
     finding = viewer.one(".finding").nth(1).locator(".label").inner_text()
     assert text["Findings"].replace("_", " ") == finding
     assert text["Threshold"] == "0.42"
-    assert "the file's own window" in text["Drawing"]
+    assert "window as the file declares, inverted" in text["Drawing"]
+    assert text["Window"] == "as the file declares, inverted"
     assert re.fullmatch(r"source pixels (-?\d+\.\d(, )?){4}", text["View"])
     assert PURPOSE in text["Disclaimer"]
     assert TEACHING_LINE in text["Notice"]
@@ -293,6 +294,40 @@ def test_the_figure_of_the_finding_and_the_files_follow_what_was_set_in_the_view
         viewer.choose(f"#{slider.get_attribute('id')}", "0")
     expect(page.get_by_text("there is nothing to export")).to_be_visible(timeout=PATIENCE)
     expect(viewer.panel(ENSEMBLE).locator(".note")).to_contain_text("no map")
+
+
+def test_exports_follow_a_screen_that_other_films_and_reading_first_have_changed(open_page):
+    page = open_page()
+    viewer = on_screen(page, PHANTOM, "secret_one.png")
+    viewer.press("3", "i")
+    upload(page, ("secret_two.png", films.png(films.film(512, 512, seed=5))))
+    shown(page, "secret_two.png")
+    for name in ("secret_one.png", "secret_two.png"):
+        page.get_by_test_id("stSidebar").get_by_text(name).click()
+        shown(page, name)
+        page.wait_for_timeout(400)
+        settled(page)
+        export = text_of(downloaded(page, "Figure of this finding")[1])
+        view = text_of(downloaded(page, "This view (PNG)")[1])
+        for key in ("Findings", "Film SHA-256", "Threshold", "Window"):
+            assert export[key] == view[key], key
+
+
+def test_a_whole_film_is_sent_again_when_its_reader_comes_back_to_it(open_page):
+    page = open_page()
+    viewer = on_screen(page, films.png(films.film(1500, 1400, seed=1)), "secret_one.png")
+    upload(page, ("secret_two.png", films.png(films.film(512, 512, seed=5))))
+    shown(page, "secret_two.png")
+    for _ in range(2):
+        page.get_by_test_id("stSidebar").get_by_text("secret_one.png").click()
+        shown(page, "secret_one.png")
+        viewer.press("x")
+        viewer.point_at(ENSEMBLE)
+        expect(viewer.one(".readout")).to_contain_text(re.compile(r"value \d+"), timeout=PATIENCE)
+        page.get_by_test_id("stSidebar").get_by_text("secret_two.png").click()
+        shown(page, "secret_two.png")
+        viewer.press("i")
+        settled(page)
 
 
 # Safety ---------------------------------------------------------------------------------------------------------------

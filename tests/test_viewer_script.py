@@ -365,3 +365,39 @@ def test_data_that_comes_again_as_at_a_change_of_theme_leaves_picture_view_and_s
     assert viewer.outputs()["threshold"] == "0.42"
     for id, picture in viewer.pictures().items():
         assert_array_equal(picture, before[id])
+
+
+def test_what_came_last_is_shown_though_something_else_came_in_between(page):
+    first, between = (sent(made_review(dotted(100, 100, x, 40))) for x in (20, 80))
+    viewer = show(page, first)
+    before = viewer.pictures()
+    show(page, first, again=True, before_it=[between])
+    page.wait_for_timeout(500)  # for what must not come
+    viewer.still()
+    for id, picture in viewer.pictures().items():
+        assert_array_equal(picture, before[id])
+
+
+def test_what_is_read_out_follows_the_maps_under_a_pointer_that_rests(page):
+    viewer = show(page, sent(made_review(dotted(100, 100, 50, 50))))
+    viewer.point_at("fine")
+    before = viewer.readout()
+    viewer.press("2")
+    changed = viewer.readout()
+    viewer.page.mouse.move(5, 5)
+    assert viewer.readout() == ""
+    viewer.point_at("fine")
+    assert viewer.readout() == changed
+    assert changed != before
+
+
+def test_a_region_too_small_for_the_samples_is_not_called_nothing(page):
+    review = made_review(dotted(1000, 1000, 333, 421))
+    viewer = show(page, sent(review))
+    viewer.choose("#threshold", "1")
+    for number, finding in enumerate(review.analysis.findings, start=1):
+        page.keyboard.press(str(number))
+        viewer.still()
+        for id, heatmap in finding.maps.items():
+            told = viewer.panel(id).locator(".note").inner_text()
+            assert ("nothing at or above" in told) == (heatmap.empty is False and heatmap.grids[0].max() < 1), told

@@ -149,7 +149,7 @@ def on_screen(page, data: bytes, name: str = "secret_name.png") -> Live:
 
 def shown(page, name: str) -> Live:
     viewer = Live(page)
-    expect(page.get_by_test_id("stMain").get_by_text(name)).to_be_visible(timeout=PATIENCE)
+    expect(viewer.one(".set")).to_contain_text(name, timeout=PATIENCE)
     reviewed(page)
     expect(viewer.one(".finding").first).to_be_visible()
     viewer.still()
@@ -189,20 +189,22 @@ def script() -> str:
     )
 
 
-_SHOW = """async ([html, css, header, blobs]) => {
+_SHOW = """async ([html, css, payloads]) => {
   const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0))
-  const columns = {
-    name: blobs.map(([name]) => name), sha256: blobs.map(([, sha256]) => sha256),
-    bytes: blobs.map(([, , data]) => bytes(data)),
+  const table = (blobs) => {
+    const columns = {
+      name: blobs.map(([name]) => name), sha256: blobs.map(([, sha256]) => sha256),
+      bytes: blobs.map(([, , data]) => bytes(data)),
+    }
+    return { numRows: blobs.length, getChild: (name) => ({ get: (row) => columns[name][row] }) }
   }
-  const table = { numRows: blobs.length, getChild: (name) => ({ get: (row) => columns[name][row] }) }
   if (!window.root) {
     window.root = document.body.appendChild(document.createElement("div")).attachShadow({ mode: "open" })
     window.root.innerHTML = `<style>${css}</style>${html}`
     window.told = []
   }
-  appear({
-    data: { header, blobs: table }, parentElement: window.root,
+  for (const [header, blobs] of payloads) appear({
+    data: { header, blobs: table(blobs) }, parentElement: window.root,
     setStateValue: (name, value) => window.told.push([name, value]),
   })
 }"""
@@ -228,24 +230,31 @@ def blank_page(browser, *, width: int = 1600, height: int = 1100):
     assert errors == []
 
 
-def show(page, sent: Payload, *, spoilt: str | None = None, again: bool = False) -> Live:
+def show(
+    page, sent: Payload, *, spoilt: str | None = None, again: bool = False, before_it: Sequence[Payload] = ()
+) -> Live:
     """Show what is sent on a blank page, or feed it to the viewer that is there.
 
-    `spoilt` names a blob to damage; `again` says that it is there already, so that nothing will be drawn.
+    `spoilt` names a blob to damage; `again` says that it is there already, so that nothing will be drawn;
+    `before_it` comes at the same moment, before it.
     """
-    rows = list(zip(*(sent.table[name].to_pylist() for name in ("name", "sha256", "bytes")), strict=True))
-    blobs = [
-        (name, sha256, base64.b64encode(data if name != spoilt else data[:-1] + b"?").decode())
-        for name, sha256, data in rows
-    ]
     html, css = live._read("viewer.html"), f"{_STYLE} {live._read('viewer.css')}"
     viewer, shown = Live(page), page.locator(".viewer").count()
     before = viewer.drawn() if shown else None
-    page.evaluate(_SHOW, [html, css, dict(sent.header), blobs])
+    page.evaluate(_SHOW, [html, css, [_as_sent(each, spoilt) for each in (*before_it, sent)]])
     if spoilt is None and not again:
         viewer.box.evaluate(_DRAWN, before) if before else viewer.first_drawn()
         viewer.still()
     return viewer
+
+
+def _as_sent(payload: Payload, spoilt: str | None) -> list:
+    rows = zip(*(payload.table[name].to_pylist() for name in ("name", "sha256", "bytes")), strict=True)
+    blobs = [
+        (name, sha256, base64.b64encode(data if name != spoilt else data[:-1] + b"?").decode())
+        for name, sha256, data in rows
+    ]
+    return [dict(payload.header), blobs]
 
 
 def sent(

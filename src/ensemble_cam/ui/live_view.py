@@ -92,7 +92,7 @@ def _words(film: OpenFilm, geometry: Geometry, controls: Controls, analysis: "An
         outside = "Outlined: what the networks see. What lies outside is not looked at."
     elif radiograph.width != radiograph.height:
         outside = "The networks see the whole film, padded to a square; they were trained on the centre square."
-    set = f"{controls.set.capitalize()} set"
+    set = f"{controls.set.capitalize()} set · {film.name}"  # so that no picture stands under another film's name
     if analysis is None:
         return Words(set=set, outside=outside)
     from ensemble_cam.ui import results  # here, as it loads PyTorch: the film is on the screen before

@@ -218,7 +218,9 @@ def _review(film: OpenFilm, controls: Controls, ready: list[Ready]) -> "Analysis
             job.cancel()
         job = PROCESSOR.submit(_work(film, settings, ready, seen), wanted=films.session_watch())
         film.job, film.job_key = job, key
-    if not job.wait(_PATIENCE):
+    # A film that has just been opened is to be seen at once, and never under another one's name.
+    patience = 0.0 if controls.live and film.stage is None else _PATIENCE
+    if not job.wait(patience):
         _show_waiting()
         return None
     return _collect(film, job, key, seen)
@@ -258,7 +260,7 @@ def _work(
     return work
 
 
-@st.fragment(run_every=0.6)
+@st.fragment(run_every=0.3)
 def _show_waiting() -> None:
     film = films.chosen_film()
     job = film.job if film is not None else None

@@ -61,7 +61,7 @@ class Controls {
       slider.addEventListener("change", () => this.viewer.commit())
       box.append(label, slider)
     }
-    this.one(".weights").hidden = header.classifiers.length < 2
+    this.one(".weights").hidden = !header.classifiers.length
     const [low, high] = header.film.range
     Object.assign(this.one("#center"), { min: low, max: high })
     Object.assign(this.one("#width"), { max: Math.max(2, Math.ceil((high - low) * 1.5)) })

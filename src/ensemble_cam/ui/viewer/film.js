@@ -95,8 +95,8 @@ class Film {
     const level = this.level(place.scale)
     const shown = this.shown(level)
     const { width } = level
-    const [columns, rows] = [between(place.left, place.width, place.scale, level.perX, level.width)]
-      .concat([between(place.top, place.height, place.scale, level.perY, level.height)])
+    const [columns, rows] = [between(place.left, place.width, place.scale, level.perX, level.width, this.facts.width)]
+      .concat([between(place.top, place.height, place.scale, level.perY, level.height, this.facts.height)])
     for (let y = 0, i = 0; y < place.height; y++) {
       if (rows.off[y]) {
         out.fill(0, i, (i += place.width))
@@ -124,17 +124,17 @@ class Film {
 /**
  * Where the screen's pixels lie along an axis of a level, for linear interpolation between the centres of its pixels.
  *
- * The screen's pixel i has its centre at (first + i + .5) / scale in the film's edge coordinates.
+ * The screen's pixel i has its centre at (first + i + .5) / scale in the film's edge coordinates, which end at `extent`.
  */
-function between(first, count, scale, per, size) {
+function between(first, count, scale, per, size, extent) {
   const low = new Int32Array(count)
   const high = new Int32Array(count)
   const part = new Float32Array(count)
   const off = new Uint8Array(count)
   for (let i = 0; i < count; i++) {
-    const edge = ((first + i + 0.5) / scale) * per
-    off[i] = edge < 0 || edge >= size
-    const at = Math.min(Math.max(edge - 0.5, 0), size - 1)
+    const edge = (first + i + 0.5) / scale
+    off[i] = edge < 0 || edge >= extent
+    const at = Math.min(Math.max(edge * per - 0.5, 0), size - 1)
     low[i] = Math.floor(at)
     high[i] = Math.min(low[i] + 1, size - 1)
     part[i] = at - low[i]

@@ -12,7 +12,7 @@ class Gestures {
     const tool = (id, act) =>
       on(viewer.one(id), "click", (event) => {
         act()
-        if (event.detail) viewer.panels[0]?.root.focus({ preventScroll: true }) // Space is for the maps again
+        if (event.detail) this.leave() // Space is for the maps again
       })
     tool("#hide", () => this.press("o"))
     tool("#large", () => this.press("l"))
@@ -26,7 +26,7 @@ class Gestures {
       viewer.save().catch((error) => viewer.say(`The picture could not be made: ${error.message}.`))
     })
     on(viewer.one(".findings"), "click", (event) => {
-      if (event.detail) viewer.panels[0]?.root.focus({ preventScroll: true })
+      if (event.detail) this.leave()
     })
     // Inside the viewer first, so that Streamlit's own keys (R, C) are not pressed along.
     on(viewer.box, "keydown", (event) => {
@@ -35,7 +35,15 @@ class Gestures {
     })
     on(document, "keydown", (event) => this.keyDown(event))
     on(document, "keyup", (event) => this.keyUp(event))
-    on(window, "blur", () => this.hold(false))
+    on(window, "blur", () => {
+      this.hold(false)
+      this.release()
+    })
+  }
+
+  /** Give the focus from a button that was clicked to the panels, to none of them in particular. */
+  leave() {
+    this.viewer.one(".panels").focus({ preventScroll: true })
   }
 
   /** Listen to a panel. */
@@ -123,17 +131,21 @@ class Gestures {
       if (!event.repeat) this.hold(true)
       event.preventDefault()
     } else if (event.key.startsWith("Arrow")) {
-      if (!target.closest?.(".panel") || !this.arrow(event)) return
+      if (!target.closest?.(".panels") || !this.arrow(event)) return
       event.preventDefault()
     } else if (this.press(keyOf(event), event.shiftKey)) event.preventDefault()
   }
 
   keyUp(event) {
     if (event.key === " ") this.hold(false)
-    else if (this.pending) {
-      this.pending = false
-      this.viewer.commit()
-    }
+    else this.release()
+  }
+
+  /** Tell Python what keys have changed, now that they are let go, or cannot be heard any more. */
+  release() {
+    if (!this.pending) return
+    this.pending = false
+    this.viewer.commit()
   }
 
   hold(on) {

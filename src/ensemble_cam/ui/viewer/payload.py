@@ -38,7 +38,7 @@ class Words:
     """What the viewer says, but does not know of itself.
 
     Attributes:
-        set: the set of classifiers in use.
+        set: the set of classifiers in use, and the film's name for this reader's own screen; in no export.
         outside: of the part that the networks do not see; empty where they see all of it.
         foot: lines under an exported view.
         origin: text chunks of an exported view, see `provenance.origin`.

@@ -60,7 +60,11 @@ class Viewer {
   /** Take in what the server sent. Data that is here already changes nothing. */
   async take(data) {
     const { header } = data
-    if (this.header?.sha256 === header.sha256 || this.taking === header.sha256) return
+    if (this.taking === header.sha256) return
+    if (this.header?.sha256 === header.sha256) {
+      this.taking = null // what came in between is not wanted any more
+      return
+    }
     this.taking = header.sha256
     const blobs = await checked(data.blobs)
     if (this.taking !== header.sha256) return // something newer came meanwhile
@@ -110,7 +114,10 @@ class Viewer {
     this.wanted = header.wanted
     // While the film stands alone, the finding that was looked at is remembered.
     if (labels.length && !labels.includes(this.state.finding)) this.state.finding = header.first ?? labels[0] ?? null
+    this.known = { ...(this.known ?? {}), ...(fresh ? header.start : {}) }
+    if (another) this.asked = null
     this.one(".set").textContent = header.set
+    this.one(".set").title = header.set
     this.list.show(header.findings, header.classifiers)
     this.showLegend()
     this.controls.offer(header)
@@ -119,6 +126,19 @@ class Viewer {
     this.renewGreys()
     this.build()
     this.list.reveal(this.state.finding)
+    if (labels.length && !this.isKnown()) this.commit()
+  }
+
+  /** Whether an export would show what the screen does: Python begins a film as the viewer does, and goes by what it was told. */
+  isKnown() {
+    const { finding, window, inverted } = this.state
+    const told = this.known.film === this.header.film.sha256
+    const same = (one, other) => JSON.stringify(one ?? null) === JSON.stringify(other ?? null)
+    return (
+      same(finding, told ? this.known.finding : this.header.first) &&
+      same(window, told ? this.known.window : null) &&
+      inverted === Boolean(told && this.known.inverted)
+    )
   }
 
   showLegend() {
@@ -177,6 +197,7 @@ class Viewer {
     const text = JSON.stringify(told)
     if (text === this.sent) return
     this.sent = text
+    this.known = told
     this.send("committed", told)
   }
 
@@ -282,6 +303,7 @@ class Viewer {
     for (const panel of this.panels) this.drawPanel(panel, place, finding, moved || stale.has("maps"))
     this.place = place
     this.stale.clear()
+    if (this.pointer) this.readOut(...this.pointer)
     this.renewWords(finding)
     const enough = Math.min(this.film.levels[0].perX * 1.3, 0.999) // at 1:1 every pixel is the film's own
     if (!this.film.whole && place.scale > enough) this.askForDetail()
@@ -444,17 +466,33 @@ class Viewer {
     const share = count / each[0].length
     const names = ids.map((one) => this.header.classifiers.find((known) => known.id === one).name)
     const whose = id === ENSEMBLE ? ` · of ${names.join(", ")}${names.length === 1 ? " alone" : ""}` : ""
+    if (!count && this.reaches(parts, lowest)) return `less than 0.1 % at or above ${this.state.threshold.toFixed(2)}${whose}`
     if (!count) return `nothing at or above ${this.state.threshold.toFixed(2)}${whose}`
     return `${(100 * share).toFixed(1)} % at or above ${this.state.threshold.toFixed(2)}${whose}`
   }
 
+  /** Whether a map reaches a value at the centre of any cell: it is highest there. */
+  reaches(parts, lowest) {
+    const { x, y } = this.geometry
+    return parts.some(({ cells }) => {
+      for (let row = 0; row < cells; row++) {
+        for (let column = 0; column < cells; column++) {
+          const at = [x.start + ((column + 0.5) * x.side) / cells, y.start + ((row + 0.5) * y.side) / cells]
+          if (readPoint(...at, this.geometry, parts) >= lowest) return true
+        }
+      }
+      return false
+    })
+  }
+
   /** Say what is under the pointer: source pixel, stored value, each map's relative activation. */
   readOut(x, y) {
+    this.pointer = [x, y]
     const { left, top, scale } = this.place
     const [edgeX, edgeY] = [(left + x + 0.5) / scale, (top + y + 0.5) / scale]
     const [column, row] = [Math.floor(edgeX), Math.floor(edgeY)]
     const { width, height } = this.header.film
-    if (column < 0 || row < 0 || column >= width || row >= height) return this.readNothing()
+    if (column < 0 || row < 0 || column >= width || row >= height) return this.clearReadout()
     const value = this.film.value(column, row)
     const parts = [`x ${column}`, `y ${row}`, value === null ? "value: zoom in" : `value ${value}`]
     const finding = this.finding()
@@ -468,6 +506,11 @@ class Viewer {
   }
 
   readNothing() {
+    this.pointer = null
+    this.clearReadout()
+  }
+
+  clearReadout() {
     this.one(".readout").textContent = ""
   }
 
@@ -486,6 +529,7 @@ class Viewer {
       Findings: finding.label,
       Threshold: String(this.state.threshold),
       Drawing: this.drawing(),
+      Window: this.windowWords(),
       View: `source pixels ${seen.map((edge) => edge.toFixed(1)).join(", ")}`,
       Panels: JSON.stringify(Object.fromEntries(this.panels.map(({ id }, place) => [id, places[place]]))),
     }
@@ -496,9 +540,14 @@ class Viewer {
     const { threshold, opacity, colormap, style, window, inverted, hidden } = this.state
     const parts = hidden || this.held ? ["maps hidden"] : [`threshold ${threshold.toFixed(2)}`, colormap]
     if (parts.length > 1) parts.push(`opacity ${opacity.toFixed(2)}`, STYLES[style].toLowerCase())
-    if (window) parts.push(`window centre ${Math.round(window.center)}, width ${Math.round(window.width)}`)
-    else parts.push("the file's own window")
-    return parts.concat(inverted ? ["inverted"] : []).join(", ")
+    return `${parts.join(", ")}; ${window || inverted ? `window ${this.windowWords()}` : "the file's own window"}`
+  }
+
+  /** The window as `provenance.window_line` has it. */
+  windowWords() {
+    const { window, inverted } = this.state
+    const words = window ? `center ${window.center}, width ${window.width}` : "as the file declares"
+    return inverted ? `${words}, inverted` : words
   }
 }
 
