@@ -145,7 +145,7 @@ def test_the_viewers_pictures_never_lie_in_the_servers_media_store(open_page):
     shown(viewer.page, "secret_name.png")
     viewer.press("l", "x")
     settled(viewer.page)
-    expect(viewer.one(".readout")).to_have_text("")
+    expect(viewer.one(".readout")).to_contain_text("each map over its own maximum")
     viewer.point_at(ENSEMBLE)
     expect(viewer.one(".readout")).to_contain_text(re.compile(r"value \d+"), timeout=PATIENCE)  # the film came whole
     assert wire.asked
@@ -228,7 +228,7 @@ def test_another_film_resets_view_window_and_finding_and_keeps_threshold_and_col
     assert viewer.outputs()["threshold"] == "0.42"
     assert viewer.one("#colormap").input_value() == "cividis"
     fitting = viewer.pictures()[DENSENET]
-    assert (fitting[:, :3] == 0).all()  # the whole film, with black beside it
+    assert not fitting[:, 0].any() or not fitting[0].any()  # the whole film, with black beside it
     page.get_by_test_id("stSidebar").get_by_text("secret_one.png").click()
     shown(page, "secret_one.png")
     expect(viewer.one("#invert")).to_have_attribute("aria-pressed", "false")
@@ -321,7 +321,9 @@ def test_a_whole_film_is_sent_again_when_its_reader_comes_back_to_it(open_page):
     for _ in range(2):
         page.get_by_test_id("stSidebar").get_by_text("secret_one.png").click()
         shown(page, "secret_one.png")
-        viewer.press("x")
+        page.keyboard.press("x")
+        page.keyboard.press("m")  # at once, as a second message that must not undo the first
+        viewer.still()
         viewer.point_at(ENSEMBLE)
         expect(viewer.one(".readout")).to_contain_text(re.compile(r"value \d+"), timeout=PATIENCE)
         page.get_by_test_id("stSidebar").get_by_text("secret_two.png").click()

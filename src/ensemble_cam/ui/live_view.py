@@ -21,11 +21,13 @@ from ensemble_cam.ui.films import OpenFilm
 from ensemble_cam.ui.viewer.committed import Committed
 from ensemble_cam.ui.viewer.live import show_viewer
 from ensemble_cam.ui.viewer.payload import Payload, Words, payload
+from ensemble_cam.ui.words import plain
 
 if TYPE_CHECKING:
     from ensemble_cam.findings import Analysis
 
 _COMMITTED = "viewer committed"
+_MEANING = "Colours: each map over its own maximum; where a network looked, not what is there."
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +36,7 @@ class Stage:
 
     Attributes:
         radiograph: the film, as it was read.
+        geometry: the square that the networks see.
         analysis: its review, None where the film is shown alone.
         controls: what is set in the sidebar.
         whole: whether the film is sent with all of its pixels.
@@ -41,6 +44,7 @@ class Stage:
     """
 
     radiograph: Radiograph
+    geometry: Geometry
     analysis: "Analysis | None"
     controls: Controls
     whole: bool
@@ -49,8 +53,10 @@ class Stage:
 
 def show_live(film: OpenFilm, geometry: Geometry, controls: Controls, analysis: "Analysis | None") -> None:
     """Show the viewer with a film, and with its review's maps where there is one, and the downloads below."""
-    committed = _committed()
+    committed = last_committed()
     whole = committed is not None and committed.detail == film.radiograph.sha256
+    if film.stage is not None and film.stage.radiograph is film.radiograph:
+        whole = whole or film.stage.whole
     for other in films.open_films().values():
         if other is not film:
             other.leave_stage()
@@ -61,7 +67,7 @@ def show_live(film: OpenFilm, geometry: Geometry, controls: Controls, analysis: 
 def _stage(
     film: OpenFilm, geometry: Geometry, controls: Controls, analysis: "Analysis | None", *, whole: bool
 ) -> Stage:
-    committed = _committed() or Committed(display=_display(networks.configuration().review))
+    committed = last_committed() or Committed(display=_display(networks.configuration().review))
     sent = payload(
         film.part(whole=whole),
         geometry,
@@ -71,7 +77,7 @@ def _stage(
         colours={} if analysis is None else {each.id: networks.colour(each.id) for each in analysis.results},
         start=committed.start(),
     )
-    return Stage(film.radiograph, analysis, controls, whole, sent)
+    return Stage(film.radiograph, geometry, analysis, controls, whole, sent)
 
 
 def _wanted(controls: Controls, analysis: "Analysis | None") -> str | None:
@@ -94,14 +100,15 @@ def _words(film: OpenFilm, geometry: Geometry, controls: Controls, analysis: "An
         outside = "The networks see the whole film, padded to a square; they were trained on the centre square."
     set = f"{controls.set.capitalize()} set · {film.name}"  # so that no picture stands under another film's name
     if analysis is None:
-        return Words(set=set, outside=outside)
+        return Words(set=set, outside=outside, meaning=outside)
     from ensemble_cam.ui import results  # here, as it loads PyTorch: the film is on the screen before
 
     review = results.review_of(analysis, controls.display)
     return Words(
         set=set,
         outside=outside,
-        foot=results.foot_of(review),
+        meaning=f"{outside} {_MEANING}".strip(),
+        foot=tuple(filter(None, (f"{outside} {_MEANING}".strip(), *results.foot_of(review)))),
         origin=results.origin_of_view(review),
         file=results.file_name(review),
     )
@@ -119,7 +126,7 @@ def _show_stage(number: int) -> None:
         st.rerun()
     if told is not None:
         st.session_state[_COMMITTED] = told
-    committed = _committed()  # from before a visit to another page, where the viewer has told nothing yet
+    committed = last_committed()  # from before a visit to another page, where the viewer has told nothing yet
     if committed is not None and committed.detail == stage.radiograph.sha256 and not stage.whole:
         _send_whole(film)
         st.rerun(scope="fragment")
@@ -130,10 +137,7 @@ def _show_stage(number: int) -> None:
 def _send_whole(film: OpenFilm) -> None:
     """Let a film that came as a smaller level come with all of its pixels; the rest is as it was."""
     stage = film.stage
-    part = film.part(whole=True)
-    header = {**stage.payload.header, "film": part.facts}
-    header["sha256"] = f"{header['sha256']} whole"
-    film.stage = replace(stage, whole=True, payload=Payload(header, {**stage.payload.blobs, **part.blobs}))
+    film.stage = _stage(film, stage.geometry, stage.controls, stage.analysis, whole=True)
 
 
 def _show_downloads(stage: Stage, committed: Committed | None) -> None:
@@ -143,8 +147,8 @@ def _show_downloads(stage: Stage, committed: Committed | None) -> None:
     try:
         analysis = stage.analysis if committed is None else _as_committed(stage.analysis, committed)
         chosen = _chosen(analysis, stage.controls.settings)
-    except ConfigError:
-        st.caption("With these ensemble weights nothing ranks the findings, so there is nothing to export.")
+    except ConfigError as error:
+        st.caption(plain(f"{error} Until then there is nothing to export."))
         return
     finding = stage.payload.header["first"]
     if committed is not None and committed.film == stage.radiograph.sha256:
@@ -170,12 +174,25 @@ def _as_committed(analysis: "Analysis", committed: Committed) -> "Analysis":
 
 
 def _chosen(analysis: "Analysis", settings: Settings) -> "Analysis":
-    """Return the part of a review that the figure and the files hold."""
+    """Return the part of a review that the figure and the files hold.
+
+    Raises:
+        ConfigError: if there is a map of none of the findings that were chosen by name.
+    """
     if settings.labels is None:
         return analysis.first(settings.top_k)
     there = [each.label for each in analysis.findings if each.label in settings.labels]
-    return analysis.only(there) if there else analysis.first(1)
+    if not there:
+        raise ConfigError("None of the findings that are chosen by name has a map. Choose others in the sidebar.")
+    return analysis.only(there)
 
 
-def _committed() -> Committed | None:
-    return st.session_state.get(_COMMITTED)
+def last_committed() -> Committed | None:
+    """Return what the viewer last told; of a film that was removed, nothing is remembered."""
+    committed = st.session_state.get(_COMMITTED)
+    if committed is None or committed.film is None:
+        return committed
+    shown = [film.radiograph for film in films.open_films().values() if film.radiograph is not None]
+    if committed.film not in [radiograph.sha256 for radiograph in shown]:
+        committed = st.session_state[_COMMITTED] = committed.without_film()
+    return committed

@@ -154,6 +154,7 @@ def _show_remarks(film: OpenFilm, analysis: "Analysis") -> None:
 def _show_stills(film: OpenFilm, controls: Controls, ready: list[Ready]) -> None:
     """Show panels drawn here, for browsers in which the viewer cannot run."""
     radiograph = film.radiograph
+    film.leave_stage()
     geometry = _geometry(film, controls)
     hidden = _hidden(film, controls)
     left, right = st.columns([2.2, 1] if hidden else [1, 2.1], gap="small")
@@ -197,6 +198,8 @@ def _review(film: OpenFilm, controls: Controls, ready: list[Ready]) -> "Analysis
     seen = (read.sha256, read.intensity, read.rescaled, tuple(_networks(ready)))
     seen = (*seen, controls.settings.framing)
     settings = controls.settings
+    if controls.live:
+        settings = replace(settings, ensemble_weights=_weights(settings))
     if not any(settings.ensemble_weights.values()):
         st.warning(
             "Every chosen classifier has an ensemble weight of 0, so that nothing ranks the findings. Give one of them "
@@ -224,6 +227,20 @@ def _review(film: OpenFilm, controls: Controls, ready: list[Ready]) -> "Analysis
         _show_waiting()
         return None
     return _collect(film, job, key, seen)
+
+
+def _weights(settings: Settings) -> dict[str, float]:
+    """Return the weights that a review under the live viewer begins with.
+
+    Where every further map costs a wait, they are the reader's own, as these decide which maps are made. Where all
+    would be 0, each counts as much as the others: the viewer has the sliders.
+    """
+    weights = dict(settings.ensemble_weights)
+    committed = live_view.last_committed()
+    if settings.recipe.by_the_label and committed is not None:
+        told = {id: committed.weights.get(id, weight) for id, weight in weights.items()}
+        weights = told if any(told.values()) else weights
+    return weights if any(weights.values()) else dict.fromkeys(weights, 1.0)
 
 
 def _networks(ready: list[Ready]) -> list[tuple]:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ensemble_cam.errors import ConfigError
 from ensemble_cam.greyscale import Greys
@@ -56,6 +56,10 @@ class Committed:
             )
         except (TypeError, KeyError, ValueError, AttributeError, OverflowError, ConfigError):
             return None
+
+    def without_film(self) -> "Committed":
+        """Return the same without what it says of a film, which is not open any more."""
+        return replace(self, film=None, finding=None, greys=Greys(), detail=None)
 
     def start(self) -> dict[str, object]:
         """Return what a viewer that appears anew begins with."""

@@ -52,6 +52,7 @@ class Controls {
     box.replaceChildren()
     for (const { id, name, weight } of header.classifiers) {
       const [label, output, slider] = [element("label", "", `${name} `), element("output"), element("input")]
+      output.setAttribute("aria-live", "off")
       Object.assign(slider, { type: "range", min: 0, max: Math.max(2, 2 * weight), step: 0.05, id: `weight-${id}` })
       label.htmlFor = slider.id
       label.append(output)

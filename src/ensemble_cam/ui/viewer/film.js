@@ -24,15 +24,22 @@ async function unpack(bytes, width, height, wide) {
   return pixels
 }
 
-/** Halve a level by the mean of four pixels; a last odd row or column is left out. */
-function halved({ pixels, width, height }) {
+/**
+ * Halve a level by the mean of four pixels; a last odd row or column is left out.
+ *
+ * `clean`, where given, makes darkness of padding: its value means nothing that could be averaged.
+ */
+function halved({ pixels, width, height }, clean) {
   const w = width >> 1
   const h = height >> 1
   const half = new pixels.constructor(w * h)
   for (let y = 0, i = 0; y < h; y++) {
     let above = 2 * y * width
     for (let x = 0; x < w; x++, i++, above += 2) {
-      half[i] = (pixels[above] + pixels[above + 1] + pixels[above + width] + pixels[above + width + 1] + 2) >> 2
+      let [a, b] = [pixels[above], pixels[above + 1]]
+      let [c, d] = [pixels[above + width], pixels[above + width + 1]]
+      if (clean) [a, b, c, d] = [clean(a), clean(b), clean(c), clean(d)]
+      half[i] = (a + b + c + d + 2) >> 2
     }
   }
   // What stands for the part of the film that is covered: an odd rim is not.
@@ -54,10 +61,19 @@ class Film {
     const levels = [{ pixels, width, height, perX: width / across, perY: height / down, shown: null, by: null }]
     while (Math.min(levels.at(-1).width, levels.at(-1).height) >= 256) {
       const last = levels.at(-1)
-      const half = halved(last)
+      const half = halved(last, levels.length === 1 ? this.cleaning() : null)
       levels.push({ ...half, perX: last.perX / 2, perY: last.perY / 2, shown: null, by: null })
     }
     this.levels = levels
+  }
+
+  /** What makes darkness of padding, as `payload` does for the level that it sends; null where there is none. */
+  cleaning() {
+    const { padded, range, lowest, falling } = this.facts
+    if (!padded) return null
+    const [low, high] = [range[0] - lowest, range[1] - lowest]
+    const dark = falling ? high : low
+    return (value) => (value < low || value > high ? dark : value)
   }
 
   /** Whether the largest level has every pixel of the film. */
@@ -150,14 +166,15 @@ function between(first, count, scale, per, size, extent) {
 function greyTable(facts, own, { window, inverted }) {
   const table = new Uint8Array(own.length)
   for (let index = 0; index < own.length; index++) {
-    let grey = own[index]
-    if (window) {
-      const low = window.center - window.width / 2
-      let share = Math.min(Math.max((index + facts.lowest - low) / window.width, 0), 1)
-      if (facts.falling) share = 1 - share
-      grey = Math.floor(share * 255 + 0.5)
+    if (!window) {
+      table[index] = inverted ? 255 - own[index] : own[index]
+      continue
     }
-    table[index] = inverted ? 255 - grey : grey
+    const low = window.center - window.width / 2
+    let share = Math.min(Math.max((index + facts.lowest - low) / window.width, 0), 1)
+    if (facts.falling) share = 1 - share
+    if (inverted) share = 1 - share
+    table[index] = Math.floor(share * 255 + 0.5)
   }
   return table
 }

@@ -7,7 +7,7 @@ const REGION_SAMPLES = 128 // and at which a region's share is measured
 function meanScore(finding, classifiers, weights) {
   for (const calibrated of [true, false]) {
     const counted = classifiers.filter(
-      (each) => each.calibrated === calibrated && each.id in finding.scores && weights[each.id] > 0,
+      (each) => each.calibrated === calibrated && Object.hasOwn(finding.scores, each.id) && weights[each.id] > 0,
     )
     if (!counted.length) continue
     const total = counted.reduce((sum, each) => sum + weights[each.id], 0)
@@ -25,7 +25,7 @@ function verdict(value, calibrated) {
 
 /** The ids behind the ensemble: those with a map and a weight above 0. */
 function behind(finding, classifiers, weights) {
-  return classifiers.map((each) => each.id).filter((id) => id in finding.maps && weights[id] > 0)
+  return classifiers.map((each) => each.id).filter((id) => Object.hasOwn(finding.maps, id) && weights[id] > 0)
 }
 
 /** The weighted grids of the ensemble's map. */
@@ -110,7 +110,7 @@ class FindingList {
       const agree = element("span", "agree")
       row.append(score, badge, scoreStrip(finding, classifiers), agree)
       const each = classifiers
-        .filter((one) => one.id in finding.scores)
+        .filter((one) => Object.hasOwn(finding.scores, one.id))
         .map((one) => `${one.name} ${finding.scores[one.id].toFixed(2)}`)
       row.title = `${finding.name}: ${each.join(", ")}`
       row.addEventListener("click", () => this.choose(finding.label))

@@ -180,7 +180,7 @@ class Gestures {
     }
     const found = header.findings.length > 0
     if (/^[1-9]$/.test(key)) {
-      const chosen = header.findings[Number(key) - 1]
+      const chosen = viewer.order[Number(key) - 1]
       return chosen ? change({ finding: chosen.label }) : false
     }
     if (found && (key === "," || key === ".")) {

@@ -38,7 +38,7 @@ def show_viewer(payload: Payload) -> tuple[Committed | None, str | None]:
         on_committed_change=_nothing,
         on_failed_change=_nothing,
     )
-    return Committed.of(result.committed), result.failed
+    return Committed.of(result.committed), None if result.failed is None else str(result.failed)
 
 
 def _nothing() -> None:

@@ -115,12 +115,30 @@ function layOver(out, greys, values, width, height, look) {
     if (value === OUTSIDE && dimmed) grey >>= 1
     out[i] = 0xff000000 | (grey << 16) | (grey << 8) | grey
   }
-  if (look.line) drawContour(out, values, width, height, threshold, look.thickness)
+  if (look.line) drawContour(out, values, width, height, threshold, look.thickness, !heat)
 }
 
-/** Draw the threshold's contour, white: the outermost pixels of what reaches it; `thickness` of them, 1 or 2. */
-function drawContour(out, values, width, height, threshold, thickness) {
+/**
+ * Draw the threshold's contour, white: the outermost pixels of what reaches it; `thickness` of them, 1 or 2.
+ *
+ * `rimmed`: with a dark rim, as no colour beside it tells it from bright bone.
+ */
+function drawContour(out, values, width, height, threshold, thickness, rimmed) {
   const lowest = Math.max(threshold, 0)
+  if (rimmed) {
+    const line = new Uint32Array(out.length)
+    drawContour(line, values, width, height, threshold, thickness, false)
+    for (let y = 0; y < height; y++) {
+      for (let x = 0, i = y * width; x < width; x++, i++) {
+        if (!line[i]) continue
+        for (let down = Math.max(y - 1, 0); down <= Math.min(y + 1, height - 1); down++) {
+          for (let across = Math.max(x - 1, 0); across <= Math.min(x + 1, width - 1); across++) {
+            out[down * width + across] = 0xff000000
+          }
+        }
+      }
+    }
+  }
   for (let y = 0; y < height; y++) {
     for (let x = 0, i = y * width; x < width; x++, i++) {
       if (values[i] < lowest) continue

@@ -40,6 +40,7 @@ class Words:
     Attributes:
         set: the set of classifiers in use, and the film's name for this reader's own screen; in no export.
         outside: of the part that the networks do not see; empty where they see all of it.
+        meaning: what the colours mean, and what does not follow from them.
         foot: lines under an exported view.
         origin: text chunks of an exported view, see `provenance.origin`.
         file: an exported view's file name begins with it.
@@ -47,6 +48,7 @@ class Words:
 
     set: str = ""
     outside: str = ""
+    meaning: str = ""
     foot: tuple[str, ...] = ()
     origin: Mapping[str, str] | None = None
     file: str = "film"
@@ -93,11 +95,18 @@ class FilmPart:
     def of(cls, radiograph: Radiograph, *, whole: bool = False) -> "FilmPart":
         """Pack a film, or the level of it that is sent first."""
         indices = ordered(radiograph.source)
-        level = indices if whole else _level(indices)
+        low, high = radiograph.used
         values = np.sort(domain(radiograph.source.dtype))
         greys = to_screen(radiograph.shown)[np.argsort(domain(radiograph.source.dtype))]
         center, width, falling = own_window(radiograph.shown, domain(radiograph.source.dtype), radiograph.used)
-        low, high = radiograph.used
+        first, last = low - int(values[0]), high - int(values[0])
+        padded = bool(indices.min() < first or indices.max() > last)
+        level = indices
+        if not whole and max(indices.shape) > LEVEL:
+            # Padding's values mean nothing that could be averaged with the film's: it is as dark as the film gets.
+            within = (indices >= first) & (indices <= last)
+            dark = indices.dtype.type(last if falling else first)
+            level = _level(np.where(within, indices, dark) if padded else indices)
         spacing = None
         if radiograph.spacing is not None:
             rows, columns = radiograph.spacing
@@ -112,6 +121,7 @@ class FilmPart:
             "lowest": int(values[0]),
             "window": {"center": center, "width": width},
             "falling": falling,
+            "padded": padded,
             "range": [low, max(high, low + 1)],
             "spacing": spacing,
         }
@@ -140,8 +150,6 @@ def packed(pixels: np.ndarray) -> bytes:
 def _level(indices: np.ndarray) -> np.ndarray:
     height, width = indices.shape
     scale = LEVEL / max(height, width)
-    if scale >= 1:
-        return indices
     size = max(1, round(width * scale)), max(1, round(height * scale))
     return cv2.resize(indices, size, interpolation=cv2.INTER_AREA)
 
@@ -173,6 +181,7 @@ def payload(
         "geometry": {"x": _axis(geometry, 0), "y": _axis(geometry, 1)},
         "whole": geometry.crop == (0, 0, *geometry.source_size),
         "outside": words.outside,
+        "meaning": words.meaning,
         "classifiers": [] if analysis is None else _classifiers(analysis, colours or {}),
         "findings": findings,
         "first": wanted or (findings[0]["label"] if findings else None),

@@ -55,6 +55,14 @@ class Viewer {
     this.one(".message").textContent = text
   }
 
+  /** Leave the page to still pictures. */
+  fail(error) {
+    this.taking = null
+    this.say("The live viewer cannot run in this browser. Still pictures stand in for it.")
+    console.warn(error)
+    this.send("failed", String(error.message ?? error).slice(0, 200))
+  }
+
   // What is shown -----------------------------------------------------------------------------------------------------
 
   /** Take in what the server sent. Data that is here already changes nothing. */
@@ -69,17 +77,25 @@ class Viewer {
     const blobs = await checked(data.blobs)
     if (this.taking !== header.sha256) return // something newer came meanwhile
     const another = this.header?.film.sha256 !== header.film.sha256
+    this.box.toggleAttribute("data-another", another && this.header !== null) // no film under another one's name
     if (another || this.film.levels[0].width < header.film.sent[0]) {
       const [width, height] = header.film.sent
-      const pixels = await unpack(blobs.get("film"), width, height, header.film.wide)
+      let pixels
+      try {
+        pixels = await unpack(blobs.get("film"), width, height, header.film.wide)
+      } catch (error) {
+        if (another) throw error
+        this.taking = null
+        return this.say("The film's finest pixels could not be loaded; it is shown coarser than it is.")
+      }
       if (this.taking !== header.sha256) return
       if (another) {
         this.film = new Film(header.film, pixels, width, height)
         this.view = new View(header.film.width, header.film.height)
       } else this.film.add(pixels, width, height)
     }
-    this.own = blobs.get("greys")
-    this.colours = blobs.get("colours")
+    this.own = blobs.get("greys").slice()
+    this.colours = blobs.get("colours").slice()
     this.readGrids(header, blobs.get("maps"))
     this.geometry = header.geometry
     this.header = header
@@ -109,16 +125,17 @@ class Viewer {
     const weights = Object.fromEntries(header.classifiers.map(({ id, weight }) => [id, weight]))
     for (const id of Object.keys(weights)) weights[id] = this.state.weights?.[id] ?? weights[id]
     this.state.weights = { ...this.state.weights, ...weights } // other sets' classifiers keep theirs
-    const labels = header.findings.map(({ label }) => label)
+    this.order = this.ordered()
+    const labels = this.order.map(({ label }) => label)
     if (header.wanted && header.wanted !== this.wanted && !fresh) this.state.finding = header.wanted
     this.wanted = header.wanted
     // While the film stands alone, the finding that was looked at is remembered.
-    if (labels.length && !labels.includes(this.state.finding)) this.state.finding = header.first ?? labels[0] ?? null
+    if (labels.length && !labels.includes(this.state.finding)) this.state.finding = header.wanted ?? labels[0] ?? null
     this.known = { ...(this.known ?? {}), ...(fresh ? header.start : {}) }
     if (another) this.asked = null
     this.one(".set").textContent = header.set
     this.one(".set").title = header.set
-    this.list.show(header.findings, header.classifiers)
+    this.list.show(this.order, header.classifiers)
     this.showLegend()
     this.controls.offer(header)
     this.one(".findings").hidden = this.one(".legend").hidden = !labels.length
@@ -127,6 +144,26 @@ class Viewer {
     this.build()
     this.list.reveal(this.state.finding)
     if (labels.length && !this.isKnown()) this.commit()
+  }
+
+  /** The findings as they rank by the weights of this moment, those with maps first. */
+  ordered() {
+    const { classifiers, findings } = this.header
+    const score = new Map(findings.map((each) => [each, meanScore(each, classifiers, this.state.weights)?.value ?? -1]))
+    const mapped = (each) => Object.keys(each.maps).length > 0
+    const by = (one, other) =>
+      mapped(other) - mapped(one) || score.get(other) - score.get(one) || (one.label < other.label ? -1 : 1)
+    return [...findings].sort(by)
+  }
+
+  /** Rank the findings anew: once weights are let go, not under the hand. */
+  rank() {
+    const order = this.ordered()
+    if (order.every((each, place) => each === this.order[place])) return
+    this.order = order
+    this.list.show(order, this.header.classifiers)
+    this.list.reveal(this.state.finding)
+    this.ask("look")
   }
 
   /** Whether an export would show what the screen does: Python begins a film as the viewer does, and goes by what it was told. */
@@ -190,8 +227,10 @@ class Viewer {
   /** Tell Python what is set now, unless it knows. */
   commit(extra = {}) {
     if (!this.header) return
+    this.rank()
     const { finding, threshold, opacity, colormap, style, window, inverted, weights, hidden } = this.state
-    const detail = extra.detail ?? (this.header.film.detailed ? this.header.film.sha256 : null)
+    const { sha256, detailed } = this.header.film
+    const detail = extra.detail ?? (detailed || this.asked === sha256 ? sha256 : null)
     const told = { finding, threshold, opacity, colormap, style, window, inverted, weights, hidden, detail }
     told.film = this.header.film.sha256
     const text = JSON.stringify(told)
@@ -218,6 +257,7 @@ class Viewer {
         const root = element("div", "panel")
         root.tabIndex = 0
         root.dataset.panel = id
+        root.setAttribute("role", "group")
         const [caption, note] = [element("div", "caption"), element("div", "note")]
         const [screen, canvas, scale] = [element("div", "screen"), element("canvas"), element("div", "scale")]
         canvas.setAttribute("role", "img")
@@ -249,7 +289,7 @@ class Viewer {
     for (let columns = 1; columns <= count; columns++) {
       const rows = Math.ceil(count / columns)
       const scale = Math.min(width / columns / across, (height / rows - 42) / down)
-      if (scale > size * 1.02) [best, size] = [columns, scale]
+      if (scale > size * 1.08) [best, size] = [columns, scale]
     }
     return best
   }
@@ -287,7 +327,11 @@ class Viewer {
     if (!this.header || this.frame) return
     this.frame = requestAnimationFrame(() => {
       this.frame = 0
-      this.draw()
+      try {
+        this.draw()
+      } catch (error) {
+        this.fail(error)
+      }
     })
   }
 
@@ -303,7 +347,9 @@ class Viewer {
     for (const panel of this.panels) this.drawPanel(panel, place, finding, moved || stale.has("maps"))
     this.place = place
     this.stale.clear()
+    this.box.removeAttribute("data-another")
     if (this.pointer) this.readOut(...this.pointer)
+    else this.clearReadout()
     this.renewWords(finding)
     const enough = Math.min(this.film.levels[0].perX * 1.3, 0.999) // at 1:1 every pixel is the film's own
     if (!this.film.whole && place.scale > enough) this.askForDetail()
@@ -355,7 +401,7 @@ class Viewer {
     const decade = 10 ** Math.floor(Math.log10(room))
     const length = [5, 2, 1].map((step) => step * decade).find((each) => each <= room)
     bar.style.width = `${length * perMillimetre}px`
-    bar.firstChild.textContent = `${length >= 1 ? length : length.toFixed(1)} mm${spacing.detector ? " at the detector" : ""}`
+    bar.firstChild.textContent = `${Number(length.toPrecision(1))} mm${spacing.detector ? " at the detector" : ""}`
   }
 
   /** The weighted grids that a panel shows of a finding; none where there is no map. */
@@ -364,7 +410,7 @@ class Viewer {
     if (id === ENSEMBLE) {
       return ensembleParts(finding, behind(finding, header.classifiers, state.weights), state.weights, grids)
     }
-    return id in finding.maps ? [grids[finding.maps[id]]] : []
+    return Object.hasOwn(finding.maps, id) ? [grids[finding.maps[id]]] : []
   }
 
   askForDetail() {
@@ -382,9 +428,10 @@ class Viewer {
     press("#hide", state.hidden)
     press("#invert", state.inverted)
     if (!finding) {
-      this.one(".title").textContent = ""
+      this.one(".title").textContent = this.one(".behind").textContent = ""
       this.panels[0].caption.textContent = "The film"
       this.panels[0].note.textContent = header.outside
+      this.panels[0].root.setAttribute("aria-label", "The film alone")
       this.panels[0].canvas.setAttribute("aria-label", "The film")
       return
     }
@@ -395,14 +442,35 @@ class Viewer {
       (each) => this.agreementOf(each),
     )
     this.one(".title").textContent = this.titleOf(finding)
+    this.one(".behind").textContent = this.behindWords(finding)
+    this.one(".behind").title = this.one(".behind").textContent
     for (const panel of this.panels) {
       const [caption, note, below] = this.wordsOf(panel.id, finding)
       panel.caption.textContent = caption
       panel.note.textContent = note
       panel.note.title = note
       panel.root.classList.toggle("below", below)
+      panel.root.setAttribute("aria-label", caption)
       panel.canvas.setAttribute("aria-label", `${finding.name}: map of ${caption}. ${note}`)
     }
+  }
+
+  /** Who stands behind the ensemble's map and its score, as `provenance.behind` says it. */
+  behindWords(finding) {
+    const { classifiers } = this.header
+    const { weights } = this.state
+    const names = (ids) => ids.map((id) => classifiers.find((each) => each.id === id).name).join(", ")
+    const ids = behind(finding, classifiers, weights)
+    if (!ids.length) return "no ensemble map"
+    const empty = ids.filter((id) => this.grids[finding.maps[id]].empty)
+    let text = `ensemble of ${names(ids)}${ids.length === 1 ? " alone" : ""}${empty.length ? ` (empty: ${names(empty)})` : ""}`
+    const mean = meanScore(finding, classifiers, weights)
+    const scoring = classifiers
+      .filter(({ id, calibrated }) => mean?.calibrated === calibrated && Object.hasOwn(finding.scores, id) && weights[id] > 0)
+      .map(({ id }) => id)
+    if (scoring.join() !== ids.join()) text += `, score of ${names(scoring) || "none"}`
+    const unknown = classifiers.filter(({ id }) => !Object.hasOwn(finding.scores, id)).map(({ id }) => id)
+    return unknown.length ? `${text} · not known to ${names(unknown)}` : text
   }
 
   titleOf(finding) {
@@ -463,26 +531,25 @@ class Viewer {
       for (let part = 0; part < each.length; part++) value += parts[part].weight * each[part][i]
       count += value >= lowest
     }
-    const share = count / each[0].length
-    const names = ids.map((one) => this.header.classifiers.find((known) => known.id === one).name)
-    const whose = id === ENSEMBLE ? ` · of ${names.join(", ")}${names.length === 1 ? " alone" : ""}` : ""
-    if (!count && this.reaches(parts, lowest)) return `less than 0.1 % at or above ${this.state.threshold.toFixed(2)}${whose}`
-    if (!count) return `nothing at or above ${this.state.threshold.toFixed(2)}${whose}`
-    return `${(100 * share).toFixed(1)} % at or above ${this.state.threshold.toFixed(2)}${whose}`
+    const at = `at or above ${this.state.threshold.toFixed(2)}`
+    if (!count && this.highest(id, finding, parts) < lowest) return `nothing ${at}`
+    const share = (100 * count) / each[0].length // at samples, so about that much
+    if (share < 0.05) return `less than 0.1 % ${at}`
+    return `about ${share < 1 ? share.toFixed(1) : Math.round(share)} % ${at}`
   }
 
-  /** Whether a map reaches a value at the centre of any cell: it is highest there. */
-  reaches(parts, lowest) {
-    const { x, y } = this.geometry
-    return parts.some(({ cells }) => {
-      for (let row = 0; row < cells; row++) {
-        for (let column = 0; column < cells; column++) {
-          const at = [x.start + ((column + 0.5) * x.side) / cells, y.start + ((row + 0.5) * y.side) / cells]
-          if (readPoint(...at, this.geometry, parts) >= lowest) return true
-        }
+  /** A map's largest value: a mean of maps is largest at the centre of one of their cells. */
+  highest(id, finding, parts) {
+    if (id !== ENSEMBLE) return 1 // relative activation is over its own maximum
+    const key = `${finding.label} ${JSON.stringify(this.state.weights)}`
+    if (this.peak?.key !== key) {
+      let value = 0
+      for (const cells of new Set(parts.map((part) => part.cells))) {
+        for (const each of readSamples(this.geometry, parts, cells)) if (each > value) value = each
       }
-      return false
-    })
+      this.peak = { key, value }
+    }
+    return this.peak.value
   }
 
   /** Say what is under the pointer: source pixel, stored value, each map's relative activation. */
@@ -502,6 +569,7 @@ class Viewer {
       const name = id === ENSEMBLE ? "Ensemble" : this.header.classifiers.find((each) => each.id === id).name
       if (grids.length) parts.push(`${name} ${activation === null ? "not seen" : activation.toFixed(2)}`)
     }
+    this.one(".readout").classList.remove("idle")
     this.one(".readout").textContent = parts.join(" · ")
   }
 
@@ -511,21 +579,24 @@ class Viewer {
   }
 
   clearReadout() {
-    this.one(".readout").textContent = ""
+    this.one(".readout").classList.add("idle")
+    this.one(".readout").textContent = this.header?.meaning ?? ""
   }
 
   // This view ---------------------------------------------------------------------------------------------------------
 
   async save() {
     const finding = this.finding()
+    const name = `${this.header.file}_view.png` // of this film, whatever is on the screen when the picture is made
     const panels = this.panels.map(({ id, canvas }) => ({ canvas, lines: this.wordsOf(id, finding).slice(0, 2) }))
     const { left, top, scale } = this.place
     const seen = [left / scale, top / scale, (left + this.width) / scale, (top + this.height) / scale]
-    const foot = [`${this.titleOf(finding)} · ${this.drawing()}`, ...this.header.foot]
+    const title = `${this.titleOf(finding)} · ${this.behindWords(finding)}`
+    const foot = [title, `${this.drawing()} · ensemble weights ${this.weightWords()}`, ...this.header.foot]
     const { canvas, places } = composed(panels, this.shownColumns, foot, this.ratio)
     const texts = {
       ...this.header.origin,
-      "Ensemble weights": this.header.classifiers.map(({ id }) => `${id} ${this.state.weights[id]}`).join(", "),
+      "Ensemble weights": this.weightWords(),
       Findings: finding.label,
       Threshold: String(this.state.threshold),
       Drawing: this.drawing(),
@@ -533,7 +604,11 @@ class Viewer {
       View: `source pixels ${seen.map((edge) => edge.toFixed(1)).join(", ")}`,
       Panels: JSON.stringify(Object.fromEntries(this.panels.map(({ id }, place) => [id, places[place]]))),
     }
-    download(await pngOf(canvas, texts), `${this.header.file}_view.png`)
+    download(await pngOf(canvas, texts), name)
+  }
+
+  weightWords() {
+    return this.header.classifiers.map(({ id }) => `${id} ${this.state.weights[id]}`).join(", ")
   }
 
   drawing() {
@@ -575,16 +650,10 @@ export default function ({ data, parentElement, setStateValue }) {
     VIEWERS.set(parentElement, viewer)
   }
   viewer.send = setStateValue
-  const fail = (error) => {
-    viewer.taking = null
-    viewer.say("The live viewer cannot run in this browser. Still pictures stand in for it.")
-    console.warn(error)
-    setStateValue("failed", String(error.message ?? error).slice(0, 200))
-  }
-  try {
-    if (data) viewer.take(data).catch(fail)
-  } catch (error) {
-    fail(error)
+  if (data) {
+    viewer.take(data).catch((error) => {
+      if (viewer.taking === data.header.sha256) viewer.fail(error) // else something newer is on its way
+    })
   }
   return () => {
     VIEWERS.delete(parentElement)
