@@ -8,7 +8,17 @@ from ensemble_cam.ui.viewer.committed import Committed
 from ensemble_cam.ui.viewer.payload import Payload
 
 # Each may use what those before it define.
-SCRIPTS = ("film.js", "maps.js", "view.js", "findings.js", "picture.js", "controls.js", "gestures.js", "viewer.js")
+SCRIPTS = (
+    "film.js",
+    "maps.js",
+    "view.js",
+    "findings.js",
+    "picture.js",
+    "words.js",
+    "controls.js",
+    "gestures.js",
+    "viewer.js",
+)
 KEY = "viewer"
 
 

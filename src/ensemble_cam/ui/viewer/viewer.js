@@ -23,6 +23,7 @@ class Viewer {
     this.stale = new Set()
     this.send = () => {}
     this.sent = ""
+    this.words = new Words(this)
     this.controls = new Controls(root, this, signal)
     this.list = new FindingList(this.one(".findings"), (label) => {
       this.set({ finding: label })
@@ -107,7 +108,7 @@ class Viewer {
   readGrids(header, bytes) {
     const all = new Float32Array(bytes.slice().buffer)
     let start = 0
-    this.samples = new Map()
+    this.words.forget()
     this.grids = header.grids.map((cells) => {
       const values = all.subarray(start, (start += cells * cells))
       return { values, cells, weight: 1, empty: !values.some((value) => value > 0) }
@@ -439,13 +440,13 @@ class Viewer {
     this.list.renew(
       state.finding,
       (each) => meanScore(each, header.classifiers, state.weights),
-      (each) => this.agreementOf(each),
+      (each) => this.words.agreement(each),
     )
-    this.one(".title").textContent = this.titleOf(finding)
-    this.one(".behind").textContent = this.behindWords(finding)
+    this.one(".title").textContent = this.words.title(finding)
+    this.one(".behind").textContent = this.words.behind(finding)
     this.one(".behind").title = this.one(".behind").textContent
     for (const panel of this.panels) {
-      const [caption, note, below] = this.wordsOf(panel.id, finding)
+      const [caption, note, below] = this.words.panel(panel.id, finding)
       panel.caption.textContent = caption
       panel.note.textContent = note
       panel.note.title = note
@@ -453,103 +454,6 @@ class Viewer {
       panel.root.setAttribute("aria-label", caption)
       panel.canvas.setAttribute("aria-label", `${finding.name}: map of ${caption}. ${note}`)
     }
-  }
-
-  /** Who stands behind the ensemble's map and its score, as `provenance.behind` says it. */
-  behindWords(finding) {
-    const { classifiers } = this.header
-    const { weights } = this.state
-    const names = (ids) => ids.map((id) => classifiers.find((each) => each.id === id).name).join(", ")
-    const ids = behind(finding, classifiers, weights)
-    if (!ids.length) return "no ensemble map"
-    const empty = ids.filter((id) => this.grids[finding.maps[id]].empty)
-    let text = `ensemble of ${names(ids)}${ids.length === 1 ? " alone" : ""}${empty.length ? ` (empty: ${names(empty)})` : ""}`
-    const mean = meanScore(finding, classifiers, weights)
-    const scoring = classifiers
-      .filter(({ id, calibrated }) => mean?.calibrated === calibrated && Object.hasOwn(finding.scores, id) && weights[id] > 0)
-      .map(({ id }) => id)
-    if (scoring.join() !== ids.join()) text += `, score of ${names(scoring) || "none"}`
-    const unknown = classifiers.filter(({ id }) => !Object.hasOwn(finding.scores, id)).map(({ id }) => id)
-    return unknown.length ? `${text} · not known to ${names(unknown)}` : text
-  }
-
-  titleOf(finding) {
-    const { iou, rank } = this.agreementOf(finding)
-    const mean = meanScore(finding, this.header.classifiers, this.state.weights)
-    const parts = [mean ? `${finding.name} ${mean.value.toFixed(2)}, ${verdict(mean.value, mean.calibrated)}` : finding.name]
-    if (iou !== null) parts.push(`maps overlap ${iou.toFixed(2)} (IoU)`)
-    if (rank !== null) parts.push(`rank correlation ${rank.toFixed(2)}`)
-    return parts.join(" · ")
-  }
-
-  agreementOf(finding) {
-    const ids = behind(finding, this.header.classifiers, this.state.weights)
-    return agreement(finding, ids, this.state.threshold, (grid) => this.sampled(grid, SAMPLES), this.grids)
-  }
-
-  sampled(grid, count) {
-    const key = `${grid} ${count}`
-    if (!this.samples.has(key)) this.samples.set(key, readSamples(this.geometry, [this.grids[grid]], count))
-    return this.samples.get(key)
-  }
-
-  /** A panel's [caption, note, whether the score is below its operating point]. */
-  wordsOf(id, finding) {
-    const { state, header } = this
-    let [name, score, calibrated] = ["Ensemble", null, true]
-    if (id === ENSEMBLE) {
-      const mean = meanScore(finding, header.classifiers, state.weights)
-      if (mean) [score, calibrated] = [mean.value, mean.calibrated]
-    } else {
-      const classifier = header.classifiers.find((each) => each.id === id)
-      name = classifier.name
-      calibrated = classifier.calibrated
-      score = finding.scores[id] ?? null
-    }
-    const caption = score === null ? name : `${name} · ${score.toFixed(2)}`
-    const parts = []
-    const below = score !== null && calibrated && score < 0.5
-    if (score !== null) parts.push(below ? "below its operating point: not called" : verdict(score, calibrated))
-    parts.push(this.extentOf(id, finding))
-    return [caption, parts.join(" · "), below]
-  }
-
-  /** How much of what was seen is at or above the threshold, or why there is no map. */
-  extentOf(id, finding) {
-    const parts = this.parts(id, finding)
-    if (!parts.length) {
-      if (id !== ENSEMBLE) return `no map: ${finding.missing[id] ?? "none was made"}`
-      return "no map: no classifier with a weight above 0 has one"
-    }
-    if (parts.every(({ empty }) => empty)) return "empty map: nothing speaks for this finding"
-    const ids = id === ENSEMBLE ? behind(finding, this.header.classifiers, this.state.weights) : [id]
-    const lowest = this.state.threshold - ROUNDING
-    const each = ids.map((one) => this.sampled(finding.maps[one], REGION_SAMPLES))
-    let count = 0
-    for (let i = 0; i < each[0].length; i++) {
-      let value = 0
-      for (let part = 0; part < each.length; part++) value += parts[part].weight * each[part][i]
-      count += value >= lowest
-    }
-    const at = `at or above ${this.state.threshold.toFixed(2)}`
-    if (!count && this.highest(id, finding, parts) < lowest) return `nothing ${at}`
-    const share = (100 * count) / each[0].length // at samples, so about that much
-    if (share < 0.05) return `less than 0.1 % ${at}`
-    return `about ${share < 1 ? share.toFixed(1) : Math.round(share)} % ${at}`
-  }
-
-  /** A map's largest value: a mean of maps is largest at the centre of one of their cells. */
-  highest(id, finding, parts) {
-    if (id !== ENSEMBLE) return 1 // relative activation is over its own maximum
-    const key = `${finding.label} ${JSON.stringify(this.state.weights)}`
-    if (this.peak?.key !== key) {
-      let value = 0
-      for (const cells of new Set(parts.map((part) => part.cells))) {
-        for (const each of readSamples(this.geometry, parts, cells)) if (each > value) value = each
-      }
-      this.peak = { key, value }
-    }
-    return this.peak.value
   }
 
   /** Say what is under the pointer: source pixel, stored value, each map's relative activation. */
@@ -588,42 +492,25 @@ class Viewer {
   async save() {
     const finding = this.finding()
     const name = `${this.header.file}_view.png` // of this film, whatever is on the screen when the picture is made
-    const panels = this.panels.map(({ id, canvas }) => ({ canvas, lines: this.wordsOf(id, finding).slice(0, 2) }))
+    const panels = this.panels.map(({ id, canvas }) => ({ canvas, lines: this.words.panel(id, finding).slice(0, 2) }))
     const { left, top, scale } = this.place
     const seen = [left / scale, top / scale, (left + this.width) / scale, (top + this.height) / scale]
-    const title = `${this.titleOf(finding)} · ${this.behindWords(finding)}`
-    const foot = [title, `${this.drawing()} · ensemble weights ${this.weightWords()}`, ...this.header.foot]
+    const title = `${this.words.title(finding)} · ${this.words.behind(finding)}`
+    const foot = [title, `${this.words.drawing()} · ensemble weights ${this.words.weights()}`, ...this.header.foot]
     const { canvas, places } = composed(panels, this.shownColumns, foot, this.ratio)
     const texts = {
       ...this.header.origin,
-      "Ensemble weights": this.weightWords(),
+      "Ensemble weights": this.words.weights(),
       Findings: finding.label,
       Threshold: String(this.state.threshold),
-      Drawing: this.drawing(),
-      Window: this.windowWords(),
+      Drawing: this.words.drawing(),
+      Window: this.words.window(),
       View: `source pixels ${seen.map((edge) => edge.toFixed(1)).join(", ")}`,
       Panels: JSON.stringify(Object.fromEntries(this.panels.map(({ id }, place) => [id, places[place]]))),
     }
     download(await pngOf(canvas, texts), name)
   }
 
-  weightWords() {
-    return this.header.classifiers.map(({ id }) => `${id} ${this.state.weights[id]}`).join(", ")
-  }
-
-  drawing() {
-    const { threshold, opacity, colormap, style, window, inverted, hidden } = this.state
-    const parts = hidden || this.held ? ["maps hidden"] : [`threshold ${threshold.toFixed(2)}`, colormap]
-    if (parts.length > 1) parts.push(`opacity ${opacity.toFixed(2)}`, STYLES[style].toLowerCase())
-    return `${parts.join(", ")}; ${window || inverted ? `window ${this.windowWords()}` : "the file's own window"}`
-  }
-
-  /** The window as `provenance.window_line` has it. */
-  windowWords() {
-    const { window, inverted } = this.state
-    const words = window ? `center ${window.center}, width ${window.width}` : "as the file declares"
-    return inverted ? `${words}, inverted` : words
-  }
 }
 
 /** The blobs of a table by name; each is held to its SHA-256 where the browser can (https and this machine). */
