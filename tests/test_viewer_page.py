@@ -3,13 +3,17 @@
 import io
 import json
 import re
+import zipfile
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import cv2
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 import films
 from browsing import (
@@ -29,7 +33,7 @@ from ensemble_cam.config import default_config_path
 from ensemble_cam.phantom import draw_phantom
 from ensemble_cam.phantom.files import film_name, phantom_files
 from ensemble_cam.purpose import PURPOSE, TEACHING_LINE
-from viewing import Live, coloured, decoded, on_screen, shown
+from viewing import Live, close, coloured, decoded, looked_at, on_screen, shown
 
 pytestmark = needs_chromium
 
@@ -60,19 +64,31 @@ class Wire:
     """What a page and its server say to each other, and what the page asks for besides."""
 
     def __init__(self, page):
-        self.sent, self.received, self.asked = 0, 0, []
+        self.page, self.socket, self.sent, self.received, self.asked = page, None, 0, 0, []
         page.on("websocket", self._listen)
         page.on("request", lambda request: self.asked.append(request.url))
 
+    @contextmanager
+    def rerun(self):
+        """Do something that makes the server run the page, or a part of it, and wait until it has."""
+        with self.socket.expect_event("framereceived", _ends_a_run):
+            yield
+        settled(self.page)
+
     def _listen(self, socket) -> None:
+        self.socket = socket
         socket.on("framesent", lambda _: setattr(self, "sent", self.sent + 1))
         socket.on("framereceived", lambda frame: setattr(self, "received", self.received + len(frame)))
 
 
-def wired(open_page) -> tuple[Live, Wire]:
+def _ends_a_run(frame: bytes) -> bool:
+    return ForwardMsg.FromString(frame).WhichOneof("type") == "script_finished"
+
+
+def wired(open_page, **size: int) -> tuple[Live, Wire]:
     """Open a page with a phantom on it, listened to."""
     wires = []
-    page = open_page(lambda page: wires.append(Wire(page)))
+    page = open_page(lambda page: wires.append(Wire(page)), **size)
     viewer = Live(page)
     shown(page, "Phantom, seed")
     return viewer, wires[0]
@@ -124,17 +140,26 @@ def test_a_drag_sends_nothing_its_release_one_message_and_nothing_is_computed_or
     drag(viewer, "#threshold", 0.4, 0.7, release=False)
     assert int(viewer.drawn()) > drawn + 3
     assert 0.68 < float(viewer.outputs()["threshold"]) < 0.73
-    page.wait_for_timeout(300)  # for whatever might be on its way
     assert wire.sent == before
     received, drawn = wire.received, int(viewer.drawn())
-    page.mouse.up()
-    page.wait_for_timeout(600)
-    settled(page)
+    with wire.rerun():
+        page.mouse.up()
     assert wire.sent == before + 1
     assert wire.received - received < 60_000  # the film alone is more
     assert int(viewer.drawn()) == drawn  # and nothing was painted again
     assert page.get_by_text("s for the networks and maps").inner_text() == seconds
     assert point(viewer).startswith(where)
+
+
+def test_streamlits_own_keys_are_not_pressed_along_in_the_viewer(open_page):
+    viewer, wire = wired(open_page)
+    viewer.focus(ENSEMBLE)
+    before = wire.sent
+    viewer.page.keyboard.press("r")  # runs the page again, where Streamlit hears it
+    viewer.page.keyboard.press("c")
+    with wire.rerun():
+        viewer.press("i")
+    assert wire.sent == before + 1
 
 
 def test_the_viewers_pictures_never_lie_in_the_servers_media_store(open_page):
@@ -152,19 +177,40 @@ def test_the_viewers_pictures_never_lie_in_the_servers_media_store(open_page):
     assert [url for url in wire.asked if urlsplit(url).path.startswith("/media")] == []
 
 
-def test_two_films_of_one_size_that_differ_in_a_patch_are_shown_each_as_itself(open_page):
+def test_films_that_differ_only_where_streamlit_does_not_look_are_shown_each_as_itself(open_page):
     page = open_page()
-    one = films.film(900, 900, seed=3)
+    one = films.film(1240, 1240, seed=3)
     other = one.copy()
-    other[440:460, 440:460] = 255 - other[440:460, 440:460]
+    other[440:500, 560:660] = 255 - other[440:500, 560:660]
+    files = [films.tiff(film) for film in (one, other)]
+    head, middle = 64 * 2**10, len(files[0]) // 2
+    assert len(files[0]) > 2**20  # from where on Streamlit names a file by its head, its middle and its end
+    for part in (slice(head), slice(middle - head, middle + head), slice(-head, None)):
+        assert files[0][part] == files[1][part]
     seen = []
-    for name, film in (("one.png", one), ("other.png", other)):
-        viewer = on_screen(page, films.png(film), name) if not seen else shown_after_upload(page, films.png(film), name)
+    for name, film in zip(("one.tiff", "other.tiff"), files, strict=True):
+        viewer = on_screen(page, film, name) if not seen else shown_after_upload(page, film, name)
         viewer.press("o", "l", "x")
-        seen.append(viewer.pictures()[ENSEMBLE])
+        seen.append((viewer.pictures()[ENSEMBLE], at_one_to_one(viewer, ENSEMBLE)))
         viewer.press("l", "0", "o")
-    different = np.flatnonzero((seen[0] != seen[1]).any(axis=(1, 2)))
-    assert 15 < len(different) <= 20
+    (first, where), (second, there) = seen
+    assert where == there
+    different, panel = looked_at(one != other, where)
+    assert different.sum() == 60 * 100
+    np.testing.assert_array_equal((first != second).any(axis=2)[panel], different)
+    for film, picture in zip((one, other), (first, second), strict=True):
+        greys = looked_at(film, where)[0].astype(int)
+        assert np.abs(picture[panel][..., 0] - greys).max() <= 1
+
+
+def at_one_to_one(viewer: Live, id: str) -> dict[str, float]:
+    """Return what part of the film a panel at 1:1 shows, by what the viewer says is under the pointer."""
+    assert viewer.scale(id) == 1
+    x, y = viewer.point_at(id)
+    box, (across, down) = viewer.canvas(id).bounding_box(), viewer.at(id, 0.5, 0.5)
+    width, height = viewer.canvas(id).evaluate("canvas => [canvas.width, canvas.height]")
+    left, top = x - int(across - box["x"]), y - int(down - box["y"])
+    return {"left": left, "top": top, "scale": 1, "width": width, "height": height}
 
 
 def shown_after_upload(page, data: bytes, name: str) -> Live:
@@ -264,17 +310,60 @@ def test_this_view_is_what_the_panels_show_zoomed_and_moved_and_says_where_it_co
     assert "secret_name" not in name + json.dumps(text)
 
 
+@pytest.mark.parametrize("style", ["both", "heatmap"])
+def test_at_one_to_one_the_panels_equal_the_overlays_that_are_downloaded(open_page, style):
+    viewer, wire = wired(open_page, width=1600, height=1250)
+    page = viewer.page
+    pixels = films.film(480, 400, bits=12)
+    on_screen(page, films.dicom(pixels, bits=12), "secret_name.dcm")
+    viewer.focus(ENSEMBLE)
+    viewer.press("x")
+    if style == "heatmap":
+        with wire.rerun():
+            viewer.click('#style input[value="heatmap"]')
+    _, archive = downloaded(page, "Overlays (ZIP)")
+    where = at_one_to_one(viewer, ENSEMBLE)
+    page.mouse.move(5, 5)
+    with zipfile.ZipFile(io.BytesIO(archive)) as files:
+        record = json.loads(files.read("review.json"))
+        overlays = {
+            id: decoded(files.read(made["file"]))
+            for id, made in record["findings"][0]["maps"].items()
+            if "file" in made
+        }
+    shown_now = viewer.pictures()
+    assert set(overlays) == set(shown_now)
+    seen = np.zeros(pixels.shape, bool)
+    x0, y0, x1, y1 = record["input"]["crop"]
+    seen[y0 + 1 : y1 - 1, x0 + 1 : x1 - 1] = True  # but for the outline of what the networks see
+    for id, overlay in overlays.items():
+        assert overlay.shape[:2] == pixels.shape
+        expected, panel = looked_at(overlay, where)
+        inside = looked_at(seen, where)[0]
+        assert inside.sum() > 100_000
+        assert coloured(expected[inside][None]) > 1000
+        drawn = shown_now[id][panel]
+        share = 1.0
+        if style == "both":  # a contour's edges are soft in the files
+            share = 0.999
+            rim = (drawn == 255).all(axis=2) & (expected > 150).all(axis=2)
+            assert (rim & inside).sum() > 100
+            inside &= cv2.dilate(rim.astype(np.uint8), np.ones((3, 3), np.uint8)) == 0
+        assert close(drawn[inside], expected[inside], share=share), id
+
+
 def test_the_figure_of_the_finding_and_the_files_follow_what_was_set_in_the_viewer(open_page):
-    page = open_page()
-    viewer = on_screen(page, PHANTOM)
+    viewer, wire = wired(open_page)
+    page = viewer.page
+    on_screen(page, PHANTOM)
     viewer.press("3", ".", "i")
     viewer.choose("#colormap", "viridis")
     viewer.one(".weights").evaluate("details => { details.open = true }")
     viewer.choose(f"#weight-{DENSENET}", "0.5")
     viewer.one(".window").evaluate("details => { details.open = true }")
-    viewer.choose("#width", "100")
-    page.wait_for_timeout(300)
     settled(page)
+    with wire.rerun():
+        viewer.choose("#width", "100")
     name, data = downloaded(page, "Figure of this finding")
     text = text_of(data)
     finding = viewer.one(".finding").nth(2).locator(".label").inner_text()
@@ -411,7 +500,9 @@ def test_everything_in_the_viewer_is_reached_by_tab_and_shows_the_focus(open_pag
               let one = document.activeElement
               while (one?.shadowRoot?.activeElement) one = one.shadowRoot.activeElement
               const name = one.id || one.dataset.panel || one.className || one.tagName
-              return [name, getComputedStyle(one).outlineStyle, Boolean(one.closest(".viewer"))]
+              const { outlineStyle, outlineWidth } = getComputedStyle(one)
+              const outline = outlineWidth === "0px" ? "none" : outlineStyle
+              return [name, outline, Boolean(one.closest(".viewer"))]
             }"""
         )
         if told[2]:

@@ -16,6 +16,7 @@ from ensemble_cam.radiograph import read_radiograph
 from ensemble_cam.rendering import Display
 from ensemble_cam.ui.viewer.committed import Committed
 from ensemble_cam.ui.viewer.payload import LEVEL, FilmPart, Words, ordered, packed
+from networks import bright_classifier
 from reviews import dotted, made_review
 from viewing import sent
 
@@ -42,13 +43,18 @@ def review() -> Review:
 
 
 def with_cell_changed(analysis: Analysis) -> Analysis:
-    """Return the same review with another value in one cell of one map."""
-    finding = next(each for each in analysis.findings if len(each.maps) > 1)
+    """Return the same review with another value in one cell, in the middle of one map."""
+    finding = max(analysis.findings, key=lambda each: len(each.maps))
     id, cam = next(iter(finding.maps.items()))
     grid = cam.grids[0].copy()
-    row, column = np.unravel_index(grid.argmin(), grid.shape)
-    grid[row, column] += 0.5
-    changed = replace(finding, maps={**finding.maps, id: replace(cam, grids=(grid,))})
+    middle = len(grid) // 2, len(grid) // 2
+    grid[middle] = 0.9 if grid[middle] < 0.5 else 0.1
+    behind = [grid if each is cam.grids[0] else each for each in finding.ensemble.grids]
+    changed = replace(
+        finding,
+        maps={**finding.maps, id: replace(cam, grids=(grid,))},
+        ensemble=replace(finding.ensemble, grids=tuple(behind)),
+    )
     return replace(analysis, findings=tuple(changed if each is finding else each for each in analysis.findings))
 
 
@@ -110,7 +116,9 @@ def test_films_that_differ_only_where_streamlit_does_not_look_are_sent_as_two():
     assert hashes[0]["colours"] == hashes[1]["colours"]
 
 
-def test_reviews_that_differ_in_one_cell_of_one_map_are_sent_as_two(review):
+@pytest.mark.parametrize("classifiers", [None, [bright_classifier()]], ids=["two classifiers", "one"])
+def test_reviews_that_differ_in_one_cell_of_one_map_are_sent_as_two(classifiers):
+    review = made_review(dotted(200, 160, 90, 60), classifiers=classifiers)  # of one, no correlation tells them apart
     changed = replace(review, analysis=with_cell_changed(review.analysis))
     made = [sent(each) for each in (review, changed)]
     assert made[0].header["film"] == made[1].header["film"]
