@@ -12,12 +12,10 @@ from PIL import Image
 import films
 from browsing import (
     PATIENCE,
-    chromium,
     expect,
     film_views,
     maps,
     needs_chromium,
-    pages_of,
     panels,
     pick,
     pictures,
@@ -39,18 +37,6 @@ SHARED_LABELS = ("Cardiomegaly", "Edema", "Effusion")  # known to all three clas
 def server(weights_dir, tmp_path_factory):
     with serving_app(tmp_path_factory.mktemp("server"), ENSEMBLE_CAM_WEIGHTS=str(weights_dir)) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as launched:
-        yield launched
-
-
-@pytest.fixture
-def open_page(browser, server):
-    with pages_of(browser, server) as open_one:
-        yield open_one
 
 
 def dicom_film(**attributes) -> bytes:

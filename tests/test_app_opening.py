@@ -9,7 +9,6 @@ import pytest
 import films
 from browsing import (
     PATIENCE,
-    chromium,
     expect,
     film_views,
     maps,
@@ -35,22 +34,10 @@ FETCH = re.compile(r"Fetch the clinical weights \(\d+ MB\)")
 
 
 @pytest.fixture(scope="module")
-def browser():
-    with chromium() as launched:
-        yield launched
-
-
-@pytest.fixture(scope="module")
 def server(tmp_path_factory):
     """The app on a machine without weights, whose way out leads nowhere."""
     with serving_app(tmp_path_factory.mktemp("server"), **NOWHERE) as address:
         yield address
-
-
-@pytest.fixture
-def open_page(browser, server):
-    with pages_of(browser, server) as open_one:
-        yield open_one
 
 
 @pytest.fixture

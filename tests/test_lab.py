@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from browsing import PATIENCE, chromium, expect, needs_chromium, pages_of, panels, pick, pictures, serving_app, settled
+from browsing import PATIENCE, expect, needs_chromium, pages_of, panels, pick, pictures, settled
 from ensemble_cam.analysis import analyse
 from ensemble_cam.errors import Cancelled
 from ensemble_cam.faithfulness import Calls, judge
@@ -341,18 +341,6 @@ def test_nothing_of_a_blind_film_is_sent_before_the_answer(lab_page):
 
 
 # The pages in Chromium
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with serving_app(tmp_path_factory.mktemp("server")) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as launched:
-        yield launched
 
 
 @pytest.fixture

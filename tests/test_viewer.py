@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import films
-from browsing import chromium, expect, needs_chromium, pages_of, serving_app, settled
+from browsing import expect, needs_chromium, pages_of, settled
 from ensemble_cam.config import COLORMAPS
 from ensemble_cam.phantom import draw_phantom
 from ensemble_cam.phantom.files import film_name, phantom_files
@@ -20,24 +20,6 @@ DENSENET, RESNET, HEALTHCARE = "teaching-densenet", "teaching-resnet", "teaching
 IDS = [DENSENET, RESNET, HEALTHCARE, "ensemble"]
 PHANTOM = phantom_files(draw_phantom(3, size=512), 0)[film_name(0, "png")]
 LANDSCAPE = films.film(480, 400, bits=12)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as launched:
-        yield launched
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with serving_app(tmp_path_factory.mktemp("server")) as address:
-        yield address
-
-
-@pytest.fixture
-def open_page(browser, server):
-    with pages_of(browser, server) as open_one:
-        yield open_one
 
 
 @pytest.fixture(scope="module")

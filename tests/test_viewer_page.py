@@ -18,7 +18,6 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 import films
 from browsing import (
     PATIENCE,
-    chromium,
     expect,
     needs_chromium,
     pages_of,
@@ -40,24 +39,6 @@ pytestmark = needs_chromium
 DENSENET, ENSEMBLE = "teaching-densenet", "ensemble"
 PHANTOM = phantom_files(draw_phantom(3, size=512), 0)[film_name(0, "png")]
 SECRET = "<img src=x onerror=alert(1)>secret_name.png"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as launched:
-        yield launched
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with serving_app(tmp_path_factory.mktemp("server")) as address:
-        yield address
-
-
-@pytest.fixture
-def open_page(browser, server):
-    with pages_of(browser, server) as open_one:
-        yield open_one
 
 
 class Wire:

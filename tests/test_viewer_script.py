@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import films
-from browsing import chromium, expect, needs_chromium
+from browsing import expect, needs_chromium
 from ensemble_cam.geometry import Geometry
 from ensemble_cam.greyscale import Greys, domain, to_screen
 from ensemble_cam.heatmaps import Heatmap, at_or_above
@@ -42,12 +42,6 @@ GREYS = {
     "a window, inverted": Greys(90.25, 61.0, inverted=True),
     "inverted": Greys(inverted=True),
 }
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as launched:
-        yield launched
 
 
 @pytest.fixture(scope="module")

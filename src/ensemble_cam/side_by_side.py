@@ -119,7 +119,9 @@ class House:
                     yield _outcome(pending.popleft())
             while pending:
                 yield _outcome(pending.popleft())
-        except BaseException:  # such as Ctrl-C: nobody may be left waiting
+        # Ctrl-C and a closed iterator, too, which are no `Exception`: who waits for a turn would wait for ever, and
+        # `dismiss` for them. It is raised again.
+        except BaseException:
             self.close()
             raise
         finally:

@@ -262,8 +262,3 @@ def _show_recipe(defaults: ReviewDefaults) -> Recipe:
     aug_smooth = tick("Average six changed films", "aug smooth", defaults.aug_smooth, AUG_SMOOTH, aug_smooth=True)
     eigen_smooth = tick("Principal component", "eigen smooth", defaults.eigen_smooth, EIGEN_SMOOTH, eigen_smooth=True)
     return Recipe(method, layers=LAYERS[several], aug_smooth=aug_smooth, eigen_smooth=eigen_smooth)
-
-
-def toggle_overlays() -> None:
-    """Turn the overlays on or off; the button's callback."""
-    st.session_state["overlays"] = not st.session_state.get("overlays", True)

@@ -27,3 +27,19 @@ _component = st.components.v2.component("ensemble_cam_overlay_key", html="<span>
 def pass_on_overlay_key() -> None:
     """Put the listener on the page; it shows nothing."""
     _component(key="overlay key")
+
+
+def show_overlays_button(film: str) -> None:
+    """Show the button that hides overlays or shows them again; `film` is what is then seen without colours."""
+    shown = st.session_state.get("overlays", True)
+    st.button(
+        "Hide overlays" if shown else "Show overlays",
+        key="overlays-button",
+        on_click=_toggle_overlays,
+        shortcut="o",
+        help=f"{film} without colours; the O key does the same.",
+    )
+
+
+def _toggle_overlays() -> None:
+    st.session_state["overlays"] = not st.session_state.get("overlays", True)

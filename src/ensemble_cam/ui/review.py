@@ -13,11 +13,11 @@ from ensemble_cam.geometry import Geometry
 from ensemble_cam.purpose import PURPOSE
 from ensemble_cam.settings import Settings, displayed
 from ensemble_cam.ui import fetching, film_view, films, live_view, networks, opening, sets
-from ensemble_cam.ui.controls import Controls, show_controls, show_film_picker, toggle_overlays
+from ensemble_cam.ui.controls import Controls, show_controls, show_film_picker
 from ensemble_cam.ui.films import OpenFilm
 from ensemble_cam.ui.jobs import PROCESSOR, Job, sentence
 from ensemble_cam.ui.networks import Ready
-from ensemble_cam.ui.overlay_key import pass_on_overlay_key
+from ensemble_cam.ui.overlay_key import pass_on_overlay_key, show_overlays_button
 from ensemble_cam.ui.words import plain
 
 if TYPE_CHECKING:
@@ -69,7 +69,8 @@ def _show_heading(film: OpenFilm, controls: Controls) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f"**{plain(film.name)}**{_planted(film, controls)}", width="stretch")
         if not controls.live:
-            _show_overlays_button()
+            pass_on_overlay_key()
+            show_overlays_button("The film")
         if film.planted is not None:
             opening.show_phantom_button("Another phantom")
         st.button(
@@ -79,18 +80,6 @@ def _show_heading(film: OpenFilm, controls: Controls) -> None:
             icon=":material/delete:",
             help="Drops the film and its results from this session at once.",
         )
-
-
-def _show_overlays_button() -> None:
-    pass_on_overlay_key()
-    shown = st.session_state.get("overlays", True)
-    st.button(
-        "Hide overlays" if shown else "Show overlays",
-        key="overlays-button",
-        on_click=toggle_overlays,
-        shortcut="o",
-        help="The film without colours; the O key does the same.",
-    )
 
 
 def _planted(film: OpenFilm, controls: Controls) -> str:

@@ -16,7 +16,6 @@ from ensemble_cam.purpose import PURPOSE
 from ensemble_cam.rendering import Screen
 from ensemble_cam.settings import displayed
 from ensemble_cam.ui import networks, sets
-from ensemble_cam.ui.controls import toggle_overlays
 from ensemble_cam.ui.lab.blind import show_reading
 from ensemble_cam.ui.lab.controls import View, begin_blind, draw_next, show_film_choice, show_view
 from ensemble_cam.ui.lab.panels import columns, show_answer, show_film, show_legend, show_maps, show_scores
@@ -24,7 +23,7 @@ from ensemble_cam.ui.lab.state import Lab, session_lab
 from ensemble_cam.ui.lab.tally import LEARNER, TALLY_HELP, answered, outcomes, show_tally
 from ensemble_cam.ui.lab.work import SIZE, LabFilm, drawing, review_key, reviewing
 from ensemble_cam.ui.networks import Ready
-from ensemble_cam.ui.overlay_key import pass_on_overlay_key
+from ensemble_cam.ui.overlay_key import pass_on_overlay_key, show_overlays_button
 from ensemble_cam.ui.words import plain
 
 if TYPE_CHECKING:
@@ -100,14 +99,7 @@ def _show_heading(lab: Lab, film: LabFilm | None) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(_title(lab, film), width="stretch")
         if lab.revealed:
-            shown = st.session_state.get("overlays", True)
-            st.button(
-                "Hide overlays" if shown else "Show overlays",
-                key="overlays-button",
-                on_click=toggle_overlays,
-                shortcut="o",
-                help="The films without colours; the O key does the same.",
-            )
+            show_overlays_button("The films")
         st.button(
             "Next random film",
             on_click=draw_next,
