@@ -185,13 +185,25 @@ def test_styles_are_the_colours_alone_the_contour_alone_and_both(draw):
     # The line alone is as white as that of both, dark beside, and leaves the film as it is elsewhere.
     line = reached & ~binary_erosion(reached)
     for picture in (both, contour):
-        assert (picture[line] > 200).all()
-    assert colours[line].mean() < 200
-    beside = binary_dilation(line, iterations=2) & ~binary_dilation(line)
-    assert (both[beside & ~reached] > 240).all()
-    assert (contour[beside] < 128).all(axis=1).mean() > 0.5
-    far = ~binary_dilation(line, iterations=5)
-    assert_array_equal(contour[far], plain[far])
+        assert (picture[line] == 255).all()
+    assert_array_equal(both[~line], colours[~line])
+    rim = binary_dilation(line, np.ones((3, 3))) & ~line
+    assert (contour[rim] == 0).all()
+    assert_array_equal(contour[~(line | rim)], plain[~(line | rim)])
+
+
+@pytest.mark.parametrize("thickness", [2, 4])
+def test_a_large_films_contour_is_as_thick_as_its_size_asks_for_and_inside_of_its_region(thickness):
+    side = 600 * thickness
+    film, geometry = np.full((side, side), 250, np.uint8), framed(side, side)
+    heatmap = heatmap_of(np.pad(np.ones((3, 3)), 2), geometry)
+    reached = heatmap.in_source() >= 0.4
+    drawn = source_overlay(film, heatmap, Display())
+    colours = source_overlay(film, heatmap, Display(style="heatmap"))
+    row = side // 2
+    line = np.flatnonzero((drawn[row] != colours[row]).any(axis=1))
+    first, last = np.flatnonzero(reached[row])[[0, -1]]
+    assert_array_equal(line, [*range(first, first + thickness), *range(last - thickness + 1, last + 1)])
 
 
 def test_ensemble_is_coloured_by_the_mean_of_its_maps_and_not_by_the_mean_of_their_colours():

@@ -119,40 +119,38 @@ function layOver(out, greys, values, width, height, look) {
 }
 
 /**
- * Draw the threshold's contour, white: the outermost pixels of what reaches it; `thickness` of them, 1 or 2.
+ * Draw the threshold's contour, white, as `rendering._draw_contours` does: the pixels of what reaches it that have one
+ * that does not within `thickness` to the left, right, above or below.
  *
  * `rimmed`: with a dark rim, as no colour beside it tells it from bright bone.
  */
 function drawContour(out, values, width, height, threshold, thickness, rimmed) {
   const lowest = Math.max(threshold, 0)
-  if (rimmed) {
-    const line = new Uint32Array(out.length)
-    drawContour(line, values, width, height, threshold, thickness, false)
-    for (let y = 0; y < height; y++) {
-      for (let x = 0, i = y * width; x < width; x++, i++) {
-        if (!line[i]) continue
-        for (let down = Math.max(y - 1, 0); down <= Math.min(y + 1, height - 1); down++) {
-          for (let across = Math.max(x - 1, 0); across <= Math.min(x + 1, width - 1); across++) {
-            out[down * width + across] = 0xff000000
-          }
+  const line = []
+  for (let y = 0, i = 0; y < height; y++) {
+    for (let x = 0; x < width; x++, i++) {
+      if (values[i] < lowest) continue
+      for (let far = 1; far <= thickness; far++) {
+        if (
+          (x >= far && values[i - far] < lowest) ||
+          (x < width - far && values[i + far] < lowest) ||
+          (y >= far && values[i - far * width] < lowest) ||
+          (y < height - far && values[i + far * width] < lowest)
+        ) {
+          line.push(i)
+          break
         }
       }
     }
   }
-  for (let y = 0; y < height; y++) {
-    for (let x = 0, i = y * width; x < width; x++, i++) {
-      if (values[i] < lowest) continue
-      const left = x > 0 && values[i - 1] < lowest
-      const right = x < width - 1 && values[i + 1] < lowest
-      const up = y > 0 && values[i - width] < lowest
-      const down = y < height - 1 && values[i + width] < lowest
-      if (!(left || right || up || down)) continue
-      out[i] = 0xffffffff
-      if (thickness < 2) continue
-      if (left) out[i - 1] = 0xffffffff
-      if (right) out[i + 1] = 0xffffffff
-      if (up) out[i - width] = 0xffffffff
-      if (down) out[i + width] = 0xffffffff
+  if (rimmed) {
+    for (const i of line) {
+      const [x, y] = [i % width, Math.floor(i / width)]
+      for (let down = Math.max(y - thickness, 0); down <= Math.min(y + thickness, height - 1); down++) {
+        const start = down * width
+        out.fill(0xff000000, start + Math.max(x - thickness, 0), start + Math.min(x + thickness, width - 1) + 1)
+      }
     }
   }
+  for (const i of line) out[i] = 0xffffffff
 }

@@ -371,11 +371,18 @@ class Viewer {
       heat: !off && state.style !== "contour",
       line: !off && state.style !== "heatmap",
       dimmed: true,
-      thickness: this.ratio > 1.4 ? 2 : 1,
+      thickness: this.lineThickness(place.scale),
     })
     panel.context.putImageData(panel.image, 0, 0)
     if (!this.header.whole) this.outline(panel.context, place)
     this.drawScale(panel, place)
+  }
+
+  /** A contour's thickness: at 1:1 as `rendering.contour_thickness` has it, no more beyond, and never too thin to see. */
+  lineThickness(scale) {
+    const { width, height } = this.header.film
+    const exported = Math.max(1, Math.round(Math.max(width, height) / 600))
+    return Math.max(Math.round(this.ratio), Math.round(exported * Math.min(scale, 1)))
   }
 
   colourStart() {
