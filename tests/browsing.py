@@ -162,6 +162,7 @@ def _canvases(page) -> list[bytes]:
 def use_still_pictures(page) -> None:
     page.get_by_text("Still pictures", exact=True).click()
     expect(page.locator(".viewer")).to_have_count(0, timeout=PATIENCE)
+    expect(panels(page).first).to_be_visible(timeout=PATIENCE)  # the viewer's buttons are gone a moment after it
     settled(page)
 
 
