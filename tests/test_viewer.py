@@ -418,3 +418,16 @@ def test_what_is_under_the_pointer_is_read_out_as_the_review_has_it(viewer):
     assert re.search(r"Ensemble [01]\.\d\d$", told)
     viewer.page.mouse.move(5, 5)
     assert not viewer.readout().startswith("x ")
+
+
+def test_the_films_name_and_the_colours_meaning_are_whole_however_much_is_opened_beside_them(viewer):
+    before = {name: viewer.one(name).bounding_box()["height"] for name in (".set", ".legend")}
+    for details in (".weights", ".window"):
+        opened(viewer, details)
+    viewer.page.set_viewport_size({"width": 1366, "height": 480})
+    viewer.still()
+    for name, height in before.items():
+        box = viewer.one(name).bounding_box()
+        assert box["height"] == height
+        assert viewer.one(name).evaluate("e => e.scrollHeight <= e.clientHeight + 1")
+    viewer.page.set_viewport_size({"width": 1366, "height": 768})

@@ -11,7 +11,6 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from ensemble_cam.errors import RadiographError
-from ensemble_cam.heatmaps import Heatmap, Region
 from ensemble_cam.radiograph import Intensity, Radiograph, read_radiograph
 from ensemble_cam.ui.jobs import Job
 from ensemble_cam.ui.viewer.payload import FilmPart
@@ -62,7 +61,6 @@ class OpenFilm:
     ended_key: object = None
     ended: str = ""
     stage: "Stage | None" = field(default=None, repr=False)
-    _regions: dict[tuple, Region | None] = field(default_factory=dict, repr=False)
     _parts: dict[bool, FilmPart] = field(default_factory=dict, repr=False)
 
     def read(self, *, intensity: Intensity, rescale: bool) -> None:
@@ -90,7 +88,6 @@ class OpenFilm:
         self.analysis, self.analysis_key = None, None
         self.forget_examination()
         self.leave_stage()
-        self._regions.clear()
 
     def part(self, *, whole: bool) -> FilmPart:
         """Return what the viewer is sent of the film itself, packed once."""
@@ -103,13 +100,6 @@ class OpenFilm:
         self.stage = None
         self._parts.clear()
 
-    def region(self, heatmap: Heatmap, threshold: float) -> Region | None:
-        """Return a map's region, measured once for each threshold."""
-        key = (id(heatmap), threshold)
-        if key not in self._regions:
-            self._regions[key] = heatmap.region(threshold)
-        return self._regions[key]
-
     def forget_examination(self) -> None:
         """Let go of what the networks keep open for explaining: tens of megabytes a film."""
         self.examination, self.examination_key = None, None
@@ -117,7 +107,6 @@ class OpenFilm:
     def show(self, analysis: "Analysis", key: object) -> None:
         """Put a finished review on the screen."""
         self.analysis, self.analysis_key = analysis, key
-        self._regions.clear()
 
 
 def open_films() -> dict[int, OpenFilm]:

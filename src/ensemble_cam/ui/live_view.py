@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from ensemble_cam.findings import Analysis
 
 _COMMITTED = "viewer committed"
-_MEANING = "Colours: each map over its own maximum; where a network looked, not what is there."
+_MEANING = (
+    "Colours: each map over its own maximum; where a network looked, not what is there. %: of what the networks saw."
+)
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,6 @@ from ensemble_cam.rendering import Display, Screen
 from ensemble_cam.runtime import PRECISION, runtimes
 from ensemble_cam.settings import displayed
 from ensemble_cam.ui.film_view import show_picture
-from ensemble_cam.ui.films import OpenFilm
 from ensemble_cam.ui.networks import colour
 from ensemble_cam.ui.words import SCORE, plain
 
@@ -78,15 +77,14 @@ def show_scores(analysis: Analysis) -> None:
         st.caption("Diamonds: uncalibrated, a bare sigmoid without an operating point.")
 
 
-def show_findings(film: OpenFilm, display: Display) -> None:
+def show_findings(analysis: Analysis, display: Display) -> None:
     """Show a row for each finding: a panel for each classifier, then the ensemble."""
-    screen = Screen.of(film.analysis.radiograph.display, film.analysis.geometry, longest=_PANEL)
-    for finding in film.analysis.findings:
-        _show_finding(finding, film, screen, display)
+    screen = Screen.of(analysis.radiograph.display, analysis.geometry, longest=_PANEL)
+    for finding in analysis.findings:
+        _show_finding(finding, analysis, screen, display)
 
 
-def _show_finding(finding: Finding, film: OpenFilm, screen: Screen, display: Display) -> None:
-    analysis = film.analysis
+def _show_finding(finding: Finding, analysis: Analysis, screen: Screen, display: Display) -> None:
     st.markdown(
         f"**{finding.rank}. {displayed(finding.label)}** · score {finding.ranked.score.value:.2f} "
         f"{_verdict(finding.called, at_length=True)} :small[{_behind(finding, analysis, display)}]"
@@ -94,9 +92,9 @@ def _show_finding(finding: Finding, film: OpenFilm, screen: Screen, display: Dis
     columns = st.columns(len(analysis.results) + 1, gap="small")
     for column, result in zip(columns, analysis.results, strict=False):
         with column:
-            _show_panel(film, screen, display, finding, result.id)
+            _show_panel(analysis, screen, display, finding, result.id)
     with columns[-1]:
-        _show_panel(film, screen, display, finding, ENSEMBLE)
+        _show_panel(analysis, screen, display, finding, ENSEMBLE)
 
 
 def _behind(finding: Finding, analysis: Analysis, display: Display) -> str:
@@ -112,8 +110,7 @@ def _behind(finding: Finding, analysis: Analysis, display: Display) -> str:
     return text
 
 
-def _show_panel(film: OpenFilm, screen: Screen, display: Display, finding: Finding, id: str) -> None:
-    analysis = film.analysis
+def _show_panel(analysis: Analysis, screen: Screen, display: Display, finding: Finding, id: str) -> None:
     heatmap = finding.heatmaps().get(id)
     if id == ENSEMBLE:
         name, score = "Ensemble", f"{finding.ranked.score.value:.2f} {_verdict(finding.called)}"
@@ -128,7 +125,7 @@ def _show_panel(film: OpenFilm, screen: Screen, display: Display, finding: Findi
         st.info(f"No map: {plain(reason)}", icon=":material/block:")
         return
     show_picture(screen.panel(heatmap, display), alt=f"{displayed(finding.label)}: map of {name}")
-    st.caption(_area_text(film, heatmap, display))
+    st.caption(_area_text(heatmap, display))
 
 
 def _score_text(finding: Finding, analysis: Analysis, id: str) -> str:
@@ -147,10 +144,10 @@ def _verdict(called: bool | None, *, at_length: bool = False) -> str:
     return f":gray-badge[not called{': below its operating point' if at_length else ''}]"
 
 
-def _area_text(film: OpenFilm, heatmap: Heatmap, display: Display) -> str:
+def _area_text(heatmap: Heatmap, display: Display) -> str:
     if heatmap.empty:
         return "Empty map: nothing speaks for this finding"
-    region = film.region(heatmap, display.threshold)
+    region = heatmap.region(display.threshold)
     if region is None:
         return "Nothing at or above the threshold"
     return f"{region.area:.1%} of what was seen is at or above {display.threshold:.2f}"

@@ -164,7 +164,7 @@ def _show_stills(film: OpenFilm, controls: Controls, ready: list[Ready]) -> None
 
         _show_remarks(film, analysis)
         results.show_scores(analysis)
-    results.show_findings(film, controls.display)
+    results.show_findings(analysis, controls.display)
     results.show_downloads(results.review_of(analysis, controls.display))
     results.show_origin(analysis)
 

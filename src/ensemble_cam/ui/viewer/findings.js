@@ -108,6 +108,7 @@ class FindingList {
       const score = element("span", "score")
       const badge = element("span", "badge")
       const agree = element("span", "agree")
+      agree.title = "Mean overlap (IoU) of the maps' regions at or above the threshold"
       row.append(score, badge, scoreStrip(finding, classifiers), agree)
       const each = classifiers
         .filter((one) => Object.hasOwn(finding.scores, one.id))
