@@ -22,7 +22,8 @@ from ensemble_cam.settings import Settings, displayed
 from ensemble_cam.ui.lab import blind
 from ensemble_cam.ui.lab.state import Lab
 from ensemble_cam.ui.lab.tally import ENSEMBLE, LEARNER, Answer, Outcome, Tally, answered, outcomes
-from ensemble_cam.ui.lab.work import LabFilm, Slot, Wish, drawing
+from ensemble_cam.ui.lab.work import LabFilm, Wish, drawing
+from ensemble_cam.ui.session.slot import Slot
 from networks import Failing, bright_classifier
 
 PLANTED = ("Consolidation", "Mass")
@@ -123,7 +124,7 @@ def test_work_is_done_once_for_each_key_and_stopped_work_waits_until_it_is_asked
     def failing(job):
         raise KeyError("secret")
 
-    slot = Slot()
+    slot = Slot("work")
     assert outcome_of(slot, "a", work) == 0
     assert outcome_of(slot, "a", work) == 0
     assert outcome_of(slot, "b", work) == 1
@@ -254,7 +255,7 @@ def reviewed(page: AppTest) -> AppTest:
 
 
 def draw(page: AppTest, seed: int) -> AppTest:
-    page.number_input(key="lab seed").set_value(seed)
+    next(each for each in page.number_input if each.label == "Seed").set_value(seed)
     page.button(key="lab draw").click().run()
     return reviewed(page)
 
@@ -317,14 +318,14 @@ def test_a_failed_review_says_why_and_waits_until_it_is_asked_for_again(lab_page
         draw(page, 5)
         page.slider(key="lab threshold").set_value(0.8).run()
         assert "ran out of memory" in text(page)
-    page.button(key="lab again reviewing").click().run()
+    page.button(key="again lab reviewing").click().run()
     reviewed(page)
     assert "1 film<" in text(page)
 
 
 def test_nothing_of_a_blind_film_is_sent_before_the_answer(lab_page):
     page = lab_page()
-    page.toggle(key="lab blind").set_value(True).run()
+    next(each for each in page.toggle if each.label == "Read blind").set_value(True).run()
     draw(page, 5)
     lab = page.session_state["lab"]
     assert lab.reviewing.ended is None

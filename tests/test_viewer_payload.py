@@ -34,6 +34,7 @@ TOLD = {
     "weights": {"fine": 1, "coarse": 0.25},
     "hidden": False,
     "detail": None,
+    "serial": 1,
 }
 
 
@@ -155,9 +156,10 @@ def test_what_the_reader_set_comes_back_whole():
         display=Display(0.5, 0.3, "viridis", style="contour"),
         greys=Greys(100, 50.5, inverted=True),
         weights={"fine": 1.0, "coarse": 0.25},
+        serial=1,
     )
     assert Committed.of({**TOLD, "window": None}).greys == Greys(inverted=True)
-    assert committed.start() == {name: value for name, value in TOLD.items() if name != "detail"}
+    assert committed.start() == {name: value for name, value in TOLD.items() if name not in ("detail", "serial")}
 
 
 @pytest.mark.parametrize("told", [None, [], "text", 3, {}, {"finding": "Mass"}, [TOLD], float("nan")], ids=repr)

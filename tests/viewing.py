@@ -263,6 +263,7 @@ def sent(
     """Return what the app would send of a review."""
     analysis = review.analysis
     return payload(
+        1,
         FilmPart.of(analysis.radiograph, whole=whole),
         analysis.geometry,
         words or Words(),

@@ -9,15 +9,18 @@ from ensemble_cam.config import COLORMAPS, ClassifierConfig, Config, ReviewDefau
 from ensemble_cam.methods import AUG_SMOOTH, EIGEN_SMOOTH, LAYERS, METHODS, SEVERAL_LAYERS, Recipe
 from ensemble_cam.rendering import Display, colour_table
 from ensemble_cam.settings import Settings, displayed
-from ensemble_cam.ui import films, sets
+from ensemble_cam.ui import sets
 from ensemble_cam.ui.networks import Choice
+from ensemble_cam.ui.session import choices as held
+from ensemble_cam.ui.session import films
+from ensemble_cam.ui.session.stage import show_film_list
 from ensemble_cam.ui.viewer.payload import COLORMAP_NOTES
 from ensemble_cam.ui.words import RELATIVE_ACTIVATION, plain
 
 _FRAMINGS = {"crop": "Centre square, as the networks were trained", "pad": "Whole film, padded to a square"}
 _INTENSITIES = {"stored": "Stored values, as the networks were trained", "windowed": "Windowed, as on the screen"}
 _BY_SCORE, _BY_NAME = "Highest scores", "By name"
-_STILL, _FALL_BACK, _FAILED = "still pictures", "viewer falls back", "viewer failed"
+_STILL, _FAILED = "still pictures", "viewer failed"
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ class Controls:
 
 
 def show_film_picker() -> None:
-    """Show the uploader and, for several films, which one is on the screen."""
+    """Show the uploader and, for several films, which one is on the stage."""
     uploads = st.file_uploader(
         "Open films",
         accept_multiple_files=True,
@@ -61,10 +64,8 @@ def show_film_picker() -> None:
     if uploads:
         films.take_uploads(uploads)
         st.rerun()
-    opened = films.open_films()
-    if len(opened) > 1:
-        names = {number: f"{'⚠ ' if film.failure else ''}{plain(film.name)}" for number, film in opened.items()}
-        films.choose_film("Films", names)
+    films.read_new_films()
+    show_film_list()
 
 
 def show_controls(config: Config, *, narrow_film: int | None) -> Controls:
@@ -81,9 +82,7 @@ def show_controls(config: Config, *, narrow_film: int | None) -> Controls:
         persist_state="session",
         help="Hides scores and maps of every film until you ask for them.",
     )
-    if st.session_state.pop(_FALL_BACK, False):
-        st.session_state[_STILL] = True
-    still = st.session_state.get(_STILL, False)
+    still = held.chosen(_STILL, False)
     display = Display(defaults.threshold, defaults.opacity, defaults.colormap)
     if still:
         display = _show_display(defaults)
@@ -128,9 +127,9 @@ def show_controls(config: Config, *, narrow_film: int | None) -> Controls:
 def _show_still_choice() -> None:
     st.toggle(
         "Still pictures",
-        key=_STILL,
-        persist_state="session",
+        held.start(_STILL),
         help="Shows panels that are drawn by the server, for browsers in which the live viewer cannot run.",
+        **held.bound(_STILL),
     )
     if reason := st.session_state.get(_FAILED):
         st.caption(plain(f"The live viewer cannot run in this browser ({reason}). Still pictures stand in for it."))
@@ -139,7 +138,7 @@ def _show_still_choice() -> None:
 def fall_back_to_stills(reason: str) -> None:
     """Let still pictures stand in for the live viewer from the next run of the page on, and say why."""
     st.session_state[_FAILED] = reason
-    st.session_state[_FALL_BACK] = True
+    held.put(_STILL, True)
 
 
 def _show_display(defaults: ReviewDefaults) -> Display:

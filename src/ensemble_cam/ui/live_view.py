@@ -15,9 +15,11 @@ from ensemble_cam.geometry import Geometry
 from ensemble_cam.radiograph import Radiograph
 from ensemble_cam.rendering import Display
 from ensemble_cam.settings import Settings
-from ensemble_cam.ui import films, networks
+from ensemble_cam.ui import networks
 from ensemble_cam.ui.controls import Controls, fall_back_to_stills
-from ensemble_cam.ui.films import OpenFilm
+from ensemble_cam.ui.session import films
+from ensemble_cam.ui.session.films import OpenFilm
+from ensemble_cam.ui.session.stage import of_film
 from ensemble_cam.ui.viewer.committed import Committed
 from ensemble_cam.ui.viewer.live import show_viewer
 from ensemble_cam.ui.viewer.payload import Payload, Words, payload
@@ -33,7 +35,7 @@ _MEANING = (
 
 
 @dataclass(frozen=True, eq=False)
-class Stage:
+class Shown:
     """What the viewer shows of a film.
 
     Attributes:
@@ -57,20 +59,18 @@ def show_live(film: OpenFilm, geometry: Geometry, controls: Controls, analysis: 
     """Show the viewer with a film, and with its review's maps where there is one, and the downloads below."""
     committed = last_committed()
     whole = committed is not None and committed.detail == film.radiograph.sha256
-    if film.stage is not None and film.stage.radiograph is film.radiograph:
-        whole = whole or film.stage.whole
-    for other in films.open_films().values():
-        if other is not film:
-            other.leave_stage()
-    film.stage = _stage(film, geometry, controls, analysis, whole=whole)
-    _show_stage(film.number)
+    if film.shown is not None and film.shown.radiograph is film.radiograph:
+        whole = whole or film.shown.whole
+    film.shown = _shown(film, geometry, controls, analysis, whole=whole)
+    _show_stage(film.id.number)
 
 
-def _stage(
+def _shown(
     film: OpenFilm, geometry: Geometry, controls: Controls, analysis: "Analysis | None", *, whole: bool
-) -> Stage:
+) -> Shown:
     committed = last_committed() or Committed(display=_display(networks.configuration().review))
     sent = payload(
+        film.id.number,
         film.part(whole=whole),
         geometry,
         _words(film, geometry, controls, analysis),
@@ -79,7 +79,7 @@ def _stage(
         colours={} if analysis is None else {each.id: networks.colour(each.id) for each in analysis.results},
         start=committed.start(),
     )
-    return Stage(film.radiograph, geometry, analysis, controls, whole, sent)
+    return Shown(film.radiograph, geometry, analysis, controls, whole, sent)
 
 
 def _wanted(controls: Controls, analysis: "Analysis | None") -> str | None:
@@ -118,42 +118,49 @@ def _words(film: OpenFilm, geometry: Geometry, controls: Controls, analysis: "An
 
 @st.fragment
 def _show_stage(number: int) -> None:
-    film = films.film(number)
-    if film is None or film.stage is None:
-        return
-    stage = film.stage
-    told, failed = show_viewer(stage.payload)
+    film = films.session_films().on_stage
+    if film is None or film.id.number != number or film.shown is None:
+        st.rerun()  # this part of the page was drawn for a film that has left the stage
+    shown = film.shown
+    told, failed = show_viewer(shown.payload)
     if failed is not None:
         fall_back_to_stills(failed)
         st.rerun()
-    if told is not None:
-        st.session_state[_COMMITTED] = told
+    _take(told)
     committed = last_committed()  # from before a visit to another page, where the viewer has told nothing yet
-    if committed is not None and committed.detail == stage.radiograph.sha256 and not stage.whole:
+    if committed is not None and committed.detail == shown.radiograph.sha256 and not shown.whole:
         _send_whole(film)
         st.rerun(scope="fragment")
-    if stage.analysis is not None:
-        _show_downloads(stage, committed)
+    if shown.analysis is not None:
+        with of_film(film, "downloads"):
+            _show_downloads(shown, committed)
+
+
+def _take(told: Committed | None) -> None:
+    """Remember what the viewer told, unless something newer is known: the browser sends it with every message."""
+    known: Committed | None = st.session_state.get(_COMMITTED)
+    if told is not None and (known is None or told.serial > known.serial):
+        st.session_state[_COMMITTED] = told
 
 
 def _send_whole(film: OpenFilm) -> None:
     """Let a film that came as a smaller level come with all of its pixels; the rest is as it was."""
-    stage = film.stage
-    film.stage = _stage(film, stage.geometry, stage.controls, stage.analysis, whole=True)
+    shown = film.shown
+    film.shown = _shown(film, shown.geometry, shown.controls, shown.analysis, whole=True)
 
 
-def _show_downloads(stage: Stage, committed: Committed | None) -> None:
+def _show_downloads(shown: Shown, committed: Committed | None) -> None:
     from ensemble_cam.ui import results  # here, as it loads PyTorch: the film is on the screen before
 
-    display = stage.controls.display if committed is None else committed.display
+    display = shown.controls.display if committed is None else committed.display
     try:
-        analysis = stage.analysis if committed is None else _as_committed(stage.analysis, committed)
-        chosen = _chosen(analysis, stage.controls.settings)
+        analysis = shown.analysis if committed is None else _as_committed(shown.analysis, committed)
+        chosen = _chosen(analysis, shown.controls.settings)
     except ConfigError as error:
         st.caption(plain(f"{error} Until then there is nothing to export."))
         return
-    finding = stage.payload.header["first"]
-    if committed is not None and committed.film == stage.radiograph.sha256:
+    finding = shown.payload.header["first"]
+    if committed is not None and committed.film == shown.radiograph.sha256:
         finding = committed.finding
     is_there = any(each.label == finding for each in analysis.findings)
     results.show_downloads(
@@ -194,7 +201,6 @@ def last_committed() -> Committed | None:
     committed = st.session_state.get(_COMMITTED)
     if committed is None or committed.film is None:
         return committed
-    shown = [film.radiograph for film in films.open_films().values() if film.radiograph is not None]
-    if committed.film not in [radiograph.sha256 for radiograph in shown]:
+    if committed.film not in [film.id.sha256 for film in films.session_films().values()]:
         committed = st.session_state[_COMMITTED] = committed.without_film()
     return committed

@@ -6,8 +6,8 @@ import streamlit as st
 
 from ensemble_cam.config import Config
 from ensemble_cam.purpose import PURPOSE
-from ensemble_cam.ui import films, sets
-from ensemble_cam.ui.films import OpenFilm
+from ensemble_cam.ui import sets
+from ensemble_cam.ui.session.films import OpenFilm, session_films
 
 # A plain film with three findings at three places. The networks were trained on seeds of a million and more.
 _SEED, _FINDINGS, _DIFFICULTY = 12, ("Cardiomegaly", "Effusion", "Mass"), 0.15
@@ -59,12 +59,12 @@ def show_phantom_button(label: str) -> None:
 
 def _open_another() -> None:
     drawn = st.session_state[_DRAWN] = st.session_state.get(_DRAWN, 0) + 1
-    films.put_on_screen(_open_phantom(_SEED + drawn, None, None))
+    session_films().put_on_stage(_open_phantom(_SEED + drawn, None, None))
 
 
 def _open_phantom(seed: int, findings: tuple[str, ...] | None, difficulty: float | None) -> OpenFilm:
     data, planted = _draw(seed, findings, difficulty)
-    return films.add_film(f"Phantom, seed {seed}", data, planted=planted)
+    return session_films().add(f"Phantom, seed {seed}", data, planted=planted)
 
 
 @lru_cache(maxsize=4)

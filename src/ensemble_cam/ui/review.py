@@ -1,42 +1,41 @@
 """The review page: the sidebar, the chosen film, and its review while it is made and when it is there."""
 
-from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from ensemble_cam.cautions import cautions
-from ensemble_cam.errors import Cancelled
 from ensemble_cam.geometry import Geometry
 from ensemble_cam.purpose import PURPOSE
 from ensemble_cam.settings import Settings, displayed
-from ensemble_cam.ui import fetching, film_view, films, live_view, networks, opening, sets
+from ensemble_cam.ui import fetching, film_view, live_view, networks, opening, sets
 from ensemble_cam.ui.controls import Controls, show_controls, show_film_picker
-from ensemble_cam.ui.films import OpenFilm
-from ensemble_cam.ui.jobs import PROCESSOR, Job, sentence
 from ensemble_cam.ui.networks import Ready
 from ensemble_cam.ui.overlay_key import pass_on_overlay_key, show_overlays_button
+from ensemble_cam.ui.session import films
+from ensemble_cam.ui.session.films import OpenFilm
+from ensemble_cam.ui.session.reviewing import identities, reviewing, show_work
+from ensemble_cam.ui.session.slot import PATIENCE, Slot
+from ensemble_cam.ui.session.stage import note_film, of_film
 from ensemble_cam.ui.words import plain
 
 if TYPE_CHECKING:
-    from ensemble_cam.analysis import Examination
     from ensemble_cam.findings import Analysis
 
-# A review of a film that the networks have seen takes this long at most, and then needs no progress bar.
-_PATIENCE = 0.6
 _ALL = 18  # findings, as many as any set of classifiers knows
 
 
 def show_review_page() -> None:
-    """Show the sidebar, and the chosen film with its review."""
+    """Show the sidebar, and the film on the stage with its review."""
     config = networks.configuration()
     with st.sidebar:
         show_film_picker()
-        film = films.chosen_film()
+        film = films.session_films().on_stage
         narrow = film is not None and film.radiograph is not None and film.radiograph.narrow_range
-        controls = show_controls(config, narrow_film=film.number if narrow else None)
+        controls = show_controls(config, narrow_film=film.id.number if narrow else None)
         st.caption(PURPOSE)
     sets.show_notice(controls.set, None if film is None else film.radiograph)
     # The viewer keeps its place on the page, whatever comes and goes above it: it would begin anew at another one.
@@ -54,14 +53,21 @@ def show_review_page() -> None:
             return
         with st.spinner("Reading the film", show_time=True):
             film.read(intensity=controls.intensity, rescale=controls.rescale)
-        _show_heading(film, controls)
-        if film.radiograph is None:
-            st.error(plain(f"{film.name}: {film.failure}"), icon=":material/broken_image:")
-            return
+        for other in films.session_films().values():
+            if other is not film:
+                other.leave_stage()
+                other.examining.begin_anew()  # tens of megabytes a film: kept for the one on the stage alone
+        if not controls.live or film.radiograph is None:
+            note_film(film)
+        with of_film(film, "heading"):
+            _show_heading(film, controls)
+            if film.radiograph is None:
+                st.error(plain(f"{film.name}: {film.failure}"), icon=":material/broken_image:")
+                return
     if controls.live:
         _show_live(film, controls, ready, above, stage, below)
     else:
-        with below:
+        with below, of_film(film, "stills"):
             _show_stills(film, controls, ready)
 
 
@@ -76,7 +82,7 @@ def _show_heading(film: OpenFilm, controls: Controls) -> None:
         st.button(
             "Remove this film",
             on_click=films.remove_film,
-            args=(film.number,),
+            args=(film.id.number,),
             icon=":material/delete:",
             help="Drops the film and its results from this session at once.",
         )
@@ -108,7 +114,7 @@ def _show_live(
 ) -> None:
     """Show the viewer: the film at once, and its maps as soon as there are any."""
     hidden = _hidden(film, controls)
-    with above:
+    with above, of_film(film, "facts"):
         for caution in cautions(controls.set, film.radiograph):
             _show_caution(caution, controls.set)
         film_view.show_facts(film.radiograph)
@@ -122,21 +128,21 @@ def _show_live(
     if analysis is not None and not hidden:
         from ensemble_cam.ui import results  # here, as it loads PyTorch: the film is on the screen before
 
-        with below:
+        with below, of_film(film, "origin"):
             results.show_origin(analysis)
 
 
 def _show_reveal(film: OpenFilm) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown("Read the film first. Scores and maps are hidden.")
-        st.button("Show scores and maps", on_click=_reveal, args=(film.number,), type="primary")
+        st.button("Show scores and maps", on_click=_reveal, args=(film.id.number,), type="primary")
 
 
 def _show_remarks(film: OpenFilm, analysis: "Analysis") -> None:
     from ensemble_cam.ui import results  # here, as it loads PyTorch: the film is on the screen before
 
     if results.show_failures(analysis):
-        st.button("Run the failed classifiers again", on_click=_begin_anew, args=(film.number,))
+        st.button("Run the failed classifiers again", on_click=_begin_anew, args=(film.id.number,))
     results.show_remarks(analysis)
 
 
@@ -183,9 +189,6 @@ def _reveal(number: int) -> None:
 
 def _review(film: OpenFilm, controls: Controls, ready: list[Ready]) -> "Analysis | None":
     """Return the review for what is set now, or None while it is made or where there is none; shows which."""
-    read = film.radiograph
-    seen = (read.sha256, read.intensity, read.rescaled, tuple(_networks(ready)))
-    seen = (*seen, controls.settings.framing)
     settings = controls.settings
     if controls.live:
         settings = replace(settings, ensemble_weights=_weights(settings))
@@ -197,25 +200,21 @@ def _review(film: OpenFilm, controls: Controls, ready: list[Ready]) -> "Analysis
         return None
     if controls.live and not settings.recipe.by_the_label:
         settings = replace(settings, top_k=_ALL, labels=None)  # any finding may be asked for, and none costs a wait
-    key = (seen, settings.top_k, settings.labels, settings.recipe, tuple(settings.ensemble_weights.items()))
-    if film.analysis_key == key:
-        return film.analysis
-    if film.ended_key == key:
-        st.warning(plain(film.ended))
-        st.button("Review this film", on_click=_begin_anew, args=(film.number,))
-        return None
-    job = film.job  # two runs of a page can overlap for a moment, and the other may take it from the film
-    if job is None or film.job_key != key:
-        if job is not None:
-            job.cancel()
-        job = PROCESSOR.submit(_work(film, settings, ready, seen), wanted=films.session_watch())
-        film.job, film.job_key = job, key
+    read = film.radiograph
+    seen = read.sha256, read.intensity, read.rescaled, identities(ready), settings.framing
+    key = seen, settings.top_k, settings.labels, settings.recipe, tuple(settings.ensemble_weights.items())
+    work = reviewing(read, ready, lambda _: settings, framing=settings.framing, examining=film.examining)
     # A film that has just been opened is to be seen at once, and never under another one's name.
-    patience = 0.0 if controls.live and film.stage is None else _PATIENCE
-    if not job.wait(patience):
-        _show_waiting()
-        return None
-    return _collect(film, job, key, seen)
+    patience = 0.0 if controls.live and film.shown is None else PATIENCE
+    analysis = film.reviewing.get(key, work, patience=patience)
+    if analysis is None:
+        show_work(partial(_reviewing_of, film.id.number), again="Review this film", key="review")
+    return analysis
+
+
+def _reviewing_of(number: int) -> "Slot[Analysis] | None":
+    found = films.film(number)
+    return None if found is None else found.reviewing
 
 
 def _weights(settings: Settings) -> dict[str, float]:
@@ -232,82 +231,7 @@ def _weights(settings: Settings) -> dict[str, float]:
     return weights if any(weights.values()) else dict.fromkeys(weights, 1.0)
 
 
-def _networks(ready: list[Ready]) -> list[tuple]:
-    return [(each.choice.config.id, each.choice.weights, each.sha256) for each in ready]
-
-
-def _work(
-    film: OpenFilm, settings: Settings, ready: list[Ready], seen: object
-) -> "Callable[[Job], tuple[Examination, Analysis]]":
-    """Return the work that reviews a film. It holds the film as it is now and touches no session."""
-    radiograph = film.radiograph
-    examination = film.examination if film.examination_key == seen else None
-
-    def work(job: Job) -> "tuple[Examination, Analysis]":
-        job.report("Starting PyTorch", 0.0)
-        from ensemble_cam.analysis import examine, explain
-
-        def report(what: str, share: float) -> None:
-            job.report(what, 0.3 + 0.7 * share)
-
-        examined = examination
-        if examined is None:
-            classifiers = []
-            for number, each in enumerate(ready):
-                job.report(f"Loading {each.choice.config.name}", 0.3 * number / len(ready))
-                if job.stopped():
-                    raise Cancelled("Stopped while the networks were loading.")
-                classifiers.append(networks.load(each))
-            examined = examine(
-                radiograph, classifiers, framing=settings.framing, progress=report, cancelled=job.stopped
-            )
-        return examined, explain(examined, settings, progress=report, cancelled=job.stopped)
-
-    return work
-
-
-@st.fragment(run_every=0.3)
-def _show_waiting() -> None:
-    film = films.chosen_film()
-    job = film.job if film is not None else None
-    if job is None or job.done:
-        st.rerun()
-    if job.place:
-        before = "one review is" if job.place == 1 else f"{job.place} reviews are"
-        st.progress(0.0, text=f"Waiting for the processor: {before} before this one")
-    else:
-        st.progress(job.share, text=plain(job.what))
-    st.button("Cancel", on_click=_cancel_review, disabled=job.cancelled)
-
-
-def _collect(film: OpenFilm, job: Job, key: object, seen: object) -> "Analysis | None":
-    outcome = job.outcome()
-    if film.job is job:
-        film.job, film.job_key = None, None
-    if isinstance(outcome, Cancelled):
-        # A page that was away, and so gave up its place, begins anew; only its reader stops a review for good.
-        if job.cancelled:
-            film.end(key, "The review was stopped.")
-        st.rerun()
-    if isinstance(outcome, BaseException):
-        film.end(key, sentence(outcome))
-        st.rerun()
-    for other in films.open_films().values():
-        other.forget_examination()  # kept for the film on the screen alone
-    examination, analysis = outcome
-    if not any(result.failure for result in examination.results):
-        film.examination, film.examination_key = examination, seen
-    film.show(analysis, key)
-    return analysis
-
-
 def _begin_anew(number: int) -> None:
-    """Let a film be reviewed again; the callback of a stopped or failed review's button."""
+    """Let a film be reviewed again; the callback of a failed review's button."""
     if film := films.film(number):
-        film.ended_key, film.analysis_key = None, None
-
-
-def _cancel_review() -> None:
-    film = films.chosen_film()
-    if film is not None and film.job is not None:
-        film.job.cancel()
+        film.reviewing.begin_anew()

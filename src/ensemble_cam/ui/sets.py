@@ -9,9 +9,10 @@ from ensemble_cam.cautions import cautions, notice
 from ensemble_cam.config import SETS, Config
 from ensemble_cam.radiograph import Radiograph
 from ensemble_cam.ui import fetching, networks
+from ensemble_cam.ui.session import choices
 from ensemble_cam.ui.words import plain
 
-_SET = "set"  # the key of the choice in the sidebar, too
+_SET = "set"
 _NAMES = {"clinical": "Clinical", "teaching": "Teaching"}
 
 
@@ -25,10 +26,10 @@ def chosen_set(config: Config) -> str:
 
     A session opens with the clinical one if any of its weights are on this machine, and else with the teaching one.
     """
-    if _SET not in st.session_state:
-        offered = offered_sets(config)
-        st.session_state[_SET] = offered[-1] if is_without_weights(config) else offered[0]
-    return st.session_state[_SET]
+    if _SET in st.session_state:
+        return st.session_state[_SET]
+    offered = offered_sets(config)
+    return choices.chosen(_SET, offered[-1] if is_without_weights(config) else offered[0])
 
 
 def is_without_weights(config: Config) -> bool:
@@ -39,20 +40,21 @@ def is_without_weights(config: Config) -> bool:
 def show_set_choice(config: Config) -> str:
     """Let the reader choose the set, where there are several; return it."""
     offered = offered_sets(config)
-    chosen_set(config)
+    chosen = chosen_set(config)
     if len(offered) == 1:
         return offered[0]
-    return st.segmented_control(
+    st.segmented_control(
         "Classifier set",
         offered,
+        default=choices.start(_SET),
         format_func=_NAMES.get,
         required=True,
-        key=_SET,
-        persist_state="session",
         width="stretch",
         help="Clinical: released networks that learned from patients' films; their weights are fetched once. Teaching: "
         "small networks in this program that learned from drawn phantoms, for learning how maps are read.",
+        **choices.bound(_SET),
     )
+    return chosen
 
 
 def show_notice(set: str, film: Radiograph | None = None) -> None:
@@ -96,4 +98,4 @@ def _reason(ready: int, absent: int, *, broken: bool) -> str:
 
 def use_set(set: str) -> None:
     """Change the set; the callback of a button."""
-    st.session_state[_SET] = set
+    choices.put(_SET, set)

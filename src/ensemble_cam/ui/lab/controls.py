@@ -13,6 +13,7 @@ from ensemble_cam.ui import networks, sets
 from ensemble_cam.ui.lab.state import session_lab
 from ensemble_cam.ui.lab.work import Wish
 from ensemble_cam.ui.networks import Choice
+from ensemble_cam.ui.session import choices as held
 from ensemble_cam.ui.words import RELATIVE_ACTIVATION, plain
 
 _SEEDS = 1_000_000  # the networks learned from films of higher seeds
@@ -45,12 +46,13 @@ class View:
 
 def show_film_choice() -> None:
     """Show what can be asked of the next film."""
-    blind = st.toggle(
+    blind = held.chosen(_BLIND, False)
+    st.toggle(
         "Read blind",
-        key=_BLIND,
-        persist_state="session",
+        held.start(_BLIND),
         help="The next film comes with findings at random, and truth, scores and maps stay hidden until you have said "
         "what is there.",
+        **held.bound(_BLIND),
     )
     which = st.segmented_control(
         "Planted findings",
@@ -79,15 +81,15 @@ def show_film_choice() -> None:
         persist_state="session",
         help="Plain findings are large and dense; borderline ones are hardly to be seen.",
     )
-    st.session_state.setdefault(_SEED, 12)
+    held.chosen(_SEED, 12)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.number_input(
             "Seed",
             0,
             _SEEDS - 1,
-            key=_SEED,
-            persist_state="session",
+            held.start(_SEED),
             help="The same seed gives the same chest, whichever findings are planted.",
+            **held.bound(_SEED),
         )
         st.button("Draw", on_click=_draw, key="lab draw")
 
@@ -97,20 +99,20 @@ def _draw() -> None:
     state, lab = st.session_state, session_lab()
     blind = state[_BLIND]
     if blind and (state[_SEED] in lab.known or (lab.revealed and lab.wish.seed == state[_SEED])):
-        state[_SEED] = secrets.randbelow(_SEEDS)  # its truth was seen already
+        held.put(_SEED, secrets.randbelow(_SEEDS))  # its truth was seen already
     chosen = None if blind or state[_WHICH] == _AT_RANDOM else tuple(state.get(_LABELS) or ())
     lab.want(Wish(state[_SEED], chosen, _DIFFICULTIES[state[_DIFFICULTY]], blind))
 
 
 def draw_next() -> None:
     """Ask for a film of a random seed; a button's callback."""
-    st.session_state[_SEED] = secrets.randbelow(_SEEDS)
+    held.put(_SEED, secrets.randbelow(_SEEDS))
     _draw()
 
 
 def begin_blind() -> None:
     """Ask for a film of a random seed, to be read blind; a button's callback."""
-    st.session_state[_BLIND] = True
+    held.put(_BLIND, True)
     draw_next()
 
 

@@ -5,6 +5,7 @@ count over the films of the session. Phantoms go the way of any film: written as
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -21,9 +22,11 @@ from ensemble_cam.ui.lab.controls import View, begin_blind, draw_next, show_film
 from ensemble_cam.ui.lab.panels import columns, show_answer, show_film, show_legend, show_maps, show_scores
 from ensemble_cam.ui.lab.state import Lab, session_lab
 from ensemble_cam.ui.lab.tally import LEARNER, TALLY_HELP, answered, outcomes, show_tally
-from ensemble_cam.ui.lab.work import SIZE, LabFilm, drawing, review_key, reviewing
+from ensemble_cam.ui.lab.work import SIZE, LabFilm, drawing, review_key, review_settings
 from ensemble_cam.ui.networks import Ready
 from ensemble_cam.ui.overlay_key import pass_on_overlay_key, show_overlays_button
+from ensemble_cam.ui.session.reviewing import reviewing, show_work
+from ensemble_cam.ui.session.slot import Slot
 from ensemble_cam.ui.words import plain
 
 if TYPE_CHECKING:
@@ -59,7 +62,14 @@ def _show_film(lab: Lab, film: LabFilm, view: View, ready: Sequence[Ready]) -> N
         st.warning(plain(caution), icon=":material/warning:")
     analysis = None
     if ready:
-        analysis = lab.reviewing.get(review_key(film, ready, view.method), reviewing(film, ready, view.method))
+        work = reviewing(
+            film.radiograph,
+            ready,
+            lambda examined: review_settings(examined, ready, view.method),
+            framing="crop",
+            examining=lab.examining,
+        )
+        analysis = lab.reviewing.get(review_key(film, ready, view.method), work)
     if not lab.revealed:
         with show_reading(film, screen):
             if ready and analysis is None:
@@ -174,32 +184,12 @@ def _reset(shown: tuple[str, str] | None) -> None:
 
 def _show_work(kind: str) -> None:
     """Show how far the drawing or the review is, or why it has ended; `kind` is the slot's name in the lab."""
-    slot = getattr(session_lab(), kind)
-    if slot.job is not None:
-        _show_waiting(kind)
-    elif slot.ended is not None:
-        st.warning(plain(slot.ended))
-        st.button("Try again", on_click=_try_again, args=(kind,), key=f"lab again {kind}")
-    else:
-        st.rerun()  # another run of the page had asked for something else, or the page was away
+    show_work(partial(_slot, kind), again="Try again", key=f"lab {kind}")
 
 
-@st.fragment(run_every=0.6)
-def _show_waiting(kind: str) -> None:
-    job = getattr(session_lab(), kind).job
-    if job is None or job.done:
-        st.rerun()
-    if job.place:
-        before = "one film is" if job.place == 1 else f"{job.place} films are"
-        st.progress(0.0, text=f"Waiting for the processor: {before} before this one")
-    else:
-        st.progress(job.share, text=plain(job.what))
-    st.button("Cancel", on_click=_cancel, args=(kind,), disabled=job.cancelled, key=f"lab cancel {kind}")
-
-
-def _cancel(kind: str) -> None:
-    getattr(session_lab(), kind).stop()
+def _slot(kind: str) -> Slot:
+    return getattr(session_lab(), kind)
 
 
 def _try_again(kind: str) -> None:
-    getattr(session_lab(), kind).begin_anew()
+    _slot(kind).begin_anew()

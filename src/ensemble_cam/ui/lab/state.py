@@ -1,14 +1,17 @@
 """What a session's phantom lab holds: in `st.session_state` and nowhere else."""
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from ensemble_cam.ui.lab.tally import Answer, Tally
-from ensemble_cam.ui.lab.work import LabFilm, Slot, Wish
+from ensemble_cam.ui.lab.work import LabFilm, Wish
+from ensemble_cam.ui.session.slot import Slot
 
 if TYPE_CHECKING:
+    from ensemble_cam.analysis import Examination
     from ensemble_cam.findings import Analysis
 
 _LAB = "lab"
@@ -21,6 +24,7 @@ class Lab:
     Attributes:
         wish: which film is wanted; None before the first.
         drawing: the film, and its drawing.
+        examining: what the networks made of it.
         reviewing: the film's review.
         marks: what the learner marked on the film on the screen: finding → source pixel (x, y).
         answer: what the learner said of it, once that was said.
@@ -30,7 +34,8 @@ class Lab:
     """
 
     wish: Wish | None = None
-    drawing: Slot[LabFilm] = field(default_factory=Slot)
+    drawing: Slot[LabFilm] = field(default_factory=partial(Slot, "drawing"))
+    examining: "Slot[Examination]" = field(default_factory=Slot)
     reviewing: "Slot[Analysis]" = field(default_factory=Slot)
     marks: dict[str, tuple[int, int]] = field(default_factory=dict)
     answer: Answer | None = None
@@ -45,6 +50,7 @@ class Lab:
         self.wish, self.revealed = wish, not wish.blind
         self.marks, self.answer = {}, None
         self.drawing.begin_anew()
+        self.examining.begin_anew()
         self.reviewing.begin_anew()
 
 

@@ -21,6 +21,7 @@ class Committed:
         weights: classifier id → ensemble weight.
         hidden: whether maps are turned off.
         detail: the SHA-256 of the film that is wanted whole, or None.
+        serial: of the message: a page's messages are numbered, whichever viewer on it sends them.
     """
 
     film: str | None = None
@@ -30,6 +31,7 @@ class Committed:
     weights: Mapping[str, float] = field(default_factory=dict)
     hidden: bool = False
     detail: str | None = None
+    serial: int = 0
 
     @classmethod
     def of(cls, told: Mapping | None) -> "Committed | None":
@@ -53,6 +55,7 @@ class Committed:
                 weights={_text(id): _weight(weight) for id, weight in told["weights"].items()},
                 hidden=_truth(told["hidden"]),
                 detail=_text(told["detail"]),
+                serial=int(_number(told["serial"])),
             )
         except (TypeError, KeyError, ValueError, AttributeError, OverflowError, ConfigError):
             return None

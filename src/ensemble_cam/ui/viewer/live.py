@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from ensemble_cam.ui.session.stage import stage_script
 from ensemble_cam.ui.viewer.committed import Committed
 from ensemble_cam.ui.viewer.payload import Payload
 
@@ -28,7 +29,7 @@ def _read(name: str) -> str:
 
 def module() -> str:
     """Return the component's JavaScript, one module."""
-    return "\n".join(map(_read, SCRIPTS))
+    return "\n".join((stage_script(), *map(_read, SCRIPTS)))
 
 
 _component = st.components.v2.component(

@@ -155,6 +155,7 @@ def _level(indices: np.ndarray) -> np.ndarray:
 
 
 def payload(
+    number: int,
     film: FilmPart,
     geometry: Geometry,
     words: Words,
@@ -167,6 +168,7 @@ def payload(
     """Put a film, and its maps where it has been reviewed, into what is sent.
 
     Args:
+        number: the film's in its session, by which the browser asks for it.
         film: see `FilmPart`.
         geometry: the square that the networks see.
         words: what is said beside.
@@ -174,10 +176,17 @@ def payload(
         wanted: the finding that the reader asked for by name, by which the viewer begins.
         colours: classifier id → CSS colour of its marks.
         start: what is set where the viewer appears anew; what it holds already counts more.
+
+    Raises:
+        ValueError: if the review is of another film.
     """
+    if analysis is not None and analysis.radiograph.sha256 != film.facts["sha256"]:
+        raise ValueError("the maps are of another film")
     findings, grids = ([], []) if analysis is None else _findings(analysis)
     header = {
+        "number": number,
         "film": film.facts,
+        "maps_of": None if analysis is None else analysis.radiograph.sha256,
         "geometry": {"x": _axis(geometry, 0), "y": _axis(geometry, 1)},
         "whole": geometry.crop == (0, 0, *geometry.source_size),
         "outside": words.outside,

@@ -8,6 +8,7 @@ const PIXELS_AT_MOST = 4_000_000 // of all panels; a sharper screen than that is
 const ENSEMBLE = "ensemble"
 const ROOM_BELOW = 60 // CSS pixels
 const CROP_COLOUR = "#56b4e9"
+const BRIEFLY = 400 // ms for which the stage is black without a word
 
 class Viewer {
   constructor(root) {
@@ -36,6 +37,7 @@ class Viewer {
     this.page = document.querySelector(".stMain")
     if (this.page?.firstElementChild) this.fitter.observe(this.page.firstElementChild)
     addEventListener("resize", () => this.fit(), { signal })
+    theStage().addEventListener("change", () => this.doubt(), { signal })
   }
 
   /** Take the height that the page leaves below what stands above, but for a row of buttons. */
@@ -46,6 +48,8 @@ class Viewer {
 
   end() {
     this.ending.abort()
+    clearTimeout(this.waiting)
+    theStage().leave(this)
     this.watcher.disconnect()
     this.fitter.disconnect()
     cancelAnimationFrame(this.frame)
@@ -64,6 +68,25 @@ class Viewer {
     this.send("failed", String(error.message ?? error).slice(0, 200))
   }
 
+  /** Whether the film that is here is not, or may not be, the one that is to be shown. */
+  get inDoubt() {
+    return this.another || theStage().inDoubt({ number: this.header.number, sha256: this.header.film.sha256 })
+  }
+
+  /** In doubt the stage is black, and says so where that lasts. */
+  doubt() {
+    if (!this.header) return
+    clearTimeout(this.waiting)
+    this.box.toggleAttribute("data-another", this.inDoubt)
+    if (this.inDoubt) {
+      this.waiting = setTimeout(() => this.say(`${theStage().coming?.name ?? "Another film"} is on its way.`), BRIEFLY)
+      this.waits = true
+    } else if (this.waits) {
+      this.waits = false
+      this.say("")
+    }
+  }
+
   // What is shown -----------------------------------------------------------------------------------------------------
 
   /** Take in what the server sent. Data that is here already changes nothing. */
@@ -72,13 +95,17 @@ class Viewer {
     if (this.taking === header.sha256) return
     if (this.header?.sha256 === header.sha256) {
       this.taking = null // what came in between is not wanted any more
+      this.another = false
+      this.doubt()
       return
     }
     this.taking = header.sha256
+    this.another = this.header !== null && this.header.number !== header.number
+    this.doubt()
+    if (header.maps_of !== null && header.maps_of !== header.film.sha256) throw new Error("The maps are of another film.")
     const blobs = await checked(data.blobs)
     if (this.taking !== header.sha256) return // something newer came meanwhile
     const another = this.header?.film.sha256 !== header.film.sha256
-    this.box.toggleAttribute("data-another", another && this.header !== null) // no film under another one's name
     if (another || this.film.levels[0].width < header.film.sent[0]) {
       const [width, height] = header.film.sent
       let pixels
@@ -101,8 +128,8 @@ class Viewer {
     this.geometry = header.geometry
     this.header = header
     this.taking = null
-    this.restart(another)
     this.say("")
+    this.restart(another)
   }
 
   readGrids(header, bytes) {
@@ -118,6 +145,10 @@ class Viewer {
   /** Begin with new data: what the reader set stays, as far as it goes with it. */
   restart(another) {
     const { header } = this
+    // From here to the end of this turn everything on the page becomes this film's; canvases are black until drawn.
+    this.box.toggleAttribute("data-undrawn", another)
+    this.another = false
+    theStage().show({ number: header.number, sha256: header.film.sha256 }, this)
     const fresh = this.state === null
     this.state ??= { window: null, inverted: false, large: null, hidden: false, ...structuredClone(header.start) }
     if (another && !(fresh && header.start.film === header.film.sha256)) {
@@ -238,7 +269,7 @@ class Viewer {
     if (text === this.sent) return
     this.sent = text
     this.known = told
-    this.send("committed", told)
+    this.send("committed", { ...told, serial: ++theStage().serial })
   }
 
   // Panels ------------------------------------------------------------------------------------------------------------
@@ -348,7 +379,7 @@ class Viewer {
     for (const panel of this.panels) this.drawPanel(panel, place, finding, moved || stale.has("maps"))
     this.place = place
     this.stale.clear()
-    this.box.removeAttribute("data-another")
+    this.box.removeAttribute("data-undrawn")
     if (this.pointer) this.readOut(...this.pointer)
     else this.clearReadout()
     this.renewWords(finding)

@@ -1,0 +1,256 @@
+"""The films of a session and the one on the stage: in `st.session_state` and nowhere else, gone when removed.
+
+Which film is on the stage is known here, by its number, and nowhere else. What the browser sends is a request that
+names a film by number and hash, and the change of the server's that it has seen; one that has not seen the latest is
+dropped.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+from ensemble_cam.errors import RadiographError
+from ensemble_cam.radiograph import Intensity, Radiograph, read_radiograph
+from ensemble_cam.ui.session.slot import Slot
+from ensemble_cam.ui.viewer.payload import FilmPart
+
+if TYPE_CHECKING:
+    from ensemble_cam.analysis import Examination
+    from ensemble_cam.findings import Analysis
+    from ensemble_cam.ui.live_view import Shown
+
+_FILMS, _UPLOADS = "films", "upload count"
+_OUT_OF_MEMORY = "This machine ran out of memory for the film. Close other programs or remove other films."
+
+
+@dataclass(frozen=True)
+class FilmId:
+    """What a film is known by, on the server and in the browser.
+
+    Attributes:
+        number: of this session's films; callbacks name films by it, as Streamlit keeps a callback's arguments long
+            after its button is gone, and would keep the film with them.
+        sha256: of the file's bytes.
+    """
+
+    number: int
+    sha256: str
+
+    @property
+    def key(self) -> str:
+        """How the keys of the film's containers bear it."""
+        return f"{self.number}-{self.sha256[:12]}"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A film as it was read.
+
+    Attributes:
+        asked: the intensity and rescaling.
+        radiograph: the film, or None.
+        failure: why it could not be read, or None.
+    """
+
+    asked: tuple[Intensity, bool]
+    radiograph: Radiograph | None = None
+    failure: str | None = None
+
+    @classmethod
+    def of(cls, data: bytes, *, intensity: Intensity, rescale: bool) -> "Reading":
+        """Read a film; a failure is kept as a sentence."""
+        asked = intensity, rescale
+        try:
+            return cls(asked, radiograph=read_radiograph(data, intensity=intensity, rescale=rescale))
+        except RadiographError as error:
+            return cls(asked, failure=str(error))
+        except MemoryError:
+            return cls(asked, failure=_OUT_OF_MEMORY)
+
+
+@dataclass(eq=False)
+class OpenFilm:
+    """One film of this session and everything that was made of it.
+
+    Attributes:
+        id: its number and hash.
+        name: the file's name, shown to this session only.
+        data: the file's bytes.
+        planted: what was drawn into a phantom that this session drew; None for any other film.
+        revealed: whether scores and maps may be seen under *Read first*.
+        reading: the film as it was last read; None before.
+        examining: what the networks made of it, by film and networks.
+        reviewing: its review, by all the settings.
+        shown: what the live viewer was sent of it; None unless it is on the stage.
+    """
+
+    id: FilmId
+    name: str
+    data: bytes = field(repr=False)
+    planted: tuple[str, ...] | None = None
+    revealed: bool = False
+    reading: Reading | None = None
+    examining: "Slot[Examination]" = field(default_factory=Slot)
+    reviewing: "Slot[Analysis]" = field(default_factory=Slot)
+    shown: "Shown | None" = field(default=None, repr=False)
+    _parts: dict[bool, FilmPart] = field(default_factory=dict, repr=False)
+
+    @property
+    def radiograph(self) -> Radiograph | None:
+        """The film as it was last read, None where it could not be."""
+        return self.reading.radiograph if self.reading is not None else None
+
+    @property
+    def failure(self) -> str | None:
+        """Why it could not be read, or None."""
+        return self.reading.failure if self.reading is not None else None
+
+    def read(self, *, intensity: Intensity = "stored", rescale: bool = False) -> None:
+        """Read the film, unless it was read this way before."""
+        if self.reading is None or self.reading.asked != (intensity, rescale):
+            self.reading = None  # the one before is not to lie beside it in memory
+            self._parts.clear()
+            self.reading = Reading.of(self.data, intensity=intensity, rescale=rescale)
+
+    def clear(self) -> None:
+        """Let go of the film and of everything that was made of it, whoever still holds this object."""
+        self.reviewing.close()
+        self.examining.close()
+        self.name, self.data, self.reading = "", b"", None
+        self.leave_stage()
+
+    def part(self, *, whole: bool) -> FilmPart:
+        """Return what the viewer is sent of the film itself, packed once."""
+        if whole not in self._parts:
+            self._parts[whole] = FilmPart.of(self.radiograph, whole=whole)
+        return self._parts[whole]
+
+    def leave_stage(self) -> None:
+        """Let go of what the viewer was sent: another film is on the stage."""
+        self.shown = None
+        self._parts.clear()
+
+
+class SessionFilms(Mapping[int, OpenFilm]):
+    """This session's films by number, in the order in which they came, and which of them is on the stage.
+
+    Attributes:
+        revision: how often the server itself has put a film on the stage, for an upload, a phantom or a removal.
+    """
+
+    def __init__(self) -> None:
+        self._films: dict[int, OpenFilm] = {}
+        self._last = 0
+        self._on_stage: int | None = None
+        self.revision = 0
+
+    def __getitem__(self, number: int) -> OpenFilm:
+        return self._films[number]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._films)
+
+    def __len__(self) -> int:
+        return len(self._films)
+
+    @property
+    def on_stage(self) -> OpenFilm | None:
+        """The film on the stage."""
+        return self._films.get(self._on_stage) if self._on_stage is not None else None
+
+    def add(self, name: str, data: bytes, *, planted: tuple[str, ...] | None = None) -> OpenFilm:
+        """Put a film at the end; the first one goes on the stage, too."""
+        self._last += 1
+        id = FilmId(self._last, hashlib.sha256(data).hexdigest())
+        film = self._films[id.number] = OpenFilm(id, name, data, planted=planted)
+        if self.on_stage is None:
+            self.put_on_stage(film)
+        return film
+
+    def put_on_stage(self, film: OpenFilm | None) -> None:
+        """Put a film on the stage: the server's own doing, which no older request may undo."""
+        self._on_stage = None if film is None else film.id.number
+        self.revision += 1
+
+    def request(self, told: object) -> bool:
+        """Put the film on the stage that a message of the browser's asks for.
+
+        Returns:
+            False where the message is dropped: it is no such message, names no film of this session, or was sent
+            before the browser knew of the server's latest change.
+        """
+        if not isinstance(told, Mapping) or told.get("revision") != self.revision:
+            return False
+        number = told.get("number")
+        film = self._films.get(number) if isinstance(number, int) else None
+        if film is None or film.id.sha256 != told.get("sha256"):
+            return False
+        self._on_stage = film.id.number
+        return True
+
+    def remove(self, number: int) -> None:
+        """Drop a film and everything that was made of it; the next one takes its place on the stage."""
+        removed = self._films.pop(number, None)
+        if removed is None:
+            return
+        removed.clear()
+        following = next((film for place, film in self._films.items() if place > number), None)
+        if self._on_stage == number:
+            self.put_on_stage(following or next(iter(reversed(self._films.values())), None))
+
+
+def session_films() -> SessionFilms:
+    """Return this session's films."""
+    return st.session_state.setdefault(_FILMS, SessionFilms())
+
+
+def film(number: int) -> OpenFilm | None:
+    """Return a film of this session by its number, None if it was removed."""
+    return session_films().get(number)
+
+
+def remove_film(number: int) -> None:
+    """Drop a film; the callback of a button."""
+    session_films().remove(number)
+
+
+def uploader_key() -> str:
+    """Return the key of the uploader, which changes with every upload so that it is empty again."""
+    return f"uploader {st.session_state.get(_UPLOADS, 0)}"
+
+
+def take_uploads(uploads: list[UploadedFile]) -> None:
+    """Move uploaded files into the session's films, and out of Streamlit's own store; the first goes on the stage.
+
+    Nothing is drawn here: a run of the page may be broken off wherever it draws, and files would be lost.
+    """
+    st.session_state[_UPLOADS] = st.session_state.get(_UPLOADS, 0) + 1
+    films = session_films()
+    added = [films.add(upload.name, upload.getvalue()) for upload in uploads]
+    films.put_on_stage(added[0])
+    for upload in uploads:
+        _forget_upload(upload)
+
+
+def read_new_films() -> None:
+    """Read the films that came since the last run of the page, showing progress."""
+    new = [each for each in session_films().values() if each.reading is None]
+    if not new:
+        return
+    bar = st.progress(0.0)
+    for count, each in enumerate(new):
+        bar.progress(count / len(new), text=f"Reading film {count + 1} of {len(new)}")
+        each.read()
+    bar.empty()
+
+
+def _forget_upload(upload: UploadedFile) -> None:
+    """Take a file out of Streamlit's memory, where it would stay until the session ends."""
+    context = get_script_run_ctx()
+    if context is not None:
+        context.uploaded_file_mgr.remove_file(context.session_id, upload.file_id)

@@ -1,0 +1,59 @@
+// Which film stands on the stage: one truth for all components of a page, and for what Streamlit draws around them.
+//
+// The stage itself says it, in the moment in which the film's picture, scores and name change. Everything on the page
+// that is of a film lies in containers whose keys bear that film's number and hash: those of any other film are hidden
+// from that moment on. So nothing that can be seen together is of two films, whatever comes late.
+
+const STAGE = Symbol.for("ensemble-cam stage")
+
+/** A film's number and hash, as the keys of its containers bear them. */
+function filmKey(film) {
+  return `${film.number}-${film.sha256.slice(0, 12)}`
+}
+
+class Stage extends EventTarget {
+  constructor() {
+    super()
+    this.shown = null // {number, sha256} of the film on the stage
+    this.owner = null // which component has put it there
+    this.coming = null // {number, sha256, name} of the film that the server has put on the stage
+    this.serial = 0 // of messages to the server, over all components that come and go
+    this.sheet = new CSSStyleSheet()
+    document.adoptedStyleSheets.push(this.sheet)
+  }
+
+  /** Say that a film is on the stage from now on. */
+  show(film, owner) {
+    this.owner = owner
+    this.shown = film
+    const own = `[class*="st-key-of-film-${filmKey(film)}-"]`
+    const others = `[class*="st-key-of-film-"]:not(${own})`
+    this.sheet.replaceSync(`${others}, ${others} * { visibility: hidden !important; }`) // some inside say they are visible
+    this.dispatchEvent(new Event("change"))
+  }
+
+  /** Say that a component leaves the page, with its film. */
+  leave(owner) {
+    if (this.owner !== owner) return
+    this.owner = this.shown = null
+    this.sheet.replaceSync("")
+    this.dispatchEvent(new Event("change"))
+  }
+
+  /** Say which film the server has put on the stage. */
+  expect(film) {
+    this.coming = film
+    this.dispatchEvent(new Event("change"))
+  }
+
+  /** Whether a film other than this one is to be shown. */
+  inDoubt(film) {
+    return this.coming !== null && filmKey(this.coming) !== filmKey(film)
+  }
+}
+
+/** The page's stage. */
+function theStage() {
+  window[STAGE] ??= new Stage()
+  return window[STAGE]
+}

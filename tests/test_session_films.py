@@ -1,0 +1,122 @@
+"""Which film is on the stage, and what the browser may ask for."""
+
+import hashlib
+
+import pytest
+
+import films
+from ensemble_cam.ui.session.films import SessionFilms
+
+
+@pytest.fixture
+def session() -> SessionFilms:
+    """Three films; the second is on the stage."""
+    session = SessionFilms()
+    for name in ("one", "two", "three"):
+        session.add(f"{name}.png", name.encode())
+    session.put_on_stage(session[2])
+    return session
+
+
+def asked(session: SessionFilms, number: int, **changed: object) -> dict[str, object]:
+    return {"number": number, "sha256": session[number].id.sha256, "revision": session.revision} | changed
+
+
+def test_the_first_film_goes_on_the_stage_and_later_ones_wait():
+    session = SessionFilms()
+    assert session.on_stage is None
+    first = session.add("one.png", b"one")
+    session.add("two.png", b"two")
+    assert session.on_stage is first
+    assert first.id.sha256 == hashlib.sha256(b"one").hexdigest()
+
+
+def test_a_request_puts_its_film_on_the_stage(session):
+    assert session.request(asked(session, 3))
+    assert session.on_stage is session[3]
+
+
+def test_of_two_requests_in_quick_succession_the_later_one_counts(session):
+    first, second = asked(session, 1), asked(session, 3)
+    assert session.request(first)
+    assert session.request(second)
+    assert session.on_stage is session[3]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda session: session.put_on_stage(session.add("four.png", b"four")), id="an upload"),
+        pytest.param(lambda session: session.remove(2), id="a removal"),
+    ],
+)
+def test_a_request_from_before_the_servers_own_change_is_dropped(session, change):
+    stale = asked(session, 1)
+    change(session)
+    shown = session.on_stage
+    assert shown is not session[1]
+    assert not session.request(stale)
+    assert session.on_stage is shown
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        None,
+        "film 1",
+        [],
+        {},
+        {"number": 1},
+        {"number": 7, "sha256": "ab" * 32},
+        {"number": "1", "sha256": hashlib.sha256(b"one").hexdigest()},
+        {"number": [1], "sha256": hashlib.sha256(b"one").hexdigest()},
+        {"number": 1, "sha256": hashlib.sha256(b"three").hexdigest()},
+    ],
+    ids=repr,
+)
+def test_a_message_that_names_no_film_of_this_session_is_dropped(session, told):
+    if isinstance(told, dict):
+        told = told | {"revision": session.revision}
+    assert not session.request(told)
+    assert session.on_stage is session[2]
+
+
+def test_a_removed_films_place_is_taken_by_the_next_one_and_then_by_the_last(session):
+    session.remove(2)
+    assert session.on_stage is session[3]
+    session.remove(3)
+    assert session.on_stage is session[1]
+    session.remove(1)
+    assert session.on_stage is None
+    assert not session
+
+
+def test_removing_another_film_leaves_the_stage_alone(session):
+    shown, revision = session.on_stage, session.revision
+    session.remove(1)
+    assert session.on_stage is shown
+    assert session.revision == revision
+
+
+def test_numbers_are_never_given_twice(session):
+    session.remove(3)
+    assert session.add("four.png", b"four").id.number == 4
+
+
+def test_a_film_that_cannot_be_read_keeps_the_sentence_and_is_read_once(monkeypatch):
+    film = SessionFilms().add("text.png", b"no picture")
+    film.read()
+    sentence, reading = film.failure, film.reading
+    assert sentence
+    assert film.radiograph is None
+    film.read()
+    assert film.reading is reading
+
+
+def test_a_film_that_is_read_otherwise_is_read_anew():
+    film = SessionFilms().add("film.png", films.png(films.film(60, 50)))
+    film.read()
+    stored = film.radiograph
+    film.read(intensity="windowed")
+    assert film.radiograph is not stored
+    assert film.radiograph.intensity == "windowed"
