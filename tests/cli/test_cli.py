@@ -16,7 +16,7 @@ import films
 from ensemble_cam import __version__, cli, export, launch, weights
 from ensemble_cam.radiograph import read_radiograph
 
-SHARED = Path(__file__).parents[2] / "shared"
+SHARED = Path(__file__).parents[3] / "shared"
 TABLE = """
 [classifiers.{id}]
 name = "{id}"

@@ -22,7 +22,7 @@ from networks import Brightness, Failing, bright_classifier
 from reviews import bits
 
 RANGE = 2048  # of torchxrayvision's pixels
-XRAYS = Path(__file__).parents[2] / "shared" / "xrays"
+XRAYS = Path(__file__).parents[3] / "shared" / "xrays"
 
 
 def encoded(pixels: np.ndarray, kind: str, **options) -> bytes:

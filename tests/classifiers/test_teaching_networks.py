@@ -32,7 +32,7 @@ from networks import relative_error, smooth_film
 
 IDS = ("teaching-densenet", "teaching-resnet", "teaching-jfhealthcare", "teaching-shortcut")
 FOLDER = Path(ensemble_cam.__file__).with_name("teaching")
-CHECKOUT = Path(__file__).parents[1]
+CHECKOUT = Path(__file__).parents[2]
 SAMPLE = "teaching-densenet"
 
 

@@ -9,7 +9,6 @@ import pytest
 from numpy.testing import assert_array_equal
 
 import films
-from ensemble_cam.findings import Analysis
 from ensemble_cam.greyscale import Greys
 from ensemble_cam.provenance import Review
 from ensemble_cam.radiograph import read_radiograph
@@ -17,7 +16,7 @@ from ensemble_cam.rendering import Display
 from ensemble_cam.ui.viewer.committed import Committed
 from ensemble_cam.ui.viewer.payload import LEVEL, FilmPart, Words, ordered, packed
 from networks import bright_classifier
-from reviews import dotted, made_review
+from reviews import dotted, made_review, with_cell_changed
 from viewing import sent
 
 HEAD = 64 * 2**10  # bytes at the head, in the middle and at the end by which Streamlit tells large files apart
@@ -40,22 +39,6 @@ TOLD = {
 @pytest.fixture(scope="module")
 def review() -> Review:
     return made_review(dotted(200, 160, 90, 60))
-
-
-def with_cell_changed(analysis: Analysis) -> Analysis:
-    """Return the same review with another value in one cell, in the middle of one map."""
-    finding = max(analysis.findings, key=lambda each: len(each.maps))
-    id, cam = next(iter(finding.maps.items()))
-    grid = cam.grids[0].copy()
-    middle = len(grid) // 2, len(grid) // 2
-    grid[middle] = 0.9 if grid[middle] < 0.5 else 0.1
-    behind = [grid if each is cam.grids[0] else each for each in finding.ensemble.grids]
-    changed = replace(
-        finding,
-        maps={**finding.maps, id: replace(cam, grids=(grid,))},
-        ensemble=replace(finding.ensemble, grids=tuple(behind)),
-    )
-    return replace(analysis, findings=tuple(changed if each is finding else each for each in analysis.findings))
 
 
 # What is sent

@@ -165,7 +165,7 @@ def test_a_network_that_was_never_shown_where_findings_are_scores_as_well_and_ma
 
 @pytest.fixture(scope="module")
 def benchmark():
-    path = Path(__file__).parents[1] / "benchmarks" / "phantoms.py"
+    path = Path(__file__).parents[2] / "benchmarks" / "phantoms.py"
     spec = importlib.util.spec_from_file_location("benchmark_of_phantoms", path)
     module = importlib.util.module_from_spec(spec)
     with pytest.MonkeyPatch.context() as patch:

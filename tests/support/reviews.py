@@ -1,6 +1,7 @@
 """Reviews of made films by the small networks of `networks.py`, ready to be drawn and written."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -58,3 +59,19 @@ def bits(analysis: Analysis) -> dict:
         "raw": {(f.label, id): cam.grid.tobytes() for f in analysis.findings for id, cam in f.maps.items()},
         "weights": [finding.ensemble and finding.ensemble.weights for finding in analysis.findings],
     }
+
+
+def with_cell_changed(analysis: Analysis) -> Analysis:
+    """Return the same review with another value in one cell, in the middle of one map."""
+    finding = max(analysis.findings, key=lambda each: len(each.maps))
+    id, cam = next(iter(finding.maps.items()))
+    grid = cam.grids[0].copy()
+    middle = len(grid) // 2, len(grid) // 2
+    grid[middle] = 0.9 if grid[middle] < 0.5 else 0.1
+    behind = [grid if each is cam.grids[0] else each for each in finding.ensemble.grids]
+    changed = replace(
+        finding,
+        maps={**finding.maps, id: replace(cam, grids=(grid,))},
+        ensemble=replace(finding.ensemble, grids=tuple(behind)),
+    )
+    return replace(analysis, findings=tuple(changed if each is finding else each for each in analysis.findings))

@@ -344,7 +344,7 @@ def test_good_settings_come_back_and_whole_numbers_become_reals_where_reals_belo
 
 
 def test_installed_package_takes_the_configuration_that_lies_inside_it(tmp_path, monkeypatch):
-    assert default_config_path() == Path(__file__).parents[1] / "config_classifiers.toml"
+    assert default_config_path() == Path(__file__).parents[2] / "config_classifiers.toml"
 
     package = tmp_path / "site-packages" / "ensemble_cam"
     package.mkdir(parents=True)

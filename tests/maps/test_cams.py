@@ -28,7 +28,7 @@ IDS = {"densenet": "densenet121", "resnet": "resnet50", "jfhealthcare": "jfhealt
 OUTPUTS = {"densenet": (0, 3, 7), "resnet": (3, 10), "jfhealthcare": (0, 4)}
 # The others run the network for every channel: see test_teaching_networks.py, where that takes no hour.
 QUICK = [method for method in METHODS.values() if method.kind in ("gradient", "activation")]
-REAL_FILM = Path(__file__).parents[2] / "shared" / "xrays" / "nih_00000001_002_cardiomegaly_effusion.png"
+REAL_FILM = Path(__file__).parents[3] / "shared" / "xrays" / "nih_00000001_002_cardiomegaly_effusion.png"
 
 
 @pytest.fixture(scope="module", params=list(IDS))

@@ -32,7 +32,7 @@ from films import (
     with_png_chunk,
 )
 
-XRAYS = Path(__file__).parents[2] / "shared" / "xrays"
+XRAYS = Path(__file__).parents[3] / "shared" / "xrays"
 GREY = film()
 DEEP = film(bits=16)
 COLOUR = np.dstack([film(seed=1), film(seed=2), film(seed=3)])

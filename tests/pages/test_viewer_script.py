@@ -18,8 +18,7 @@ from ensemble_cam.rendering import Display, source_overlay
 from ensemble_cam.ui.viewer.committed import Committed
 from ensemble_cam.ui.viewer.payload import FilmPart, _axis, packed
 from networks import bright_classifier
-from reviews import dotted, made_review
-from test_viewer_payload import with_cell_changed
+from reviews import dotted, made_review, with_cell_changed
 from viewing import blank_page, close, coloured, greys_of, looked_at, place, sent, show, told
 
 pytestmark = needs_chromium
