@@ -16,6 +16,22 @@ from ensemble_cam.config import Config, load_config
 from ensemble_cam.weights import ENVIRONMENT_VARIABLE
 from networks import write_stand_ins
 
+TESTS = Path(__file__).parent
+# Built once for each process, which takes seconds: what asks for them is not quick.
+REAL_NETWORKS = {"weights_dir", "loaded", "untrained"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests by their folders; what is left is `quick`, unless it is `slow` or needs the real architectures."""
+    for item in items:
+        folder = item.path.relative_to(TESTS).parts[0]
+        if folder in ("pages", "reference"):
+            item.add_marker(folder)
+        elif REAL_NETWORKS & set(item.fixturenames):
+            item.add_marker("slow")
+        elif item.get_closest_marker("slow") is None:
+            item.add_marker("quick")
+
 
 @pytest.fixture(autouse=True)
 def main_module():
@@ -74,30 +90,3 @@ def weights_dir(home) -> Path:
 def loaded(config, weights_dir) -> dict[str, Classifier]:
     """Classifier id → the classifier loaded from its stand-in file."""
     return {table.id: load_classifier(table, weights_dir=weights_dir) for table in config.in_set("clinical")}
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """Chromium, for one test file: its loop would be in the way of tests that run one of their own."""
-    from browsing import chromium  # here, as only tests of the pages need Playwright
-
-    with chromium() as launched:
-        yield launched
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    """The address of the app on a machine without weights; files of tests have servers of their own instead."""
-    from browsing import serving_app
-
-    with serving_app(tmp_path_factory.mktemp("server")) as address:
-        yield address
-
-
-@pytest.fixture
-def open_page(browser, server):
-    """A function that opens the app in a session of its own."""
-    from browsing import pages_of
-
-    with pages_of(browser, server) as open_one:
-        yield open_one

@@ -20,7 +20,6 @@ from browsing import (
     pick,
     pictures,
     reviewed,
-    serving_app,
     settled,
     sources,
     upload,
@@ -33,10 +32,9 @@ pytestmark = needs_chromium
 SHARED_LABELS = ("Cardiomegaly", "Edema", "Effusion")  # known to all three classifiers
 
 
-@pytest.fixture(scope="module")
-def server(weights_dir, tmp_path_factory):
-    with serving_app(tmp_path_factory.mktemp("server"), ENSEMBLE_CAM_WEIGHTS=str(weights_dir)) as address:
-        yield address
+@pytest.fixture
+def server(clinical_server) -> str:
+    return clinical_server
 
 
 def dicom_film(**attributes) -> bytes:

@@ -7,6 +7,7 @@ import re
 import pytest
 
 import films
+from apps import serving_app
 from browsing import (
     PATIENCE,
     expect,
@@ -15,7 +16,6 @@ from browsing import (
     needs_chromium,
     pages_of,
     reviewed,
-    serving_app,
     settled,
     upload,
     views,
@@ -28,16 +28,8 @@ from servers import Mirror, serving
 
 pytestmark = needs_chromium
 
-NOWHERE = {name: "http://127.0.0.1:9" for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")}
 DENSENET = weights_file("densenet121-res224-all").file_name
 FETCH = re.compile(r"Fetch the clinical weights \(\d+ MB\)")
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    """The app on a machine without weights, whose way out leads nowhere."""
-    with serving_app(tmp_path_factory.mktemp("server"), **NOWHERE) as address:
-        yield address
 
 
 @pytest.fixture
@@ -59,7 +51,7 @@ def open_page_beside_mirror(browser, mirror, weights_dir, tmp_path):
     source = mirror.url.rpartition("/")[0]
     with (
         serving_app(
-            tmp_path, by_streamlit=True, ENSEMBLE_CAM_CONFIG=str(config), ENSEMBLE_CAM_WEIGHTS_FROM=source
+            tmp_path, by="streamlit", ENSEMBLE_CAM_CONFIG=str(config), ENSEMBLE_CAM_WEIGHTS_FROM=source
         ) as address,
         pages_of(browser, address) as open_one,
     ):

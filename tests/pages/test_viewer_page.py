@@ -15,6 +15,7 @@ from PIL import Image
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 import films
+from apps import serving_app
 from browsing import (
     PATIENCE,
     expect,
@@ -22,7 +23,6 @@ from browsing import (
     pages_of,
     panels,
     reviewed,
-    serving_app,
     settled,
     upload,
     use_still_pictures,
@@ -408,7 +408,7 @@ def test_names_with_html_in_them_are_text_and_nothing_else(browser, tmp_path):
         encoding="utf-8",
     )
     with (
-        serving_app(tmp_path, ENSEMBLE_CAM_CONFIG=str(config)) as address,
+        serving_app(tmp_path, by="command", ENSEMBLE_CAM_CONFIG=str(config)) as address,
         pages_of(browser, address) as open_one,
     ):
         page = open_one()

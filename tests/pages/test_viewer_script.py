@@ -18,8 +18,9 @@ from ensemble_cam.rendering import Display, source_overlay
 from ensemble_cam.ui.viewer.committed import Committed
 from ensemble_cam.ui.viewer.payload import FilmPart, _axis, packed
 from networks import bright_classifier
+from payloads import sent
 from reviews import dotted, made_review, with_cell_changed
-from viewing import blank_page, close, coloured, greys_of, looked_at, place, sent, show, told
+from viewing import blank_page, close, coloured, greys_of, looked_at, place, show, told
 
 pytestmark = needs_chromium
 

@@ -1,21 +1,11 @@
-"""The app served by itself and opened in Chromium, for the tests of its pages."""
+"""The app opened in Chromium, for the tests of its pages."""
 
 import base64
-import os
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
-
-import films
-from ensemble_cam.launch import app_script
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 expect = playwright.expect
@@ -25,48 +15,6 @@ needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not in
 
 PATIENCE = 90_000  # ms: a cold start imports PyTorch
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-_OURS = ("ENSEMBLE_CAM_CONFIG", "ENSEMBLE_CAM_WEIGHTS", "ENSEMBLE_CAM_WEIGHTS_FROM")
-
-
-@contextmanager
-def serving_app(folder: Path, *, by_streamlit: bool = False, **environment: str) -> Iterator[str]:
-    """Serve the app from `folder`, which is its home, too, and give its address.
-
-    `by_streamlit` starts it as `streamlit run app.py` does, instead of `ensemble-cam app`.
-    Its log is read at the end: it must not name a film, nor hold a traceback.
-    """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    inherited = {name: value for name, value in os.environ.items() if name not in _OURS}
-    home = {name: str(folder) for name in ("HOME", "USERPROFILE")}
-    log = folder / "log"
-    command = [sys.executable, "-m", "ensemble_cam.cli", "app", "--port", str(port), "--no-browser"]
-    if by_streamlit:
-        options = ["--server.port", str(port), "--server.headless", "true"]
-        command = [sys.executable, "-m", "streamlit", "run", str(app_script()), *options]
-    with log.open("wb") as stream:
-        process = subprocess.Popen(
-            command, cwd=folder, env=inherited | home | environment, stdout=stream, stderr=stream
-        )
-    address = f"http://127.0.0.1:{port}"
-    for _ in range(600):
-        try:
-            urllib.request.urlopen(f"{address}/_stcore/health", timeout=1)
-            break
-        except OSError:
-            assert process.poll() is None, log.read_text()
-            time.sleep(0.1)
-    try:
-        yield address
-    finally:
-        subprocess.run(["pkill", "-P", str(process.pid)], check=False)
-        process.terminate()
-        process.wait(20)
-    text = log.read_text()
-    assert "secret_name" not in text
-    assert not any(identity in text for identity in films.IDENTITY)
-    assert "Traceback" not in text, text
 
 
 @contextmanager

@@ -11,11 +11,9 @@ import numpy as np
 from PIL import Image
 
 from browsing import PATIENCE, expect, reviewed, upload
-from ensemble_cam.provenance import Review
 from ensemble_cam.radiograph import Radiograph
 from ensemble_cam.ui.viewer import live
-from ensemble_cam.ui.viewer.committed import Committed
-from ensemble_cam.ui.viewer.payload import FilmPart, Payload, Words, payload
+from ensemble_cam.ui.viewer.payload import Payload
 
 _FRAME = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 _DRAWN = """(box, before) => new Promise((done, fail) => {
@@ -255,20 +253,6 @@ def _as_sent(payload: Payload, spoilt: str | None) -> list:
         for name, sha256, data in rows
     ]
     return [dict(payload.header), blobs]
-
-
-def sent(
-    review: Review, *, committed: Committed | None = None, words: Words | None = None, whole: bool = False
-) -> Payload:
-    """Return what the app would send of a review."""
-    analysis = review.analysis
-    return payload(
-        FilmPart.of(analysis.radiograph, whole=whole),
-        analysis.geometry,
-        words or Words(),
-        analysis=analysis,
-        start=(committed or Committed(display=review.display)).start(),
-    )
 
 
 def place(page) -> Mapping[str, float]:

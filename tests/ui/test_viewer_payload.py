@@ -16,8 +16,8 @@ from ensemble_cam.rendering import Display
 from ensemble_cam.ui.viewer.committed import Committed
 from ensemble_cam.ui.viewer.payload import LEVEL, FilmPart, Words, ordered, packed
 from networks import bright_classifier
+from payloads import sent
 from reviews import dotted, made_review, with_cell_changed
-from viewing import sent
 
 HEAD = 64 * 2**10  # bytes at the head, in the middle and at the end by which Streamlit tells large files apart
 
