@@ -62,10 +62,10 @@ def untrained(config) -> dict[str, Classifier]:
 
 
 @pytest.fixture(scope="session")
-def home(tmp_path_factory) -> Path:
-    """A home folder with stand-ins for the three released files where torchxrayvision keeps them."""
-    folder = tmp_path_factory.mktemp("home")
-    write_stand_ins(folder / ".torchxrayvision" / "models_data")
+def weights_dir(tmp_path_factory) -> Path:
+    """A folder with stand-ins for the three released files, where torchxrayvision keeps them in a home."""
+    folder = tmp_path_factory.mktemp("home") / ".torchxrayvision" / "models_data"
+    write_stand_ins(folder)
     return folder
 
 
@@ -78,12 +78,6 @@ def own_home(tmp_path, monkeypatch) -> Path:
         monkeypatch.setenv(name, str(folder))
     monkeypatch.delenv(ENVIRONMENT_VARIABLE, raising=False)
     return folder
-
-
-@pytest.fixture(scope="session")
-def weights_dir(home) -> Path:
-    """The folder in `home` that the stand-ins lie in."""
-    return home / ".torchxrayvision" / "models_data"
 
 
 @pytest.fixture(scope="session")

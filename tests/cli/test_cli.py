@@ -548,16 +548,14 @@ def test_output_that_knows_ascii_only_stops_no_review(config, tmp_path):
 
 
 @pytest.mark.usefixtures("blank_figure")
-@pytest.mark.skipif(not SHARED.is_dir(), reason=f"needs the films and stand-in weights of {SHARED.name}, not kept here")
-def test_seven_real_films_are_reviewed_with_weights_in_the_released_formats(tmp_path, capsys):
-    stand_ins, out = tmp_path / "weights", tmp_path / "out"
-    tool = [sys.executable, SHARED / "tools" / "standin_weights.py", stand_ins]
-    subprocess.run(tool, check=True, capture_output=True)
+@pytest.mark.skipif(not SHARED.is_dir(), reason=f"needs the films of {SHARED.name}, not kept here")
+def test_seven_real_films_are_reviewed_with_weights_in_the_released_formats(weights_dir, tmp_path, capsys):
     # The stand-ins are not the pinned file: their sidecars say that they are meant.
+    out = tmp_path / "out"
     paths = sorted(path for path in (SHARED / "xrays").iterdir() if path.suffix in (".png", ".jpg", ".dcm"))
     assert len(paths) == 7
 
-    assert run("review", *paths, "--out", out, "--weights-dir", stand_ins, "--top-k", 1) == 0
+    assert run("review", *paths, "--out", out, "--weights-dir", weights_dir, "--top-k", 1) == 0
 
     assert capsys.readouterr().err == ""
     assert folders(out) == [path.stem for path in paths]

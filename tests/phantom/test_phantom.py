@@ -1,12 +1,13 @@
 import hashlib
 import subprocess
 import sys
+from functools import cache
 
 import cv2
 import numpy as np
 import pytest
 
-from ensemble_cam.phantom import FINDINGS, TRAINING_SEEDS, VERSION, draw_phantom, were_learned_from
+from ensemble_cam.phantom import FINDINGS, TRAINING_SEEDS, VERSION, Phantom, draw_phantom, were_learned_from
 
 SEEDS = (3, 11, 58)
 
@@ -21,8 +22,13 @@ def overlap(one: np.ndarray, other: np.ndarray) -> float:
     return (one & other).sum() / (one | other).sum()
 
 
-def fingerprint(seed: int, **how: object) -> str:
-    phantom = draw_phantom(seed, **how)
+@cache
+def small(seed: int, findings: tuple[str, ...] | None = None, **how: object) -> Phantom:
+    """Draw a film of 256×256 once for all tests that look at it."""
+    return draw_phantom(seed, findings=findings, size=256, **how)
+
+
+def fingerprint(phantom: Phantom) -> str:
     digest = hashlib.sha256(phantom.pixels.tobytes())
     for name, mask in phantom.masks.items():
         digest.update(name.encode() + mask.tobytes())
@@ -32,22 +38,26 @@ def fingerprint(seed: int, **how: object) -> str:
 def test_the_same_seed_gives_the_same_bytes_in_another_process():
     code = (
         f"import sys; sys.path.insert(0, {str(__file__.rsplit('/', 1)[0])!r})\n"
-        "from test_phantom import fingerprint\n"
-        "print(fingerprint(5, size=300), fingerprint(6, size=(256, 320), bits=16))"
+        "from test_phantom import others\n"
+        "print(*others())"
     )
     printed = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
-    assert printed.split() == [fingerprint(5, size=300), fingerprint(6, size=(256, 320), bits=16)]
+    assert printed.split() == others()
+
+
+def others() -> list[str]:
+    return [fingerprint(each) for each in (draw_phantom(5, size=300), draw_phantom(6, size=(256, 320), bits=16))]
 
 
 def test_another_seed_gives_another_film():
-    assert len({fingerprint(seed, size=256) for seed in range(6)}) == 6
+    assert len({fingerprint(small(seed)) for seed in range(6)}) == 6
 
 
 @pytest.mark.parametrize("name", FINDINGS)
 def test_a_finding_changes_the_film_inside_its_mask_and_nowhere_else(name):
     for seed in SEEDS:
-        with_it = draw_phantom(seed, findings=[name], size=256, bits=16, difficulty=0.3)
-        without = draw_phantom(seed, findings=[], size=256, bits=16, difficulty=0.3)
+        with_it = small(seed, (name,), bits=16, difficulty=0.3)
+        without = small(seed, (), bits=16, difficulty=0.3)
         changed = np.abs(with_it.pixels.astype(float) - without.pixels) / 65535
         # Smoothed, as the film's grain follows its brightness.
         changed = cv2.GaussianBlur(changed, (0, 0), 1.5)
@@ -63,7 +73,7 @@ def test_a_finding_changes_the_film_inside_its_mask_and_nowhere_else(name):
 
 def test_masks_stay_on_the_film_and_are_of_a_size_to_be_seen():
     for seed in range(30):
-        phantom = draw_phantom(seed, size=256)
+        phantom = small(seed)
         for name, mask in phantom.masks.items():
             assert mask.shape == phantom.pixels.shape
             assert mask.dtype == bool
@@ -72,12 +82,12 @@ def test_masks_stay_on_the_film_and_are_of_a_size_to_be_seen():
 
 @pytest.mark.parametrize("name", FINDINGS)
 def test_a_film_shows_the_same_chest_at_any_size(name):
-    small = draw_phantom(SEEDS[0], findings=[name], size=256)
+    little = small(SEEDS[0], (name,))
     large = draw_phantom(SEEDS[0], findings=[name], size=1100, bits=16)
     reduced = cv2.resize(large.masks[name].astype(np.float32), (256, 256), interpolation=cv2.INTER_AREA) > 0.5
-    assert overlap(reduced, small.masks[name]) > (0.75 if name in ("Nodule", "Atelectasis") else 0.85)
+    assert overlap(reduced, little.masks[name]) > (0.75 if name in ("Nodule", "Atelectasis") else 0.85)
     picture = cv2.resize(large.pixels.astype(np.float32) / 257, (256, 256), interpolation=cv2.INTER_AREA)
-    difference = cv2.GaussianBlur(picture, (0, 0), 2) - cv2.GaussianBlur(small.pixels.astype(np.float32), (0, 0), 2)
+    difference = cv2.GaussianBlur(picture, (0, 0), 2) - cv2.GaussianBlur(little.pixels.astype(np.float32), (0, 0), 2)
     assert np.quantile(np.abs(difference), 0.98) < 9
 
 
@@ -95,7 +105,7 @@ def test_a_longer_film_shows_more_of_the_same_chest(width, height):
 
 
 def test_without_findings_named_some_films_are_normal_and_every_finding_occurs():
-    drawn = [draw_phantom(seed, size=256).findings for seed in range(60)]
+    drawn = [small(seed).findings for seed in range(60)]
     assert 0.08 < sum(not findings for findings in drawn) / len(drawn) < 0.35
     assert {name for findings in drawn for name in findings} == set(FINDINGS)
     assert max(map(len, drawn)) == 3
@@ -128,8 +138,8 @@ def test_a_plain_finding_is_seen_better_than_a_borderline_one():
     for name in ("Consolidation", "Edema", "Effusion", "Mass", "Nodule", "Atelectasis"):
         contrast = []
         for difficulty in (0.0, 1.0):
-            without = draw_phantom(21, findings=[], size=256, bits=16, difficulty=difficulty).pixels.astype(float)
-            with_it = draw_phantom(21, findings=[name], size=256, bits=16, difficulty=difficulty).pixels
+            without = small(21, (), bits=16, difficulty=difficulty).pixels.astype(float)
+            with_it = small(21, (name,), bits=16, difficulty=difficulty).pixels
             contrast.append(np.abs(with_it - without).sum())
         assert contrast[0] > 1.5 * contrast[1], name
 

@@ -32,8 +32,8 @@ def family(request):
 
 
 @pytest.fixture(scope="module")
-def upstream(family, home):
-    return upstream_model(family, home)
+def upstream(family, weights_dir):
+    return upstream_model(family, weights_dir)
 
 
 @pytest.fixture(scope="module")

@@ -131,11 +131,11 @@ def write_stand_ins(folder: Path, *, names: Sequence[str] = tuple(RELEASED.value
         path.with_name(f"{path.name}.sha256").write_text(f"{sha256}  {path.name}\n")
 
 
-def upstream_model(model_type: str, home: Path) -> nn.Module:
-    """Return torchxrayvision's own model, whole, loaded by its own code from `home`/.torchxrayvision/models_data."""
+def upstream_model(model_type: str, weights_dir: Path) -> nn.Module:
+    """Return torchxrayvision's own model, whole, loaded by its own code from `weights_dir`, where a home has it."""
     xrv = torchxrayvision()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HOME", str(home))
+        patch.setenv("HOME", str(weights_dir.parents[1]))
         # JF Healthcare's constructor downloads ImageNet weights before it loads its own.
         patch.setattr(torch.utils.model_zoo, "load_url", lambda url: {})
         patch.setattr(xrv.utils, "download", lambda url, path: pytest.fail(f"upstream wanted to download {url}"))
