@@ -1,5 +1,6 @@
 """What several test files share: the three real architectures with seeded values, and files that hold them."""
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +9,10 @@ import pytest
 
 from ensemble_cam.openmp import wait_briefly
 
-wait_briefly()  # before PyTorch is imported below: tests share their cores with others, too
+# Before PyTorch is imported below: tests share their cores with others, and a worker has one of its own.
+wait_briefly()
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from ensemble_cam.classifiers import Classifier, load_classifier
 from ensemble_cam.compilation import CACHE_VARIABLE
@@ -19,6 +23,14 @@ from networks import write_stand_ins
 TESTS = Path(__file__).parent
 # Built once for each process, which takes seconds: what asks for them is not quick.
 REAL_NETWORKS = {"weights_dir", "loaded", "untrained"}
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Share the work among the cores, up to four, where it is more than a few files of tests."""
+    files = [each.partition("::")[0] for each in config.args]
+    if files and all(each.endswith(".py") for each in files):
+        return 0
+    return min(os.cpu_count() or 1, 4)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

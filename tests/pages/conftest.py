@@ -26,7 +26,7 @@ def server(tmp_path_factory) -> Iterator[str]:
 def clinical_server(weights_dir, tmp_path_factory) -> Iterator[str]:
     """The address of the app on a machine with the clinical set's weights."""
     folder = tmp_path_factory.mktemp("clinical-server")
-    with serving_app(folder, ENSEMBLE_CAM_WEIGHTS=str(weights_dir), **NO_WAY_OUT) as address:
+    with serving_app(folder, by="command", ENSEMBLE_CAM_WEIGHTS=str(weights_dir), **NO_WAY_OUT) as address:
         yield address
 
 

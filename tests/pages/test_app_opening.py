@@ -1,70 +1,29 @@
 """The first minute with the app: no weights, no network, a phantom under review, and the way to the clinical set."""
 
-import hashlib
 import json
-import re
-
-import pytest
 
 import films
-from apps import serving_app
 from browsing import (
+    FETCH,
     PATIENCE,
     expect,
     film_views,
+    in_use,
+    line,
     maps,
     needs_chromium,
-    pages_of,
     reviewed,
     settled,
     upload,
     views,
 )
 from ensemble_cam.cautions import NO_PHANTOM
-from ensemble_cam.config import default_config_path
 from ensemble_cam.purpose import TEACHING_LINE
 from ensemble_cam.weights import weights_file
-from servers import Mirror, serving
 
 pytestmark = needs_chromium
 
 DENSENET = weights_file("densenet121-res224-all").file_name
-FETCH = re.compile(r"Fetch the clinical weights \(\d+ MB\)")
-
-
-@pytest.fixture
-def mirror(weights_dir):
-    """A loopback server that has DenseNet121's stand-in, and takes a moment in the middle of it."""
-    with serving(Mirror(content=(weights_dir / DENSENET).read_bytes(), pause=2.0)) as started:
-        yield started
-
-
-@pytest.fixture
-def open_page_beside_mirror(browser, mirror, weights_dir, tmp_path):
-    """A function that opens an app of DenseNet121 and the teaching set, which fetches from `mirror`."""
-    text = default_config_path().read_text(encoding="utf-8")
-    pin = re.search(r'densenet121-res224-all = "(\w+)"', text)[1]
-    text = text.replace(pin, hashlib.sha256((weights_dir / DENSENET).read_bytes()).hexdigest())
-    others = slice(text.index("[classifiers.resnet50]"), text.index("[classifiers.teaching-densenet]"))
-    config = tmp_path / "one.toml"
-    config.write_text(text.replace(text[others], ""), encoding="utf-8")
-    source = mirror.url.rpartition("/")[0]
-    with (
-        serving_app(
-            tmp_path, by="streamlit", ENSEMBLE_CAM_CONFIG=str(config), ENSEMBLE_CAM_WEIGHTS_FROM=source
-        ) as address,
-        pages_of(browser, address) as open_one,
-    ):
-        yield open_one
-
-
-def line(page):
-    """The teaching set's line where it stays while the page is scrolled."""
-    return page.locator('[class*="st-key-teaching-line"]').get_by_text(TEACHING_LINE)
-
-
-def in_use(page, name: str) -> None:
-    expect(page.get_by_role("radio", name=name)).to_be_checked()
 
 
 def choose_set(page, name: str) -> None:
@@ -201,47 +160,3 @@ def test_sessions_have_phantoms_and_sets_of_their_own(open_page):
     in_use(second, "Teaching")
     expect(maps(second)).to_have_count(4)
     assert not set(film_views(first)) & set(views(second))
-
-
-def test_fetched_weights_are_offered_and_not_swapped_in(open_page_beside_mirror, mirror):
-    page, other = open_page_beside_mirror(), open_page_beside_mirror()
-    for each in (page, other):
-        reviewed(each)
-    page.get_by_role("button", name=FETCH).click()
-    expect(page.get_by_text(re.compile(r"DenseNet121: \d+\.\d of \d+\.\d MB"))).to_be_visible(timeout=PATIENCE)
-    offer = page.get_by_role("button", name="Use the clinical set")
-    expect(offer).to_be_visible(timeout=PATIENCE)
-    reviewed(page)
-    assert len(mirror.requests) == 1
-    in_use(page, "Teaching")
-    expect(line(page)).to_be_visible()
-    expect(maps(page)).to_have_count(4)
-
-    offer.click()
-    in_use(page, "Clinical")
-    expect(page.get_by_text(TEACHING_LINE)).to_have_count(0, timeout=PATIENCE)
-    reviewed(page)
-    expect(maps(page)).to_have_count(2)  # DenseNet121 and the ensemble
-    expect(page.get_by_text("A drawn phantom, not a patient").first).to_be_visible()
-
-    other.get_by_text("Read first").click()
-    expect(other.get_by_role("button", name="Use the clinical set")).to_be_visible(timeout=PATIENCE)
-    in_use(other, "Teaching")
-    expect(line(other)).to_be_visible()
-    expect(open_page_beside_mirror().get_by_role("button", name="Try a phantom")).to_be_visible(timeout=PATIENCE)
-
-
-def test_a_fetch_that_is_stopped_goes_on_where_it_was(open_page_beside_mirror, mirror):
-    mirror.pause = 7.0  # time to press the button, on a busy machine, too
-    page = open_page_beside_mirror()
-    reviewed(page)
-    page.get_by_role("button", name=FETCH).click()
-    expect(page.get_by_text(re.compile(r"DenseNet121: 1\d\.\d of \d+\.\d MB"))).to_be_visible(timeout=PATIENCE)
-    page.get_by_role("button", name="Stop fetching").click()
-    expect(page.get_by_text("Fetching was stopped")).to_be_visible(timeout=PATIENCE)
-    mirror.pause = 0.0
-    page.get_by_role("button", name=re.compile("Go on fetching the clinical weights")).click()
-    expect(page.get_by_role("button", name="Use the clinical set")).to_be_visible(timeout=PATIENCE)
-    expect(page.get_by_text("Fetching was stopped")).to_have_count(0)
-    assert mirror.ranges[0] is None
-    assert mirror.ranges[1].startswith("bytes=1")

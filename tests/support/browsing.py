@@ -1,11 +1,14 @@
 """The app opened in Chromium, for the tests of its pages."""
 
 import base64
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
+
+from ensemble_cam.purpose import TEACHING_LINE
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 expect = playwright.expect
@@ -14,6 +17,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (apt-get install chromium)")
 
 PATIENCE = 90_000  # ms: a cold start imports PyTorch
+FETCH = re.compile(r"Fetch the clinical weights \(\d+ MB\)")  # the button
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 
 
@@ -112,6 +116,15 @@ def use_still_pictures(page) -> None:
     expect(page.locator(".viewer")).to_have_count(0, timeout=PATIENCE)
     expect(panels(page).first).to_be_visible(timeout=PATIENCE)  # the viewer's buttons are gone a moment after it
     settled(page)
+
+
+def line(page):
+    """The teaching set's line where it stays while the page is scrolled."""
+    return page.locator('[class*="st-key-teaching-line"]').get_by_text(TEACHING_LINE)
+
+
+def in_use(page, name: str) -> None:
+    expect(page.get_by_role("radio", name=name)).to_be_checked()
 
 
 def sources(page) -> list[str]:

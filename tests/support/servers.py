@@ -28,6 +28,7 @@ class Mirror:
     knows_if_range: bool = True
     says_length: bool = True
     pause: float = 0.0  # seconds within the body
+    gate: threading.Event | None = None  # the second half comes once it is set
     requests: list[dict[str, str]] = field(default_factory=list)
 
     @property
@@ -74,6 +75,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         half = len(sent) // 2
         self.wfile.write(sent[:half])
         time.sleep(mirror.pause)
+        if mirror.gate is not None:
+            mirror.gate.wait(60)
         self.wfile.write(sent[half:])
 
 

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import numpy as np
+from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 
-from browsing import PATIENCE, expect, reviewed, upload
+from browsing import PATIENCE, expect, reviewed, settled, upload
 from ensemble_cam.radiograph import Radiograph
 from ensemble_cam.ui.viewer import live
 from ensemble_cam.ui.viewer.payload import Payload
@@ -168,6 +169,40 @@ def close(one: np.ndarray, other: np.ndarray, *, levels: int = 2, share: float =
     """Tell whether two pictures are the same within so many grey levels on that share of their pixels."""
     assert one.shape == other.shape
     return float((np.abs(one.astype(int) - other).max(axis=-1) <= levels).mean()) >= share
+
+
+_CONTRASTS = """(elements) => elements.map((element) => {
+  const style = getComputedStyle(element)
+  const luminance = (colour) => {
+    const [r, g, b] = colour.match(/[0-9.]+/g).map((each) => each / 255)
+      .map((each) => each <= 0.04045 ? each / 12.92 : ((each + 0.055) / 1.055) ** 2.4)
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b
+  }
+  const [dark, light] = [luminance(style.color), luminance(style.backgroundColor)].sort((a, b) => a - b)
+  return (light + 0.05) / (dark + 0.05)  // WCAG 2.2, contrast ratio
+})"""
+
+
+def assert_is_accessible(page) -> None:
+    """Let axe look at a page with a review, all of its parts open, with and without its help."""
+    viewer = Live(page)
+    for details in (".weights", ".window"):
+        viewer.one(details).evaluate("details => { details.open = true }")
+    page.get_by_text("Classifiers", exact=True).click()
+    settled(page)
+    for prepare in (lambda: None, lambda: page.keyboard.press("?")):
+        prepare()
+        found = Axe().run(page).response["violations"]
+        serious = [
+            (each["id"], [node["html"][:200] for node in each["nodes"]])
+            for each in found
+            if each["impact"] in ("serious", "critical")
+        ]
+        assert serious == []
+    # axe cannot tell what is behind a badge in a button.
+    ratios = viewer.one(".badge").evaluate_all(_CONTRASTS)
+    assert len(ratios) == 8
+    assert min(ratios) >= 4.5
 
 
 # Alone on a page ---------------------------------------------------------------------------------------------------
