@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import films
-from ensemble_cam.launch import app_script
+from ensemble_cam.ui.launch import app_script
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 expect = playwright.expect

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from ensemble_cam.openmp import wait_briefly
+from ensemble_cam.machine.threads import wait_briefly
 
 wait_briefly()  # before PyTorch is imported below: tests share their cores with others, too
 
-from ensemble_cam.classifiers import Classifier, load_classifier
-from ensemble_cam.compilation import CACHE_VARIABLE
-from ensemble_cam.config import Config, load_config
-from ensemble_cam.weights import ENVIRONMENT_VARIABLE
+from ensemble_cam.classifiers.classifier import Classifier, load_classifier
+from ensemble_cam.classifiers.compilation import CACHE_VARIABLE
+from ensemble_cam.settings.config import Config, load_config
+from ensemble_cam.weights.store import ENVIRONMENT_VARIABLE
 from networks import write_stand_ins
 
 

@@ -27,10 +27,10 @@ from browsing import (
     upload,
     use_still_pictures,
 )
-from ensemble_cam.config import default_config_path
 from ensemble_cam.phantom import draw_phantom
 from ensemble_cam.phantom.files import film_name, phantom_files
 from ensemble_cam.purpose import PURPOSE, TEACHING_LINE
+from ensemble_cam.settings.config import default_config_path
 from viewing import Live, close, coloured, decoded, looked_at, on_screen, shown
 
 pytestmark = needs_chromium
