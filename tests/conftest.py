@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from ensemble_cam.openmp import wait_briefly
+from ensemble_cam.machine.threads import wait_briefly
 
 # Before PyTorch is imported below: tests share their cores with others, and a worker has one of its own.
 wait_briefly()
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from ensemble_cam.classifiers import Classifier, load_classifier
-from ensemble_cam.compilation import CACHE_VARIABLE
-from ensemble_cam.config import Config, load_config
-from ensemble_cam.weights import ENVIRONMENT_VARIABLE
+from ensemble_cam.classifiers.classifier import Classifier, load_classifier
+from ensemble_cam.classifiers.compilation import CACHE_VARIABLE
+from ensemble_cam.settings.config import Config, load_config
+from ensemble_cam.weights.store import ENVIRONMENT_VARIABLE
 from networks import write_stand_ins
 
 TESTS = Path(__file__).parent

@@ -15,12 +15,15 @@ import numpy as np
 import pytest
 
 import films
-from ensemble_cam import cli, export, flow, places
-from ensemble_cam.batch import Batch
+from ensemble_cam import cli
+from ensemble_cam.archive import finished as places
+from ensemble_cam.archive import flow
+from ensemble_cam.archive.batch import Batch
 from ensemble_cam.errors import ClassifierError, ExportError, RadiographError
-from ensemble_cam.progress import Progress
-from ensemble_cam.rendering import Display
-from ensemble_cam.settings import Settings
+from ensemble_cam.export import folder as export
+from ensemble_cam.machine.terminal import Progress
+from ensemble_cam.rendering.overlay import Display
+from ensemble_cam.settings.settings import Settings
 from networks import Failing, bright_classifier
 from reviews import RUN
 

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 import torch
 
-from ensemble_cam import bench as measured
-from ensemble_cam.bench import Contestant, bench, told
-from ensemble_cam.cams import cam_grids, expose
+from ensemble_cam.benchmark import speed as measured
+from ensemble_cam.benchmark.speed import Contestant, bench, told
 from ensemble_cam.cli import main
-from ensemble_cam.methods import Recipe
+from ensemble_cam.maps.cams import cam_grids, expose
+from ensemble_cam.settings.methods import Recipe
 from networks import smooth_film
 
 

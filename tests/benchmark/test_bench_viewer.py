@@ -3,9 +3,10 @@ import time
 
 import pytest
 
-from ensemble_cam import bench_server, bench_viewer
-from ensemble_cam.bench_server import note_ends
-from ensemble_cam.bench_viewer import frame_figures, told
+from ensemble_cam.benchmark import viewer as bench_viewer
+from ensemble_cam.benchmark import viewer_server as bench_server
+from ensemble_cam.benchmark.viewer import frame_figures, told
+from ensemble_cam.benchmark.viewer_server import note_ends
 from ensemble_cam.cli import main
 from ensemble_cam.errors import EnsembleCamError
 from ensemble_cam.ui.jobs import JobQueue
@@ -82,7 +83,10 @@ def test_each_work_begins_late_and_notes_its_end(tmp_path, monkeypatch):
     ("absent", "sentence"),
     [
         ("shutil.which", "--viewer: no Chromium was found as chromium, chromium-browser, google-chrome. Install one"),
-        ("ensemble_cam.bench_viewer.find_spec", "--viewer: Playwright, which drives Chromium, is not installed: pip"),
+        (
+            "ensemble_cam.benchmark.viewer.find_spec",
+            "--viewer: Playwright, which drives Chromium, is not installed: pip",
+        ),
     ],
 )
 def test_what_is_missing_is_said_in_a_sentence(absent, sentence, monkeypatch, capsys):
@@ -99,7 +103,7 @@ def test_what_is_missing_is_said_in_a_sentence(absent, sentence, monkeypatch, ca
 def test_the_command_measures_the_viewer_and_nothing_else(json_too, monkeypatch, capsys):
     asked = []
     monkeypatch.setattr(bench_viewer, "bench_viewer", lambda **options: asked.append(options) or record())
-    monkeypatch.setattr("ensemble_cam.bench.bench", None)
+    monkeypatch.setattr("ensemble_cam.benchmark.speed.bench", None)
     assert main(["bench", "--viewer", "--runs", "2", *(["--json"] if json_too else [])]) == 0
     assert [options["views"] for options in asked] == [2]
     printed = capsys.readouterr()

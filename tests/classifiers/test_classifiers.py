@@ -12,11 +12,11 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from ensemble_cam.classifiers import WeightsInfo, cut_classifier, load_classifier, upstream_network
+from ensemble_cam.classifiers.classifier import WeightsInfo, cut_classifier, load_classifier, upstream_network
+from ensemble_cam.classifiers.runtime import run_backbone
+from ensemble_cam.classifiers.upstream import torchxrayvision
 from ensemble_cam.errors import ClassifierError, WeightsError, WeightsMissing
-from ensemble_cam.runtime import run_backbone
-from ensemble_cam.upstream import torchxrayvision
-from ensemble_cam.weights import weights_file
+from ensemble_cam.weights.store import weights_file
 from networks import (
     RELEASED,
     bright_classifier,
@@ -162,7 +162,7 @@ import torch, torchvision  # what is looked at is what torchxrayvision's own imp
 sys.path.insert(0, sys.argv[1])
 import model
 filters, path = list(warnings.filters), list(sys.path)
-from ensemble_cam.upstream import torchxrayvision
+from ensemble_cam.classifiers.upstream import torchxrayvision
 xrv = torchxrayvision()
 found = {
     "has JF Healthcare": hasattr(xrv.baseline_models.jfhealthcare, "DenseNet"),
@@ -171,8 +171,8 @@ found = {
     "left behind": sorted(name for name in sys.modules if name == "model" or name.startswith("model.")),
     "filters are the same": warnings.filters == filters,
 }
-from ensemble_cam.classifiers import load_classifier
-from ensemble_cam.config import load_config
+from ensemble_cam.classifiers.classifier import load_classifier
+from ensemble_cam.settings.config import load_config
 classifier = load_classifier(load_config().classifier("densenet121"), weights="untrained")
 values = b"".join(v.numpy().tobytes() for v in classifier.backbone.state_dict().values())
 print(json.dumps({**found, "untrained": hashlib.sha256(values).hexdigest()}))

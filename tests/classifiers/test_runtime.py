@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from ensemble_cam import compilation, runtime
-from ensemble_cam.classifiers import load_classifier
-from ensemble_cam.compilation import CACHE_VARIABLE
+from ensemble_cam.classifiers import compilation, runtime
+from ensemble_cam.classifiers.classifier import load_classifier
+from ensemble_cam.classifiers.compilation import CACHE_VARIABLE
+from ensemble_cam.classifiers.runtime import choose_runtime, prepare, run_backbone, runtimes
 from ensemble_cam.errors import ConfigError
-from ensemble_cam.runtime import choose_runtime, prepare, run_backbone, runtimes
 from networks import relative_error, smooth_film
 
 CPU = torch.device("cpu")
@@ -138,7 +138,7 @@ def test_threads_share_one_compiled_network_and_batches_are_run_film_by_film(sma
 def test_openvino_is_imported_without_its_telemetry_and_leaves_nothing_in_the_home(own_home):
     code = (
         "import sys\n"
-        "from ensemble_cam.compilation import openvino\n"
+        "from ensemble_cam.classifiers.compilation import openvino\n"
         "openvino().Core()\n"
         "print(sorted(name for name, module in sys.modules.items() if 'telemetry' in name and module is not None))\n"
     )

@@ -17,16 +17,16 @@ from numpy.testing import assert_array_equal
 from torch import Tensor, nn
 
 import ensemble_cam
-from ensemble_cam import weights
-from ensemble_cam.cams import cam_grids, expose
-from ensemble_cam.classifiers import Classifier, known_labels, load_classifier, upstream_network
-from ensemble_cam.config import TEACHING_MODEL_TYPES, WEIGHTS_NAMES, ClassifierConfig, load_config
+from ensemble_cam.classifiers.classifier import Classifier, known_labels, load_classifier, upstream_network
+from ensemble_cam.classifiers.runtime import run_backbone
+from ensemble_cam.classifiers.teaching_networks import CELLS, INPUT_SIZE, TEACHING_LABELS, TEACHING_NETWORKS
+from ensemble_cam.classifiers.untrained import fill_untrained
 from ensemble_cam.errors import WeightsError, WeightsMissing
-from ensemble_cam.methods import METHODS, Recipe
-from ensemble_cam.runtime import run_backbone
-from ensemble_cam.teaching_networks import CELLS, INPUT_SIZE, TEACHING_LABELS, TEACHING_NETWORKS
-from ensemble_cam.untrained import fill_untrained
-from ensemble_cam.weights import fetch, locate, status, weights_file
+from ensemble_cam.maps.cams import cam_grids, expose
+from ensemble_cam.settings.config import TEACHING_MODEL_TYPES, WEIGHTS_NAMES, ClassifierConfig, load_config
+from ensemble_cam.settings.methods import METHODS, Recipe
+from ensemble_cam.weights import store as weights
+from ensemble_cam.weights.store import fetch, locate, status, weights_file
 from hooked import Hooked, over_its_maximum, rectified_layers
 from networks import relative_error, smooth_film
 

@@ -10,11 +10,9 @@ import pytest
 import torch
 
 import films
-from ensemble_cam.analysis import analyse
-from ensemble_cam.batch import find_films
-from ensemble_cam.classifiers import load_classifier
-from ensemble_cam.config import load_config
-from ensemble_cam.download import fetch_file
+from ensemble_cam.archive.batch import find_films
+from ensemble_cam.archive.flow import read_file
+from ensemble_cam.classifiers.classifier import load_classifier
 from ensemble_cam.errors import (
     ClassifierError,
     ConfigError,
@@ -24,11 +22,13 @@ from ensemble_cam.errors import (
     WeightsError,
     WeightsMissing,
 )
-from ensemble_cam.export import write_review
-from ensemble_cam.flow import read_file
-from ensemble_cam.radiograph import read_radiograph
-from ensemble_cam.settings import Settings
-from ensemble_cam.weights import fetch, load_state_dict, locate, weights_file
+from ensemble_cam.export.folder import write_review
+from ensemble_cam.film.radiograph import read_radiograph
+from ensemble_cam.reviewing.pipeline import analyse
+from ensemble_cam.settings.config import load_config
+from ensemble_cam.settings.settings import Settings
+from ensemble_cam.weights.download import fetch_file
+from ensemble_cam.weights.store import fetch, load_state_dict, locate, weights_file
 from networks import Failing, bright_classifier
 from reviews import made_review
 from servers import CONTENT, Mirror, serving, without_proxies

@@ -13,8 +13,11 @@ import pytest
 from PIL import Image
 
 import films
-from ensemble_cam import __version__, cli, export, launch, weights
-from ensemble_cam.radiograph import read_radiograph
+from ensemble_cam import __version__, cli
+from ensemble_cam.export import folder as export
+from ensemble_cam.film.radiograph import read_radiograph
+from ensemble_cam.ui import launch
+from ensemble_cam.weights import store as weights
 
 SHARED = Path(__file__).parents[3] / "shared"
 TABLE = """
@@ -527,6 +530,13 @@ def test_help_names_the_commands_and_loads_neither_torch_nor_streamlit():
     assert done.stdout.splitlines()[-1] == "loaded: []"
     assert re.search(r"\bapp\b.*\breview\b.*\bweights\b", done.stdout, re.DOTALL)
     assert "Not for diagnosis" in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize("module", ["ensemble_cam", "ensemble_cam.cli"])
+def test_python_runs_the_package_as_the_command(module):
+    done = subprocess.run([sys.executable, "-m", module, "--version"], capture_output=True, text=True, check=True)
+
+    assert done.stdout == f"ensemble-cam {__version__}\n"
 
 
 def test_output_that_knows_ascii_only_stops_no_review(config, tmp_path):

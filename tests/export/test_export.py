@@ -18,17 +18,19 @@ from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
 import films
-from ensemble_cam import __version__, export, places
-from ensemble_cam.analysis import analyse
-from ensemble_cam.batch import Batch, Progress
-from ensemble_cam.classifiers import Classifier, WeightsInfo
+from ensemble_cam import __version__
+from ensemble_cam.archive import finished as places
+from ensemble_cam.archive.batch import Batch, Progress
+from ensemble_cam.classifiers.classifier import Classifier, WeightsInfo
 from ensemble_cam.errors import ExportError
-from ensemble_cam.export import overlay_name, overlays, review_json, write_review
-from ensemble_cam.greyscale import Greys
-from ensemble_cam.provenance import Review
-from ensemble_cam.radiograph import read_radiograph
-from ensemble_cam.rendering import Display, source_overlay
-from ensemble_cam.settings import Settings
+from ensemble_cam.export import folder as export
+from ensemble_cam.export.folder import overlay_name, overlays, review_json, write_review
+from ensemble_cam.export.provenance import Review
+from ensemble_cam.film.greyscale import Greys
+from ensemble_cam.film.radiograph import read_radiograph
+from ensemble_cam.rendering.overlay import Display, source_overlay
+from ensemble_cam.reviewing.pipeline import analyse
+from ensemble_cam.settings.settings import Settings
 from networks import Failing, bright_classifier, table
 from reviews import RUN, dotted, made_review, two_classifiers
 

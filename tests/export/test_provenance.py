@@ -9,13 +9,13 @@ import pytest
 from numpy.testing import assert_array_equal
 from PIL import Image
 
-from ensemble_cam import figure
-from ensemble_cam.export import overlays, review_json
-from ensemble_cam.figure import figure_png
-from ensemble_cam.greyscale import Greys
-from ensemble_cam.provenance import Review
-from ensemble_cam.record import review_record
-from ensemble_cam.rendering import Display, source_overlay
+from ensemble_cam.export import figure
+from ensemble_cam.export.figure import figure_png
+from ensemble_cam.export.folder import overlays, review_json
+from ensemble_cam.export.provenance import Review
+from ensemble_cam.export.record import review_record
+from ensemble_cam.film.greyscale import Greys
+from ensemble_cam.rendering.overlay import Display, source_overlay
 from reviews import dotted, made_review
 
 

@@ -22,8 +22,8 @@ from pydicom.uid import (
 )
 
 from ensemble_cam.errors import RadiographError
+from ensemble_cam.film.radiograph import read_radiograph
 from ensemble_cam.purpose import PHANTOM_MARK
-from ensemble_cam.radiograph import read_radiograph
 from films import (
     CR,
     DX,

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from ensemble_cam.classifiers.upstream import torchxrayvision
 from ensemble_cam.errors import GeometryError
-from ensemble_cam.geometry import BLACK, Geometry, centre_square, padded_square
-from ensemble_cam.upstream import torchxrayvision
+from ensemble_cam.film.geometry import BLACK, Geometry, centre_square, padded_square
 
 FILMS = [(1, 1), (2, 1), (5, 8), (224, 224), (2500, 2048), (2047, 2500), (3001, 1998)]
 RANGE = 2048  # of torchxrayvision's pixels

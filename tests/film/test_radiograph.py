@@ -18,7 +18,7 @@ from PIL.PngImagePlugin import PngInfo
 from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, JPEGLSLossless, RLELossless
 
 from ensemble_cam.errors import RadiographError
-from ensemble_cam.radiograph import Radiograph, read_radiograph
+from ensemble_cam.film.radiograph import Radiograph, read_radiograph
 from films import (
     BAD_FILMS,
     IDENTITY,
@@ -313,7 +313,7 @@ def test_flipped_bytes_give_a_film_or_a_refusal_and_nothing_else():
 def test_reading_a_film_loads_neither_torch_nor_streamlit_nor_skimage(data, tmp_path):
     (tmp_path / "film").write_bytes(data)
     code = (
-        "import sys; from ensemble_cam.radiograph import read_radiograph\n"
+        "import sys; from ensemble_cam.film.radiograph import read_radiograph\n"
         "assert not {'pydicom', 'PIL', 'cv2'} & set(sys.modules)\n"
         "read_radiograph(open(sys.argv[1], 'rb').read())\n"
         "assert not {'torch', 'streamlit', 'skimage', 'scipy'} & set(sys.modules)\n"

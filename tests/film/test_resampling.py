@@ -6,7 +6,7 @@ import scipy.ndimage
 import skimage.transform
 from numpy.testing import assert_allclose, assert_array_equal
 
-from ensemble_cam.resampling import resize, resize_operator
+from ensemble_cam.film.resampling import resize, resize_operator
 
 
 @pytest.mark.parametrize(

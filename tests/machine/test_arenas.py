@@ -2,7 +2,7 @@
 
 import pytest
 
-from ensemble_cam import arenas
+from ensemble_cam.machine import memory as arenas
 
 
 @pytest.mark.parametrize(("platform", "set_by_user", "calls"), [("linux", "", 1), ("linux", "4", 0), ("darwin", "", 0)])

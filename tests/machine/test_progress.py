@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from ensemble_cam.progress import Pace, Progress, bar, films_per_second, fitted, status, time_left
+from ensemble_cam.machine.terminal import Pace, Progress, bar, films_per_second, fitted, status, time_left
 
 
 class Terminal(io.StringIO):

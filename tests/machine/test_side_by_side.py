@@ -9,7 +9,7 @@ from threading import Event
 import pytest
 
 from ensemble_cam.errors import Cancelled
-from ensemble_cam.side_by_side import House
+from ensemble_cam.machine.workers import House
 
 # How long a test waits for what must never happen, and for what must.
 BRIEFLY, LONG = 0.3, 30

@@ -10,13 +10,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 from pytorch_grad_cam import base_cam
 from torch import nn
 
-from ensemble_cam.cams import CamMap, Exposure, cam_grids, expose
+from ensemble_cam.classifiers.heads import PooledHead
 from ensemble_cam.errors import Cancelled, ClassifierError, ConfigError
-from ensemble_cam.geometry import Geometry
-from ensemble_cam.heads import PooledHead
-from ensemble_cam.methods import METHODS, Recipe
-from ensemble_cam.settings import Settings
-from ensemble_cam.weighting import principal_component
+from ensemble_cam.film.geometry import Geometry
+from ensemble_cam.maps.cams import CamMap, Exposure, cam_grids, expose
+from ensemble_cam.maps.formulas import principal_component
+from ensemble_cam.settings.methods import METHODS, Recipe
+from ensemble_cam.settings.settings import Settings
 from hooked import over_its_maximum
 from networks import bright_classifier, smooth_film
 

@@ -6,9 +6,9 @@ import pytest
 import scipy.stats
 from numpy.testing import assert_allclose
 
-from ensemble_cam.cams import CamMap
-from ensemble_cam.ensemble import KnownScore, agreement, ensemble_map, ensemble_score
-from ensemble_cam.geometry import Geometry
+from ensemble_cam.film.geometry import Geometry
+from ensemble_cam.maps.cams import CamMap
+from ensemble_cam.maps.ensemble import KnownScore, agreement, ensemble_map, ensemble_score
 
 GEOMETRY = Geometry.framed((90, 77), framing="crop", cells=1)
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
-from ensemble_cam.geometry import Geometry
-from ensemble_cam.heatmaps import Heatmap, relative
+from ensemble_cam.film.geometry import Geometry
+from ensemble_cam.maps.heatmap import Heatmap, relative
 
 FILMS = [
     ((40, 31), "crop"),

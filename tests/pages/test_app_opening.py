@@ -17,9 +17,9 @@ from browsing import (
     upload,
     views,
 )
-from ensemble_cam.cautions import NO_PHANTOM
 from ensemble_cam.purpose import TEACHING_LINE
-from ensemble_cam.weights import weights_file
+from ensemble_cam.reviewing.cautions import NO_PHANTOM
+from ensemble_cam.weights.store import weights_file
 
 pytestmark = needs_chromium
 

@@ -3,8 +3,8 @@
 import json
 
 from browsing import needs_chromium
-from ensemble_cam import bench_viewer
-from ensemble_cam.radiograph import read_radiograph
+from ensemble_cam.benchmark import viewer as bench_viewer
+from ensemble_cam.film.radiograph import read_radiograph
 from ensemble_cam.ui.viewer.payload import FilmPart
 
 pytestmark = needs_chromium

@@ -23,10 +23,10 @@ from PIL.PngImagePlugin import PngInfo
 import films
 from ensemble_cam import cli
 from ensemble_cam.errors import ConfigError, ExportError, RadiographError
+from ensemble_cam.film.radiograph import read_radiograph
 from ensemble_cam.phantom import FINDINGS, Phantom, draw_phantom, series
 from ensemble_cam.phantom.files import phantom_files, read_truth, write_phantom
 from ensemble_cam.purpose import PHANTOM_MARK, PURPOSE
-from ensemble_cam.radiograph import read_radiograph
 
 KINDS = [("png", 8), ("png", 16), ("dicom", 8), ("dicom", 16)]
 BOXES = {"Effusion": (200, 150, 257, 301), "Mass": (10, 20, 31, 29)}  # one in the corner, one near the other

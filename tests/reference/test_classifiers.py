@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from ensemble_cam.classifiers import WeightsInfo, cut_classifier, upstream_network
-from ensemble_cam.config import WEIGHTS_NAMES
-from ensemble_cam.runtime import run_backbone
-from ensemble_cam.untrained import fill_untrained
-from ensemble_cam.upstream import torchxrayvision
-from ensemble_cam.weights import weights_file
+from ensemble_cam.classifiers.classifier import WeightsInfo, cut_classifier, upstream_network
+from ensemble_cam.classifiers.runtime import run_backbone
+from ensemble_cam.classifiers.untrained import fill_untrained
+from ensemble_cam.classifiers.upstream import torchxrayvision
+from ensemble_cam.settings.config import WEIGHTS_NAMES
+from ensemble_cam.weights.store import weights_file
 from networks import (
     INPUT_SIZES,
     RELEASED,

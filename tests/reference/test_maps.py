@@ -10,11 +10,11 @@ import torch
 from numpy.testing import assert_allclose
 from pytorch_grad_cam import GuidedBackpropReLUModel
 
-from ensemble_cam.analysis import model_input
-from ensemble_cam.cams import cam_grids, expose
 from ensemble_cam.errors import ClassifierError
-from ensemble_cam.methods import METHODS, Recipe
-from ensemble_cam.radiograph import read_radiograph
+from ensemble_cam.film.radiograph import read_radiograph
+from ensemble_cam.maps.cams import cam_grids, expose
+from ensemble_cam.reviewing.pipeline import model_input
+from ensemble_cam.settings.methods import METHODS, Recipe
 from hooked import hooked_upstream, over_its_maximum
 from networks import INPUT_SIZES, relative_error, smooth_film, upstream_model
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from ensemble_cam.cams import cam_grids, expose
-from ensemble_cam.methods import Recipe
-from ensemble_cam.runtime import prepare
+from ensemble_cam.classifiers.runtime import prepare
+from ensemble_cam.maps.cams import cam_grids, expose
+from ensemble_cam.settings.methods import Recipe
 from hooked import over_its_maximum
 from networks import relative_error, smooth_film
 

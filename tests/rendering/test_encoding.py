@@ -10,7 +10,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from PIL import Image
 
-from ensemble_cam.encoding import png
+from ensemble_cam.rendering.png import png
 
 
 def picture(width: int, height: int, seed: int = 0) -> np.ndarray:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from ensemble_cam.page import BOLD, NORMAL, SMALL, WARN, Page, shortened, wrapped
-from ensemble_cam.rendering import colour_table
+from ensemble_cam.rendering.overlay import colour_table
+from ensemble_cam.rendering.page import BOLD, NORMAL, SMALL, WARN, Page, shortened, wrapped
 
 
 def box_of_ink(page: Page) -> tuple[int, int, int, int]:

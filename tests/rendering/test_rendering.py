@@ -9,14 +9,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 from scipy.ndimage import binary_dilation, binary_erosion
 
-from ensemble_cam.cams import CamMap
-from ensemble_cam.config import COLORMAPS
-from ensemble_cam.encoding import png
-from ensemble_cam.ensemble import ensemble_map
 from ensemble_cam.errors import ConfigError
-from ensemble_cam.geometry import Geometry
-from ensemble_cam.heatmaps import Heatmap
-from ensemble_cam.rendering import (
+from ensemble_cam.film.geometry import Geometry
+from ensemble_cam.maps.cams import CamMap
+from ensemble_cam.maps.ensemble import ensemble_map
+from ensemble_cam.maps.heatmap import Heatmap
+from ensemble_cam.rendering.overlay import (
     CROP_COLOUR,
     TRUTH_COLOUR,
     Display,
@@ -29,6 +27,8 @@ from ensemble_cam.rendering import (
     overlay,
     source_overlay,
 )
+from ensemble_cam.rendering.png import png
+from ensemble_cam.settings.config import COLORMAPS
 
 
 def ramp(width: int, height: int) -> np.ndarray:

@@ -13,13 +13,13 @@ from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
-from ensemble_cam.analysis import analyse, examine, explain, model_input
-from ensemble_cam.classifiers import load_classifier
+from ensemble_cam.classifiers.classifier import load_classifier
+from ensemble_cam.classifiers.upstream import torchxrayvision
 from ensemble_cam.errors import Cancelled, ClassifierError, ConfigError
-from ensemble_cam.findings import UNKNOWN_LABEL
-from ensemble_cam.radiograph import Radiograph, read_radiograph
-from ensemble_cam.settings import Settings
-from ensemble_cam.upstream import torchxrayvision
+from ensemble_cam.film.radiograph import Radiograph, read_radiograph
+from ensemble_cam.reviewing.analysis import UNKNOWN_LABEL
+from ensemble_cam.reviewing.pipeline import analyse, examine, explain, model_input
+from ensemble_cam.settings.settings import Settings
 from networks import Brightness, Failing, bright_classifier
 from reviews import bits
 

@@ -6,10 +6,10 @@ import sys
 import pytest
 
 import films
-from ensemble_cam.cautions import NO_PHANTOM, PHANTOM, cautions, notice
-from ensemble_cam.config import SETS
+from ensemble_cam.film.radiograph import read_radiograph
 from ensemble_cam.purpose import TEACHING_LINE
-from ensemble_cam.radiograph import read_radiograph
+from ensemble_cam.reviewing.cautions import NO_PHANTOM, PHANTOM, cautions, notice
+from ensemble_cam.settings.config import SETS
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_teaching_set_alone_has_a_notice():
 
 def test_asking_loads_no_network():
     script = (
-        "import sys, ensemble_cam.cautions;"
+        "import sys, ensemble_cam.reviewing.cautions;"
         "print(sorted({'torch', 'torchvision', 'torchxrayvision', 'streamlit', 'matplotlib'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 import pytest
 
 import films
-from ensemble_cam import analysis
-from ensemble_cam.analysis import analyse
-from ensemble_cam.classifiers import Classifier
+from ensemble_cam.classifiers.classifier import Classifier
 from ensemble_cam.errors import ConfigError
-from ensemble_cam.findings import Analysis
-from ensemble_cam.radiograph import read_radiograph
-from ensemble_cam.settings import Settings
+from ensemble_cam.film.radiograph import read_radiograph
+from ensemble_cam.reviewing import pipeline as analysis
+from ensemble_cam.reviewing.analysis import Analysis
+from ensemble_cam.reviewing.pipeline import analyse
+from ensemble_cam.settings.settings import Settings
 from networks import Failing, bright_classifier
 from reviews import bits
 

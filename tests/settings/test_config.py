@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ensemble_cam import config as config_module
-from ensemble_cam.config import (
+from ensemble_cam.errors import ConfigError
+from ensemble_cam.settings import config as config_module
+from ensemble_cam.settings.config import (
     COLORMAPS,
     METHODS,
     UNTRAINED,
@@ -20,7 +21,6 @@ from ensemble_cam.config import (
     default_config_path,
     load_config,
 )
-from ensemble_cam.errors import ConfigError
 
 PIN = "56524913dd16a906422e8d8b66a7a5c46be1d82eb7ac012d8103776f1aa68899"
 
@@ -349,14 +349,14 @@ def test_installed_package_takes_the_configuration_that_lies_inside_it(tmp_path,
     package = tmp_path / "site-packages" / "ensemble_cam"
     package.mkdir(parents=True)
     (package / "config_classifiers.toml").write_text(VALID)
-    monkeypatch.setattr(config_module, "__file__", str(package / "config.py"))
+    monkeypatch.setattr(config_module, "files", {"ensemble_cam": package}.get)
     assert default_config_path() == package / "config_classifiers.toml"
     assert load_config().classifiers[0].id == "first"
 
 
 def test_reading_the_configuration_loads_no_heavy_package():
     script = (
-        "import sys, ensemble_cam.config as c; c.load_config();"
+        "import sys, ensemble_cam.settings.config as c; c.load_config();"
         "print(sorted({'torch', 'torchxrayvision', 'streamlit', 'numpy'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import films
-from ensemble_cam.launch import app_script
+from ensemble_cam.ui.launch import app_script
 
 _OURS = ("ENSEMBLE_CAM_CONFIG", "ENSEMBLE_CAM_WEIGHTS", "ENSEMBLE_CAM_WEIGHTS_FROM")
 _PATIENCE = 90  # seconds: a cold start imports PyTorch

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ensemble_cam.classifiers import Classifier, WeightsInfo, upstream_network
-from ensemble_cam.config import ClassifierConfig
-from ensemble_cam.heads import PooledHead
-from ensemble_cam.untrained import fill_untrained
-from ensemble_cam.upstream import torchxrayvision
-from ensemble_cam.weights import weights_file
+from ensemble_cam.classifiers.classifier import Classifier, WeightsInfo, upstream_network
+from ensemble_cam.classifiers.heads import PooledHead
+from ensemble_cam.classifiers.untrained import fill_untrained
+from ensemble_cam.classifiers.upstream import torchxrayvision
+from ensemble_cam.settings.config import ClassifierConfig
+from ensemble_cam.weights.store import weights_file
 
 FAMILIES = ("densenet", "resnet", "jfhealthcare")
 RELEASED = {

@@ -1,6 +1,6 @@
 """What the live viewer is sent of a review."""
 
-from ensemble_cam.provenance import Review
+from ensemble_cam.export.provenance import Review
 from ensemble_cam.ui.viewer.committed import Committed
 from ensemble_cam.ui.viewer.payload import FilmPart, Payload, Words, payload
 

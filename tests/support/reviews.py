@@ -6,13 +6,13 @@ from dataclasses import replace
 import numpy as np
 
 import films
-from ensemble_cam.analysis import analyse
-from ensemble_cam.classifiers import Classifier
-from ensemble_cam.findings import Analysis
-from ensemble_cam.provenance import Review, RunInfo
-from ensemble_cam.radiograph import read_radiograph
-from ensemble_cam.rendering import Display
-from ensemble_cam.settings import Settings
+from ensemble_cam.classifiers.classifier import Classifier
+from ensemble_cam.export.provenance import Review, RunInfo
+from ensemble_cam.film.radiograph import read_radiograph
+from ensemble_cam.rendering.overlay import Display
+from ensemble_cam.reviewing.analysis import Analysis
+from ensemble_cam.reviewing.pipeline import analyse
+from ensemble_cam.settings.settings import Settings
 from networks import bright_classifier
 
 RUN = RunInfo("clinical", "stored", False, "cpu", "torch", "float32")

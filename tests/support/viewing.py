@@ -12,7 +12,7 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 
 from browsing import PATIENCE, expect, reviewed, settled, upload
-from ensemble_cam.radiograph import Radiograph
+from ensemble_cam.film.radiograph import Radiograph
 from ensemble_cam.ui.viewer import live
 from ensemble_cam.ui.viewer.payload import Payload
 

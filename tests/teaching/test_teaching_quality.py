@@ -16,14 +16,14 @@ import numpy as np
 import pytest
 import torch
 
-from ensemble_cam.analysis import analyse
-from ensemble_cam.classifiers import Classifier, load_classifier
-from ensemble_cam.faithfulness import Judgement, area_under_curve, judge
-from ensemble_cam.findings import Analysis
+from ensemble_cam.classifiers.classifier import Classifier, load_classifier
+from ensemble_cam.film.radiograph import read_radiograph
 from ensemble_cam.phantom import draw_phantom
 from ensemble_cam.phantom.files import film_name, phantom_files, write_phantom
-from ensemble_cam.radiograph import read_radiograph
-from ensemble_cam.settings import Settings
+from ensemble_cam.reviewing.analysis import Analysis
+from ensemble_cam.reviewing.pipeline import analyse
+from ensemble_cam.settings.settings import Settings
+from ensemble_cam.validation.localisation import Judgement, area_under_curve, judge
 
 # None of these is large and always at the same place: a constant guess would not do.
 FINDINGS = ("Atelectasis", "Consolidation", "Effusion", "Mass", "Pneumothorax")

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from ensemble_cam.classifiers import WeightsInfo, cut_classifier
-from ensemble_cam.config import Config
-from ensemble_cam.faithfulness import area_under_curve
+from ensemble_cam.classifiers.classifier import WeightsInfo, cut_classifier
+from ensemble_cam.classifiers.runtime import run_backbone
+from ensemble_cam.classifiers.teaching_networks import CELLS, INPUT_SIZE, TEACHING_LABELS, TEACHING_NETWORKS
+from ensemble_cam.maps.formulas import gradient_maps
 from ensemble_cam.phantom import OPERATING_POINT_SEEDS, TRAINING_SEEDS, draw_phantom
-from ensemble_cam.runtime import run_backbone
+from ensemble_cam.settings.config import Config
 from ensemble_cam.teaching.films import Films, draw_films
 from ensemble_cam.teaching.objective import SEE, Objective, Seen, grad_cam_plus_plus
 from ensemble_cam.teaching.train import RECIPES, Recipe, _youden, half_precision, logits, save, train
-from ensemble_cam.teaching_networks import CELLS, INPUT_SIZE, TEACHING_LABELS, TEACHING_NETWORKS
-from ensemble_cam.weighting import gradient_maps
+from ensemble_cam.validation.localisation import area_under_curve
 
 MODEL_TYPES = tuple(TEACHING_NETWORKS)
 

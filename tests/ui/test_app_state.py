@@ -11,14 +11,14 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import films
-from ensemble_cam import weights
-from ensemble_cam.cautions import NO_PHANTOM, PHANTOM
-from ensemble_cam.launch import SOURCE_VARIABLE, app_script
 from ensemble_cam.phantom import draw_phantom
 from ensemble_cam.phantom.files import film_name, phantom_files
 from ensemble_cam.purpose import TEACHING_LINE
+from ensemble_cam.reviewing.cautions import NO_PHANTOM, PHANTOM
 from ensemble_cam.ui import networks
-from ensemble_cam.weights import ENVIRONMENT_VARIABLE, weights_file
+from ensemble_cam.ui.launch import SOURCE_VARIABLE, app_script
+from ensemble_cam.weights import store as weights
+from ensemble_cam.weights.store import ENVIRONMENT_VARIABLE, weights_file
 
 TEACHING = ["teaching-densenet", "teaching-resnet", "teaching-jfhealthcare"]
 

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from ensemble_cam.analysis import analyse
 from ensemble_cam.errors import Cancelled
-from ensemble_cam.faithfulness import Calls, judge
-from ensemble_cam.findings import Analysis
 from ensemble_cam.phantom import FINDINGS, draw_phantom
-from ensemble_cam.settings import Settings
+from ensemble_cam.reviewing.analysis import Analysis
+from ensemble_cam.reviewing.pipeline import analyse
+from ensemble_cam.settings.settings import Settings
 from ensemble_cam.ui.lab import blind
 from ensemble_cam.ui.lab.state import Lab
 from ensemble_cam.ui.lab.tally import ENSEMBLE, LEARNER, Answer, Outcome, Tally, answered, outcomes
 from ensemble_cam.ui.lab.work import LabFilm, Slot, Wish, drawing
+from ensemble_cam.validation.localisation import Calls, judge
 from networks import Failing, bright_classifier
 
 PLANTED = ("Consolidation", "Mass")

@@ -5,11 +5,11 @@ import itertools
 import numpy as np
 import pytest
 
-from ensemble_cam.cams import CamMap
-from ensemble_cam.ensemble import ensemble_map
-from ensemble_cam.faithfulness import Calls, area_under_curve, grown, judge, points_at, seen_part
-from ensemble_cam.geometry import Geometry
-from ensemble_cam.heatmaps import Heatmap
+from ensemble_cam.film.geometry import Geometry
+from ensemble_cam.maps.cams import CamMap
+from ensemble_cam.maps.ensemble import ensemble_map
+from ensemble_cam.maps.heatmap import Heatmap
+from ensemble_cam.validation.localisation import Calls, area_under_curve, grown, judge, points_at, seen_part
 
 
 def one_cell(x: int, y: int, *, size=(100, 100), cells: int = 10, framing: str = "crop") -> Heatmap:

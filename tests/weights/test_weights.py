@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from ensemble_cam import weights
-from ensemble_cam.config import ClassifierConfig, Config, ReviewDefaults, load_config
 from ensemble_cam.errors import DownloadError, WeightsError, WeightsMissing
-from ensemble_cam.weights import fetch, locate, search_folders, status, weights_file
+from ensemble_cam.settings.config import ClassifierConfig, Config, ReviewDefaults, load_config
+from ensemble_cam.weights import store as weights
+from ensemble_cam.weights.store import fetch, locate, search_folders, status, weights_file
 
 RESNET = "resnet50-res512-all"
 RESNET_FILE = "pc-nih-rsna-siim-vin-resnet50-test512-e400-state.pt"
@@ -277,7 +277,7 @@ def test_status_lists_every_file_of_the_configuration_once_in_its_order():
 
 def test_listing_weights_loads_no_heavy_package():
     script = (
-        "import sys; from ensemble_cam import config, weights;"
+        "import sys; from ensemble_cam.settings import config; from ensemble_cam.weights import store as weights;"
         "weights.status(config.load_config(), weights_dir=None, verify=False);"
         "print(sorted({'torch', 'torchxrayvision', 'streamlit', 'numpy'} & set(sys.modules)))"
     )

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from ensemble_cam.cautions import cautions
 from ensemble_cam.errors import Cancelled
-from ensemble_cam.geometry import Geometry
+from ensemble_cam.film.geometry import Geometry
 from ensemble_cam.purpose import PURPOSE
-from ensemble_cam.settings import Settings, displayed
+from ensemble_cam.reviewing.cautions import cautions
+from ensemble_cam.settings.settings import Settings, displayed
 from ensemble_cam.ui import fetching, film_view, films, live_view, networks, opening, sets
 from ensemble_cam.ui.controls import Controls, show_controls, show_film_picker
 from ensemble_cam.ui.films import OpenFilm
@@ -21,8 +21,8 @@ from ensemble_cam.ui.overlay_key import pass_on_overlay_key, show_overlays_butto
 from ensemble_cam.ui.words import plain
 
 if TYPE_CHECKING:
-    from ensemble_cam.analysis import Examination
-    from ensemble_cam.findings import Analysis
+    from ensemble_cam.reviewing.analysis import Analysis
+    from ensemble_cam.reviewing.pipeline import Examination
 
 # A review of a film that the networks have seen takes this long at most, and then needs no progress bar.
 _PATIENCE = 0.6
@@ -245,7 +245,7 @@ def _work(
 
     def work(job: Job) -> "tuple[Examination, Analysis]":
         job.report("Starting PyTorch", 0.0)
-        from ensemble_cam.analysis import examine, explain
+        from ensemble_cam.reviewing.pipeline import examine, explain
 
         def report(what: str, share: float) -> None:
             job.report(what, 0.3 + 0.7 * share)

@@ -9,7 +9,7 @@ from ensemble_cam.ui.lab.tally import Answer, Tally
 from ensemble_cam.ui.lab.work import LabFilm, Slot, Wish
 
 if TYPE_CHECKING:
-    from ensemble_cam.findings import Analysis
+    from ensemble_cam.reviewing.analysis import Analysis
 
 _LAB = "lab"
 

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import numpy as np
 
 from ensemble_cam.errors import Cancelled
+from ensemble_cam.film.radiograph import Radiograph, read_radiograph
 from ensemble_cam.phantom import FINDINGS, draw_phantom
 from ensemble_cam.phantom.files import film_name, phantom_files
-from ensemble_cam.radiograph import Radiograph, read_radiograph
-from ensemble_cam.settings import Settings
+from ensemble_cam.settings.settings import Settings
 from ensemble_cam.ui import films, networks
 from ensemble_cam.ui.jobs import PROCESSOR, Job, sentence
 from ensemble_cam.ui.networks import Ready
 
 if TYPE_CHECKING:
-    from ensemble_cam.findings import Analysis
+    from ensemble_cam.reviewing.analysis import Analysis
 
 T = TypeVar("T")
 
@@ -160,7 +160,7 @@ def reviewing(film: LabFilm, ready: Sequence[Ready], method: str) -> "Callable[[
 
     def work(job: "Job[Analysis]") -> "Analysis":
         job.report("Starting PyTorch", 0.0)
-        from ensemble_cam.analysis import examine, explain
+        from ensemble_cam.reviewing.pipeline import examine, explain
 
         def report(what: str, share: float) -> None:
             job.report(what, 0.3 + 0.7 * share)
