@@ -8,7 +8,8 @@ are read. Every film goes the way of a review: its file's bytes, `read_radiograp
 
 For each finding, each network and the ensemble: the area under the ROC curve of the score, over all films; the share of
 the films with the finding whose map's hottest pixel hits (the pointing game), and the mean IoU of the map's region at
-or above half of its maximum; sensitivity and specificity at the operating point. See `ensemble_cam.faithfulness`.
+or above half of its maximum; sensitivity and specificity at the operating point. See
+`ensemble_cam.validation.localisation`.
 """
 
 import argparse
@@ -30,11 +31,17 @@ import cv2
 import numpy as np
 import torch
 
-from ensemble_cam.analysis import analyse
-from ensemble_cam.classifiers import Classifier, load_classifier
-from ensemble_cam.config import METHODS, UNTRAINED, ClassifierConfig, load_config
+from ensemble_cam.classifiers.classifier import Classifier, load_classifier
 from ensemble_cam.errors import ConfigError, EnsembleCamError
-from ensemble_cam.faithfulness import (
+from ensemble_cam.film.radiograph import read_radiograph
+from ensemble_cam.machine.terminal import Progress
+from ensemble_cam.phantom import FINDINGS, VERSION, draw_phantom, were_learned_from
+from ensemble_cam.phantom.files import film_name, phantom_files, read_truth
+from ensemble_cam.reviewing.analysis import Analysis
+from ensemble_cam.reviewing.pipeline import analyse
+from ensemble_cam.settings.config import METHODS, UNTRAINED, ClassifierConfig, load_config
+from ensemble_cam.settings.settings import Settings
+from ensemble_cam.validation.localisation import (
     THRESHOLD,
     TOLERANCE,
     Calls,
@@ -44,12 +51,6 @@ from ensemble_cam.faithfulness import (
     judge,
     seen_part,
 )
-from ensemble_cam.findings import Analysis
-from ensemble_cam.phantom import FINDINGS, VERSION, draw_phantom, were_learned_from
-from ensemble_cam.phantom.files import film_name, phantom_files, read_truth
-from ensemble_cam.progress import Progress
-from ensemble_cam.radiograph import read_radiograph
-from ensemble_cam.settings import Settings
 
 FIRST_SEED = 9_000_000
 SIZE = 256

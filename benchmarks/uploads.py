@@ -41,8 +41,8 @@ from PIL import Image
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page, sync_playwright
 
-from ensemble_cam.launch import app_script
 from ensemble_cam.phantom import draw_phantom
+from ensemble_cam.ui.launch import app_script
 
 PATIENCE = 120_000  # ms
 _BITS = 8

@@ -1,20 +1,48 @@
 """What several test files share: the three real architectures with seeded values, and files that hold them."""
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from ensemble_cam.openmp import wait_briefly
+from ensemble_cam.machine.threads import wait_briefly
 
-wait_briefly()  # before PyTorch is imported below: tests share their cores with others, too
+# Before PyTorch is imported below: tests share their cores with others, and a worker has one of its own.
+wait_briefly()
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from ensemble_cam.classifiers import Classifier, load_classifier
-from ensemble_cam.compilation import CACHE_VARIABLE
-from ensemble_cam.config import Config, load_config
-from ensemble_cam.weights import ENVIRONMENT_VARIABLE
+from ensemble_cam.classifiers.classifier import Classifier, load_classifier
+from ensemble_cam.classifiers.compilation import CACHE_VARIABLE
+from ensemble_cam.settings.config import Config, load_config
+from ensemble_cam.weights.store import ENVIRONMENT_VARIABLE
 from networks import write_stand_ins
+
+TESTS = Path(__file__).parent
+# Built once for each process, which takes seconds: what asks for them is not quick.
+REAL_NETWORKS = {"weights_dir", "loaded", "untrained"}
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Share the work among the cores, up to four, where it is more than a few files of tests."""
+    files = [each.partition("::")[0] for each in config.args]
+    if files and all(each.endswith(".py") for each in files):
+        return 0
+    return min(os.cpu_count() or 1, 4)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests by their folders; what is left is `quick`, unless it is `slow` or needs the real architectures."""
+    for item in items:
+        folder = item.path.relative_to(TESTS).parts[0]
+        if folder in ("pages", "reference"):
+            item.add_marker(folder)
+        elif REAL_NETWORKS & set(item.fixturenames):
+            item.add_marker("slow")
+        elif item.get_closest_marker("slow") is None:
+            item.add_marker("quick")
 
 
 @pytest.fixture(autouse=True)
@@ -46,10 +74,10 @@ def untrained(config) -> dict[str, Classifier]:
 
 
 @pytest.fixture(scope="session")
-def home(tmp_path_factory) -> Path:
-    """A home folder with stand-ins for the three released files where torchxrayvision keeps them."""
-    folder = tmp_path_factory.mktemp("home")
-    write_stand_ins(folder / ".torchxrayvision" / "models_data")
+def weights_dir(tmp_path_factory) -> Path:
+    """A folder with stand-ins for the three released files, where torchxrayvision keeps them in a home."""
+    folder = tmp_path_factory.mktemp("home") / ".torchxrayvision" / "models_data"
+    write_stand_ins(folder)
     return folder
 
 
@@ -65,39 +93,6 @@ def own_home(tmp_path, monkeypatch) -> Path:
 
 
 @pytest.fixture(scope="session")
-def weights_dir(home) -> Path:
-    """The folder in `home` that the stand-ins lie in."""
-    return home / ".torchxrayvision" / "models_data"
-
-
-@pytest.fixture(scope="session")
 def loaded(config, weights_dir) -> dict[str, Classifier]:
     """Classifier id → the classifier loaded from its stand-in file."""
     return {table.id: load_classifier(table, weights_dir=weights_dir) for table in config.in_set("clinical")}
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """Chromium, for one test file: its loop would be in the way of tests that run one of their own."""
-    from browsing import chromium  # here, as only tests of the pages need Playwright
-
-    with chromium() as launched:
-        yield launched
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    """The address of the app on a machine without weights; files of tests have servers of their own instead."""
-    from browsing import serving_app
-
-    with serving_app(tmp_path_factory.mktemp("server")) as address:
-        yield address
-
-
-@pytest.fixture
-def open_page(browser, server):
-    """A function that opens the app in a session of its own."""
-    from browsing import pages_of
-
-    with pages_of(browser, server) as open_one:
-        yield open_one

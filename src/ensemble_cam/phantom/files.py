@@ -23,7 +23,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from ensemble_cam.errors import ConfigError, ExportError, RadiographError
-from ensemble_cam.pictures import read_picture
+from ensemble_cam.film.pictures import read_picture
 from ensemble_cam.purpose import PHANTOM_MARK, PURPOSE
 
 from .drawing import FINDINGS, Phantom
@@ -57,7 +57,7 @@ def phantom_files(phantom: Phantom, index: int, *, format: Format = "png") -> di
     if format == "png":
         files[film] = _png(phantom.pixels, text)
     else:
-        from .dicom_object import dicom_bytes  # here, as pydicom takes longer to load than a PNG to write
+        from .dicom import dicom_bytes  # here, as pydicom takes longer to load than a PNG to write
 
         files[film] = dicom_bytes(phantom, mark=mark, description=description)
     record = _record(phantom, stem, film=film, mark=mark)

@@ -18,10 +18,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ensemble_cam.classifiers.teaching_networks import TEACHING_LABELS, TEACHING_NETWORKS
 from ensemble_cam.phantom import OPERATING_POINT_SEEDS, TRAINING_SEEDS, VERSION
 from ensemble_cam.teaching.films import Films, draw_films
 from ensemble_cam.teaching.objective import HEADS, SEE, Objective
-from ensemble_cam.teaching_networks import TEACHING_LABELS, TEACHING_NETWORKS
 
 _SHIFT = 8  # pixels of a film in a cell of a map
 _EVIDENCE, _OVERLAP = 2.0, 2.0  # weights of the objective's second and third part

@@ -5,9 +5,9 @@ import base64
 import numpy as np
 import streamlit as st
 
-from ensemble_cam.geometry import Geometry
-from ensemble_cam.radiograph import Radiograph
-from ensemble_cam.rendering import Display, Screen, jpeg
+from ensemble_cam.film.geometry import Geometry
+from ensemble_cam.film.radiograph import Radiograph
+from ensemble_cam.rendering.overlay import Display, Screen, jpeg
 from ensemble_cam.ui.words import plain
 
 # Larger than it stands on a small screen, so that a click enlarges it to something worth it.

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from ensemble_cam.config import ReviewDefaults
 from ensemble_cam.errors import ConfigError
-from ensemble_cam.geometry import Geometry
-from ensemble_cam.radiograph import Radiograph
-from ensemble_cam.rendering import Display
-from ensemble_cam.settings import Settings
+from ensemble_cam.film.geometry import Geometry
+from ensemble_cam.film.radiograph import Radiograph
+from ensemble_cam.rendering.overlay import Display
+from ensemble_cam.settings.config import ReviewDefaults
+from ensemble_cam.settings.settings import Settings
 from ensemble_cam.ui import networks
 from ensemble_cam.ui.controls import Controls, fall_back_to_stills
 from ensemble_cam.ui.session import films
@@ -26,7 +26,7 @@ from ensemble_cam.ui.viewer.payload import Payload, Words, payload
 from ensemble_cam.ui.words import plain
 
 if TYPE_CHECKING:
-    from ensemble_cam.findings import Analysis
+    from ensemble_cam.reviewing.analysis import Analysis
 
 _COMMITTED = "viewer committed"
 _MEANING = (

@@ -11,14 +11,14 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from ensemble_cam.config import UNTRAINED, ClassifierConfig, Config, load_config
 from ensemble_cam.errors import WeightsError, WeightsMissing
-from ensemble_cam.launch import CONFIG_VARIABLE, SOURCE_VARIABLE
+from ensemble_cam.settings.config import UNTRAINED, ClassifierConfig, Config, load_config
 from ensemble_cam.ui.jobs import DOWNLOADS, Job
-from ensemble_cam.weights import fetch, locate, search_folders, weights_file
+from ensemble_cam.ui.launch import CONFIG_VARIABLE, SOURCE_VARIABLE
+from ensemble_cam.weights.store import fetch, locate, search_folders, weights_file
 
 if TYPE_CHECKING:
-    from ensemble_cam.classifiers import Classifier
+    from ensemble_cam.classifiers.classifier import Classifier
 
 
 _COLOURS = ("#56B4E9", "#E69F00", "#CC79A7", "#009E73", "#F0E442", "#D55E00")  # Okabe and Ito, 2008
@@ -96,8 +96,8 @@ def load(ready: Ready) -> "Classifier":
 
 @lru_cache(maxsize=8)
 def _load(config: ClassifierConfig, weights: str, sha256: str | None) -> "Classifier":
-    from ensemble_cam.classifiers import load_classifier
-    from ensemble_cam.runtime import choose_device, choose_runtime, prepare
+    from ensemble_cam.classifiers.classifier import load_classifier
+    from ensemble_cam.classifiers.runtime import choose_device, choose_runtime, prepare
 
     device = choose_device("auto")
     return prepare(load_classifier(config, weights=weights, device=device), choose_runtime("auto", device))

@@ -4,8 +4,8 @@ from functools import lru_cache
 
 import streamlit as st
 
-from ensemble_cam.config import Config
 from ensemble_cam.purpose import PURPOSE
+from ensemble_cam.settings.config import Config
 from ensemble_cam.ui import sets
 from ensemble_cam.ui.session.films import OpenFilm, session_films
 

@@ -7,7 +7,7 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from ensemble_cam.errors import ConfigError
-from ensemble_cam.openmp import wait_briefly
+from ensemble_cam.machine.threads import wait_briefly
 from ensemble_cam.ui import networks
 from ensemble_cam.ui.review import show_review_page
 from ensemble_cam.ui.words import plain

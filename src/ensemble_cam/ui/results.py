@@ -8,16 +8,16 @@ import altair
 import streamlit as st
 
 from ensemble_cam import __version__
-from ensemble_cam.cautions import notice
-from ensemble_cam.export import ENSEMBLE, overlays, review_json
-from ensemble_cam.figure import figure_png, figure_size
-from ensemble_cam.findings import Analysis, ClassifierResult, Finding
-from ensemble_cam.heatmaps import Heatmap
-from ensemble_cam.provenance import Review, RunInfo, behind, describe, method_line, origin
+from ensemble_cam.classifiers.runtime import PRECISION, runtimes
+from ensemble_cam.export.figure import figure_png, figure_size
+from ensemble_cam.export.folder import ENSEMBLE, overlays, review_json
+from ensemble_cam.export.provenance import Review, RunInfo, behind, describe, method_line, origin
+from ensemble_cam.maps.heatmap import Heatmap
 from ensemble_cam.purpose import PURPOSE
-from ensemble_cam.rendering import Display, Screen
-from ensemble_cam.runtime import PRECISION, runtimes
-from ensemble_cam.settings import displayed
+from ensemble_cam.rendering.overlay import Display, Screen
+from ensemble_cam.reviewing.analysis import Analysis, ClassifierResult, Finding
+from ensemble_cam.reviewing.cautions import notice
+from ensemble_cam.settings.settings import displayed
 from ensemble_cam.ui.film_view import show_picture
 from ensemble_cam.ui.networks import colour
 from ensemble_cam.ui.words import SCORE, plain

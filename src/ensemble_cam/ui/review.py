@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from ensemble_cam.cautions import cautions
-from ensemble_cam.geometry import Geometry
+from ensemble_cam.film.geometry import Geometry
 from ensemble_cam.purpose import PURPOSE
-from ensemble_cam.settings import Settings, displayed
+from ensemble_cam.reviewing.cautions import cautions
+from ensemble_cam.settings.settings import Settings, displayed
 from ensemble_cam.ui import fetching, film_view, live_view, networks, opening, sets
 from ensemble_cam.ui.controls import Controls, show_controls, show_film_picker
 from ensemble_cam.ui.networks import Ready
@@ -23,7 +23,7 @@ from ensemble_cam.ui.session.stage import note_film, of_film
 from ensemble_cam.ui.words import plain
 
 if TYPE_CHECKING:
-    from ensemble_cam.findings import Analysis
+    from ensemble_cam.reviewing.analysis import Analysis
 
 _ALL = 18  # findings, as many as any set of classifiers knows
 

@@ -8,7 +8,7 @@ import sys
 
 from streamlit.web import cli
 
-from ensemble_cam.openmp import wait_briefly
+from ensemble_cam.machine.threads import wait_briefly
 from ensemble_cam.ui import networks
 
 

@@ -5,9 +5,9 @@ One set is never swapped for the other by itself: the set changes when the reade
 
 import streamlit as st
 
-from ensemble_cam.cautions import cautions, notice
-from ensemble_cam.config import SETS, Config
-from ensemble_cam.radiograph import Radiograph
+from ensemble_cam.film.radiograph import Radiograph
+from ensemble_cam.reviewing.cautions import cautions, notice
+from ensemble_cam.settings.config import SETS, Config
 from ensemble_cam.ui import fetching, networks
 from ensemble_cam.ui.session import choices
 from ensemble_cam.ui.words import plain

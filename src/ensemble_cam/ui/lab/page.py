@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from ensemble_cam.cautions import cautions
-from ensemble_cam.geometry import Geometry
+from ensemble_cam.film.geometry import Geometry
 from ensemble_cam.phantom import FINDINGS
 from ensemble_cam.purpose import PURPOSE
-from ensemble_cam.rendering import Screen
-from ensemble_cam.settings import displayed
+from ensemble_cam.rendering.overlay import Screen
+from ensemble_cam.reviewing.cautions import cautions
+from ensemble_cam.settings.settings import displayed
 from ensemble_cam.ui import networks, sets
 from ensemble_cam.ui.lab.blind import show_reading
 from ensemble_cam.ui.lab.controls import View, begin_blind, draw_next, show_film_choice, show_view
@@ -30,7 +30,7 @@ from ensemble_cam.ui.session.slot import Slot
 from ensemble_cam.ui.words import plain
 
 if TYPE_CHECKING:
-    from ensemble_cam.findings import Analysis
+    from ensemble_cam.reviewing.analysis import Analysis
 
 
 def show_lab() -> None:

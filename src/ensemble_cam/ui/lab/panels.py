@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from ensemble_cam.faithfulness import judge, points_at
 from ensemble_cam.phantom import FINDINGS
-from ensemble_cam.rendering import TRUTH_COLOUR, Display, Screen, draw_point, draw_truth
-from ensemble_cam.settings import displayed
+from ensemble_cam.rendering.overlay import TRUTH_COLOUR, Display, Screen, draw_point, draw_truth
+from ensemble_cam.settings.settings import displayed
 from ensemble_cam.ui.film_view import show_picture
 from ensemble_cam.ui.lab.table import Cell, show_table
 from ensemble_cam.ui.lab.tally import ENSEMBLE, Answer
 from ensemble_cam.ui.lab.work import LabFilm
 from ensemble_cam.ui.words import plain
+from ensemble_cam.validation.localisation import judge, points_at
 
 if TYPE_CHECKING:
-    from ensemble_cam.findings import Analysis, Finding
+    from ensemble_cam.reviewing.analysis import Analysis, Finding
 
 _HOTTEST_COLOUR, _LEARNERS_COLOUR = (255, 255, 255), (255, 176, 0)
 _MANY = 5  # maps; fewer stand larger

@@ -11,8 +11,8 @@ from ensemble_cam.ui.lab.work import LabFilm, Wish
 from ensemble_cam.ui.session.slot import Slot
 
 if TYPE_CHECKING:
-    from ensemble_cam.analysis import Examination
-    from ensemble_cam.findings import Analysis
+    from ensemble_cam.reviewing.analysis import Analysis
+    from ensemble_cam.reviewing.pipeline import Examination
 
 _LAB = "lab"
 

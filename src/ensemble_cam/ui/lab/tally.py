@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from ensemble_cam.faithfulness import THRESHOLD, TOLERANCE, Calls, Judgement, judge, points_at
 from ensemble_cam.phantom import FINDINGS
 from ensemble_cam.ui.lab.table import show_table
 from ensemble_cam.ui.lab.work import LabFilm
+from ensemble_cam.validation.localisation import THRESHOLD, TOLERANCE, Calls, Judgement, judge, points_at
 
 if TYPE_CHECKING:
-    from ensemble_cam.findings import Analysis
+    from ensemble_cam.reviewing.analysis import Analysis
 
 ENSEMBLE, LEARNER = "ensemble", "learner"
 

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ensemble_cam.film.radiograph import Radiograph, read_radiograph
 from ensemble_cam.phantom import FINDINGS, draw_phantom
 from ensemble_cam.phantom.files import film_name, phantom_files
-from ensemble_cam.radiograph import Radiograph, read_radiograph
-from ensemble_cam.settings import Settings
+from ensemble_cam.settings.settings import Settings
 from ensemble_cam.ui.jobs import Job
 from ensemble_cam.ui.networks import Ready
 from ensemble_cam.ui.session.reviewing import identities
 
 if TYPE_CHECKING:
-    from ensemble_cam.analysis import Examination
+    from ensemble_cam.reviewing.pipeline import Examination
 
 SIZE = 640  # pixels of a film's side: what fits on a small screen
 

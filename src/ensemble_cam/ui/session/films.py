@@ -15,13 +15,13 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from ensemble_cam.errors import RadiographError
-from ensemble_cam.radiograph import Intensity, Radiograph, read_radiograph
+from ensemble_cam.film.radiograph import Intensity, Radiograph, read_radiograph
 from ensemble_cam.ui.session.slot import Slot
 from ensemble_cam.ui.viewer.payload import FilmPart
 
 if TYPE_CHECKING:
-    from ensemble_cam.analysis import Examination
-    from ensemble_cam.findings import Analysis
+    from ensemble_cam.reviewing.analysis import Analysis
+    from ensemble_cam.reviewing.pipeline import Examination
     from ensemble_cam.ui.live_view import Shown
 
 _FILMS, _UPLOADS = "films", "upload count"

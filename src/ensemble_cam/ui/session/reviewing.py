@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from ensemble_cam.errors import Cancelled
-from ensemble_cam.radiograph import Radiograph
-from ensemble_cam.settings import Settings
+from ensemble_cam.film.radiograph import Radiograph
+from ensemble_cam.settings.settings import Settings
 from ensemble_cam.ui import networks
 from ensemble_cam.ui.jobs import Job
 from ensemble_cam.ui.networks import Ready
@@ -15,9 +15,9 @@ from ensemble_cam.ui.session.slot import Slot
 from ensemble_cam.ui.words import plain
 
 if TYPE_CHECKING:
-    from ensemble_cam.analysis import Examination
-    from ensemble_cam.classifiers import Classifier
-    from ensemble_cam.findings import Analysis
+    from ensemble_cam.classifiers.classifier import Classifier
+    from ensemble_cam.reviewing.analysis import Analysis
+    from ensemble_cam.reviewing.pipeline import Examination
 
 _LOADING = 0.3  # of the way, with a first film
 
@@ -48,7 +48,7 @@ def reviewing(
 
     def work(job: "Job[Analysis]") -> "Analysis":
         job.report("Starting PyTorch", 0.0)
-        from ensemble_cam.analysis import examine, explain
+        from ensemble_cam.reviewing.pipeline import examine, explain
 
         def report(what: str, share: float) -> None:
             job.report(what, _LOADING + (1 - _LOADING) * share)

@@ -1,11 +1,10 @@
 """The film on the stage, for the page: the list of films, and the containers of all that is of one film."""
 
-from pathlib import Path
-
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from ensemble_cam.ui.session.films import OpenFilm, session_films
+from ensemble_cam.ui.viewer.scripts import read, stage_script
 
 _LIST_CSS = """
 .films { display: flex; flex-direction: column; gap: 1px; max-height: 14rem; overflow-y: auto;
@@ -24,23 +23,14 @@ _LIST_CSS = """
 _LIST_KEY = "film list"
 
 
-def stage_script() -> str:
-    """Return the JavaScript that all components of a page share: which film is on the stage."""
-    return _read("stage.js")
-
-
-def _read(name: str) -> str:
-    return Path(__file__).with_name(name).read_text(encoding="utf-8")
-
-
 _list = st.components.v2.component(
     "ensemble_cam_film_list",
     html='<div class="films" role="radiogroup" aria-label="Films"></div>',
     css=_LIST_CSS,
-    js=stage_script() + _read("film_list.js"),
+    js=stage_script() + read("film_list.js", __package__),
 )
 _note = st.components.v2.component(
-    "ensemble_cam_stage_note", html="<span></span>", js=stage_script() + _read("stage_note.js")
+    "ensemble_cam_stage_note", html="<span></span>", js=stage_script() + read("stage_note.js", __package__)
 )
 
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from ensemble_cam.errors import ConfigError
-from ensemble_cam.greyscale import Greys
-from ensemble_cam.rendering import Display
+from ensemble_cam.film.greyscale import Greys
+from ensemble_cam.rendering.overlay import Display
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,10 @@
 """The component on the page."""
 
-from pathlib import Path
-
 import streamlit as st
 
-from ensemble_cam.ui.session.stage import stage_script
 from ensemble_cam.ui.viewer.committed import Committed
 from ensemble_cam.ui.viewer.payload import Payload
+from ensemble_cam.ui.viewer.scripts import read, stage_script
 
 # Each may use what those before it define.
 SCRIPTS = (
@@ -23,17 +21,13 @@ SCRIPTS = (
 KEY = "viewer"
 
 
-def _read(name: str) -> str:
-    return Path(__file__).with_name(name).read_text(encoding="utf-8")
-
-
 def module() -> str:
     """Return the component's JavaScript, one module."""
-    return "\n".join((stage_script(), *map(_read, SCRIPTS)))
+    return "\n".join((stage_script(), *map(read, SCRIPTS)))
 
 
 _component = st.components.v2.component(
-    "ensemble_cam_viewer", html=_read("viewer.html"), css=_read("viewer.css"), js=module()
+    "ensemble_cam_viewer", html=read("viewer.html"), css=read("viewer.css"), js=module()
 )
 
 

@@ -1,0 +1,1 @@
+"""Many films: read ahead, shown to the networks, written behind; finished reviews are passed over."""

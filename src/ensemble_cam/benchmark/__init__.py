@@ -1,0 +1,1 @@
+"""How long a review takes, and how the live viewer feels, on this machine."""

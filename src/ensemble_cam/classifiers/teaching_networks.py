@@ -1,0 +1,100 @@
+"""The teaching networks: the three families' own classes, shrunk until one fits into a megabyte.
+
+They are built from the same upstream modules as the large ones, so that what is shown on them holds there: the last
+activation is pooled, and a map explains the logit by that activation. Two things differ from the large ones. Their last
+stages are not strided, for maps of 24×24 cells from films of 192 px. And the JF Healthcare one is cut behind its
+attention and has one layer for all labels: upstream's chain of one attention for each label is nothing that a small
+network learns in minutes.
+
+`teaching/train.py` fills them.
+"""
+
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
+
+from torch import nn
+from torchvision.models.resnet import BasicBlock, ResNet
+
+from ensemble_cam.classifiers.upstream import torchxrayvision
+from ensemble_cam.phantom import FINDINGS
+
+TEACHING_LABELS = FINDINGS
+"""What a teaching network's outputs are called, in their order."""
+
+INPUT_SIZE, CELLS = 192, 24
+"""Side of the film that a teaching network sees, in pixels, and of its maps, in cells."""
+
+
+def teaching_densenet() -> nn.Module:
+    """Build torchxrayvision's DenseNet with two blocks; (n, 1, 192, 192) → `features` of (n, 168, 24, 24)."""
+    return torchxrayvision().models.DenseNet(
+        growth_rate=16,
+        block_config=(4, 8),
+        num_init_features=24,
+        bn_size=2,
+        num_classes=len(TEACHING_LABELS),
+        weights=None,
+        apply_sigmoid=False,
+    )
+
+
+class TeachingResNet(ResNet):
+    """torchvision's ResNet of basic blocks, narrow, for one channel; `layer3` and `layer4` keep the resolution."""
+
+    _PLANES = (16, 32, 48, 64)
+    _STRIDES = (1, 2, 1, 1)
+    _BLOCKS = (1, 2, 2, 2)
+
+    def __init__(self):
+        super().__init__(BasicBlock, [1, 1, 1, 1], num_classes=len(TEACHING_LABELS))
+        self.inplanes = self._PLANES[0]
+        self.conv1 = nn.Conv2d(1, self._PLANES[0], kernel_size=7, stride=2, padding=3, bias=False)
+        self.bn1 = nn.BatchNorm2d(self._PLANES[0])
+        stages = zip(self._PLANES, self._BLOCKS, self._STRIDES, strict=True)
+        for number, (planes, blocks, stride) in enumerate(stages, start=1):
+            setattr(self, f"layer{number}", self._make_layer(BasicBlock, planes, blocks, stride=stride))
+        self.fc = nn.Linear(self._PLANES[-1], len(TEACHING_LABELS))
+
+
+def teaching_jfhealthcare() -> nn.Module:
+    """Build JF Healthcare's `Classifier`: its attention and AVG_MAX pooling over a small one of its own DenseNets.
+
+    Upstream takes the backbone from a table by name; the small one is entered there under a name of its own.
+    """
+    upstream = torchxrayvision().baseline_models.jfhealthcare.classifier
+    densenet = upstream.densenet121.__globals__["DenseNet"]  # its module is not kept importable, see `upstream`
+
+    def backbone(settings: SimpleNamespace) -> nn.Module:
+        return densenet(
+            growth_rate=16, block_config=(3, 7), num_init_features=24, bn_size=2, norm_type=settings.norm_type
+        )
+
+    upstream.BACKBONES[_BACKBONE], upstream.BACKBONES_TYPES[_BACKBONE] = backbone, "densenet"
+    network = upstream.Classifier(
+        SimpleNamespace(
+            backbone=_BACKBONE,
+            pretrained=False,
+            norm_type="BatchNorm",
+            num_classes=[len(TEACHING_LABELS)],
+            global_pool="AVG_MAX",
+            fc_bn=True,
+            attention_map="FPA",
+            lse_gamma=0.5,
+            fc_drop=0,
+        )
+    )
+    # Built by upstream, and used by other settings only or not at all: most of the bytes.
+    network.attention_map.spatial_attention = nn.Identity()
+    network.attention_map.channel_attention = nn.Identity()
+    network.backbone.classifier = nn.Identity()
+    return network
+
+
+_BACKBONE = "ensemble-cam teaching"
+
+TEACHING_NETWORKS: Mapping[str, Callable[[], nn.Module]] = {
+    "teaching-densenet": teaching_densenet,
+    "teaching-resnet": TeachingResNet,
+    "teaching-jfhealthcare": teaching_jfhealthcare,
+}
+"""Model type → its network with initial values of PyTorch's; seed PyTorch first."""

@@ -1,0 +1,1 @@
+"""All that leaves the program: overlays, the figure, `review.json`, and where each of them comes from."""

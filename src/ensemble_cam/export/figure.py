@@ -1,0 +1,175 @@
+"""The annotated figure of a review, at print quality: the film, then a row for each finding."""
+
+from ensemble_cam.export.provenance import Review, behind, describe, method_line, origin, verdict, window_line
+from ensemble_cam.film.greyscale import Greys
+from ensemble_cam.maps.heatmap import Heatmap
+from ensemble_cam.purpose import PURPOSE
+from ensemble_cam.rendering.overlay import Display, Screen
+from ensemble_cam.rendering.page import BOLD, DPI, FAINT, INK, NORMAL, SMALL, WARN, Page, shortened, wrapped
+from ensemble_cam.rendering.png import png
+from ensemble_cam.reviewing.analysis import Finding
+from ensemble_cam.settings.settings import displayed
+
+# A4 across; the height follows from the film and the number of findings.
+WIDTH = 3508
+_MARGIN, _GAP = 90, 30
+_CAPTION, _FOOT = 170, 300
+_LINE, _SMALL_LINE, _COLOUR_BAR = 48, 38, 140
+# A taller film is drawn narrower: 18 findings must stay below the 65,536 pixels that many programs can show.
+_TALLEST = 1.7
+
+
+def figure_size(review: Review) -> tuple[int, int]:
+    """Return the figure's (width, height) in pixels."""
+    return WIDTH, _Layout(review).height
+
+
+class _Layout:
+    """Where things stand on the figure, in pixels from its upper left corner."""
+
+    def __init__(self, review: Review):
+        columns, rows = len(review.analysis.results) + 1, len(review.analysis.findings)
+        width, height = review.analysis.geometry.source_size
+        self.panel_width = (WIDTH - 2 * _MARGIN - (columns - 1) * _GAP) // columns
+        self.panel_height = max(1, round(self.panel_width * min(height / width, _TALLEST)))
+        self.film_width = self.panel_width
+        if height / width > _TALLEST:
+            self.film_width = max(1, round(self.panel_height * width / height))
+        self.facts_left = _MARGIN + self.panel_width + 2 * _GAP
+        room = WIDTH - _MARGIN - self.facts_left
+        self.facts = [part for fact in _facts(review) for part in wrapped(fact, NORMAL, room)]
+        self.warnings = [part for warning in review.warnings for part in wrapped(warning, SMALL, room)]
+        self.colour_bar = _COLOUR_BAR if review.display.style != "contour" else 0
+        facts_height = len(self.facts) * _LINE + self.colour_bar + len(self.warnings) * _SMALL_LINE
+        self.row = self.panel_height + _CAPTION
+        self.film_top = _MARGIN + 110
+        self.rows_top = self.film_top + max(self.panel_height, facts_height) + _CAPTION // 2
+        self.foot = self.rows_top + rows * self.row
+        self.height = self.foot + _FOOT + 40 * columns
+
+    def panel(self, row: int, column: int) -> tuple[int, int]:
+        """Return the upper left corner of a panel of the findings' rows."""
+        return _MARGIN + column * (self.panel_width + _GAP), self.rows_top + row * self.row + _CAPTION
+
+
+def figure_png(review: Review) -> bytes:
+    """Draw the figure of a review as PNG, `figure_size` pixels, with its origin in text chunks.
+
+    Any number of threads may draw at once.
+    """
+    layout, analysis = _Layout(review), review.analysis
+    page = Page(WIDTH, layout.height)
+    screen = Screen.sized(analysis.radiograph.display, analysis.geometry, layout.film_width, layout.panel_height)
+    page.text(_MARGIN, _MARGIN, "Chest radiograph review", BOLD)
+    page.text(_MARGIN, _MARGIN + 55, _purpose(review), NORMAL, WARN)
+    page.picture(_MARGIN, layout.film_top, screen.panel(None, review.display))
+    _draw_facts(page, layout, review.display)
+    for row, finding in enumerate(analysis.findings):
+        for column, result in enumerate(analysis.results):
+            x, y = layout.panel(row, column)
+            heatmap = finding.maps.get(result.id)
+            page.picture(x, y, screen.panel(heatmap, review.display))
+            page.text(x, y - 100, shortened(result.classifier.config.name, NORMAL, layout.panel_width))
+            note, colour = _panel_note(review, finding, result.id, heatmap)
+            page.text(x, y - 50, shortened(note, SMALL, layout.panel_width), SMALL, colour)
+        x, y = layout.panel(row, len(analysis.results))
+        page.picture(x, y, screen.panel(finding.ensemble, review.display))
+        page.text(x, y - 100, "Ensemble", BOLD)
+        page.text(x, y - 50, shortened(_ensemble_note(review, finding), SMALL, layout.panel_width), SMALL)
+        title = shortened(_finding_title(review, finding), BOLD, WIDTH - 2 * _MARGIN)
+        page.text(_MARGIN, y - _CAPTION + 25, title, BOLD)
+    _draw_foot(page, layout, review)
+    return png(page.pixels, origin(review), dots_per_inch=DPI)
+
+
+def _finding_title(review: Review, finding: Finding) -> str:
+    words = {
+        True: "called",
+        False: "below its operating point: not called",
+        None: "uncalibrated: no operating point",
+    }[finding.called]
+    title = f"{finding.rank}. {displayed(finding.label)} · score {finding.ranked.score.value:.2f}, {words}"
+    return f"{title} · {behind(review.analysis, finding)}"
+
+
+def _panel_note(review: Review, finding: Finding, id: str, heatmap: Heatmap | None) -> tuple[str, str]:
+    if heatmap is None:
+        return f"No map: {finding.missing[id]}", WARN
+    result = review.analysis.result(id)
+    score, called = result.scores[finding.label], result.called(finding.label)
+    return (
+        f"{score:.2f}, {verdict(called)} · {_area(heatmap, review.display.threshold)}",
+        FAINT if called is False else INK,
+    )
+
+
+def _ensemble_note(review: Review, finding: Finding) -> str:
+    if finding.ensemble is None:
+        return "No map"
+    note = _area(finding.ensemble, review.display.threshold)
+    agreement = finding.agreement(review.display.threshold)
+    if agreement is None:
+        return f"{note} · one classifier alone"
+    iou = "–" if agreement.iou is None else f"{agreement.iou:.2f}"
+    rank = "–" if agreement.rank_correlation is None else f"{agreement.rank_correlation:.2f}"
+    return f"{note} · agreement IoU {iou}, rank {rank}"
+
+
+def _area(heatmap: Heatmap, threshold: float) -> str:
+    if heatmap.empty:
+        return "empty map: no positive value"
+    region = heatmap.region(threshold)
+    return "nothing above the threshold" if region is None else f"{region.area:.1%} of what was seen"
+
+
+def _facts(review: Review) -> list[str]:
+    """Say what the film is, what was done to it, and what the colours mean."""
+    film = review.analysis.radiograph
+    greys = [] if film.greys == Greys() else [f"Greys set by the reader: {window_line(review)}"]
+    return [
+        f"{film.format}, {film.width}×{film.height} pixels, {film.bits} bits · film SHA-256 {film.sha256[:16]}…",
+        *greys,
+        f"Maps of the logit: {method_line(review)}",
+        "The outlined square is what the networks saw; what lies outside was not looked at."
+        if review.analysis.geometry.crop != (0, 0, film.width, film.height)
+        else "The networks saw the whole film.",
+        f"{_drawn(review.display)}, each map over its own maximum: where a network looked, not what is there.",
+    ]
+
+
+def _drawn(display: Display) -> str:
+    if display.style == "contour":
+        return f"Contour: relative activation of {display.threshold:.2f}"
+    return "Colour: relative activation"
+
+
+def _draw_facts(page: Page, layout: _Layout, display: Display) -> None:
+    """Write the facts beside the film, with the colour bar and the warnings."""
+    x, y = layout.facts_left, layout.film_top
+    for line in layout.facts:
+        page.text(x, y, line, NORMAL)
+        y += _LINE
+    if layout.colour_bar:
+        width = min(layout.panel_width, WIDTH - _MARGIN - x)
+        page.colour_bar(x, y + 10, width, colormap=display.colormap, threshold=display.threshold)
+    y += layout.colour_bar
+    for line in layout.warnings:
+        page.text(x, y, line, SMALL, WARN)
+        y += _SMALL_LINE
+
+
+def _draw_foot(page: Page, layout: _Layout, review: Review) -> None:
+    analysis, y = review.analysis, layout.foot + 60
+    for result in analysis.results:
+        weight = analysis.settings.ensemble_weights[result.id]
+        page.text(_MARGIN, y, f"{describe(result)}, ensemble weight {weight:g}", SMALL, FAINT)
+        y += 40
+    text = origin(review)
+    page.text(
+        _MARGIN, y, f"{text['Software']} · {review.run.set} set · film SHA-256 {text['Film SHA-256']}", SMALL, FAINT
+    )
+    page.text(_MARGIN, y + 40, _purpose(review), SMALL, WARN)
+
+
+def _purpose(review: Review) -> str:
+    return f"{PURPOSE} {review.notice}." if review.notice else PURPOSE

@@ -1,0 +1,151 @@
+"""`review.json`: a review in numbers, with all that made them."""
+
+import json
+
+from ensemble_cam.classifiers.classifier import Classifier
+from ensemble_cam.export.provenance import Review, RunInfo, software
+from ensemble_cam.film.greyscale import Greys
+from ensemble_cam.maps.heatmap import Heatmap
+from ensemble_cam.purpose import PURPOSE
+from ensemble_cam.rendering.overlay import Display
+from ensemble_cam.reviewing.analysis import ClassifierResult, Finding
+from ensemble_cam.settings.settings import Settings
+
+SCHEMA = 1
+ENSEMBLE = "ensemble"
+
+
+def overlay_name(finding: Finding, id: str) -> str:
+    """Return `<rank>_<label>_<classifier id or ensemble>.png`, in lower case, `_` for blanks."""
+    return f"{finding.rank}_{finding.label.replace(' ', '_').lower()}_{id}.png"
+
+
+def review_record(review: Review, *, save_maps: bool = False) -> dict:
+    """Return `review.json` as a dictionary; DESIGN's contract, schema 1."""
+    analysis = review.analysis
+    film = analysis.radiograph
+    return {
+        "schema": SCHEMA,
+        "purpose": PURPOSE,
+        "notice": review.notice,
+        "software": dict(software()),
+        "input": {
+            "sha256": film.sha256,
+            "format": film.format,
+            "width": film.width,
+            "height": film.height,
+            "bits": film.bits,
+            "crop": list(analysis.geometry.crop),
+            "rescaled": film.rescaled,
+            **greys_record(film.greys),
+            "warnings": list(review.warnings),
+        },
+        "settings": settings_record(analysis.settings, review.display, review.run, save_maps=save_maps),
+        "classifiers": [_classifier_record(result) for result in analysis.results],
+        "findings": [_finding_record(finding, review) for finding in analysis.findings],
+    }
+
+
+def review_json(review: Review, *, save_maps: bool = False) -> str:
+    """Return the text of `review.json`."""
+    record = review_record(review, save_maps=save_maps)
+    return json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def settings_record(settings: Settings, display: Display, run: RunInfo, *, save_maps: bool) -> dict:
+    """Return `settings` of the record."""
+    return {
+        "set": run.set,
+        "method": settings.method,
+        "layers": settings.layers,
+        "aug_smooth": settings.aug_smooth,
+        "eigen_smooth": settings.eigen_smooth,
+        "top_k": settings.top_k,
+        "labels": None if settings.labels is None else list(settings.labels),
+        "threshold": display.threshold,
+        "opacity": display.opacity,
+        "colormap": display.colormap,
+        "style": display.style,
+        "framing": settings.framing,
+        "intensity": run.intensity,
+        "rescale": run.rescale,
+        "ensemble_weights": dict(settings.ensemble_weights),
+        "device": run.device,
+        "runtime": run.runtime,
+        "precision": run.precision,
+        "save_maps": save_maps,
+    }
+
+
+def greys_record(greys: Greys) -> dict:
+    """Return what `input` of the record says of the film's greys; a window of null is the file's own."""
+    window = None if greys.window is None else dict(zip(("center", "width"), map(float, greys.window), strict=True))
+    return {"window": window, "inverted": greys.inverted}
+
+
+def weights_record(classifier: Classifier) -> dict:
+    """Return what the record says of a classifier before it has seen a film."""
+    return {
+        "id": classifier.id,
+        "name": classifier.config.name,
+        "weights": classifier.weights.name,
+        "weights_sha256": classifier.weights.sha256,
+        "published": classifier.weights.published,
+        "untrained": classifier.weights.untrained,
+        "calibrated": classifier.calibrated,
+        "input_size": classifier.config.input_size,
+        "operating_points": classifier.config.operating_points,
+    }
+
+
+def _classifier_record(result: ClassifierResult) -> dict:
+    record = weights_record(result.classifier)
+    record["scores"] = {label: round(score, 6) for label, score in result.scores.items()}
+    record["seconds"] = round(result.seconds, 4)
+    if result.failure is not None:
+        record["failure"] = result.failure
+    return record
+
+
+def _finding_record(finding: Finding, review: Review) -> dict:
+    threshold = review.display.threshold
+    maps: dict[str, dict] = {}
+    for result in review.analysis.results:
+        if result.id in finding.maps:
+            maps[result.id] = _map_record(finding, result.id, finding.maps[result.id], threshold)
+        else:
+            maps[result.id] = {"missing": finding.missing[result.id]}
+    if finding.ensemble is None:
+        maps[ENSEMBLE] = {"missing": "no classifier with a weight above 0 has a map"}
+    else:
+        maps[ENSEMBLE] = _map_record(finding, ENSEMBLE, finding.ensemble, threshold)
+        maps[ENSEMBLE]["classifiers"] = list(finding.ensemble.classifiers)
+        maps[ENSEMBLE]["empty_classifiers"] = list(finding.ensemble.empty_classifiers)
+    agreement = finding.agreement(threshold)
+    return {
+        "label": finding.label,
+        "rank": finding.rank,
+        "score": round(finding.ranked.score.value, 6),
+        "called": finding.ranked.called,
+        "calibrated": finding.ranked.score.calibrated,
+        "scores": {id: round(score, 6) for id, score in finding.ranked.scores.items()},
+        "agreement": None
+        if agreement is None
+        else {"iou": _rounded(agreement.iou), "rank_correlation": _rounded(agreement.rank_correlation)},
+        "maps": maps,
+    }
+
+
+def _map_record(finding: Finding, id: str, heatmap: Heatmap, threshold: float) -> dict:
+    region, hottest = heatmap.region(threshold), heatmap.hottest
+    return {
+        "file": overlay_name(finding, id),
+        "empty": heatmap.empty,
+        "hottest": None if hottest is None else {"x": hottest[0], "y": hottest[1]},
+        "box": None if region is None else list(region.box),
+        "area": 0.0 if region is None else round(region.area, 6),
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 6)

@@ -1,0 +1,1 @@
+"""DICOM: the file, what its header says, its pixels, and the film that they make together."""

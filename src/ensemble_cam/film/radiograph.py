@@ -1,0 +1,238 @@
+"""The film: its source pixels, its picture on the screen and what the networks see.
+
+`read_radiograph` recognises a format by its content, never by its name. Two arrays come of one film: the screen wants
+the window that the file declares, while torchxrayvision's networks are fed the stored values over the range the file
+declares (`xrv.utils.load_image`); which of the two the networks see is the reader's choice (`intensity`).
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Literal
+
+import numpy as np
+
+from ensemble_cam.errors import RadiographError
+from ensemble_cam.film.greyscale import Greys, domain, look_up, stretch, to_networks, to_screen
+from ensemble_cam.film.intake import MAX_FILE_BYTES, StoredFilm
+
+Intensity = Literal["stored", "windowed"]
+
+_SMALLEST_INPUT = 224  # the smallest input size of any configured classifier
+_NARROW = 1 / 4  # of the declared range
+
+_ACCEPTED = "PNG, JPEG, TIFF, BMP and DICOM films are read"
+_PICTURES = {
+    b"\x89PNG\r\n\x1a\n": "PNG",
+    b"\xff\xd8\xff": "JPEG",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"BM": "BMP",
+}
+_REFUSED = (  # offset, magic, what it is
+    (0, b"GIF8", "a GIF picture"),
+    (8, b"WEBP", "a WebP picture"),
+    (0, b"%PDF", "a PDF document"),
+    (0, b"PK\x03\x04", "a ZIP archive or office document"),
+    (0, b"\x1f\x8b", "a gzip archive"),
+    (0, b"7z\xbc\xaf", "a 7z archive"),
+    (0, b"\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
+    (0, b"\xff\x4f\xff\x51", "a JPEG 2000 picture"),
+    (0, b"II+\0", "a BigTIFF picture"),
+    (0, b"MM\0+", "a BigTIFF picture"),
+    (4, b"ftyp", "a HEIF picture or a film clip"),
+)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Radiograph:
+    """One film.
+
+    Attributes:
+        sha256: hash of the file's bytes, in hex.
+        format: "PNG", "JPEG", "TIFF", "BMP" or "DICOM".
+        bits: declared bits per sample (DICOM's Bits Stored; pictures of fewer than 8 bits are expanded to 8).
+        source: (h, w) stored values, upright, read-only: uint8, uint16, int8 or int16.
+        used: the lowest and the highest stored value among the pixels that are no padding.
+        shown: (256,) or (65536,) float64 in [0, 1], the file's own grey for each stored value, in the order of
+            `greyscale.domain(source.dtype)`; read-only.
+        display: (h, w) uint8, what the screen shows by `greys`, 255 = white = dense; read-only.
+        model: (h, w) float32 in [-1024, 1024], what the networks see; read-only.
+        intensity: what `model` was made from, the stored values or the windowed ones.
+        rescaled: the used range was stretched to the whole range, because the reader asked for it.
+        spacing: the distances of rows and of columns in mm, from centre to centre; None where the file declares none.
+        spacing_at_detector: `spacing` holds at the detector, where the patient is magnified.
+        narrow_range: the film has more than 8 bits and its pixels use less than a quarter of its declared range.
+        phantom: the file carries a phantom's mark, so it was drawn by code; any film without it counts as real.
+        facts: header facts that identify nobody, for the screen.
+        warnings: one plain sentence each.
+        greys: how `display` was made; the file's own way, unless the reader set another.
+    """
+
+    sha256: str
+    format: str
+    bits: int
+    source: np.ndarray
+    used: tuple[int, int]
+    shown: np.ndarray
+    display: np.ndarray
+    model: np.ndarray
+    intensity: Intensity
+    rescaled: bool
+    spacing: tuple[float, float] | None
+    spacing_at_detector: bool
+    narrow_range: bool
+    phantom: bool
+    facts: Mapping[str, str]
+    warnings: tuple[str, ...]
+    greys: Greys = field(default_factory=Greys)
+
+    @property
+    def width(self) -> int:
+        """Source pixels in a row."""
+        return self.source.shape[1]
+
+    @property
+    def height(self) -> int:
+        """Rows of source pixels."""
+        return self.source.shape[0]
+
+    def crop(self, framing: Literal["crop", "pad"]) -> tuple[int, int, int, int]:
+        """Return the box [x0, y0, x1, y1) of source pixels that the networks see.
+
+        "crop" is the centre square of torchxrayvision's `XRayCenterCrop`, "pad" the whole film.
+        """
+        if framing == "pad":
+            return 0, 0, self.width, self.height
+        # Here, as it loads SciPy, which reading a film does not need.
+        from ensemble_cam.film.geometry import centre_square
+
+        return centre_square(self.width, self.height)
+
+    def with_greys(self, greys: Greys) -> "Radiograph":
+        """Return the same film as it looks by other greys; what the networks see stays as it is."""
+        table = to_screen(greys.table(self.shown, domain(self.source.dtype), self.used))
+        return replace(self, display=_read_only(look_up(table, self.source)), greys=greys)
+
+    def __repr__(self) -> str:
+        return f"Radiograph({self.format}, {self.width}×{self.height}, {self.bits} bits, sha256 {self.sha256[:12]}…)"
+
+
+def read_radiograph(data: bytes, *, intensity: Intensity = "stored", rescale: bool = False) -> Radiograph:
+    """Read a film from a file's bytes.
+
+    Args:
+        data: the whole file.
+        intensity: what the networks see of a DICOM film: the stored values over the declared range, as torchxrayvision
+            reads them, or the windowed ones of the screen. For pictures both are the same.
+        rescale: stretch a film of `narrow_range` so that the range it uses becomes the whole range.
+
+    Raises:
+        RadiographError: if this is no film that can be reviewed; the message says why and what to do.
+        ValueError: if `intensity` is another word.
+    """
+    if intensity not in ("stored", "windowed"):
+        raise ValueError(f'intensity is "stored" or "windowed", not {intensity!r}')
+    film = _read(data)
+    height, width = film.pixels.shape
+    warnings = list(film.warnings)
+    if min(width, height) < _SMALLEST_INPUT:
+        warnings.append(
+            f"The film is very small ({width}×{height} pixels): the networks look at {_SMALLEST_INPUT} pixels a side "
+            "or more."
+        )
+
+    low, high = film.used
+    if low == high:
+        warnings.append("Every pixel of the film has the same value: there is nothing to see on it.")
+    is_picture = film.format != "DICOM"
+    stored = intensity == "stored" or is_picture
+    narrow = film.bits > 8 and high - low < (film.declared[1] - film.declared[0]) * _NARROW
+    rescaled = narrow and rescale and stored and low < high
+    if narrow and stored and not rescaled and low < high:
+        warnings.append(_narrow_warning(film))
+
+    values = domain(film.pixels.dtype)
+    # A nearly black screen helps nobody; a DICOM film has its window, or was stretched for the want of one.
+    shown = stretch(values, low, high) if narrow and is_picture else film.shown
+    model = _stored_table(film, values, rescaled=rescaled) if stored else _windowed_table(shown)
+    return Radiograph(
+        sha256=hashlib.sha256(data).hexdigest(),
+        format=film.format,
+        bits=film.bits,
+        source=_read_only(film.pixels),
+        used=film.used,
+        shown=_read_only(shown),
+        display=_read_only(look_up(to_screen(shown), film.pixels)),
+        model=_read_only(look_up(model, film.pixels)),
+        intensity=intensity,
+        rescaled=rescaled,
+        spacing=film.spacing,
+        spacing_at_detector=film.spacing_at_detector,
+        narrow_range=narrow,
+        phantom=film.phantom,
+        facts=MappingProxyType(dict(film.facts)),
+        warnings=tuple(warnings),
+    )
+
+
+def _read(data: bytes) -> StoredFilm:
+    if not data:
+        raise RadiographError("The file is empty. Export or copy the film again.")
+    if len(data) > MAX_FILE_BYTES:
+        raise RadiographError(f"The file is larger than {MAX_FILE_BYTES >> 20} MB. Export the film as a single image.")
+    if data[128:132] == b"DICM":
+        # Here, as pydicom takes longer to load than most films to read.
+        from ensemble_cam.film.dicom.read import read_dicom
+
+        return read_dicom(data)
+    for magic, kind in _PICTURES.items():
+        if data.startswith(magic):
+            from ensemble_cam.film.pictures import read_picture
+
+            return read_picture(data, kind=kind)
+    for offset, magic, name in _REFUSED:
+        if data[offset : offset + len(magic)] == magic:
+            raise RadiographError(f"This is {name}; {_ACCEPTED}. Export the film as one of these.")
+    name = "a text file" if _is_text(data[:4096]) else "no film of a kind known here"
+    raise RadiographError(f"This is {name}; {_ACCEPTED}. Export the film as one of these.")
+
+
+def _is_text(head: bytes) -> bool:
+    return all(byte >= 32 or byte in b"\t\n\r\f" for byte in head)
+
+
+def _stored_table(film: StoredFilm, values: np.ndarray, *, rescaled: bool) -> np.ndarray:
+    """Return what the networks see for each stored value, float32 in [-1024, 1024]."""
+    lowest, highest = film.used if rescaled else film.declared
+    # Values outside of the range occur in no pixel that matters: padding alone may lie beyond the used range.
+    from_bottom = np.clip(values, lowest, highest) - lowest
+    if film.networks_invert:
+        from_bottom = (highest - lowest) - from_bottom
+    return to_networks(from_bottom, highest - lowest)
+
+
+def _windowed_table(shown: np.ndarray) -> np.ndarray:
+    """Return the screen's greys for the networks, float32 in [-1024, 1024], not rounded to the screen's 8 bits."""
+    return ((2 * shown - 1) * 1024).astype(np.float32)
+
+
+def _narrow_warning(film: StoredFilm) -> str:
+    (low, high), (lowest, highest) = film.used, film.declared
+    remedy = "Rescaling stretches that range for the networks"
+    if film.format == "DICOM":
+        return (
+            f"The pixels use {low} to {high} of the declared {lowest} to {highest}, so the networks see a film of "
+            f"little contrast, unlike the screen. {remedy}, and so does the windowed intensity."
+        )
+    return (
+        f"The pixels use {low} to {high} of the declared {lowest} to {highest}, so the networks see a film of little "
+        f"contrast; the screen shows it stretched. {remedy}, too."
+    )
+
+
+def _read_only(pixels: np.ndarray) -> np.ndarray:
+    contiguous = np.ascontiguousarray(pixels)
+    contiguous.setflags(write=False)
+    return contiguous

@@ -1,0 +1,258 @@
+"""A film's review as it stands: what each classifier made of the film, the ranking, the explained findings' maps.
+
+A review is made by `pipeline`. From one that is there, reviews with other ensemble weights or fewer findings are made
+here, without a network or a map computed.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from ensemble_cam.classifiers.classifier import Classifier
+from ensemble_cam.errors import ConfigError
+from ensemble_cam.film.geometry import Geometry
+from ensemble_cam.film.radiograph import Radiograph
+from ensemble_cam.maps.cams import CamMap
+from ensemble_cam.maps.ensemble import Agreement, EnsembleMap, KnownScore, agreement, ensemble_map, ensemble_score
+from ensemble_cam.maps.heatmap import Heatmap
+from ensemble_cam.settings.config import check_setting
+from ensemble_cam.settings.settings import Settings
+
+UNKNOWN_LABEL = "does not know this label"
+
+
+@dataclass(frozen=True)
+class ClassifierResult:
+    """What one classifier made of a film.
+
+    Attributes:
+        classifier: the classifier itself.
+        scores: known label → score, see `Classifier.scores`; empty where it failed.
+        seconds: from its input tensor to its last map.
+        failure: why there is nothing from it, or None.
+    """
+
+    classifier: Classifier
+    scores: Mapping[str, float]
+    seconds: float
+    failure: str | None = None
+
+    @property
+    def id(self) -> str:
+        """The classifier's id."""
+        return self.classifier.id
+
+    def called(self, label: str) -> bool | None:
+        """Whether the score is at or above the operating point; None where there is none to compare with."""
+        if not self.classifier.calibrated or label not in self.scores:
+            return None
+        return self.scores[label] >= 0.5
+
+
+@dataclass(frozen=True)
+class RankedFinding:
+    """A finding's place among all that the classifiers know.
+
+    Attributes:
+        label: upstream's name.
+        score: the classifiers' mean, see `ensemble.ensemble_score`.
+        scores: classifier id → score, of every classifier that knows the label.
+    """
+
+    label: str
+    score: KnownScore
+    scores: Mapping[str, float]
+
+    @property
+    def called(self) -> bool:
+        """Whether the score is at least 0.5."""
+        return self.score.value >= 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Finding:
+    """An explained finding.
+
+    Attributes:
+        rank: 1 for the first of those explained.
+        ranked: its scores.
+        maps: classifier id → map.
+        missing: classifier id → why it has no map.
+        ensemble: the mean of the maps; None where no classifier with a weight above 0 gave one.
+    """
+
+    rank: int
+    ranked: RankedFinding
+    maps: Mapping[str, CamMap]
+    missing: Mapping[str, str]
+    ensemble: EnsembleMap | None
+
+    @property
+    def label(self) -> str:
+        """Upstream's name."""
+        return self.ranked.label
+
+    @property
+    def called(self) -> bool | None:
+        """Whether the finding is called; None where no classifier with an operating point knows it."""
+        return self.ranked.called if self.ranked.score.calibrated else None
+
+    def heatmaps(self) -> Mapping[str, Heatmap]:
+        """Return classifier id or "ensemble" → map, for every map there is."""
+        return {**self.maps, **({"ensemble": self.ensemble} if self.ensemble else {})}
+
+    def agreement(self, threshold: float) -> Agreement | None:
+        """How far the maps behind the ensemble agree; None below two of them."""
+        if self.ensemble is None:
+            return None
+        return agreement([self.maps[id] for id in self.ensemble.classifiers], threshold=threshold)
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """A film's whole review, before anything is drawn.
+
+    Attributes:
+        radiograph: the film.
+        geometry: the square of it that the models saw.
+        settings: as used, see `Settings.resolved`.
+        results: one for each classifier, in the given order.
+        ranking: every finding with a score, the highest first.
+        findings: the explained ones, in the order of their rank.
+        seconds: stage → seconds: input, backbones, heads, maps, ensemble.
+    """
+
+    radiograph: Radiograph
+    geometry: Geometry
+    settings: Settings
+    results: tuple[ClassifierResult, ...]
+    ranking: tuple[RankedFinding, ...]
+    findings: tuple[Finding, ...]
+    seconds: Mapping[str, float]
+
+    def result(self, id: str) -> ClassifierResult:
+        """Return the result of one classifier."""
+        return next(result for result in self.results if result.id == id)
+
+    def reweighted(self, weights: Mapping[str, float]) -> "Analysis":
+        """Return the same review by other ensemble weights: ranking, ranks and ensemble maps; every map stays as it is.
+
+        Explained are the findings that have maps here, whatever their place is now; where they are no longer the first
+        of the ranking, `settings` names them. One that no classifier with a weight above 0 knows is left out: weigh
+        this review again, not the result, to have it back.
+
+        Args:
+            weights: classifier id → ensemble weight; the configuration's for those not named, as in `Settings`.
+
+        Raises:
+            ConfigError: if `Settings.resolved` refuses them, a finding that was asked for by name would have no score
+                by them, or none of those explained would.
+        """
+        classifiers = [result.classifier for result in self.results]
+        settings = replace(self.settings, ensemble_weights=weights).resolved(classifiers)
+        ranking = rank_findings(self.results, settings.ensemble_weights)
+        held = {finding.label: finding for finding in self.findings}
+        labels = settings.labels or [ranked.label for ranked in ranking if ranked.label in held] or list(held)
+        chosen = choose(ranking, labels, settings.top_k)
+        findings = put_together(
+            chosen,
+            {label: finding.maps for label, finding in held.items()},
+            {label: finding.missing for label, finding in held.items()},
+            settings.ensemble_weights,
+        )
+        settings = _naming(settings, ranking, findings)
+        return replace(self, settings=settings, ranking=ranking, findings=findings)
+
+    def only(self, labels: Sequence[str]) -> "Analysis":
+        """Return the same review with the explained findings of these labels (upstream's names) alone.
+
+        Raises:
+            ConfigError: if a label has no maps here, or none is given.
+        """
+        held = [finding.label for finding in self.findings]
+        wanted = tuple(dict.fromkeys(labels))
+        if not wanted or not set(wanted) <= set(held):
+            got = ", ".join(repr(label) for label in wanted if label not in held) or "none"
+            raise ConfigError(f"labels: got {got}; this review has maps of {', '.join(held)}.")
+        kept = [finding for finding in self.findings if finding.label in wanted]
+        return replace(self, settings=replace(self.settings, labels=wanted), findings=_ranked_anew(kept))
+
+    def first(self, count: int) -> "Analysis":
+        """Return the same review with the first explained findings alone, at most `count`.
+
+        Raises:
+            ConfigError: if `count` is not allowed for `Settings.top_k`.
+        """
+        findings = _ranked_anew(self.findings[: check_setting("top_k", count)])
+        if self.settings.labels is None:
+            settings = _naming(replace(self.settings, top_k=count), self.ranking, findings)
+        else:
+            settings = replace(self.settings, labels=tuple(finding.label for finding in findings))
+        return replace(self, settings=settings, findings=findings)
+
+
+def put_together(
+    chosen: Sequence[RankedFinding],
+    maps: Mapping[str, Mapping[str, CamMap]],
+    missing: Mapping[str, Mapping[str, str]],
+    weights: Mapping[str, float],
+) -> tuple[Finding, ...]:
+    """Return findings with their maps and the ensemble of these, ranked from 1.
+
+    Args:
+        chosen: the findings, in their order.
+        maps: label → classifier id → map.
+        missing: label → classifier id → why it has no map.
+        weights: classifier id → ensemble weight, at least 0.
+    """
+    return tuple(
+        Finding(
+            rank,
+            ranked,
+            maps[ranked.label],
+            missing[ranked.label],
+            ensemble_map(list(maps[ranked.label].values()), weights),
+        )
+        for rank, ranked in enumerate(chosen, start=1)
+    )
+
+
+def rank_findings(results: Sequence[ClassifierResult], weights: Mapping[str, float]) -> tuple[RankedFinding, ...]:
+    """Return every finding that has a score by these ensemble weights, the highest first, then by name."""
+    by_label: dict[str, dict[str, KnownScore]] = {}
+    for result in results:
+        for label, value in result.scores.items():
+            by_label.setdefault(label, {})[result.id] = KnownScore(value, result.classifier.calibrated)
+    ranked = []
+    for label, scores in by_label.items():
+        mean = ensemble_score(scores, weights)
+        if mean is not None:
+            ranked.append(RankedFinding(label, mean, {id: score.value for id, score in scores.items()}))
+    return tuple(sorted(ranked, key=lambda finding: (-finding.score.value, finding.label)))
+
+
+def choose(ranking: Sequence[RankedFinding], labels: Sequence[str] | None, top_k: int) -> list[RankedFinding]:
+    """Return the findings of these labels, or the first of the ranking.
+
+    Raises:
+        ConfigError: if a label has no score.
+    """
+    if labels is None:
+        return list(ranking[:top_k])
+    absent = set(labels) - {finding.label for finding in ranking}
+    if absent:
+        raise ConfigError(
+            f"labels: only classifiers that failed or have an ensemble weight of 0 know {', '.join(sorted(absent))}. "
+            "Give one of them a weight, or leave the label out."
+        )
+    return [finding for finding in ranking if finding.label in labels]
+
+
+def _ranked_anew(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    return tuple(replace(finding, rank=rank) for rank, finding in enumerate(findings, start=1))
+
+
+def _naming(settings: Settings, ranking: Sequence[RankedFinding], findings: Sequence[Finding]) -> Settings:
+    """Return the settings with the findings' labels, unless they are the first of the ranking that were asked for."""
+    labels = tuple(finding.label for finding in findings)
+    first = tuple(ranked.label for ranked in ranking[: settings.top_k])
+    return settings if settings.labels is not None or labels == first else replace(settings, labels=labels)

@@ -1,0 +1,1 @@
+"""What a reader can choose: methods, settings and the configuration file, each checked."""

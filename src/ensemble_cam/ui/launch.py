@@ -1,0 +1,47 @@
+"""Starts the browser app: finds its script and hands it the command line's choices."""
+
+import os
+import signal
+import subprocess
+import sys
+from importlib.resources import files
+from pathlib import Path
+from threading import current_thread, main_thread
+
+# How the command line's choices reach the app, which Streamlit starts as a process of its own.
+CONFIG_VARIABLE = "ENSEMBLE_CAM_CONFIG"
+WEIGHTS_VARIABLE = "ENSEMBLE_CAM_WEIGHTS"
+
+SOURCE_VARIABLE = "ENSEMBLE_CAM_WEIGHTS_FROM"
+"""Names a mirror's address or a folder that the app's button fetches weights from, instead of the release."""
+
+
+def app_script() -> Path:
+    """Return the app's script: inside an installed package, or at the top of a checkout.
+
+    Streamlit reads `.streamlit/config.toml` beside it, so its settings hold from whatever folder it is started.
+    """
+    package = Path(str(files("ensemble_cam")))
+    packaged = package / "app.py"
+    return packaged if packaged.is_file() else package.parents[1] / "app.py"
+
+
+def run_app(*, config: Path | None, weights_dir: Path | None, port: int | None, browser: bool) -> int:
+    """Serve the app until it is stopped; return Streamlit's exit code."""
+    environment = dict(os.environ)
+    if config is not None:
+        environment[CONFIG_VARIABLE] = str(config.resolve())
+    if weights_dir is not None:
+        environment[WEIGHTS_VARIABLE] = str(weights_dir.resolve())
+    command = [sys.executable, "-m", "ensemble_cam.ui.serve", "run", str(app_script())]
+    if port is not None:
+        command += ["--server.port", str(port)]
+    if not browser:
+        command += ["--server.headless", "true"]
+    if current_thread() is main_thread():
+        # `subprocess.run` ends the server, and with it every film in its memory, when it is interrupted.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return subprocess.run(command, env=environment, check=False).returncode
+    except KeyboardInterrupt:
+        return 0

@@ -1,0 +1,1 @@
+"""How far maps and networks can be trusted."""

@@ -1,0 +1,266 @@
+"""Everything that a reader may hand over by mistake, and the sentence that comes back; one table."""
+
+import hashlib
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import films
+from ensemble_cam.archive.batch import find_films
+from ensemble_cam.archive.flow import read_file
+from ensemble_cam.classifiers.classifier import load_classifier
+from ensemble_cam.errors import (
+    ClassifierError,
+    ConfigError,
+    DownloadError,
+    EnsembleCamError,
+    RadiographError,
+    WeightsError,
+    WeightsMissing,
+)
+from ensemble_cam.export.folder import write_review
+from ensemble_cam.film.radiograph import read_radiograph
+from ensemble_cam.reviewing.pipeline import analyse
+from ensemble_cam.settings.config import load_config
+from ensemble_cam.settings.settings import Settings
+from ensemble_cam.weights.download import fetch_file
+from ensemble_cam.weights.store import fetch, load_state_dict, locate, weights_file
+from networks import Failing, bright_classifier
+from reviews import made_review
+from servers import CONTENT, Mirror, serving, without_proxies
+
+BAD = {name: (data, message) for name, data, message in films.BAD_FILMS}
+RESNET = "resnet50-res512-all"
+RESNET_FILE = weights_file(RESNET).file_name
+Attempt = Callable[[Path], object]
+
+
+@pytest.fixture(autouse=True)
+def home(own_home, monkeypatch) -> Path:
+    """A home of the test's own, and no proxy before the server."""
+    without_proxies(monkeypatch)
+    return own_home
+
+
+def film(name: str, *, file_name: str = "film.png") -> tuple[Attempt, type, str]:
+    """One of films.BAD_FILMS, read from a file as the command line reads it."""
+    data, message = BAD[name]
+    return lambda folder: read_radiograph(read_file(written(folder / file_name, data))), RadiographError, message
+
+
+def written(path: Path, data: bytes) -> Path:
+    path.write_bytes(data)
+    return path
+
+
+def config(text: str | bytes, message: str) -> tuple[Attempt, type, str]:
+    data = text if isinstance(text, bytes) else text.encode()
+    return lambda folder: load_config(written(folder / "mine.toml", data)), ConfigError, rf"^mine\.toml.*{message}"
+
+
+def table(**changed: object) -> str:
+    values = {
+        "name": '"X"',
+        "description": '""',
+        "model_type": '"resnet"',
+        "set": '"clinical"',
+        "input_size": "512",
+        "default_weight": f'"{RESNET}"',
+        "weights": f'["{RESNET}"]',
+    }
+    lines = (f"{key} = {value}" for key, value in {**values, **changed}.items())
+    return "[classifiers.x]\n" + "\n".join(lines)
+
+
+def resnet():
+    return load_config().classifier("resnet50")
+
+
+def opened(data: bytes) -> Attempt:
+    """Load weights as a network's, through the hash that guards them."""
+
+    def attempt(folder: Path):
+        path = written(folder / RESNET_FILE, data)
+        return load_state_dict(path, expected_sha256=hashlib.sha256(data).hexdigest())
+
+    return attempt
+
+
+class Code:
+    """Pickles as a call that leaves a file behind."""
+
+    def __init__(self, path: str):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (self.path, "w")
+
+
+def weights_with_code(folder: Path) -> None:
+    trap, path = folder / "it-ran", folder / RESNET_FILE
+    torch.save({"fc.weight": Code(str(trap))}, path)
+    try:
+        load_classifier(resnet(), weights_dir=folder)
+    finally:
+        assert not trap.exists()
+
+
+def bare_pickle_with_code(folder: Path) -> None:
+    trap = folder / "it-ran"
+    try:
+        opened(pickle.dumps(Code(str(trap))))(folder)
+    finally:
+        assert not trap.exists()
+
+
+def wrong_hash(folder: Path) -> None:
+    written(folder / RESNET_FILE, b"PK\x03\x04 other")
+    (folder / f"{RESNET_FILE}.sha256").write_text(f"{'a' * 64}  {RESNET_FILE}\n")
+    locate(resnet(), RESNET, weights_dir=folder)
+
+
+def other_networks_weights(folder: Path) -> None:
+    torch.save({"conv1.weight": torch.zeros(3)}, folder / RESNET_FILE)
+    load_classifier(resnet(), weights_dir=folder)
+
+
+def download(**behaviour: object) -> Attempt:
+    """Fetch a file from a server that behaves in some way; nothing that is called `w.pt` may be left."""
+
+    def attempt(folder: Path) -> None:
+        with serving(Mirror(**behaviour)) as mirror:
+            try:
+                fetch_file(mirror.url, folder / "w.pt", check=lambda part: None)
+            finally:
+                assert not (folder / "w.pt").exists()
+
+    return attempt
+
+
+def login_page(folder: Path) -> None:
+    with serving(Mirror(content=b"<!doctype html><title>Guest network</title>")) as mirror:
+        fetch(resnet(), RESNET, weights_dir=folder, source=mirror.url.rpartition("/")[0])
+
+
+def review_below_a_file(folder: Path) -> None:
+    write_review(made_review(), written(folder / "out", b"") / "below", "film")
+
+
+def all_classifiers_fail(folder: Path) -> None:
+    analyse(read_radiograph(films.png(films.film())), [bright_classifier(backbone=Failing(MemoryError()))], Settings())
+
+
+CASES: dict[str, tuple[Attempt, type[EnsembleCamError], str]] = {
+    # films
+    "empty": film("empty"),
+    "text": film("text"),
+    "text-named-dcm": film("text", file_name="film.dcm"),
+    "pdf-named-png": film("pdf"),
+    "truncated-png": film("truncated-png"),
+    "truncated-jpeg": film("truncated-jpeg"),
+    "truncated-tiff": film("truncated-tiff"),
+    "truncated-dicom": film("truncated-dicom"),
+    "truncated-jpeg-in-dicom": film("truncated-dicom-jpeg"),
+    "header-of-60000-squared": film("png-60000"),
+    "jpeg-of-60000-squared": film("jpeg-60000"),
+    "dicom-of-60000-squared": film("too-large-dicom"),
+    "one-pixel": film("1x1"),
+    "ct": film("ct", file_name="film.dcm"),
+    "several-frames": film("several-frames", file_name="film.dcm"),
+    "multi-frame-class": film("multi-frame-class", file_name="film.dcm"),
+    "report": film("report", file_name="film.dcm"),
+    "nested-header": film("nested-sequences", file_name="film.dcm"),
+    "absent-film": (lambda folder: read_file(folder / "no.png"), RadiographError, "cannot be read .No such file"),
+    "folder-instead-of-a-film": (read_file, RadiographError, "cannot be read .Is a directory"),
+    "empty-folder": (lambda folder: find_films([folder / "home"]), ConfigError, "home: the folder holds no files"),
+    # configurations
+    "corrupt-toml": config("[review\ntop_k = 3", "not valid TOML.*line 1"),
+    "not-utf-8": config(b"# \xff\xfe", "byte 2 is not UTF-8"),
+    "no-classifier": config("", "got no classifier"),
+    "unknown-key": config(table(ensemble_wieght="1"), r"\[classifiers\.x\].*ensemble_wieght.*Did you mean"),
+    "unknown-weights": config(table(weights='["resnet18"]'), r"weights: got \"resnet18\"; allowed: one of resnet50"),
+    "odd-input-size": config(table(input_size="100"), "input_size: got 100; allowed: a multiple of 32"),
+    "absent-configuration": (
+        lambda folder: load_config(folder / "no.toml"),
+        ConfigError,
+        r"^no\.toml: the file cannot be read",
+    ),
+    # weights
+    "missing-weights": (
+        lambda folder: load_classifier(resnet(), weights_dir=folder),
+        WeightsMissing,
+        f"{RESNET}: its file is not on this machine.*weights fetch {RESNET}.*https://.*{RESNET_FILE}.*94 MB",
+    ),
+    "weights-of-another-name": (
+        lambda folder: load_classifier(resnet(), weights="resnet18", weights_dir=folder),
+        WeightsError,
+        f'no file holds the weights "resnet18"; known: {RESNET}',
+    ),
+    "weights-with-code": (
+        weights_with_code,
+        WeightsError,
+        r"\.pt: the file asks for io\.open, which could run code",
+    ),
+    "pickle-with-code": (bare_pickle_with_code, WeightsError, r"asks for io\.open, which could run code"),
+    "text-for-weights": (opened(b"<!doctype html>" * 9), WeightsError, "is no PyTorch weights file. Delete it"),
+    "empty-weights": (opened(b""), WeightsError, "is no PyTorch weights file. Delete it"),
+    "wrong-hash": (wrong_hash, WeightsError, r"SHA-256 is [0-9a-f]{12}…, expected aaaaaaaaaaaa….*Delete the file"),
+    "other-networks-weights": (other_networks_weights, WeightsError, "does not fit .*Fetch the file again"),
+    # downloads
+    "broken-off": (download(break_after=300_000), DownloadError, "broke off; 300,000 of 1,048,576 bytes.*Fetch again"),
+    "refused": (download(status=403), DownloadError, "the server answered 403 Forbidden"),
+    "not-found": (download(status=404), DownloadError, "the server answered 404 Not Found"),
+    "sent-elsewhere": (download(redirect="file:///etc/hostname"), DownloadError, "302 Found.*not allowed"),
+    "login-page": (login_page, DownloadError, "no PyTorch file, perhaps a login page"),
+    # the rest of the way
+    "unknown-finding": (
+        lambda folder: made_review(labels=("Fracture",)),
+        ConfigError,
+        "labels: got 'Fracture', which no classifier here knows. Known: Lung Lesion, Mass",
+    ),
+    "every-classifier-fails": (all_classifiers_fail, ClassifierError, "No classifier could be run.*ran out of memory"),
+    "output-below-a-file": (review_below_a_file, EnsembleCamError, "could not be written .*choose another folder"),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_bad_input_is_refused_with_a_sentence(name, tmp_path):
+    attempt, error, message = CASES[name]
+
+    with pytest.raises(error, match=message) as refusal:
+        attempt(tmp_path)
+
+    text = str(refusal.value)
+    assert text[-1] in ".?"
+    assert "\n" not in text
+    assert "Traceback" not in text
+
+
+def test_table_has_at_least_twenty_bad_inputs():
+    assert len(CASES) >= 20
+
+
+@pytest.mark.parametrize("file_name", ["film.dcm", "film.txt", "film"])
+def test_picture_under_a_wrong_name_is_read_by_its_content(file_name, tmp_path):
+    pixels = films.film()
+
+    radiograph = read_radiograph(read_file(written(tmp_path / file_name, films.png(pixels))))
+
+    assert radiograph.format == "PNG"
+    assert np.array_equal(radiograph.source, pixels)
+
+
+def test_download_that_broke_off_goes_on_and_ends_whole(tmp_path):
+    target = tmp_path / "w.pt"
+    with serving(Mirror(break_after=300_000)) as mirror:
+        with pytest.raises(DownloadError, match="go on from there"):
+            fetch_file(mirror.url, target, check=lambda part: None)
+        mirror.break_after = None
+        fetch_file(mirror.url, target, check=lambda part: None)
+
+    assert target.read_bytes() == CONTENT
+    assert mirror.ranges == [None, "bytes=300000-"]

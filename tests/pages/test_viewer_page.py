@@ -1,0 +1,450 @@
+"""The live viewer as a part of the page: what it sends and keeps, what is exported, who can use it, what stands in."""
+
+import io
+import json
+import re
+import zipfile
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+
+import films
+from browsing import (
+    PATIENCE,
+    expect,
+    needs_chromium,
+    panels,
+    reviewed,
+    settled,
+    upload,
+    use_still_pictures,
+)
+from ensemble_cam.phantom import draw_phantom
+from ensemble_cam.phantom.files import film_name, phantom_files
+from ensemble_cam.purpose import PURPOSE, TEACHING_LINE
+from viewing import Live, assert_is_accessible, close, coloured, decoded, looked_at, on_screen, shown
+
+pytestmark = needs_chromium
+
+DENSENET, ENSEMBLE = "teaching-densenet", "ensemble"
+PHANTOM = phantom_files(draw_phantom(3, size=512), 0)[film_name(0, "png")]
+
+
+class Wire:
+    """What a page and its server say to each other, and what the page asks for besides."""
+
+    def __init__(self, page):
+        self.page, self.socket, self.sent, self.received, self.asked = page, None, 0, 0, []
+        page.on("websocket", self._listen)
+        page.on("request", lambda request: self.asked.append(request.url))
+
+    @contextmanager
+    def rerun(self):
+        """Do something that makes the server run the page, or a part of it, and wait until it has."""
+        with self.socket.expect_event("framereceived", _ends_a_run):
+            yield
+        settled(self.page)
+
+    def _listen(self, socket) -> None:
+        self.socket = socket
+        socket.on("framesent", lambda _: setattr(self, "sent", self.sent + 1))
+        socket.on("framereceived", lambda frame: setattr(self, "received", self.received + len(frame)))
+
+
+def _ends_a_run(frame: bytes) -> bool:
+    return ForwardMsg.FromString(frame).WhichOneof("type") == "script_finished"
+
+
+def wired(open_page, **size: int) -> tuple[Live, Wire]:
+    """Open a page with a phantom on it, listened to."""
+    wires = []
+    page = open_page(lambda page: wires.append(Wire(page)), **size)
+    viewer = Live(page)
+    shown(page, "Phantom, seed")
+    return viewer, wires[0]
+
+
+def drag(viewer: Live, selector: str, start: float, end: float, *, release: bool = True) -> None:
+    box = viewer.one(selector).bounding_box()
+    mouse, y = viewer.page.mouse, box["y"] + box["height"] / 2
+    mouse.move(box["x"] + start * box["width"], y)
+    with viewer.redrawn():
+        mouse.down()
+        mouse.move(box["x"] + end * box["width"], y, steps=12)
+    if release:
+        mouse.up()
+
+
+def closer(viewer: Live) -> str:
+    """Zoom in, and return what is now in the middle of the first panel."""
+    viewer.press("+", "+", "+")
+    return re.match(r"x \d+ · y \d+", point(viewer))[0]
+
+
+def point(viewer: Live) -> str:
+    viewer.point_at(DENSENET, 0.7, 0.3)
+    return viewer.readout()
+
+
+def text_of(data: bytes) -> dict[str, str]:
+    return dict(Image.open(io.BytesIO(data)).text)
+
+
+def downloaded(page, button: str) -> tuple[str, bytes]:
+    with page.expect_download() as download:
+        page.get_by_role("button", name=button).click()
+    return download.value.suggested_filename, Path(download.value.path()).read_bytes()
+
+
+# What is sent, and when -----------------------------------------------------------------------------------------------
+
+
+def test_a_drag_sends_nothing_its_release_one_message_and_nothing_is_computed_or_fed_anew(open_page):
+    viewer, wire = wired(open_page)
+    page = viewer.page
+    where = closer(viewer)
+    viewer.page.mouse.move(5, 5)
+    settled(page)
+    seconds = page.get_by_text("s for the networks and maps").inner_text()
+    before, drawn = wire.sent, int(viewer.drawn())
+    drag(viewer, "#threshold", 0.4, 0.7, release=False)
+    assert int(viewer.drawn()) > drawn + 3
+    assert 0.68 < float(viewer.outputs()["threshold"]) < 0.73
+    assert wire.sent == before
+    received, drawn = wire.received, int(viewer.drawn())
+    with wire.rerun():
+        page.mouse.up()
+    assert wire.sent == before + 1
+    assert wire.received - received < 60_000  # the film alone is more
+    assert int(viewer.drawn()) == drawn  # and nothing was painted again
+    assert page.get_by_text("s for the networks and maps").inner_text() == seconds
+    assert point(viewer).startswith(where)
+
+
+def test_streamlits_own_keys_are_not_pressed_along_in_the_viewer(open_page):
+    viewer, wire = wired(open_page)
+    viewer.focus(ENSEMBLE)
+    before = wire.sent
+    viewer.page.keyboard.press("r")  # runs the page again, where Streamlit hears it
+    viewer.page.keyboard.press("c")
+    with wire.rerun():
+        viewer.press("i")
+    assert wire.sent == before + 1
+
+
+def test_the_viewers_pictures_never_lie_in_the_servers_media_store(open_page):
+    viewer, wire = wired(open_page)
+    viewer.press("2", "l", "x", "l", "0", "i")
+    settled(viewer.page)
+    upload(viewer.page, ("secret_name.png", films.png(films.film(1500, 1400, seed=1))))
+    shown(viewer.page, "secret_name.png")
+    viewer.press("l", "x")
+    settled(viewer.page)
+    expect(viewer.one(".readout")).to_contain_text("each map over its own maximum")
+    viewer.point_at(ENSEMBLE)
+    expect(viewer.one(".readout")).to_contain_text(re.compile(r"value \d+"), timeout=PATIENCE)  # the film came whole
+    assert wire.asked
+    assert [url for url in wire.asked if urlsplit(url).path.startswith("/media")] == []
+
+
+def test_films_that_differ_only_where_streamlit_does_not_look_are_shown_each_as_itself(open_page):
+    page = open_page()
+    one = films.film(1240, 1240, seed=3)
+    other = one.copy()
+    other[440:500, 560:660] = 255 - other[440:500, 560:660]
+    files = [films.tiff(film) for film in (one, other)]
+    head, middle = 64 * 2**10, len(files[0]) // 2
+    assert len(files[0]) > 2**20  # from where on Streamlit names a file by its head, its middle and its end
+    for part in (slice(head), slice(middle - head, middle + head), slice(-head, None)):
+        assert files[0][part] == files[1][part]
+    seen = []
+    for name, film in zip(("one.tiff", "other.tiff"), files, strict=True):
+        viewer = on_screen(page, film, name) if not seen else shown_after_upload(page, film, name)
+        viewer.press("o", "l", "x")
+        seen.append((viewer.pictures()[ENSEMBLE], at_one_to_one(viewer, ENSEMBLE)))
+        viewer.press("l", "0", "o")
+    (first, where), (second, there) = seen
+    assert where == there
+    different, panel = looked_at(one != other, where)
+    assert different.sum() == 60 * 100
+    np.testing.assert_array_equal((first != second).any(axis=2)[panel], different)
+    for film, picture in zip((one, other), (first, second), strict=True):
+        greys = looked_at(film, where)[0].astype(int)
+        assert np.abs(picture[panel][..., 0] - greys).max() <= 1
+
+
+def at_one_to_one(viewer: Live, id: str) -> dict[str, float]:
+    """Return what part of the film a panel at 1:1 shows, by what the viewer says is under the pointer."""
+    assert viewer.scale(id) == 1
+    x, y = viewer.point_at(id)
+    box, (across, down) = viewer.canvas(id).bounding_box(), viewer.at(id, 0.5, 0.5)
+    width, height = viewer.canvas(id).evaluate("canvas => [canvas.width, canvas.height]")
+    left, top = x - int(across - box["x"]), y - int(down - box["y"])
+    return {"left": left, "top": top, "scale": 1, "width": width, "height": height}
+
+
+def shown_after_upload(page, data: bytes, name: str) -> Live:
+    upload(page, (name, data))
+    return shown(page, name)
+
+
+# What is kept ---------------------------------------------------------------------------------------------------------
+
+
+def test_reruns_narrow_windows_and_another_page_keep_what_is_set_and_in_view(open_page):
+    viewer, _ = wired(open_page)
+    page = viewer.page
+    viewer.press("2", ".", ".", "i")
+    where = closer(viewer)
+
+    def kept() -> None:
+        settled(page)
+        viewer.still()
+        expect(page.locator(".viewer")).to_have_count(1)
+        assert viewer.outputs()["threshold"] == "0.44"
+        expect(viewer.one("#invert")).to_have_attribute("aria-pressed", "true")
+        expect(viewer.one(".finding").nth(1)).to_have_attribute("aria-current", "true")
+
+    page.get_by_text("Findings and method").click()
+    page.get_by_role("spinbutton", name="How many").fill("2")
+    page.keyboard.press("Enter")
+    kept()
+    assert point(viewer).startswith(where)
+    page.get_by_text("Read first").click()
+    expect(page.locator('canvas[aria-label="The film"]')).to_be_visible(timeout=PATIENCE)
+    settled(page)
+    page.get_by_role("button", name="Show scores and maps").click()
+    reviewed(page)
+    kept()
+    assert point(viewer).startswith(where)
+    page.set_viewport_size({"width": 700, "height": 900})
+    kept()
+    wide, inner = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+    assert wide <= inner
+    page.set_viewport_size({"width": 1366, "height": 768})
+    kept()
+    assert point(viewer).startswith(where)
+    page.get_by_role("link", name="Phantom lab").click()
+    expect(page.locator(".viewer")).to_have_count(0, timeout=PATIENCE)
+    settled(page)
+    page.get_by_role("link", name="Review").click()
+    reviewed(page)
+    kept()
+
+
+def test_another_film_resets_view_window_and_finding_and_keeps_threshold_and_colours(open_page):
+    page = open_page()
+    viewer = on_screen(page, PHANTOM, "secret_one.png")
+    viewer.press("3", ".", "i", "+")
+    viewer.choose("#colormap", "cividis")
+    settled(page)
+    shown_after_upload(page, films.png(films.film(512, 512, seed=5)), "secret_two.png")
+    expect(viewer.one(".finding").first).to_have_attribute("aria-current", "true")
+    expect(viewer.one("#invert")).to_have_attribute("aria-pressed", "false")
+    assert viewer.outputs()["threshold"] == "0.42"
+    assert viewer.one("#colormap").input_value() == "cividis"
+    fitting = viewer.pictures()[DENSENET]
+    assert not fitting[:, 0].any() or not fitting[0].any()  # the whole film, with black beside it
+    page.get_by_test_id("stSidebar").get_by_text("secret_one.png").click()
+    shown(page, "secret_one.png")
+    expect(viewer.one("#invert")).to_have_attribute("aria-pressed", "false")
+
+
+# What is exported -----------------------------------------------------------------------------------------------------
+
+
+def test_this_view_is_what_the_panels_show_zoomed_and_moved_and_says_where_it_comes_from(open_page):
+    page = open_page()
+    viewer = on_screen(page, PHANTOM)
+    viewer.press("2", ".", "+", "+", "i")
+    viewer.focus(DENSENET)
+    viewer.press("ArrowLeft", "ArrowUp")
+    page.mouse.move(5, 5)
+    name, data = downloaded(page, "This view (PNG)")
+    picture, text = decoded(data), text_of(data)
+    boxes, panels_now = json.loads(text["Panels"]), viewer.pictures()
+    assert list(boxes) == list(panels_now)
+    for id, (x, y, width, height) in boxes.items():
+        np.testing.assert_array_equal(picture[y : y + height, x : x + width], panels_now[id])
+    assert coloured(picture)
+    finding = viewer.one(".finding").nth(1).locator(".label").inner_text()
+    assert text["Findings"].replace("_", " ") == finding
+    assert text["Threshold"] == "0.42"
+    assert "window as the file declares, inverted" in text["Drawing"]
+    assert text["Window"] == "as the file declares, inverted"
+    assert re.fullmatch(r"source pixels (-?\d+\.\d(, )?){4}", text["View"])
+    assert PURPOSE in text["Disclaimer"]
+    assert TEACHING_LINE in text["Notice"]
+    assert len(re.findall(r"SHA-256 [0-9a-f]{64}", text["Classifiers"])) == 3
+    assert re.fullmatch(r"[0-9a-f]{64}", text["Film SHA-256"])
+    assert "secret_name" not in name + json.dumps(text)
+
+
+@pytest.mark.parametrize("style", ["both", "heatmap"])
+def test_at_one_to_one_the_panels_equal_the_overlays_that_are_downloaded(open_page, style):
+    viewer, wire = wired(open_page, width=1600, height=1250)
+    page = viewer.page
+    pixels = films.film(480, 400, bits=12)
+    on_screen(page, films.dicom(pixels, bits=12), "secret_name.dcm")
+    viewer.focus(ENSEMBLE)
+    viewer.press("x")
+    if style == "heatmap":
+        with wire.rerun():
+            viewer.click('#style input[value="heatmap"]')
+    _, archive = downloaded(page, "Overlays (ZIP)")
+    where = at_one_to_one(viewer, ENSEMBLE)
+    page.mouse.move(5, 5)
+    with zipfile.ZipFile(io.BytesIO(archive)) as files:
+        record = json.loads(files.read("review.json"))
+        overlays = {
+            id: decoded(files.read(made["file"]))
+            for id, made in record["findings"][0]["maps"].items()
+            if "file" in made
+        }
+    shown_now = viewer.pictures()
+    assert set(overlays) == set(shown_now)
+    seen = np.zeros(pixels.shape, bool)
+    x0, y0, x1, y1 = record["input"]["crop"]
+    seen[y0 + 1 : y1 - 1, x0 + 1 : x1 - 1] = True  # but for the outline of what the networks see
+    for id, overlay in overlays.items():
+        assert overlay.shape[:2] == pixels.shape
+        expected, panel = looked_at(overlay, where)
+        inside = looked_at(seen, where)[0]
+        assert inside.sum() > 100_000
+        assert coloured(expected[inside][None]) > 1000
+        drawn = shown_now[id][panel]
+        if style == "both":
+            assert ((drawn == 255).all(axis=2) & inside).sum() > 100
+        assert close(drawn[inside], expected[inside], share=1.0), id
+
+
+def test_the_figure_of_the_finding_and_the_files_follow_what_was_set_in_the_viewer(open_page):
+    viewer, wire = wired(open_page)
+    page = viewer.page
+    on_screen(page, PHANTOM)
+    viewer.press("3", ".", "i")
+    viewer.choose("#colormap", "viridis")
+    viewer.one(".weights").evaluate("details => { details.open = true }")
+    viewer.choose(f"#weight-{DENSENET}", "0.5")
+    viewer.one(".window").evaluate("details => { details.open = true }")
+    settled(page)
+    with wire.rerun():
+        viewer.choose("#width", "100")
+    name, data = downloaded(page, "Figure of this finding")
+    text = text_of(data)
+    finding = viewer.one(".finding").nth(2).locator(".label").inner_text()
+    assert text["Findings"].replace("_", " ") == finding
+    assert text["Threshold"] == "0.42"
+    assert text["Drawing"].startswith("viridis")
+    assert "width 100" in text["Window"]
+    assert "inverted" in text["Window"]
+    assert "ensemble weight 0.5" in text["Classifiers"]
+    assert "secret_name" not in name + json.dumps(text)
+    record = json.loads(downloaded(page, "Data (JSON)")[1])
+    assert record["settings"]["threshold"] == 0.42
+    assert record["settings"]["ensemble_weights"][DENSENET] == 0.5
+    assert record["input"]["inverted"] is True
+    assert record["input"]["window"]["width"] == 100
+    for slider in viewer.one(".weights input").all():
+        viewer.choose(f"#{slider.get_attribute('id')}", "0")
+    expect(page.get_by_text("there is nothing to export")).to_be_visible(timeout=PATIENCE)
+    expect(viewer.panel(ENSEMBLE).locator(".note")).to_contain_text("no map")
+
+
+def test_exports_follow_a_screen_that_other_films_and_reading_first_have_changed(open_page):
+    page = open_page()
+    viewer = on_screen(page, PHANTOM, "secret_one.png")
+    viewer.press("3", "i")
+    upload(page, ("secret_two.png", films.png(films.film(512, 512, seed=5))))
+    shown(page, "secret_two.png")
+    for name in ("secret_one.png", "secret_two.png"):
+        page.get_by_test_id("stSidebar").get_by_text(name).click()
+        shown(page, name)
+        page.wait_for_timeout(400)
+        settled(page)
+        export = text_of(downloaded(page, "Figure of this finding")[1])
+        view = text_of(downloaded(page, "This view (PNG)")[1])
+        for key in ("Findings", "Film SHA-256", "Threshold", "Window"):
+            assert export[key] == view[key], key
+
+
+def test_a_whole_film_is_sent_again_when_its_reader_comes_back_to_it(open_page):
+    page = open_page()
+    viewer = on_screen(page, films.png(films.film(1500, 1400, seed=1)), "secret_one.png")
+    upload(page, ("secret_two.png", films.png(films.film(512, 512, seed=5))))
+    shown(page, "secret_two.png")
+    for _ in range(2):
+        page.get_by_test_id("stSidebar").get_by_text("secret_one.png").click()
+        shown(page, "secret_one.png")
+        page.keyboard.press("x")
+        page.keyboard.press("m")  # at once, as a second message that must not undo the first
+        viewer.still()
+        viewer.point_at(ENSEMBLE)
+        expect(viewer.one(".readout")).to_contain_text(re.compile(r"value \d+"), timeout=PATIENCE)
+        page.get_by_test_id("stSidebar").get_by_text("secret_two.png").click()
+        shown(page, "secret_two.png")
+        viewer.press("i")
+        settled(page)
+
+
+# Access ---------------------------------------------------------------------------------------------------------------
+
+
+def test_axe_finds_no_serious_violation(open_page):
+    page = open_page()
+    shown(page, "Phantom, seed")
+    assert_is_accessible(page)
+
+
+def test_everything_in_the_viewer_is_reached_by_tab_and_shows_the_focus(open_page):
+    viewer, _ = wired(open_page)
+    page = viewer.page
+    viewer.one(".finding").first.focus()
+    reached, outlined = [], []
+    for _ in range(40):
+        told = page.evaluate(
+            """() => {
+              let one = document.activeElement
+              while (one?.shadowRoot?.activeElement) one = one.shadowRoot.activeElement
+              const name = one.id || one.dataset.panel || one.className || one.tagName
+              const { outlineStyle, outlineWidth } = getComputedStyle(one)
+              const outline = outlineWidth === "0px" ? "none" : outlineStyle
+              return [name, outline, Boolean(one.closest(".viewer"))]
+            }"""
+        )
+        if told[2]:
+            reached.append(told[0])
+            outlined.append(told[1])
+        page.keyboard.press("Tab")
+    wanted = {"threshold", "opacity", "colormap", "hide", "large", "invert"}
+    wanted |= {"closer", "farther", "actual", "reset", "save", "help"}
+    assert wanted <= set(reached)
+    assert {DENSENET, ENSEMBLE} <= set(reached)
+    assert reached.count("finding") >= 5
+    assert "none" not in outlined
+
+
+# What stands in -------------------------------------------------------------------------------------------------------
+
+
+def test_where_the_viewer_cannot_run_still_pictures_stand_in_and_the_page_says_so(open_page):
+    page = open_page(lambda page: page.add_init_script("delete window.DecompressionStream"))
+    expect(page.get_by_text("The live viewer cannot run in this browser").first).to_be_visible(timeout=PATIENCE)
+    expect(panels(page).first).to_be_visible(timeout=PATIENCE)
+    expect(page.locator(".viewer")).to_have_count(0)
+
+
+def test_still_pictures_can_be_chosen_and_left_again(open_page):
+    viewer, _ = wired(open_page)
+    page = viewer.page
+    use_still_pictures(page)
+    reviewed(page)
+    expect(panels(page)).to_have_count(3 * 4)
+    page.get_by_text("Still pictures", exact=True).click()
+    shown(page, "Phantom, seed")
+    expect(panels(page)).to_have_count(0)

@@ -1,0 +1,155 @@
+"""The app opened in Chromium, for the tests of its pages."""
+
+import base64
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from ensemble_cam.purpose import TEACHING_LINE
+
+playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+expect = playwright.expect
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (apt-get install chromium)")
+
+PATIENCE = 90_000  # ms: a cold start imports PyTorch
+FETCH = re.compile(r"Fetch the clinical weights \(\d+ MB\)")  # the button
+_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+
+
+@contextmanager
+def chromium() -> Iterator["playwright.Browser"]:
+    """A browser, closed at the end."""
+    with playwright.sync_playwright() as driver:
+        launched = driver.chromium.launch(executable_path=CHROMIUM, args=_ARGUMENTS)
+        try:
+            yield launched
+        finally:
+            launched.close()
+
+
+@contextmanager
+def pages_of(browser: "playwright.Browser", address: str) -> Iterator[Callable[..., "playwright.Page"]]:
+    """A function that opens the app in a session of its own; at the end no page may have erred or called elsewhere.
+
+    Its `prepare(page)` comes before the app is loaded.
+    """
+    contexts, errors, elsewhere = [], [], []
+
+    def open_one(prepare=None, *, width=1366, height=768):
+        context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
+        contexts.append(context)
+        page = context.new_page()
+        if prepare is not None:
+            prepare(page)
+        page.set_default_timeout(PATIENCE)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.on(
+            "request",
+            lambda request: (
+                None if request.url.startswith((address, "data:", "blob:")) else elsewhere.append(request.url)
+            ),
+        )
+        page.goto(address)
+        expect(page.get_by_text("Open films").first).to_be_visible(timeout=PATIENCE)
+        return page
+
+    try:
+        yield open_one
+    finally:
+        for context in contexts:
+            context.close()
+    assert errors == []
+    assert elsewhere == []
+
+
+def upload(page, *named: tuple[str, bytes]) -> None:
+    page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(
+        [{"name": name, "mimeType": "application/octet-stream", "buffer": data} for name, data in named]
+    )
+
+
+def settled(page) -> None:
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=PATIENCE)
+
+
+def reviewed(page) -> None:
+    expect(page.get_by_role("button", name="Figure (PNG")).to_be_visible(timeout=PATIENCE)
+    settled(page)
+
+
+def panels(page):
+    """Maps that the server drew."""
+    return page.locator('img[alt*=": map of"]')
+
+
+def maps(page):
+    """The live viewer's panels with maps; `reviewed` comes before."""
+    return page.locator('canvas[aria-label*=": map of"]')
+
+
+def views(page) -> list[bytes]:
+    """What stands on the live viewer's panels, as PNG; those with maps once they are there."""
+    expect(maps(page).first).to_be_visible(timeout=PATIENCE)
+    return _canvases(page)
+
+
+def film_views(page) -> list[bytes]:
+    """The same where the film stands alone."""
+    expect(page.locator('canvas[aria-label="The film"]')).to_be_visible(timeout=PATIENCE)
+    return _canvases(page)
+
+
+def _canvases(page) -> list[bytes]:
+    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    found = page.locator(".panel canvas").evaluate_all("all => all.map(canvas => canvas.toDataURL())")
+    return [base64.b64decode(each.partition(",")[2]) for each in found]
+
+
+def use_still_pictures(page) -> None:
+    page.get_by_text("Still pictures", exact=True).click()
+    expect(page.locator(".viewer")).to_have_count(0, timeout=PATIENCE)
+    expect(panels(page).first).to_be_visible(timeout=PATIENCE)  # the viewer's buttons are gone a moment after it
+    settled(page)
+
+
+def line(page):
+    """The teaching set's line where it stays while the page is scrolled."""
+    return page.locator('[class*="st-key-teaching-line"]').get_by_text(TEACHING_LINE)
+
+
+def in_use(page, name: str) -> None:
+    expect(page.get_by_role("radio", name=name)).to_be_checked()
+
+
+def sources(page) -> list[str]:
+    return page.locator("img").evaluate_all("images => images.map(image => image.src)")
+
+
+def pictures(page) -> list[bytes]:
+    """The page's pictures, none of which may lie behind an address of the server's."""
+    found = sources(page)
+    assert all(source.startswith("data:image/jpeg;base64,") for source in found)
+    return [base64.b64decode(source.partition(",")[2]) for source in found]
+
+
+def pick(page, box: str, option: str, *, seen: str) -> None:
+    """Choose an option until it is seen to be chosen: an open list closes whenever a run of the page ends."""
+    for attempt in range(10):
+        settled(page)
+        if attempt and page.get_by_text(seen).first.is_visible():  # it was chosen, and took longer to be seen
+            return
+        try:
+            page.get_by_role("combobox", name=box).click(timeout=5_000)
+            page.get_by_role("option", name=option, exact=True).click(timeout=5_000)
+            expect(page.get_by_text(seen).first).to_be_visible(timeout=10_000)
+            page.keyboard.press("Escape")  # an open list hides the page's buttons from their roles
+            return
+        except (playwright.TimeoutError, AssertionError):
+            page.keyboard.press("Escape")
+    pytest.fail(f"{option} could not be chosen in {box}")
