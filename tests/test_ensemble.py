@@ -7,8 +7,10 @@ import scipy.stats
 from numpy.testing import assert_allclose
 
 from ensemble_cam.film.geometry import Geometry
+from ensemble_cam.maps.agreement import agreement
 from ensemble_cam.maps.cams import CamMap
-from ensemble_cam.maps.ensemble import KnownScore, agreement, ensemble_map, ensemble_score
+from ensemble_cam.maps.ensemble import ensemble_map
+from ensemble_cam.reviewing.scores import KnownScore, ensemble_score
 
 GEOMETRY = Geometry.framed((90, 77), framing="crop", cells=1)
 

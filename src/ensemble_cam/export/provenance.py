@@ -9,8 +9,9 @@ from importlib.metadata import PackageNotFoundError, version
 from ensemble_cam import __version__
 from ensemble_cam.purpose import PURPOSE
 from ensemble_cam.rendering.overlay import Display
-from ensemble_cam.reviewing.analysis import Analysis, ClassifierResult, Finding
+from ensemble_cam.reviewing.analysis import Analysis, Finding
 from ensemble_cam.reviewing.cautions import cautions, notice
+from ensemble_cam.reviewing.scores import ClassifierResult
 
 
 @dataclass(frozen=True)

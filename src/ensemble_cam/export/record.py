@@ -8,7 +8,8 @@ from ensemble_cam.film.greyscale import Greys
 from ensemble_cam.maps.heatmap import Heatmap
 from ensemble_cam.purpose import PURPOSE
 from ensemble_cam.rendering.overlay import Display
-from ensemble_cam.reviewing.analysis import ClassifierResult, Finding
+from ensemble_cam.reviewing.analysis import Finding
+from ensemble_cam.reviewing.scores import ClassifierResult
 from ensemble_cam.settings.settings import Settings
 
 SCHEMA = 1

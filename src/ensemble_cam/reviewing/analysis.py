@@ -6,66 +6,22 @@ here, without a network or a map computed.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from ensemble_cam.classifiers.classifier import Classifier
 from ensemble_cam.errors import ConfigError
 from ensemble_cam.film.geometry import Geometry
 from ensemble_cam.film.radiograph import Radiograph
-from ensemble_cam.maps.cams import CamMap
-from ensemble_cam.maps.ensemble import Agreement, EnsembleMap, KnownScore, agreement, ensemble_map, ensemble_score
+from ensemble_cam.maps.agreement import Agreement, agreement
+from ensemble_cam.maps.ensemble import EnsembleMap, ensemble_map
 from ensemble_cam.maps.heatmap import Heatmap
+from ensemble_cam.reviewing.scores import ClassifierResult, RankedFinding, choose, rank_findings
 from ensemble_cam.settings.config import check_setting
 from ensemble_cam.settings.settings import Settings
 
+if TYPE_CHECKING:
+    from ensemble_cam.maps.cams import CamMap
+
 UNKNOWN_LABEL = "does not know this label"
-
-
-@dataclass(frozen=True)
-class ClassifierResult:
-    """What one classifier made of a film.
-
-    Attributes:
-        classifier: the classifier itself.
-        scores: known label → score, see `Classifier.scores`; empty where it failed.
-        seconds: from its input tensor to its last map.
-        failure: why there is nothing from it, or None.
-    """
-
-    classifier: Classifier
-    scores: Mapping[str, float]
-    seconds: float
-    failure: str | None = None
-
-    @property
-    def id(self) -> str:
-        """The classifier's id."""
-        return self.classifier.id
-
-    def called(self, label: str) -> bool | None:
-        """Whether the score is at or above the operating point; None where there is none to compare with."""
-        if not self.classifier.calibrated or label not in self.scores:
-            return None
-        return self.scores[label] >= 0.5
-
-
-@dataclass(frozen=True)
-class RankedFinding:
-    """A finding's place among all that the classifiers know.
-
-    Attributes:
-        label: upstream's name.
-        score: the classifiers' mean, see `ensemble.ensemble_score`.
-        scores: classifier id → score, of every classifier that knows the label.
-    """
-
-    label: str
-    score: KnownScore
-    scores: Mapping[str, float]
-
-    @property
-    def called(self) -> bool:
-        """Whether the score is at least 0.5."""
-        return self.score.value >= 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +38,7 @@ class Finding:
 
     rank: int
     ranked: RankedFinding
-    maps: Mapping[str, CamMap]
+    maps: Mapping[str, "CamMap"]
     missing: Mapping[str, str]
     ensemble: EnsembleMap | None
 
@@ -192,7 +148,7 @@ class Analysis:
 
 def put_together(
     chosen: Sequence[RankedFinding],
-    maps: Mapping[str, Mapping[str, CamMap]],
+    maps: Mapping[str, Mapping[str, "CamMap"]],
     missing: Mapping[str, Mapping[str, str]],
     weights: Mapping[str, float],
 ) -> tuple[Finding, ...]:
@@ -214,37 +170,6 @@ def put_together(
         )
         for rank, ranked in enumerate(chosen, start=1)
     )
-
-
-def rank_findings(results: Sequence[ClassifierResult], weights: Mapping[str, float]) -> tuple[RankedFinding, ...]:
-    """Return every finding that has a score by these ensemble weights, the highest first, then by name."""
-    by_label: dict[str, dict[str, KnownScore]] = {}
-    for result in results:
-        for label, value in result.scores.items():
-            by_label.setdefault(label, {})[result.id] = KnownScore(value, result.classifier.calibrated)
-    ranked = []
-    for label, scores in by_label.items():
-        mean = ensemble_score(scores, weights)
-        if mean is not None:
-            ranked.append(RankedFinding(label, mean, {id: score.value for id, score in scores.items()}))
-    return tuple(sorted(ranked, key=lambda finding: (-finding.score.value, finding.label)))
-
-
-def choose(ranking: Sequence[RankedFinding], labels: Sequence[str] | None, top_k: int) -> list[RankedFinding]:
-    """Return the findings of these labels, or the first of the ranking.
-
-    Raises:
-        ConfigError: if a label has no score.
-    """
-    if labels is None:
-        return list(ranking[:top_k])
-    absent = set(labels) - {finding.label for finding in ranking}
-    if absent:
-        raise ConfigError(
-            f"labels: only classifiers that failed or have an ensemble weight of 0 know {', '.join(sorted(absent))}. "
-            "Give one of them a weight, or leave the label out."
-        )
-    return [finding for finding in ranking if finding.label in labels]
 
 
 def _ranked_anew(findings: Sequence[Finding]) -> tuple[Finding, ...]:

@@ -23,15 +23,8 @@ from ensemble_cam.errors import Cancelled, ClassifierError, EnsembleCamError
 from ensemble_cam.film.geometry import Framing, Geometry
 from ensemble_cam.film.radiograph import Radiograph
 from ensemble_cam.maps.cams import CamMap, Exposure, cam_grids
-from ensemble_cam.reviewing.analysis import (
-    UNKNOWN_LABEL,
-    Analysis,
-    ClassifierResult,
-    RankedFinding,
-    choose,
-    put_together,
-    rank_findings,
-)
+from ensemble_cam.reviewing.analysis import UNKNOWN_LABEL, Analysis, put_together
+from ensemble_cam.reviewing.scores import ClassifierResult, RankedFinding, choose, rank_findings
 from ensemble_cam.settings.methods import Recipe
 from ensemble_cam.settings.settings import Settings
 

@@ -15,8 +15,9 @@ from ensemble_cam.export.provenance import Review, RunInfo, behind, describe, me
 from ensemble_cam.maps.heatmap import Heatmap
 from ensemble_cam.purpose import PURPOSE
 from ensemble_cam.rendering.overlay import Display, Screen
-from ensemble_cam.reviewing.analysis import Analysis, ClassifierResult, Finding
+from ensemble_cam.reviewing.analysis import Analysis, Finding
 from ensemble_cam.reviewing.cautions import notice
+from ensemble_cam.reviewing.scores import ClassifierResult
 from ensemble_cam.settings.settings import displayed
 from ensemble_cam.ui.film_view import show_picture
 from ensemble_cam.ui.networks import colour

@@ -255,7 +255,7 @@ def _findings(analysis: "Analysis") -> tuple[list[dict], list[np.ndarray]]:
 
 def _rank_correlations(finding: "Finding") -> dict[str, float | None]:
     """Return "<id> <id>" → Spearman correlation of each pair of a finding's maps: no setting changes it."""
-    from ensemble_cam.maps.ensemble import agreement  # here, as it loads PyTorch: the film is on the screen before
+    from ensemble_cam.maps.agreement import agreement  # here, as it loads SciPy: the film is on the screen before
 
     ids = list(finding.maps)
     pairs = [(one, other) for place, one in enumerate(ids) for other in ids[place + 1 :]]
