@@ -149,7 +149,7 @@ def test_without_clinical_weights_a_session_opens_with_the_teaching_set_and_a_ph
     assert film.radiograph.phantom
     assert film.radiograph.sha256 == hashlib.sha256(film.data).hexdigest()  # read as an upload is
     assert len(film.planted) == 3
-    assert {finding.label for finding in film.analysis.findings if finding.called} == set(film.planted)
+    assert {finding.label for finding in film.analysis.findings if finding.call == "called"} == set(film.planted)
     shown = text(bare)
     assert shown.count(TEACHING_LINE) == 2  # at the top and at the foot
     assert "the clinical weights are not on this machine" in shown

@@ -254,6 +254,7 @@ CONTRACT = {
             "rank": int,
             "score": float,
             "called": bool,
+            "call": str,
             "calibrated": bool,
             "scores": SCORES,
             "agreement": ({"iou": (float, None), "rank_correlation": (float, None)}, None),

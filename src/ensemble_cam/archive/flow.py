@@ -22,7 +22,7 @@ from ensemble_cam.archive.finished import Places, review_key
 from ensemble_cam.classifiers.classifier import Classifier
 from ensemble_cam.errors import EnsembleCamError, RadiographError
 from ensemble_cam.export.folder import write_review
-from ensemble_cam.export.provenance import Review, RunInfo, verdict
+from ensemble_cam.export.provenance import Review, RunInfo
 from ensemble_cam.film.intake import MAX_FILE_BYTES
 from ensemble_cam.film.radiograph import Radiograph, read_radiograph
 from ensemble_cam.machine.workers import House
@@ -209,6 +209,5 @@ def _outcomes(analysis: Analysis) -> tuple[tuple[str, bool], ...]:
 
 def _summary(analysis: Analysis) -> str:
     return ", ".join(
-        f"{displayed(finding.label)} {finding.ranked.score.value:.2f} ({verdict(finding.called)})"
-        for finding in analysis.findings
+        f"{displayed(finding.label)} {finding.ranked.score.value:.2f} ({finding.call})" for finding in analysis.findings
     )

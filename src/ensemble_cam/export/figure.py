@@ -1,6 +1,6 @@
 """The annotated figure of a review, at print quality: the film, then a row for each finding."""
 
-from ensemble_cam.export.provenance import Review, behind, describe, method_line, origin, verdict, window_line
+from ensemble_cam.export.provenance import Review, behind, describe, method_line, origin, window_line
 from ensemble_cam.film.greyscale import Greys
 from ensemble_cam.maps.heatmap import Heatmap
 from ensemble_cam.purpose import PURPOSE
@@ -8,6 +8,7 @@ from ensemble_cam.rendering.overlay import Display, Screen
 from ensemble_cam.rendering.page import BOLD, DPI, FAINT, INK, NORMAL, SMALL, WARN, Page, shortened, wrapped
 from ensemble_cam.rendering.png import png
 from ensemble_cam.reviewing.analysis import Finding
+from ensemble_cam.reviewing.scores import Call
 from ensemble_cam.settings.settings import displayed
 
 # A4 across; the height follows from the film and the number of findings.
@@ -84,10 +85,10 @@ def figure_png(review: Review) -> bytes:
 
 def _finding_title(review: Review, finding: Finding) -> str:
     words = {
-        True: "called",
-        False: "below its operating point: not called",
-        None: "uncalibrated: no operating point",
-    }[finding.called]
+        Call.CALLED: "called",
+        Call.NOT_CALLED: "below its operating point: not called",
+        Call.UNCALIBRATED: "uncalibrated: no operating point",
+    }[finding.call]
     title = f"{finding.rank}. {displayed(finding.label)} · score {finding.ranked.score.value:.2f}, {words}"
     return f"{title} · {behind(review.analysis, finding)}"
 
@@ -96,10 +97,10 @@ def _panel_note(review: Review, finding: Finding, id: str, heatmap: Heatmap | No
     if heatmap is None:
         return f"No map: {finding.missing[id]}", WARN
     result = review.analysis.result(id)
-    score, called = result.scores[finding.label], result.called(finding.label)
+    score, call = result.scores[finding.label], result.call(finding.label)
     return (
-        f"{score:.2f}, {verdict(called)} · {_area(heatmap, review.display.threshold)}",
-        FAINT if called is False else INK,
+        f"{score:.2f}, {call} · {_area(heatmap, review.display.threshold)}",
+        FAINT if call is Call.NOT_CALLED else INK,
     )
 
 

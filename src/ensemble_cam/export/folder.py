@@ -20,7 +20,7 @@ import numpy as np
 
 from ensemble_cam.errors import ExportError
 from ensemble_cam.export.figure import figure_png
-from ensemble_cam.export.provenance import Review, origin, verdict
+from ensemble_cam.export.provenance import Review, origin
 from ensemble_cam.export.record import ENSEMBLE, overlay_name, review_json
 from ensemble_cam.maps.heatmap import Heatmap
 from ensemble_cam.rendering.overlay import source_overlay
@@ -80,9 +80,9 @@ def _cores() -> int:
 def _score_line(review: Review, finding: Finding, id: str) -> str:
     """Return the score behind a map and how it stands to its operating point, in words."""
     if id == ENSEMBLE:
-        return f"{finding.ranked.score.value:.3f}, {verdict(finding.called)}"
+        return f"{finding.ranked.score.value:.3f}, {finding.call}"
     result = review.analysis.result(id)
-    return f"{result.scores[finding.label]:.3f}, {verdict(result.called(finding.label))}"
+    return f"{result.scores[finding.label]:.3f}, {result.call(finding.label)}"
 
 
 def _write_maps(path: Path, analysis: Analysis) -> None:

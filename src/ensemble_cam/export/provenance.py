@@ -129,11 +129,6 @@ def method_line(review: Review) -> str:
     return ", ".join(parts)
 
 
-def verdict(called: bool | None) -> str:
-    """Return how a score stands to its operating point in words; None for a score that has none."""
-    return {True: "called", False: "not called", None: "uncalibrated"}[called]
-
-
 def behind(analysis: Analysis, finding: Finding) -> str:
     """Return which classifiers are behind a finding's ensemble map, and behind its score if others are, in words."""
     if finding.ensemble is None:

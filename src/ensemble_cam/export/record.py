@@ -9,7 +9,7 @@ from ensemble_cam.maps.heatmap import Heatmap
 from ensemble_cam.purpose import PURPOSE
 from ensemble_cam.rendering.overlay import Display
 from ensemble_cam.reviewing.analysis import Finding
-from ensemble_cam.reviewing.scores import ClassifierResult
+from ensemble_cam.reviewing.scores import Call, ClassifierResult, call_of
 from ensemble_cam.settings.settings import Settings
 
 SCHEMA = 1
@@ -127,7 +127,9 @@ def _finding_record(finding: Finding, review: Review) -> dict:
         "label": finding.label,
         "rank": finding.rank,
         "score": round(finding.ranked.score.value, 6),
-        "called": finding.ranked.called,
+        # Whether the score is at least 0.5, be that an operating point or not; `call` tells the two apart.
+        "called": call_of(finding.ranked.score.value, calibrated=True) is Call.CALLED,
+        "call": finding.call.value,
         "calibrated": finding.ranked.score.calibrated,
         "scores": {id: round(score, 6) for id, score in finding.ranked.scores.items()},
         "agreement": None

@@ -14,7 +14,7 @@ from ensemble_cam.film.radiograph import Radiograph
 from ensemble_cam.maps.agreement import Agreement, agreement
 from ensemble_cam.maps.ensemble import EnsembleMap, ensemble_map
 from ensemble_cam.maps.heatmap import Heatmap
-from ensemble_cam.reviewing.scores import ClassifierResult, RankedFinding, choose, rank_findings
+from ensemble_cam.reviewing.scores import Call, ClassifierResult, RankedFinding, choose, rank_findings
 from ensemble_cam.settings.config import check_setting
 from ensemble_cam.settings.settings import Settings
 
@@ -48,9 +48,9 @@ class Finding:
         return self.ranked.label
 
     @property
-    def called(self) -> bool | None:
-        """Whether the finding is called; None where no classifier with an operating point knows it."""
-        return self.ranked.called if self.ranked.score.calibrated else None
+    def call(self) -> Call:
+        """What the classifiers together say of the finding."""
+        return self.ranked.score.call
 
     def heatmaps(self) -> Mapping[str, Heatmap]:
         """Return classifier id or "ensemble" → map, for every map there is."""

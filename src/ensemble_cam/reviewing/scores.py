@@ -1,11 +1,12 @@
-"""A film's scores: each classifier's, the findings' mean of them, and the ranking.
+"""A film's scores: each classifier's, the findings' mean of them, the ranking, and what the scores call.
 
 A score is in [0, 1], 0.5 at the classifier's operating point, and no calibrated probability. Where there are no
-operating points the sigmoid stands as the score.
+operating points the sigmoid stands as the score, and nothing is called by it.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from ensemble_cam.errors import ConfigError
@@ -13,10 +14,33 @@ from ensemble_cam.errors import ConfigError
 if TYPE_CHECKING:
     from ensemble_cam.classifiers.classifier import Classifier
 
+OPERATING_POINT = 0.5
+"""The score at which a classifier that has operating points calls a finding, whatever the finding."""
+
+
+class Call(StrEnum):
+    """What the networks say of a finding; its value is how figure, screen, files and command line spell it."""
+
+    CALLED = "called"
+    NOT_CALLED = "not called"
+    UNCALIBRATED = "uncalibrated"
+
+
+def call_of(score: float, *, calibrated: bool) -> Call:
+    """Return what a score in [0, 1] says: the only place that compares it with the operating point.
+
+    Args:
+        score: a classifier's, or several classifiers' mean.
+        calibrated: whether 0.5 is an operating point rather than a sigmoid's middle.
+    """
+    if not calibrated:
+        return Call.UNCALIBRATED
+    return Call.CALLED if score >= OPERATING_POINT else Call.NOT_CALLED
+
 
 @dataclass(frozen=True)
-class KnownScore:
-    """One classifier's score of one finding.
+class Score:
+    """A score of one finding: one classifier's, or several classifiers' mean.
 
     Attributes:
         value: in [0, 1].
@@ -25,6 +49,11 @@ class KnownScore:
 
     value: float
     calibrated: bool
+
+    @property
+    def call(self) -> Call:
+        """What it says of the finding."""
+        return call_of(self.value, calibrated=self.calibrated)
 
 
 @dataclass(frozen=True)
@@ -48,11 +77,10 @@ class ClassifierResult:
         """The classifier's id."""
         return self.classifier.id
 
-    def called(self, label: str) -> bool | None:
-        """Whether the score is at or above the operating point; None where there is none to compare with."""
-        if not self.classifier.calibrated or label not in self.scores:
-            return None
-        return self.scores[label] >= 0.5
+    def call(self, label: str) -> Call | None:
+        """Return what the classifier says of a finding; None where it has no score of it."""
+        score = self.scores.get(label)
+        return None if score is None else call_of(score, calibrated=self.classifier.calibrated)
 
 
 @dataclass(frozen=True)
@@ -66,16 +94,11 @@ class RankedFinding:
     """
 
     label: str
-    score: KnownScore
+    score: Score
     scores: Mapping[str, float]
 
-    @property
-    def called(self) -> bool:
-        """Whether the score is at least 0.5."""
-        return self.score.value >= 0.5
 
-
-def ensemble_score(scores: Mapping[str, KnownScore], weights: Mapping[str, float]) -> KnownScore | None:
+def ensemble_score(scores: Mapping[str, Score], weights: Mapping[str, float]) -> Score | None:
     """Return the mean of the calibrated scores by ensemble weight, or of the uncalibrated ones where no other counts.
 
     Args:
@@ -89,16 +112,16 @@ def ensemble_score(scores: Mapping[str, KnownScore], weights: Mapping[str, float
         counted = {id: s.value for id, s in scores.items() if s.calibrated is calibrated and weights[id] > 0}
         if counted:
             total = sum(weights[id] for id in counted)
-            return KnownScore(sum(weights[id] * value for id, value in counted.items()) / total, calibrated)
+            return Score(sum(weights[id] * value for id, value in counted.items()) / total, calibrated)
     return None
 
 
 def rank_findings(results: Sequence[ClassifierResult], weights: Mapping[str, float]) -> tuple[RankedFinding, ...]:
     """Return every finding that has a score by these ensemble weights, the highest first, then by name."""
-    by_label: dict[str, dict[str, KnownScore]] = {}
+    by_label: dict[str, dict[str, Score]] = {}
     for result in results:
         for label, value in result.scores.items():
-            by_label.setdefault(label, {})[result.id] = KnownScore(value, result.classifier.calibrated)
+            by_label.setdefault(label, {})[result.id] = Score(value, result.classifier.calibrated)
     ranked = []
     for label, scores in by_label.items():
         mean = ensemble_score(scores, weights)

@@ -17,7 +17,7 @@ from ensemble_cam.purpose import PURPOSE
 from ensemble_cam.rendering.overlay import Display, Screen
 from ensemble_cam.reviewing.analysis import Analysis, Finding
 from ensemble_cam.reviewing.cautions import notice
-from ensemble_cam.reviewing.scores import ClassifierResult
+from ensemble_cam.reviewing.scores import Call, ClassifierResult
 from ensemble_cam.settings.settings import displayed
 from ensemble_cam.ui.film_view import show_picture
 from ensemble_cam.ui.networks import colour
@@ -88,7 +88,7 @@ def show_findings(analysis: Analysis, display: Display) -> None:
 def _show_finding(finding: Finding, analysis: Analysis, screen: Screen, display: Display) -> None:
     st.markdown(
         f"**{finding.rank}. {displayed(finding.label)}** · score {finding.ranked.score.value:.2f} "
-        f"{_verdict(finding.called, at_length=True)} :small[{_behind(finding, analysis, display)}]"
+        f"{_verdict(finding.call, at_length=True)} :small[{_behind(finding, analysis, display)}]"
     )
     columns = st.columns(len(analysis.results) + 1, gap="small")
     for column, result in zip(columns, analysis.results, strict=False):
@@ -114,7 +114,7 @@ def _behind(finding: Finding, analysis: Analysis, display: Display) -> str:
 def _show_panel(analysis: Analysis, screen: Screen, display: Display, finding: Finding, id: str) -> None:
     heatmap = finding.heatmaps().get(id)
     if id == ENSEMBLE:
-        name, score = "Ensemble", f"{finding.ranked.score.value:.2f} {_verdict(finding.called)}"
+        name, score = "Ensemble", f"{finding.ranked.score.value:.2f} {_verdict(finding.call)}"
     else:
         result = analysis.result(id)
         name, score = plain(result.classifier.config.name), _score_text(finding, analysis, id)
@@ -133,14 +133,14 @@ def _score_text(finding: Finding, analysis: Analysis, id: str) -> str:
     result = analysis.result(id)
     if finding.label not in result.scores:
         return ""
-    return f"{result.scores[finding.label]:.2f} {_verdict(result.called(finding.label))}"
+    return f"{result.scores[finding.label]:.2f} {_verdict(result.call(finding.label))}"
 
 
-def _verdict(called: bool | None, *, at_length: bool = False) -> str:
-    """Return a badge that says how a score stands to its operating point, None where it has none."""
-    if called is None:
+def _verdict(call: Call | None, *, at_length: bool = False) -> str:
+    """Return a badge that says how a score stands to its operating point."""
+    if call is Call.UNCALIBRATED:
         return f":blue-badge[uncalibrated{': no operating point' if at_length else ''}]"
-    if called:
+    if call is Call.CALLED:
         return ":orange-badge[called]"
     return f":gray-badge[not called{': below its operating point' if at_length else ''}]"
 
