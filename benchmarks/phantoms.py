@@ -34,7 +34,7 @@ import torch
 from ensemble_cam.classifiers.classifier import Classifier, load_classifier
 from ensemble_cam.errors import ConfigError, EnsembleCamError
 from ensemble_cam.film.radiograph import read_radiograph
-from ensemble_cam.machine.terminal import Progress
+from ensemble_cam.machine.terminal import TerminalLine
 from ensemble_cam.phantom import FINDINGS, VERSION, draw_phantom, were_learned_from
 from ensemble_cam.phantom.files import film_name, phantom_files, read_truth
 from ensemble_cam.reviewing.analysis import Analysis
@@ -300,12 +300,12 @@ def _report(options: argparse.Namespace) -> dict:
     else:
         tasks = list(range(options.seed, options.seed + options.count))
         source = f"{len(tasks)} phantoms of {SIZE} px, seeds {tasks[0]} to {tasks[-1]}"
-    progress, began, measured = Progress(sys.stderr), time.perf_counter(), []
+    line, began, measured = TerminalLine(sys.stderr), time.perf_counter(), []
     for film in measure_all(tasks, configs, method=options.method, processes=min(options.processes, len(tasks))):
         measured.append(film)
-        progress.transient(f"[{len(measured)}/{len(tasks)}] {time.perf_counter() - began:.0f} s")
+        line.transient(f"[{len(measured)}/{len(tasks)}] {time.perf_counter() - began:.0f} s")
     seconds = time.perf_counter() - began
-    progress.line(f"{len(tasks)} films in {seconds:.0f} s")
+    line.line(f"{len(tasks)} films in {seconds:.0f} s")
     normal = sum(not film.planted for film in measured)
     return {
         "title": f"{source} ({normal} normal, version {VERSION} of the drawing); {options.method}; a hit is at most "

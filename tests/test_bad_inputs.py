@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import films
-from ensemble_cam.archive.batch import find_films
+from ensemble_cam.archive.films import find_films
 from ensemble_cam.archive.flow import read_file
 from ensemble_cam.classifiers.classifier import load_classifier
 from ensemble_cam.errors import (

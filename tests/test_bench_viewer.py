@@ -6,7 +6,7 @@ import pytest
 from browsing import needs_chromium
 from ensemble_cam.benchmark import viewer as bench_viewer
 from ensemble_cam.benchmark import viewer_server as bench_server
-from ensemble_cam.benchmark.viewer import frame_figures, told
+from ensemble_cam.benchmark.viewer import as_text, frame_figures
 from ensemble_cam.benchmark.viewer_server import note_ends
 from ensemble_cam.cli import main
 from ensemble_cam.errors import EnsembleCamError
@@ -50,7 +50,7 @@ def test_frames_are_told_by_what_lies_between_them():
 
 
 def test_the_aims_stand_beside_the_figures():
-    lines = told(record(first_view_s=1.6)).splitlines()
+    lines = as_text(record(first_view_s=1.6)).splitlines()
     rows = {line[:32].strip(): " ".join(line[32:].split()) for line in lines if "at most" in line}
     assert rows == {
         "a frame while dragging, median": "16.7 ms 16.7 ms at most 33 ms",
@@ -61,7 +61,9 @@ def test_the_aims_stand_beside_the_figures():
     }
     assert not any("The mouse" in line for line in lines)
     assert (
-        told(record(moves_per_frame=1.1)).splitlines()[-1].startswith("The mouse was no faster than the frames at 2048")
+        as_text(record(moves_per_frame=1.1))
+        .splitlines()[-1]
+        .startswith("The mouse was no faster than the frames at 2048")
     )
 
 
@@ -116,7 +118,7 @@ def test_the_command_measures_the_viewer_and_nothing_else(json_too, monkeypatch,
     if json_too:
         assert json.loads(printed.out) == record()
     else:
-        assert printed.out.strip() == told(record())
+        assert printed.out.strip() == as_text(record())
 
 
 @pytest.mark.parametrize("option", [["--set", "teaching"], ["--untrained"], ["--top-k", "3"], ["--weights-dir", "."]])
@@ -130,7 +132,9 @@ def test_options_of_the_other_mode_are_refused_beside_it(option, monkeypatch, ca
 def test_the_live_viewer_is_measured_and_the_readers_home_is_left_alone(own_home, monkeypatch):
     monkeypatch.setattr(bench_viewer, "_PRESSES", 3)
     steps = []
-    measured = bench_viewer.bench_viewer(sides=(512,), views=1, drag_seconds=1, progress=steps.append)
+    measured = bench_viewer.bench_viewer(
+        sides=(512,), views=1, drag_seconds=1, report=lambda what, share: steps.append(what)
+    )
     assert set(measured["viewer"]) == {"512"}
     figures = measured["viewer"]["512"]
     assert set(figures) >= PROMISED

@@ -20,7 +20,8 @@ from PIL import Image
 import films
 from ensemble_cam import __version__
 from ensemble_cam.archive import finished as places
-from ensemble_cam.archive.batch import Batch, Progress
+from ensemble_cam.archive.batch import Batch
+from ensemble_cam.archive.films import Film, FoundFilms
 from ensemble_cam.classifiers.classifier import Classifier, WeightsInfo
 from ensemble_cam.errors import ExportError
 from ensemble_cam.export import folder as export
@@ -28,8 +29,11 @@ from ensemble_cam.export.folder import overlay_name, overlays, review_json, writ
 from ensemble_cam.export.provenance import Review
 from ensemble_cam.film.greyscale import Greys
 from ensemble_cam.film.radiograph import read_radiograph
+from ensemble_cam.machine.terminal import TerminalLine
 from ensemble_cam.rendering.overlay import Display, source_overlay
+from ensemble_cam.reviewing.options import ReviewOptions
 from ensemble_cam.reviewing.pipeline import analyse
+from ensemble_cam.settings.pixels import Pixels
 from ensemble_cam.settings.settings import Settings
 from networks import Failing, bright_classifier, table
 from reviews import RUN, dotted, made_review, two_classifiers
@@ -608,11 +612,12 @@ def test_threads_that_take_the_same_name_at_once_get_a_folder_each(review, tmp_p
 def batch(*classifiers: Classifier, display: Display | None = None, run=RUN, **settings) -> Batch:
     classifiers = classifiers or tuple(two_classifiers())
     resolved = Settings(**({"top_k": 1} | settings)).resolved(classifiers)
-    return Batch(classifiers, resolved, display or Display(), run, Progress(io.StringIO()))
+    options = ReviewOptions(resolved, display or Display(), Pixels(run.intensity, run.rescale))
+    return Batch(classifiers, options, run, TerminalLine(None))
 
 
 def reviewed(batch: Batch, path: Path, out: Path, *, save_maps: bool = False) -> int:
-    return batch.review([path], out, save_maps=save_maps, anonymous_names=False, errors=io.StringIO())
+    return batch.review(FoundFilms((Film.of(path),)), out, save_maps=save_maps, errors=io.StringIO())
 
 
 @pytest.fixture
@@ -689,8 +694,8 @@ def test_review_whose_greys_a_reader_set_is_not_taken_for_that_of_a_run(film, tm
     out = tmp_path / "out"
     made = batch()
     radiograph = read_radiograph(film.read_bytes())
-    windowed = analyse(radiograph.with_greys(greys), made.classifiers, made.settings)
-    write_review(Review(windowed, made.display, made.run), out, "film")
+    windowed = analyse(radiograph.with_greys(greys), made.classifiers, made.options.settings)
+    write_review(Review(windowed, made.options.display, made.run), out, "film")
 
     for _ in range(2):
         assert reviewed(made, film, out) == 0

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ensemble_cam.archive.films import RECORD
 from ensemble_cam.classifiers.classifier import Classifier
 from ensemble_cam.errors import ExportError
 from ensemble_cam.export.provenance import RunInfo, software
@@ -13,7 +14,6 @@ from ensemble_cam.film.greyscale import Greys
 from ensemble_cam.rendering.overlay import Display
 from ensemble_cam.settings.settings import Settings
 
-RECORD = "review.json"
 DRAFTS = ".unfinished-*"
 # What a classifier's record says of the film rather than of the classifier.
 _OF_ONE_FILM = ("scores", "seconds", "failure")
@@ -35,8 +35,8 @@ def review_key(
     }
 
 
-def key_of_folder(folder: Path) -> tuple[str, dict] | None:
-    """Return the film's SHA-256 and the key of a folder's review.
+def key_of_folder(folder: Path) -> tuple[tuple[str, str | None], dict] | None:
+    """Return the film's SHA-256 with its case, and the key of a folder's review.
 
     None where there is no review that can be read, or a classifier failed in it.
     """
@@ -44,7 +44,7 @@ def key_of_folder(folder: Path) -> tuple[str, dict] | None:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
         if any("failure" in classifier for classifier in record["classifiers"]):
             return None
-        return record["input"]["sha256"], {
+        return (record["input"]["sha256"], record["case"]), {
             "schema": record["schema"],
             "greys": {name: record["input"][name] for name in greys_record(Greys())},
             "software": record["software"],
@@ -60,22 +60,27 @@ def key_of_folder(folder: Path) -> tuple[str, dict] | None:
 
 @dataclass
 class _Known:
-    """What is known of the folders `name`, `name_2`, …: those that were read, and their finished reviews by film."""
+    """Of the folders `name`, `name_2`, …: how many were read, and their finished reviews by film and case."""
 
     read: int = 0
-    finished: dict[str, Path] = field(default_factory=dict)
+    finished: dict[tuple[str, str | None], Path] = field(default_factory=dict)
 
 
-class Places:
+class FinishedReviews:
     """The finished reviews in an output folder. Each folder is read once, however many films have its name."""
 
-    def __init__(self, out: Path, key: Mapping):
+    def __init__(self, out: Path, key: Mapping[str, object]):
         """Look into `out`, which need not be there, for reviews of a key, see `review_key`."""
         self._out, self._key = out, key
         self._known: dict[str, _Known] = {}
 
-    def finished(self, name: str, sha256: str) -> Path | None:
+    def find(self, name: str, sha256: str, *, case: str | None = None) -> Path | None:
         """Return the folder in which a film's review lies, among `name`, `name_2`, … up to the first free name.
+
+        Args:
+            name: what the film's folder is to be called.
+            sha256: of the film's bytes.
+            case: which the review carries, a name of the reader's own.
 
         Raises:
             ExportError: if the output folder cannot be looked into.
@@ -88,7 +93,7 @@ class Places:
                 found = key_of_folder(folder)
                 if found is not None and found[1] == self._key:
                     known.finished.setdefault(found[0], folder)
-            folder = known.finished.get(sha256)
+            folder = known.finished.get((sha256, case))
             return folder if folder is not None and (folder / RECORD).exists() else None
         except OSError as error:
             raise ExportError(

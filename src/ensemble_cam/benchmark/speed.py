@@ -32,7 +32,8 @@ from ensemble_cam.export.folder import overlays, write_review
 from ensemble_cam.export.provenance import Review, RunInfo
 from ensemble_cam.film.geometry import Geometry
 from ensemble_cam.film.radiograph import Radiograph, read_radiograph
-from ensemble_cam.machine.facts import machine_facts, machine_told
+from ensemble_cam.machine.facts import machine_facts, machine_line
+from ensemble_cam.machine.report import Report, unheard
 from ensemble_cam.maps.cams import CamMap, Exposure, cam_grids
 from ensemble_cam.maps.ensemble import ensemble_map
 from ensemble_cam.phantom import draw_phantom
@@ -48,10 +49,9 @@ SIDE = 2500
 
 _LARGE = (3000, 2500)
 _MATRIX = 3000
+# The share of all work that is done before the runs begin, roughly.
+_PREPARED = 0.2
 _STAGES = ("backbones", "heads", "maps", "ensemble")
-
-# Told what is being done now.
-Progress = Callable[[str], None]
 
 
 class _WholeJfHealthcare(nn.Module):
@@ -138,7 +138,7 @@ def bench(
     labels: int | None = 3,
     runs: int = 5,
     weights_dir: Path | None = None,
-    progress: Progress = lambda what: None,
+    report: Report = unheard,
 ) -> dict:
     """Measure, and return what `bench --json` prints.
 
@@ -149,7 +149,7 @@ def bench(
         labels: how many labels of each classifier are explained, its last ones; None for all that it knows.
         runs: how often everything is measured, after one run that warms up.
         weights_dir: see `load_classifier`.
-        progress: told what is being measured.
+        report: takes what is being measured.
 
     Raises:
         WeightsMissing, WeightsError: see `load_classifier`.
@@ -157,26 +157,27 @@ def bench(
     """
     contestants = []
     for table in config.for_review(set):
-        progress(f"loading {table.name}")
+        report(f"loading {table.name}", 0.0)
         weights = UNTRAINED if untrained else None
         contestants.append(Contestant.load(table, weights=weights, weights_dir=weights_dir, labels=labels))
     names = tuple(contestants[0].ours)
-    progress("drawing films")
+    report("drawing films", _PREPARED / 3)
     files = _films()
-    progress("a review's memory")
+    report("a review's memory", _PREPARED / 2)
     fastest = [each.ours[names[-1]] for each in contestants]
     memory = _peak_memory(fastest, set)
-    progress("reading, drawing and writing")
+    report("reading, drawing and writing", _PREPARED * 3 / 4)
     film = read_radiograph(files["png"])
     seconds = {"reading": _reading(files, fastest, runs), **_leaving(film, fastest, set, runs)}
     inputs = {size: model_input(film, framing="crop", size=size) for size in _sizes(fastest)}
     shares, peaks = [], []
     for number in range(runs + 1):
-        progress(f"run {number} of {runs}: the peer")
+        done = _PREPARED + (1 - _PREPARED) * number / (runs + 1)
+        report(f"run {number} of {runs}: the peer", done)
         peer = {each.config.id: _timed(lambda each=each: each.run_peer(_pixels(each, inputs))) for each in contestants}
         ours = {}
         for name in names:
-            progress(f"run {number} of {runs}: {name}")
+            report(f"run {number} of {runs}: {name}", done)
             ours[name] = _run_ours([(each.ours[name], each.outputs) for each in contestants], inputs, film)
         peak = _matrix_product()
         if number:  # the first one warms up
@@ -193,13 +194,13 @@ def bench(
     }
 
 
-def told(record: Mapping) -> str:
+def as_text(record: Mapping) -> str:
     """Return what was measured as lines for people."""
     seconds, names = record["seconds"], list(record["speedup"])
     weights = "seeded values" if record["untrained"] else "its weights"
     count = sum(map(len, record["labels"].values()))
     lines = [
-        machine_told(record["machine"]),
+        machine_line(record["machine"]),
         f"{record['set']} set with {weights}, {count} maps, medians of {record['runs']} runs",
         "",
         f"{'from input tensors to maps':<28}" + "".join(f"{name:>11}" for name in names) + f"{'peer':>11}",

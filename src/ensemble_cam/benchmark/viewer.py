@@ -32,7 +32,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -43,7 +43,8 @@ import numpy as np
 
 from ensemble_cam.classifiers.compilation import CACHE_VARIABLE
 from ensemble_cam.errors import ConfigError, EnsembleCamError
-from ensemble_cam.machine.facts import machine_facts, machine_told
+from ensemble_cam.machine.facts import machine_facts, machine_line
+from ensemble_cam.machine.report import Report, unheard
 from ensemble_cam.phantom import draw_phantom
 from ensemble_cam.phantom.files import film_name, phantom_files
 from ensemble_cam.ui.launch import app_script
@@ -73,16 +74,13 @@ _THUMB = 8  # CSS pixels at either end of a slider that its value does not chang
 _PRESSES = 20
 _PAUSE = 0.3  # seconds after each key: the server is told of the new threshold meanwhile
 
-# Told what is being done now.
-Progress = Callable[[str], None]
-
 
 def bench_viewer(
     *,
     sides: Sequence[int] = SIDES,
     views: int = 5,
     drag_seconds: float = 6.0,
-    progress: Progress = lambda what: None,
+    report: Report = unheard,
 ) -> dict:
     """Measure the live viewer, and return what `bench --viewer --json` prints.
 
@@ -90,7 +88,7 @@ def bench_viewer(
         sides: of the square films, in pixels.
         views: how many films of each size are uploaded.
         drag_seconds: how long the mouse drags the threshold.
-        progress: told what is being measured.
+        report: takes what is being measured.
 
     Raises:
         ConfigError: if Chromium or Playwright is not here; the message says how to get it.
@@ -98,13 +96,13 @@ def bench_viewer(
     """
     chromium = _chromium()
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-    progress("drawing films")
+    report("drawing films", 0.0)
     films = {side: [_film(side, seed) for seed in range(_SEED, _SEED + views)] for side in sides}
-    progress("starting the app")
+    report("starting the app", 0.05)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home, _serving(Path(home)) as (address, notes):
         launch = {"executable_path": chromium, "args": list(_ARGUMENTS), "env": _environment(Path(home))}
         measured, browser = asyncio.run(
-            _measure(launch, address, notes, films, drag_seconds=drag_seconds, progress=progress)
+            _measure(launch, address, notes, films, drag_seconds=drag_seconds, report=report)
         )
     software = {"streamlit": version("streamlit"), "playwright": version("playwright"), "chromium": browser}
     return {
@@ -119,7 +117,7 @@ def bench_viewer(
     }
 
 
-def told(record: Mapping) -> str:
+def as_text(record: Mapping) -> str:
     """Return what was measured as lines for people, the aims beside."""
     viewer = record["viewer"]
     width, height = record["screen"]
@@ -133,7 +131,7 @@ def told(record: Mapping) -> str:
         "bytes_sent": ("sent until then", lambda value: f"{value / 1e6:.2f} MB"),
     }
     lines = [
-        machine_told(record["machine"]),
+        machine_line(record["machine"]),
         f"live viewer, {record['set']} set, {panels} panels in a window of {width}×{height}, films in "
         f"{record['film_bits']} bits; drawn by the processor alone{load}",
         "",
@@ -239,7 +237,7 @@ async def _measure(
     films: Mapping[int, Sequence[bytes]],
     *,
     drag_seconds: float,
-    progress: Progress,
+    report: Report,
 ) -> tuple[dict[str, dict], str]:
     """Return the figures by size, and the browser's version."""
     from playwright.async_api import Error, async_playwright  # here, as it need not be installed
@@ -248,22 +246,22 @@ async def _measure(
     try:
         async with async_playwright() as driver:
             browser = await driver.chromium.launch(**launch)
-            for side, of_size in films.items():
+            for count, (side, of_size) in enumerate(films.items()):
 
-                def told(what: str, side: int = side) -> None:
-                    progress(f"{side} pixels: {what}")
+                def measuring(what: str, side: int = side, done: float = 0.1 + 0.9 * count / len(films)) -> None:
+                    report(f"{side} pixels: {what}", done)
 
                 async with _page(browser, address) as page:
-                    told("a first review")
+                    measuring("a first review")
                     await _reviewed(page)
                     seen = []
                     for number, film in enumerate(of_size, start=1):
-                        told(f"view {number} of {len(of_size)}")
+                        measuring(f"view {number} of {len(of_size)}")
                         seen.append(await _first_view(page, film, notes))
                     panels = await page.locator(".panel").count()
-                    told("dragging the threshold")
+                    measuring("dragging the threshold")
                     frames = await _drag(page, drag_seconds)
-                    told("pressing keys")
+                    measuring("pressing keys")
                     key = await _press(page)
                 seconds, counts = zip(*seen, strict=True)
                 measured[str(side)] = {

@@ -61,7 +61,7 @@ def figure_png(review: Review) -> bytes:
     layout, analysis = _Layout(review), review.analysis
     page = Page(WIDTH, layout.height)
     screen = Screen.sized(analysis.radiograph.display, analysis.geometry, layout.film_width, layout.panel_height)
-    page.text(_MARGIN, _MARGIN, "Chest radiograph review", BOLD)
+    page.text(_MARGIN, _MARGIN, shortened(_title(review), BOLD, WIDTH - 2 * _MARGIN), BOLD)
     page.text(_MARGIN, _MARGIN + 55, _purpose(review), NORMAL, WARN)
     page.picture(_MARGIN, layout.film_top, screen.panel(None, review.display))
     _draw_facts(page, layout, review.display)
@@ -81,6 +81,10 @@ def figure_png(review: Review) -> bytes:
         page.text(_MARGIN, y - _CAPTION + 25, title, BOLD)
     _draw_foot(page, layout, review)
     return png(page.pixels, origin(review), dots_per_inch=DPI)
+
+
+def _title(review: Review) -> str:
+    return "Chest radiograph review" if review.case is None else f"Chest radiograph review · case {review.case}"
 
 
 def _finding_title(review: Review, finding: Finding) -> str:

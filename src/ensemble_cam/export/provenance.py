@@ -37,11 +37,19 @@ class RunInfo:
 
 @dataclass(frozen=True, eq=False)
 class Review:
-    """A film's analysis with what it is drawn like and how it was run: all that an export needs."""
+    """A film's analysis with what it is drawn like and how it was run: all that an export needs.
+
+    Attributes:
+        analysis: the numbers.
+        display: what they are drawn like.
+        run: how it was run.
+        case: a name of the reader's own for the film; None without.
+    """
 
     analysis: Analysis
     display: Display
     run: RunInfo
+    case: str | None = None
 
     @property
     def notice(self) -> str | None:
@@ -81,6 +89,7 @@ def origin(review: Review) -> dict[str, str]:
     weights = review.analysis.settings.ensemble_weights
     return {
         "Disclaimer": PURPOSE,
+        **({"Case": review.case} if review.case is not None else {}),
         **({"Notice": review.notice} if review.notice else {}),
         **({"Warning": " ".join(review.warnings)} if review.warnings else {}),
         "Software": ", ".join(f"{name} {number}" for name, number in software().items()),

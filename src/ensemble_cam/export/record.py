@@ -30,6 +30,7 @@ def review_record(review: Review, *, save_maps: bool = False) -> dict:
         "purpose": PURPOSE,
         "notice": review.notice,
         "software": dict(software()),
+        "case": review.case,
         "input": {
             "sha256": film.sha256,
             "format": film.format,

@@ -199,6 +199,16 @@ def _read(data: bytes) -> StoredFilm:
     raise RadiographError(f"This is {name}; {_ACCEPTED}. Export the film as one of these.")
 
 
+def is_a_picture(head: bytes) -> bool:
+    """Whether a file that begins so is a picture or a DICOM object, be it of a kind that is read here or refused.
+
+    Args:
+        head: its first 132 bytes or more.
+    """
+    refused = any(head[offset : offset + len(magic)] == magic for offset, magic, name in _REFUSED if "picture" in name)
+    return refused or head[128:132] == b"DICM" or head.startswith(tuple(_PICTURES))
+
+
 def _is_text(head: bytes) -> bool:
     return all(byte >= 32 or byte in b"\t\n\r\f" for byte in head)
 

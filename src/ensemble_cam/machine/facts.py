@@ -19,7 +19,7 @@ def machine_facts(software: Mapping[str, str]) -> dict[str, object]:
     }
 
 
-def machine_told(machine: Mapping) -> str:
+def machine_line(machine: Mapping) -> str:
     """Return the facts as a line."""
     software = ", ".join(f"{name} {number}" for name, number in machine["software"].items())
     return f"{machine['processor']}, {machine['cores']} cores; {software}"

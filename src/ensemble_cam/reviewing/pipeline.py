@@ -22,6 +22,7 @@ from ensemble_cam.classifiers.runtime import run_backbone
 from ensemble_cam.errors import Cancelled, ClassifierError, EnsembleCamError
 from ensemble_cam.film.geometry import Framing, Geometry
 from ensemble_cam.film.radiograph import Radiograph
+from ensemble_cam.machine.report import Report
 from ensemble_cam.maps.cams import CamMap, Exposure, cam_grids
 from ensemble_cam.reviewing.analysis import UNKNOWN_LABEL, Analysis, put_together
 from ensemble_cam.reviewing.scores import ClassifierResult, RankedFinding, choose, rank_findings
@@ -29,9 +30,6 @@ from ensemble_cam.settings.methods import Recipe
 from ensemble_cam.settings.settings import Settings
 
 logger = logging.getLogger(__name__)
-
-# What is being done now, and how much of the work is behind: from 0 to 1.
-Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +56,7 @@ def analyse(
     classifiers: Sequence[Classifier],
     settings: Settings,
     *,
-    progress: Progress | None = None,
+    progress: Report | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Analysis:
     """Review one film: run the classifiers, rank the findings, map and average the first of them.
@@ -86,7 +84,7 @@ def examine(
     classifiers: Sequence[Classifier],
     *,
     framing: Framing = "crop",
-    progress: Progress | None = None,
+    progress: Report | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Examination:
     """Run every classifier's backbone and head over a film; see `analyse`."""
@@ -125,7 +123,7 @@ def explain(
     examination: Examination,
     settings: Settings,
     *,
-    progress: Progress | None = None,
+    progress: Report | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Analysis:
     """Rank the findings of an examined film and make the maps of those asked for; see `analyse`."""

@@ -9,6 +9,7 @@ from ensemble_cam.errors import ConfigError
 from ensemble_cam.film.geometry import Framing
 from ensemble_cam.settings.config import check_setting
 from ensemble_cam.settings.methods import Recipe
+from ensemble_cam.settings.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from ensemble_cam.classifiers.classifier import Classifier
@@ -79,7 +80,10 @@ def find_labels(wanted: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
     for name in wanted:
         key = displayed(name.strip()).casefold()
         if key not in by_name:
-            raise ConfigError(f"labels: got {name!r}, which no classifier here knows. Known: {', '.join(known)}.")
+            meant = did_you_mean(name, (*known, *map(displayed, known)))
+            raise ConfigError(
+                f"labels: got {name!r}, which no classifier here knows.{meant} Known: {', '.join(known)}."
+            )
         found.append(by_name[key])
     return tuple(dict.fromkeys(found))
 
