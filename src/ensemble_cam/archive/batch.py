@@ -12,10 +12,10 @@ from ensemble_cam.archive.flow import Flow, Told
 from ensemble_cam.classifiers.classifier import Classifier, load_classifier
 from ensemble_cam.classifiers.runtime import PRECISION, choose_device, choose_runtime, prepare, runtimes
 from ensemble_cam.errors import ConfigError, WeightsMissing
-from ensemble_cam.export.provenance import RunInfo
 from ensemble_cam.machine.terminal import Pace, Progress, films_per_second, status
 from ensemble_cam.rendering.overlay import Display
 from ensemble_cam.reviewing.cautions import notice
+from ensemble_cam.reviewing.review import RunInfo
 from ensemble_cam.settings.config import ClassifierConfig, Config
 from ensemble_cam.settings.settings import Settings
 

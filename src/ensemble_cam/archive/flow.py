@@ -22,7 +22,6 @@ from ensemble_cam.archive.finished import Places, review_key
 from ensemble_cam.classifiers.classifier import Classifier
 from ensemble_cam.errors import EnsembleCamError, RadiographError
 from ensemble_cam.export.folder import write_review
-from ensemble_cam.export.provenance import Review, RunInfo
 from ensemble_cam.film.intake import MAX_FILE_BYTES
 from ensemble_cam.film.radiograph import Radiograph, read_radiograph
 from ensemble_cam.machine.workers import House
@@ -30,6 +29,7 @@ from ensemble_cam.rendering.overlay import Display
 from ensemble_cam.reviewing.analysis import Analysis
 from ensemble_cam.reviewing.cautions import cautions
 from ensemble_cam.reviewing.pipeline import analyse
+from ensemble_cam.reviewing.review import Review, RunInfo
 from ensemble_cam.settings.settings import Settings, displayed
 
 # Films that are decoded before the networks ask for them, and reviews that are being written or wait for that.

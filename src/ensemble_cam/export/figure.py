@@ -1,13 +1,15 @@
 """The annotated figure of a review, at print quality: the film, then a row for each finding."""
 
-from ensemble_cam.export.provenance import Review, behind, describe, method_line, origin, window_line
+from ensemble_cam.export.provenance import behind, describe, method_line, origin, window_line
 from ensemble_cam.film.greyscale import Greys
 from ensemble_cam.maps.heatmap import Heatmap
 from ensemble_cam.purpose import PURPOSE
-from ensemble_cam.rendering.overlay import Display, Screen
+from ensemble_cam.rendering.overlay import Display
 from ensemble_cam.rendering.page import BOLD, DPI, FAINT, INK, NORMAL, SMALL, WARN, Page, shortened, wrapped
 from ensemble_cam.rendering.png import png
+from ensemble_cam.rendering.screen import Screen
 from ensemble_cam.reviewing.analysis import Finding
+from ensemble_cam.reviewing.review import Review
 from ensemble_cam.reviewing.scores import Call
 from ensemble_cam.settings.settings import displayed
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
@@ -10,55 +9,8 @@ from ensemble_cam import __version__
 from ensemble_cam.purpose import PURPOSE
 from ensemble_cam.rendering.overlay import Display
 from ensemble_cam.reviewing.analysis import Analysis, Finding
-from ensemble_cam.reviewing.cautions import cautions, notice
+from ensemble_cam.reviewing.review import Review
 from ensemble_cam.reviewing.scores import ClassifierResult
-
-
-@dataclass(frozen=True)
-class RunInfo:
-    """How a review was run, beyond its settings; it stands in every output.
-
-    Attributes:
-        set: the set of classifiers.
-        intensity: what the networks saw, "stored" or "windowed".
-        rescale: whether a narrow range was to be stretched.
-        device: "cpu", "cuda" or "mps".
-        runtime: what ran the backbones.
-        precision: in which the networks computed.
-    """
-
-    set: str
-    intensity: str
-    rescale: bool
-    device: str
-    runtime: str
-    precision: str
-
-
-@dataclass(frozen=True, eq=False)
-class Review:
-    """A film's analysis with what it is drawn like and how it was run: all that an export needs."""
-
-    analysis: Analysis
-    display: Display
-    run: RunInfo
-
-    @property
-    def notice(self) -> str | None:
-        """What every output says of the set of classifiers; None for the clinical one."""
-        return notice(self._set)
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What every output says of the film: beside these classifiers first, then what its file gave cause to."""
-        radiograph = self.analysis.radiograph
-        return (*cautions(self._set, radiograph), *radiograph.warnings)
-
-    @property
-    def _set(self) -> str:
-        # Of the classifiers themselves: nobody who puts a review together can forget it.
-        sets = {result.classifier.config.set for result in self.analysis.results}
-        return "teaching" if "teaching" in sets else "clinical"
 
 
 @cache

@@ -3,12 +3,13 @@
 import json
 
 from ensemble_cam.classifiers.classifier import Classifier
-from ensemble_cam.export.provenance import Review, RunInfo, software
+from ensemble_cam.export.provenance import software
 from ensemble_cam.film.greyscale import Greys
 from ensemble_cam.maps.heatmap import Heatmap
 from ensemble_cam.purpose import PURPOSE
 from ensemble_cam.rendering.overlay import Display
 from ensemble_cam.reviewing.analysis import Finding
+from ensemble_cam.reviewing.review import Review, RunInfo
 from ensemble_cam.reviewing.scores import Call, ClassifierResult, call_of
 from ensemble_cam.settings.settings import Settings
 
