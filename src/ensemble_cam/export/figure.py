@@ -2,13 +2,13 @@
 
 from ensemble_cam.export.provenance import behind, describe, method_line, origin, window_line
 from ensemble_cam.film.greyscale import Greys
-from ensemble_cam.maps.heatmap import Heatmap
+from ensemble_cam.maps.heatmap import Heatmap, Region
 from ensemble_cam.purpose import PURPOSE
 from ensemble_cam.rendering.overlay import Display
 from ensemble_cam.rendering.page import BOLD, DPI, FAINT, INK, NORMAL, SMALL, WARN, Page, shortened, wrapped
 from ensemble_cam.rendering.png import png
 from ensemble_cam.rendering.screen import Screen
-from ensemble_cam.reviewing.analysis import Finding
+from ensemble_cam.reviewing.analysis import ENSEMBLE, Finding
 from ensemble_cam.reviewing.review import Review
 from ensemble_cam.reviewing.scores import Call
 from ensemble_cam.settings.settings import displayed
@@ -101,7 +101,7 @@ def _panel_note(review: Review, finding: Finding, id: str, heatmap: Heatmap | No
     result = review.analysis.result(id)
     score, call = result.scores[finding.label], result.call(finding.label)
     return (
-        f"{score:.2f}, {call} · {_area(heatmap, review.display.threshold)}",
+        f"{score:.2f}, {call} · {_area(heatmap, review.regions[finding.label][id])}",
         FAINT if call is Call.NOT_CALLED else INK,
     )
 
@@ -109,7 +109,7 @@ def _panel_note(review: Review, finding: Finding, id: str, heatmap: Heatmap | No
 def _ensemble_note(review: Review, finding: Finding) -> str:
     if finding.ensemble is None:
         return "No map"
-    note = _area(finding.ensemble, review.display.threshold)
+    note = _area(finding.ensemble, review.regions[finding.label][ENSEMBLE])
     agreement = finding.agreement(review.display.threshold)
     if agreement is None:
         return f"{note} · one classifier alone"
@@ -118,10 +118,9 @@ def _ensemble_note(review: Review, finding: Finding) -> str:
     return f"{note} · agreement IoU {iou}, rank {rank}"
 
 
-def _area(heatmap: Heatmap, threshold: float) -> str:
+def _area(heatmap: Heatmap, region: Region | None) -> str:
     if heatmap.empty:
         return "empty map: no positive value"
-    region = heatmap.region(threshold)
     return "nothing above the threshold" if region is None else f"{region.area:.1%} of what was seen"
 
 

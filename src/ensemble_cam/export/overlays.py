@@ -7,11 +7,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
 from ensemble_cam.export.provenance import origin
-from ensemble_cam.export.record import ENSEMBLE, overlay_name
+from ensemble_cam.export.record import overlay_name
 from ensemble_cam.maps.heatmap import Heatmap
 from ensemble_cam.rendering.overlay import source_overlay
 from ensemble_cam.rendering.png import png
-from ensemble_cam.reviewing.analysis import Finding
+from ensemble_cam.reviewing.analysis import ENSEMBLE, Finding
 from ensemble_cam.reviewing.review import Review
 
 # Pixels of all overlays that are drawn at once: each takes some ten bytes of memory while it is.

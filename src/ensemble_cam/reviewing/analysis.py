@@ -21,6 +21,9 @@ from ensemble_cam.settings.settings import Settings
 if TYPE_CHECKING:
     from ensemble_cam.maps.cams import CamMap
 
+ENSEMBLE = "ensemble"
+"""Stands where a classifier's id stands, for the mean of the maps."""
+
 UNKNOWN_LABEL = "does not know this label"
 
 
@@ -54,7 +57,7 @@ class Finding:
 
     def heatmaps(self) -> Mapping[str, Heatmap]:
         """Return classifier id or "ensemble" → map, for every map there is."""
-        return {**self.maps, **({"ensemble": self.ensemble} if self.ensemble else {})}
+        return {**self.maps, **({ENSEMBLE: self.ensemble} if self.ensemble else {})}
 
     def agreement(self, threshold: float) -> Agreement | None:
         """How far the maps behind the ensemble agree; None below two of them."""

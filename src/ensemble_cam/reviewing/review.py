@@ -1,8 +1,12 @@
 """A film's review with what it is drawn like and how it was run: all that leaves the program is made from one."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from ensemble_cam.maps.heatmap import Region
 from ensemble_cam.reviewing.analysis import Analysis
 from ensemble_cam.reviewing.cautions import cautions, notice
 
@@ -38,6 +42,17 @@ class Review:
     analysis: Analysis
     display: "Display"
     run: RunInfo
+
+    @cached_property
+    def regions(self) -> Mapping[str, Mapping[str, Region | None]]:
+        """Label → classifier id or "ensemble" → the region at or above the display's threshold; measured once."""
+        threshold = self.display.threshold
+        return MappingProxyType(
+            {
+                finding.label: {id: heatmap.region(threshold) for id, heatmap in finding.heatmaps().items()}
+                for finding in self.analysis.findings
+            }
+        )
 
     @property
     def notice(self) -> str | None:

@@ -12,12 +12,12 @@ from ensemble_cam.classifiers.runtime import PRECISION, runtimes
 from ensemble_cam.export.figure import figure_png, figure_size
 from ensemble_cam.export.overlays import overlays
 from ensemble_cam.export.provenance import behind, describe, method_line, origin
-from ensemble_cam.export.record import ENSEMBLE, review_json
+from ensemble_cam.export.record import review_json
 from ensemble_cam.maps.heatmap import Heatmap
 from ensemble_cam.purpose import PURPOSE
 from ensemble_cam.rendering.overlay import Display
 from ensemble_cam.rendering.screen import Screen
-from ensemble_cam.reviewing.analysis import Analysis, Finding
+from ensemble_cam.reviewing.analysis import ENSEMBLE, Analysis, Finding
 from ensemble_cam.reviewing.cautions import notice
 from ensemble_cam.reviewing.review import Review, RunInfo
 from ensemble_cam.reviewing.scores import Call, ClassifierResult
