@@ -149,9 +149,9 @@ def test_note_of_a_failed_classifier_stays_in_its_own_column():
     picture = drawn(out_of_memory(160, 120))
     panel = (3508 - 2 * 90 - 3 * 30) // 4  # four columns between margins of 90, 30 apart
     foot, row = picture.shape[0] - 300 - 4 * 40, round(panel * 120 / 160) + 170
-    # The gap on the right of the failed classifier's column; the finding's title ends further left.
+    # The gap on the right of the failed classifier's column, from below the finding's title.
     left = 90 + 2 * (panel + 30) - 30
-    gap = picture[foot - row : foot, left + 3 : left + 27]
+    gap = picture[foot - row + 70 : foot, left + 3 : left + 27]
     note = picture[foot - row + 120 : foot - row + 165, 90 + panel + 30 : left]
 
     assert (gap == 255).all()

@@ -30,7 +30,8 @@ from ensemble_cam.reviewing.analysis import Analysis
 from ensemble_cam.reviewing.cautions import cautions
 from ensemble_cam.reviewing.pipeline import analyse
 from ensemble_cam.reviewing.review import Review, RunInfo
-from ensemble_cam.settings.settings import Settings, displayed
+from ensemble_cam.reviewing.sentences import brief
+from ensemble_cam.settings.settings import Settings
 
 # Films that are decoded before the networks ask for them, and reviews that are being written or wait for that.
 AHEAD, BEHIND = 2, 3
@@ -208,6 +209,4 @@ def _outcomes(analysis: Analysis) -> tuple[tuple[str, bool], ...]:
 
 
 def _summary(analysis: Analysis) -> str:
-    return ", ".join(
-        f"{displayed(finding.label)} {finding.ranked.score.value:.2f} ({finding.call})" for finding in analysis.findings
-    )
+    return ", ".join(map(brief, analysis.findings))

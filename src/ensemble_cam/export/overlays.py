@@ -11,8 +11,9 @@ from ensemble_cam.export.record import overlay_name
 from ensemble_cam.maps.heatmap import Heatmap
 from ensemble_cam.rendering.overlay import source_overlay
 from ensemble_cam.rendering.png import png
-from ensemble_cam.reviewing.analysis import ENSEMBLE, Finding
+from ensemble_cam.reviewing.analysis import Finding
 from ensemble_cam.reviewing.review import Review
+from ensemble_cam.reviewing.sentences import score_line
 
 # Pixels of all overlays that are drawn at once: each takes some ten bytes of memory while it is.
 _PIXELS_AT_ONCE = 20_000_000
@@ -41,7 +42,10 @@ def overlays_drawn_by(threads: ThreadPoolExecutor, review: Review) -> Iterator[t
 
 def _overlay(review: Review, finding: Finding, id: str, heatmap: Heatmap) -> tuple[str, bytes]:
     picture = source_overlay(review.analysis.radiograph.display, heatmap, review.display)
-    text = {**origin(review), "Finding": finding.label, "Map": id, "Score": _score_line(review, finding, id)}
+    score = review.analysis.score(finding, id)
+    text = {**origin(review), "Finding": finding.label, "Map": id}
+    if score is not None:
+        text["Score"] = score_line(score, digits=3)
     return overlay_name(finding, id), png(picture, text)
 
 
@@ -62,11 +66,3 @@ def _threads_for(review: Review) -> int:
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _score_line(review: Review, finding: Finding, id: str) -> str:
-    """Return the score behind a map and how it stands to its operating point, in words."""
-    if id == ENSEMBLE:
-        return f"{finding.ranked.score.value:.3f}, {finding.call}"
-    result = review.analysis.result(id)
-    return f"{result.scores[finding.label]:.3f}, {result.call(finding.label)}"

@@ -11,6 +11,7 @@ from ensemble_cam.rendering.overlay import Display
 from ensemble_cam.reviewing.analysis import ENSEMBLE, Finding
 from ensemble_cam.reviewing.review import Review, RunInfo
 from ensemble_cam.reviewing.scores import Call, ClassifierResult, call_of
+from ensemble_cam.reviewing.sentences import why_no_map
 from ensemble_cam.settings.settings import Settings
 
 SCHEMA = 1
@@ -115,9 +116,9 @@ def _finding_record(finding: Finding, review: Review) -> dict:
         if result.id in finding.maps:
             maps[result.id] = _map_record(finding, result.id, finding.maps[result.id], regions[result.id])
         else:
-            maps[result.id] = {"missing": finding.missing[result.id]}
+            maps[result.id] = {"missing": why_no_map(finding, result.id)}
     if finding.ensemble is None:
-        maps[ENSEMBLE] = {"missing": "no classifier with a weight above 0 has a map"}
+        maps[ENSEMBLE] = {"missing": why_no_map(finding, ENSEMBLE)}
     else:
         maps[ENSEMBLE] = _map_record(finding, ENSEMBLE, finding.ensemble, regions[ENSEMBLE])
         maps[ENSEMBLE]["classifiers"] = list(finding.ensemble.classifiers)

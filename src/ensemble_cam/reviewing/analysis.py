@@ -14,7 +14,7 @@ from ensemble_cam.film.radiograph import Radiograph
 from ensemble_cam.maps.agreement import Agreement, agreement
 from ensemble_cam.maps.ensemble import EnsembleMap, ensemble_map
 from ensemble_cam.maps.heatmap import Heatmap
-from ensemble_cam.reviewing.scores import Call, ClassifierResult, RankedFinding, choose, rank_findings
+from ensemble_cam.reviewing.scores import Call, ClassifierResult, RankedFinding, Score, choose, rank_findings
 from ensemble_cam.settings.config import check_setting
 from ensemble_cam.settings.settings import Settings
 
@@ -91,6 +91,18 @@ class Analysis:
     def result(self, id: str) -> ClassifierResult:
         """Return the result of one classifier."""
         return next(result for result in self.results if result.id == id)
+
+    def score(self, finding: Finding, id: str) -> Score | None:
+        """Return the score behind one map of a finding.
+
+        Args:
+            finding: one of those explained.
+            id: a classifier's, or "ensemble".
+
+        Returns:
+            None where the classifier has no score of it.
+        """
+        return finding.ranked.score if id == ENSEMBLE else self.result(id).score(finding.label)
 
     def reweighted(self, weights: Mapping[str, float]) -> "Analysis":
         """Return the same review by other ensemble weights: ranking, ranks and ensemble maps; every map stays as it is.
