@@ -25,14 +25,17 @@ from ensemble_cam.archive.films import Film, FoundFilms
 from ensemble_cam.classifiers.classifier import Classifier, WeightsInfo
 from ensemble_cam.errors import ExportError
 from ensemble_cam.export import folder as export
-from ensemble_cam.export.folder import overlay_name, overlays, review_json, write_review
-from ensemble_cam.export.provenance import Review
+from ensemble_cam.export import overlays as drawing
+from ensemble_cam.export.folder import write_review
+from ensemble_cam.export.overlays import overlays
+from ensemble_cam.export.record import overlay_name, review_json
 from ensemble_cam.film.greyscale import Greys
 from ensemble_cam.film.radiograph import read_radiograph
 from ensemble_cam.machine.terminal import TerminalLine
 from ensemble_cam.rendering.overlay import Display, source_overlay
 from ensemble_cam.reviewing.options import ReviewOptions
 from ensemble_cam.reviewing.pipeline import analyse
+from ensemble_cam.reviewing.review import Review
 from ensemble_cam.settings.pixels import Pixels
 from ensemble_cam.settings.settings import Settings
 from networks import Failing, bright_classifier, table
@@ -135,14 +138,14 @@ def submitted(monkeypatch) -> list[str]:
             names.append(work.__name__)
             return super().submit(work, *args)
 
-    monkeypatch.setattr(export, "ThreadPoolExecutor", Told)
+    monkeypatch.setattr(drawing, "ThreadPoolExecutor", Told)
     return names
 
 
 def test_overlays_come_in_the_same_order_with_the_same_bytes_however_many_cores_draw(review, monkeypatch):
     made = []
     for cores in (1, 2, 5):
-        monkeypatch.setattr(export, "_cores", lambda cores=cores: cores)
+        monkeypatch.setattr(drawing, "_cores", lambda cores=cores: cores)
         made.append(list(overlays(review)))
 
     assert made[0] == made[1] == made[2]
@@ -154,7 +157,7 @@ def test_overlays_come_in_the_same_order_with_the_same_bytes_however_many_cores_
 def test_overlays_are_drawn_only_a_few_ahead_of_those_asked_for_and_none_once_nobody_asks(
     review, monkeypatch, submitted
 ):
-    monkeypatch.setattr(export, "_cores", lambda: 2)
+    monkeypatch.setattr(drawing, "_cores", lambda: 2)
     stream = overlays(review)
     assert submitted == []
 
@@ -169,8 +172,8 @@ def test_overlays_are_drawn_only_a_few_ahead_of_those_asked_for_and_none_once_no
 
 @pytest.mark.parametrize(("pixels", "at_once"), [(301 * 240, 1), (2 * 301 * 240, 2), (100, 1)])
 def test_large_films_overlays_are_drawn_fewer_at_once_than_there_are_cores(review, monkeypatch, pixels, at_once):
-    monkeypatch.setattr(export, "_cores", lambda: 4)
-    monkeypatch.setattr(export, "_PIXELS_AT_ONCE", pixels)
+    monkeypatch.setattr(drawing, "_cores", lambda: 4)
+    monkeypatch.setattr(drawing, "_PIXELS_AT_ONCE", pixels)
     now, most, lock = [], [], threading.Lock()
 
     def draw(film, heatmap, display):
@@ -182,7 +185,7 @@ def test_large_films_overlays_are_drawn_fewer_at_once_than_there_are_cores(revie
             now.remove(heatmap)
         return picture
 
-    monkeypatch.setattr(export, "source_overlay", draw)
+    monkeypatch.setattr(drawing, "source_overlay", draw)
 
     assert len(list(overlays(review))) == 7
     assert max(most) <= at_once
@@ -509,7 +512,7 @@ def test_overlay_that_fails_in_its_thread_is_said_and_leaves_no_folder_and_no_th
             raise error
         return source_overlay(film, heatmap, display)
 
-    monkeypatch.setattr(export, "source_overlay", draw)
+    monkeypatch.setattr(drawing, "source_overlay", draw)
 
     with pytest.raises(said, match=message):
         write_review(review, tmp_path, "film")
@@ -523,7 +526,7 @@ def test_ctrl_c_drops_what_is_not_drawn_yet_and_leaves_no_draft_and_no_thread(re
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Path, "write_bytes", interrupt)
-    monkeypatch.setattr(export, "_cores", lambda: 1)
+    monkeypatch.setattr(drawing, "_cores", lambda: 1)
 
     with pytest.raises(KeyboardInterrupt):
         write_review(review, tmp_path, "film")
@@ -548,7 +551,7 @@ def test_maps_that_cannot_be_written_are_said_and_leave_no_draft(review, tmp_pat
 def test_same_review_is_written_to_the_same_bytes_however_many_cores_draw(review, tmp_path, monkeypatch):
     written = []
     for cores in (1, 4):
-        monkeypatch.setattr(export, "_cores", lambda cores=cores: cores)
+        monkeypatch.setattr(drawing, "_cores", lambda cores=cores: cores)
         folder = write_review(review, tmp_path, "film", save_maps=True)
         written.append({path.name: path.read_bytes() for path in folder.iterdir()})
 

@@ -12,8 +12,8 @@ import films
 from ensemble_cam import __version__
 from ensemble_cam.export import figure
 from ensemble_cam.export.figure import figure_png, figure_size
-from ensemble_cam.export.provenance import Review
 from ensemble_cam.rendering.overlay import Display
+from ensemble_cam.reviewing.review import Review
 from networks import Failing, bright_classifier
 from reviews import dotted, made_review
 
@@ -149,9 +149,9 @@ def test_note_of_a_failed_classifier_stays_in_its_own_column():
     picture = drawn(out_of_memory(160, 120))
     panel = (3508 - 2 * 90 - 3 * 30) // 4  # four columns between margins of 90, 30 apart
     foot, row = picture.shape[0] - 300 - 4 * 40, round(panel * 120 / 160) + 170
-    # The gap on the right of the failed classifier's column; the finding's title ends further left.
+    # The gap on the right of the failed classifier's column, from below the finding's title.
     left = 90 + 2 * (panel + 30) - 30
-    gap = picture[foot - row : foot, left + 3 : left + 27]
+    gap = picture[foot - row + 70 : foot, left + 3 : left + 27]
     note = picture[foot - row + 120 : foot - row + 165, 90 + panel + 30 : left]
 
     assert (gap == 255).all()

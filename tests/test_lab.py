@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from browsing import PATIENCE, expect, needs_chromium, pages_of, panels, pick, pictures, settled
 from ensemble_cam.errors import Cancelled
 from ensemble_cam.phantom import FINDINGS, draw_phantom
-from ensemble_cam.rendering.overlay import TRUTH_COLOUR
+from ensemble_cam.rendering.colours import TRUTH_COLOUR
 from ensemble_cam.reviewing.analysis import Analysis
 from ensemble_cam.reviewing.pipeline import analyse
 from ensemble_cam.settings.settings import Settings, displayed

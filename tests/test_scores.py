@@ -8,7 +8,7 @@ from PIL import Image
 
 from ensemble_cam.export import figure
 from ensemble_cam.export.figure import figure_png
-from ensemble_cam.export.folder import overlays
+from ensemble_cam.export.overlays import overlays
 from ensemble_cam.export.record import review_json
 from ensemble_cam.reviewing.scores import Call, Score, call_of
 from networks import bright_classifier

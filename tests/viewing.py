@@ -11,8 +11,8 @@ import numpy as np
 from PIL import Image
 
 from browsing import PATIENCE, expect, reviewed, upload
-from ensemble_cam.export.provenance import Review
 from ensemble_cam.film.radiograph import Radiograph
+from ensemble_cam.reviewing.review import Review
 from ensemble_cam.ui.viewer import live
 from ensemble_cam.ui.viewer.committed import Committed
 from ensemble_cam.ui.viewer.payload import FilmPart, Payload, Words, payload

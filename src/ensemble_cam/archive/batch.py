@@ -14,10 +14,10 @@ from ensemble_cam.archive.summary import Summary
 from ensemble_cam.classifiers.classifier import Classifier, known_labels, load_classifier
 from ensemble_cam.classifiers.runtime import PRECISION, choose_device, choose_runtime, prepare, runtimes
 from ensemble_cam.errors import ConfigError, WeightsMissing
-from ensemble_cam.export.provenance import RunInfo
 from ensemble_cam.machine.terminal import TerminalLine
 from ensemble_cam.reviewing.cautions import notice
 from ensemble_cam.reviewing.options import ReviewOptions
+from ensemble_cam.reviewing.review import RunInfo
 from ensemble_cam.settings.config import UNTRAINED, WEIGHTS_NAMES, ClassifierConfig, Config
 from ensemble_cam.settings.nearest import did_you_mean
 from ensemble_cam.settings.settings import find_labels

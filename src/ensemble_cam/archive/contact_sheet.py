@@ -204,7 +204,7 @@ def _figure(film: SheetFilm, finding: SheetFinding) -> str:
     if finding.split:
         words.append('<span class="word split">classifiers split</span>')
     notes = [] if finding.agreement is None else [f"agreement of the maps: IoU {finding.agreement:.2f}"]
-    notes += ["empty map: no positive value"] if finding.is_empty else []
+    notes += ["empty map: nothing speaks for it"] if finding.is_empty else []
     each = [_classifier(*classifier) for classifier in finding.classifiers]
     return (
         f'<figure>{picture}<figcaption><span class="label">{escape(finding.label)}</span> '

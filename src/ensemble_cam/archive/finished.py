@@ -8,10 +8,11 @@ from pathlib import Path
 from ensemble_cam.archive.films import RECORD
 from ensemble_cam.classifiers.classifier import Classifier
 from ensemble_cam.errors import ExportError
-from ensemble_cam.export.provenance import RunInfo, software
+from ensemble_cam.export.provenance import software
 from ensemble_cam.export.record import SCHEMA, greys_record, settings_record, weights_record
 from ensemble_cam.film.greyscale import Greys
 from ensemble_cam.rendering.overlay import Display
+from ensemble_cam.reviewing.review import RunInfo
 from ensemble_cam.settings.settings import Settings
 
 DRAFTS = ".unfinished-*"

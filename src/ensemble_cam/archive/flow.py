@@ -23,7 +23,6 @@ from ensemble_cam.archive.finished import FinishedReviews, review_key
 from ensemble_cam.classifiers.classifier import Classifier
 from ensemble_cam.errors import EnsembleCamError, RadiographError
 from ensemble_cam.export.folder import write_review
-from ensemble_cam.export.provenance import Review, RunInfo
 from ensemble_cam.film.intake import MAX_FILE_BYTES
 from ensemble_cam.film.radiograph import Radiograph, read_radiograph
 from ensemble_cam.machine.report import Report
@@ -32,7 +31,8 @@ from ensemble_cam.reviewing.analysis import Analysis
 from ensemble_cam.reviewing.cautions import cautions
 from ensemble_cam.reviewing.options import ReviewOptions
 from ensemble_cam.reviewing.pipeline import analyse
-from ensemble_cam.settings.settings import displayed
+from ensemble_cam.reviewing.review import Review, RunInfo
+from ensemble_cam.reviewing.sentences import brief
 
 # Films that are decoded before the networks ask for them, and reviews that are being written or wait for that.
 AHEAD, BEHIND = 2, 3
@@ -211,6 +211,4 @@ def _seconds(analysis: Analysis) -> tuple[tuple[str, bool], ...]:
 
 
 def _summary(analysis: Analysis) -> str:
-    return ", ".join(
-        f"{displayed(finding.label)} {finding.ranked.score.value:.2f} ({finding.call})" for finding in analysis.findings
-    )
+    return ", ".join(map(brief, analysis.findings))

@@ -16,7 +16,7 @@ from ensemble_cam.archive.contact_sheet import FailedFilm, Sheet, SheetFilm, She
 from ensemble_cam.archive.films import RECORD, FoundFilms, printable
 from ensemble_cam.archive.flow import Outcome
 from ensemble_cam.errors import ExportError
-from ensemble_cam.export.record import ENSEMBLE
+from ensemble_cam.reviewing.analysis import ENSEMBLE
 from ensemble_cam.reviewing.cautions import NO_PHANTOM
 from ensemble_cam.reviewing.scores import Call, call_of
 from ensemble_cam.settings.settings import displayed

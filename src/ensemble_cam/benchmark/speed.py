@@ -28,8 +28,8 @@ from ensemble_cam.classifiers.classifier import Classifier, cut_classifier, load
 from ensemble_cam.classifiers.compilation import is_installed
 from ensemble_cam.classifiers.runtime import PRECISION, prepare, run_backbone, runtimes
 from ensemble_cam.export.figure import figure_png
-from ensemble_cam.export.folder import overlays, write_review
-from ensemble_cam.export.provenance import Review, RunInfo
+from ensemble_cam.export.folder import write_review
+from ensemble_cam.export.overlays import overlays
 from ensemble_cam.film.geometry import Geometry
 from ensemble_cam.film.radiograph import Radiograph, read_radiograph
 from ensemble_cam.machine.facts import machine_facts, machine_line
@@ -40,6 +40,7 @@ from ensemble_cam.phantom import draw_phantom
 from ensemble_cam.phantom.files import phantom_files
 from ensemble_cam.rendering.overlay import Display
 from ensemble_cam.reviewing.pipeline import analyse, model_input
+from ensemble_cam.reviewing.review import Review, RunInfo
 from ensemble_cam.settings.config import UNTRAINED, ClassifierConfig, Config
 from ensemble_cam.settings.methods import Recipe
 from ensemble_cam.settings.settings import Settings

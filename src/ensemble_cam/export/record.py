@@ -3,17 +3,18 @@
 import json
 
 from ensemble_cam.classifiers.classifier import Classifier
-from ensemble_cam.export.provenance import Review, RunInfo, software
+from ensemble_cam.export.provenance import software
 from ensemble_cam.film.greyscale import Greys
-from ensemble_cam.maps.heatmap import Heatmap
+from ensemble_cam.maps.heatmap import Heatmap, Region
 from ensemble_cam.purpose import PURPOSE
 from ensemble_cam.rendering.overlay import Display
-from ensemble_cam.reviewing.analysis import Finding
+from ensemble_cam.reviewing.analysis import ENSEMBLE, Finding
+from ensemble_cam.reviewing.review import Review, RunInfo
 from ensemble_cam.reviewing.scores import Call, ClassifierResult, call_of
+from ensemble_cam.reviewing.sentences import why_no_map
 from ensemble_cam.settings.settings import Settings
 
 SCHEMA = 1
-ENSEMBLE = "ensemble"
 
 
 def overlay_name(finding: Finding, id: str) -> str:
@@ -110,20 +111,20 @@ def _classifier_record(result: ClassifierResult) -> dict:
 
 
 def _finding_record(finding: Finding, review: Review) -> dict:
-    threshold = review.display.threshold
+    regions = review.regions[finding.label]
     maps: dict[str, dict] = {}
     for result in review.analysis.results:
         if result.id in finding.maps:
-            maps[result.id] = _map_record(finding, result.id, finding.maps[result.id], threshold)
+            maps[result.id] = _map_record(finding, result.id, finding.maps[result.id], regions[result.id])
         else:
-            maps[result.id] = {"missing": finding.missing[result.id]}
+            maps[result.id] = {"missing": why_no_map(finding, result.id)}
     if finding.ensemble is None:
-        maps[ENSEMBLE] = {"missing": "no classifier with a weight above 0 has a map"}
+        maps[ENSEMBLE] = {"missing": why_no_map(finding, ENSEMBLE)}
     else:
-        maps[ENSEMBLE] = _map_record(finding, ENSEMBLE, finding.ensemble, threshold)
+        maps[ENSEMBLE] = _map_record(finding, ENSEMBLE, finding.ensemble, regions[ENSEMBLE])
         maps[ENSEMBLE]["classifiers"] = list(finding.ensemble.classifiers)
         maps[ENSEMBLE]["empty_classifiers"] = list(finding.ensemble.empty_classifiers)
-    agreement = finding.agreement(threshold)
+    agreement = finding.agreement(review.display.threshold)
     return {
         "label": finding.label,
         "rank": finding.rank,
@@ -140,8 +141,8 @@ def _finding_record(finding: Finding, review: Review) -> dict:
     }
 
 
-def _map_record(finding: Finding, id: str, heatmap: Heatmap, threshold: float) -> dict:
-    region, hottest = heatmap.region(threshold), heatmap.hottest
+def _map_record(finding: Finding, id: str, heatmap: Heatmap, region: Region | None) -> dict:
+    hottest = heatmap.hottest
     return {
         "file": overlay_name(finding, id),
         "empty": heatmap.empty,

@@ -105,17 +105,9 @@ class Heatmap:
     def region(self, threshold: float) -> Region | None:
         """Return the region whose relative activation is at or above `threshold`, or None where there is none.
 
-        An empty map has no region, whatever the threshold. A region is measured once.
+        An empty map has no region, whatever the threshold. Every pixel of the crop is read, a few milliseconds on a
+        large film: what asks again and again keeps the answer, see `review.Review.regions`.
         """
-        if threshold not in self._regions:
-            self._regions[threshold] = self._measured(threshold)
-        return self._regions[threshold]
-
-    @cached_property
-    def _regions(self) -> dict[float, Region | None]:
-        return {}
-
-    def _measured(self, threshold: float) -> Region | None:
         x0, y0, x1, y1 = self.geometry.crop
         count, columns, lines = 0, np.zeros(x1 - x0, dtype=bool), np.zeros(y1 - y0, dtype=bool)
         if not self.empty:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from ensemble_cam.rendering.overlay import colour_table
+from ensemble_cam.rendering.colours import colour_table
 
 DPI = 300
 _POINTS_OF_AN_INCH = 72

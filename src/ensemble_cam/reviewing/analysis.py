@@ -14,12 +14,15 @@ from ensemble_cam.film.radiograph import Radiograph
 from ensemble_cam.maps.agreement import Agreement, agreement
 from ensemble_cam.maps.ensemble import EnsembleMap, ensemble_map
 from ensemble_cam.maps.heatmap import Heatmap
-from ensemble_cam.reviewing.scores import Call, ClassifierResult, RankedFinding, choose, rank_findings
+from ensemble_cam.reviewing.scores import Call, ClassifierResult, RankedFinding, Score, choose, rank_findings
 from ensemble_cam.settings.config import check_setting
 from ensemble_cam.settings.settings import Settings
 
 if TYPE_CHECKING:
     from ensemble_cam.maps.cams import CamMap
+
+ENSEMBLE = "ensemble"
+"""Stands where a classifier's id stands, for the mean of the maps."""
 
 UNKNOWN_LABEL = "does not know this label"
 
@@ -54,7 +57,7 @@ class Finding:
 
     def heatmaps(self) -> Mapping[str, Heatmap]:
         """Return classifier id or "ensemble" → map, for every map there is."""
-        return {**self.maps, **({"ensemble": self.ensemble} if self.ensemble else {})}
+        return {**self.maps, **({ENSEMBLE: self.ensemble} if self.ensemble else {})}
 
     def agreement(self, threshold: float) -> Agreement | None:
         """How far the maps behind the ensemble agree; None below two of them."""
@@ -88,6 +91,18 @@ class Analysis:
     def result(self, id: str) -> ClassifierResult:
         """Return the result of one classifier."""
         return next(result for result in self.results if result.id == id)
+
+    def score(self, finding: Finding, id: str) -> Score | None:
+        """Return the score behind one map of a finding.
+
+        Args:
+            finding: one of those explained.
+            id: a classifier's, or "ensemble".
+
+        Returns:
+            None where the classifier has no score of it.
+        """
+        return finding.ranked.score if id == ENSEMBLE else self.result(id).score(finding.label)
 
     def reweighted(self, weights: Mapping[str, float]) -> "Analysis":
         """Return the same review by other ensemble weights: ranking, ranks and ensemble maps; every map stays as it is.

@@ -77,10 +77,15 @@ class ClassifierResult:
         """The classifier's id."""
         return self.classifier.id
 
+    def score(self, label: str) -> Score | None:
+        """Return the classifier's score of a finding; None where it has none."""
+        value = self.scores.get(label)
+        return None if value is None else Score(value, self.classifier.calibrated)
+
     def call(self, label: str) -> Call | None:
         """Return what the classifier says of a finding; None where it has no score of it."""
-        score = self.scores.get(label)
-        return None if score is None else call_of(score, calibrated=self.classifier.calibrated)
+        score = self.score(label)
+        return None if score is None else score.call
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 import streamlit as st
 
-from ensemble_cam.rendering.overlay import Display, colour_table
+from ensemble_cam.rendering.colours import colour_table
+from ensemble_cam.rendering.overlay import Display
 from ensemble_cam.settings.config import COLORMAPS, ClassifierConfig, Config, ReviewDefaults
 from ensemble_cam.settings.methods import AUG_SMOOTH, EIGEN_SMOOTH, LAYERS, METHODS, SEVERAL_LAYERS, Recipe
 from ensemble_cam.settings.settings import Settings, displayed

@@ -7,7 +7,10 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from ensemble_cam.phantom import FINDINGS
-from ensemble_cam.rendering.overlay import TRUTH_COLOUR, Display, Screen, draw_point, draw_truth
+from ensemble_cam.rendering.colours import TRUTH_COLOUR
+from ensemble_cam.rendering.overlay import Display
+from ensemble_cam.rendering.screen import Screen, draw_point, draw_truth
+from ensemble_cam.reviewing import sentences
 from ensemble_cam.reviewing.scores import Call
 from ensemble_cam.settings.settings import displayed
 from ensemble_cam.ui.film_view import show_picture
@@ -93,8 +96,7 @@ def _show_map(
     """Show a map, and return how it stands to the truth."""
     heatmap = finding.heatmaps().get(id)
     if heatmap is None:
-        reason = finding.missing.get(id, "no classifier with a weight above 0 has a map")
-        st.info(f"No map: {plain(reason)}", icon=":material/block:")
+        st.info(plain(sentences.capitalised(sentences.no_map(finding, id))), icon=":material/block:")
         return ""
     picture, mask = screen.panel(heatmap, display), film.masks.get(finding.label)
     if truth and mask is not None:

@@ -18,7 +18,7 @@ from isal import isal_zlib
 from ensemble_cam.film.geometry import Geometry
 from ensemble_cam.film.greyscale import domain, own_window, to_screen
 from ensemble_cam.film.radiograph import Radiograph
-from ensemble_cam.rendering.overlay import colour_table
+from ensemble_cam.rendering.colours import colour_table
 from ensemble_cam.settings.config import COLORMAPS
 from ensemble_cam.settings.settings import displayed
 
