@@ -122,7 +122,7 @@ def test_folder_with_broken_files_is_reviewed_but_for_them_with_one_line_each_an
     for name in names:
         assert re.search(BAD[name][1], by_name[name]), name
     assert "2 of 11 films reviewed" in captured.out
-    assert captured.out.endswith("; 1 left out: 1 hidden (.hidden)\n")
+    assert captured.out.endswith("; 1 left out (hidden: .hidden)\n")
 
 
 @pytest.mark.usefixtures("blank_figure")

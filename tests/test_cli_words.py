@@ -33,8 +33,8 @@ USAGE = [
     ("review empty --out out", r"empty: the folder holds no files\. Name a film, or a folder with films in it\."),
     (
         "review texts --out out",
-        r"texts: the folder holds no films \(4 left out: 1 hidden \(\.hidden\), 2 known by name to be no film "
-        r"\(DICOMDIR, autorun\.inf\), 1 neither picture nor DICOM \(notes\.txt\)\)\. Name .+",
+        r"texts: the folder holds no film, 4 left out \(hidden: \.hidden; no film by its name: "
+        r"DICOMDIR, autorun\.inf; neither picture nor DICOM: notes\.txt\)\. Name .+",
     ),
     ("review film.png --out film.png", r"--out: film\.png is no folder\. Choose another place for the reviews\."),
     ("review film.png --out film.png/out", r"--out: film\.png is no folder\. Choose another place for the reviews\."),

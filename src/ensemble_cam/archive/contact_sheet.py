@@ -24,7 +24,7 @@ class SheetFinding:
         call: what it says, in `Call`'s words.
         split: whether some classifiers call it and others do not.
         agreement: the maps' mean IoU; None where there are no two of them.
-        classifiers: of each its name, score and call; None where it does not know the finding.
+        classifiers: of each its name, score and call; None where it has none.
         overlay: the file of its ensemble map, or of the only map there is; None without.
         is_empty: whether that map has no positive value.
     """
@@ -46,7 +46,7 @@ class SheetFilm:
     Attributes:
         name: its folder's name, as it is shown.
         folder: its folder's name, as the disk has it.
-        file: where the film lay, as it is shown; None for nobody to see.
+        file: where the film lay, where its name does not say so; None for nobody to see.
         size: its width and height in pixels.
         warnings: what has to be said of it.
         meaningless: whether its scores and maps mean nothing.
@@ -119,10 +119,9 @@ figcaption { margin-top: .35rem; font-size: .9rem; }
 .word { display: inline-block; padding: 0 .4rem; border: 1px solid #77818b; border-radius: 3px; color: #c3cad1; }
 .called { border-color: #ffb347; background: #ffb347; color: #101214; font-weight: 600; }
 .split { border-color: #e58cff; color: #e58cff; font-weight: 600; }
-.uncalibrated { border-style: dashed; }
+.uncalibrated, .word.meaningless { border-style: dashed; }
 .each { margin: .25rem 0 0; padding: 0; list-style: none; color: #aeb6bf; font-size: .82rem; }
-.meaningless .score, .meaningless .each { color: #8a939c; text-decoration: line-through; }
-.meaningless .called { border-color: #77818b; background: none; color: #8a939c; text-decoration: line-through; }
+article.meaningless .score, article.meaningless .each { color: #8a939c; text-decoration: line-through; }
 body > footer { color: #aeb6bf; font-size: .82rem; border-top: 1px solid #2a3036; }
 body > footer p { margin: 0; overflow-wrap: anywhere; }
 @media print {
@@ -158,7 +157,12 @@ def contact_sheet(sheet: Sheet) -> str:
     lines.append('<div class="films">')
     lines += [_article(film, purpose) for film in sheet.films]
     lines.append("</div></main><footer>")
-    lines += [f"<p>{escape(line)}</p>" for line in (*sheet.made_by, *([sheet.left_out] if sheet.left_out else []))]
+    notes = (
+        "A map shows where the networks looked for a finding, not that it is there.",
+        *sheet.made_by,
+        sheet.left_out,
+    )
+    lines += [f"<p>{escape(note)}</p>" for note in notes if note]
     lines.append(f'<p class="purpose">{escape(purpose)}</p></footer></body></html>')
     return "\n".join(lines) + "\n"
 
@@ -181,10 +185,8 @@ def _article(film: SheetFilm, purpose: str) -> str:
         f'<article{" class=meaningless" if film.meaningless else ""} title="{escape(purpose)}">',
         f'<h2><a href="{link}">{escape(film.name)}</a></h2>',
     ]
-    if film.file is not None and film.file != film.name:
+    if film.file is not None:
         parts.append(f'<p class="file">{escape(film.file)}</p>')
-    if film.meaningless:
-        parts.append('<p class="warning">Meaningless: scores and maps of this film mean nothing.</p>')
     parts += [f'<p class="warning">{escape(warning)}</p>' for warning in film.warnings]
     parts.append('<div class="findings">')
     parts += [_figure(film, finding) for finding in film.findings]
@@ -200,12 +202,13 @@ def _figure(film: SheetFilm, finding: SheetFinding) -> str:
         alt = escape(f"{film.name}: map of {finding.label} over the film")
         picture = f'<img src="{source}" alt="{alt}" width="{width}" height="{height}" loading="lazy" decoding="async">'
         picture = f'<a href="{source}">{picture}</a>'
-    words = [f'<span class="word {finding.call.replace(" ", "-")}">{escape(finding.call)}</span>']
-    if finding.split:
+    call = "meaningless" if film.meaningless else finding.call
+    words = [f'<span class="word {call.replace(" ", "-")}">{escape(call)}</span>']
+    if finding.split and not film.meaningless:
         words.append('<span class="word split">classifiers split</span>')
     notes = [] if finding.agreement is None else [f"agreement of the maps: IoU {finding.agreement:.2f}"]
     notes += ["empty map: nothing speaks for it"] if finding.is_empty else []
-    each = [_classifier(*classifier) for classifier in finding.classifiers]
+    each = [_classifier(*classifier, finding.call) for classifier in finding.classifiers]
     return (
         f'<figure>{picture}<figcaption><span class="label">{escape(finding.label)}</span> '
         f'<span class="score">{finding.score:.2f}</span> {" ".join(words)}'
@@ -213,8 +216,11 @@ def _figure(film: SheetFilm, finding: SheetFinding) -> str:
     )
 
 
-def _classifier(name: str, score: float | None, call: str | None) -> str:
-    return f"{name}: does not know it" if score is None else f"{name}: {score:.2f}, {call}"
+def _classifier(name: str, score: float | None, call: str | None, together: str) -> str:
+    """Return a classifier with its score, and with what that says where all together say another thing."""
+    if score is None:
+        return f"{name}: no score"
+    return f"{name}: {score:.2f}" if call == together else f"{name}: {score:.2f}, {call}"
 
 
 def _items(texts: Sequence[str]) -> str:

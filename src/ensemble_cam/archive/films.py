@@ -32,7 +32,7 @@ class Film:
 
     Attributes:
         path: its file.
-        shown: what lines and tables call it: its case, its file's name, or its path below a folder that was given.
+        shown: what lines call it: its file's name, or its path below a folder that was given.
         name: what its folder is to be called; None for a part of its bytes' hash.
         case: a name of the reader's own, which its review carries; None without.
     """
@@ -69,9 +69,9 @@ class FoundFilms:
             by_reason.setdefault(why, []).append(shown)
         parts = []
         for why, names in by_reason.items():
-            more = ", …" if len(names) > _NAMED else ""
-            parts.append(f"{len(names)} {why} ({', '.join(names[:_NAMED])}{more})")
-        return f"{len(self.left_out)} left out: {', '.join(parts)}" if parts else ""
+            more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+            parts.append(f"{why}: {', '.join(names[:_NAMED])}{more}")
+        return f"{len(self.left_out)} left out ({'; '.join(parts)})" if parts else ""
 
     def anonymous(self) -> "FoundFilms":
         """Return the same with folders named by the films' hashes."""
@@ -127,7 +127,7 @@ def find_films(given: Sequence[Path], *, out: Path | None = None) -> FoundFilms:
                 films.append(film)
         if len(films) == before[0]:
             told = FoundFilms((), tuple(left_out[before[1] :])).left_out_line
-            none = f"no films ({told})" if told else "no files"
+            none = f"no film, {told}" if told else "no files"
             raise ConfigError(f"{_shown(path)}: the folder holds {none}. Name a film, or a folder with films in it.")
     return FoundFilms(tuple(films), tuple(left_out))
 
@@ -170,9 +170,9 @@ def _walk(folder: Path, out: Path | None) -> Iterator[tuple[Path, str | None]]:
         if path.name.startswith("."):
             yield path, "hidden"
         elif path.is_symlink():
-            yield path, "linked, which is not followed"
+            yield path, "a link to a folder, which is not followed"
         elif _is_same(path, out) or (path / RECORD).is_file():
-            yield path, "with finished reviews"
+            yield path, "reviews"
         else:
             yield from _walk(path, out)
 
@@ -183,9 +183,9 @@ def _is_same(path: Path, out: Path | None) -> bool:
 
 def _why_no_film(path: Path) -> str | None:
     if not path.is_file():
-        return "no file that can be opened"  # a link to nothing, a pipe
+        return "no file to open"  # a link to nothing, a pipe
     if path.name.casefold() in _NO_FILMS:
-        return "known by name to be no film"
+        return "no film by its name"
     mask = _MASK.fullmatch(path.name)
     if mask and path.with_name(f"{mask[1]}.json").exists():
         return "a phantom's mask"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ensemble_cam.archive.contact_sheet import FailedFilm, Sheet, SheetFilm, SheetFinding, contact_sheet
-from ensemble_cam.archive.films import RECORD, FoundFilms, printable
+from ensemble_cam.archive.films import RECORD, FoundFilms, folder_name, printable
 from ensemble_cam.archive.flow import Outcome
 from ensemble_cam.errors import ExportError
 from ensemble_cam.reviewing.analysis import ENSEMBLE
@@ -52,6 +52,8 @@ class Summary:
 
     def __init__(self, found: FoundFilms, out: Path):
         self._found, self._out = found, out
+        # Whoever calls films by hashes or by names of their own has files' names nowhere in the reviews.
+        self._is_private = any(film.name is None or film.case is not None for film in found.films)
         self._rows: list[list[object]] = []
         self._films: list[SheetFilm] = []
         self._failed: list[FailedFilm] = []
@@ -62,10 +64,10 @@ class Summary:
     def add(self, outcome: Outcome) -> None:
         """Take in what became of a film; one whose review is here already is not taken twice."""
         folder, film = outcome.folder, outcome.film
-        # Whoever wants no names in files has them in none.
-        anonymous = film.name is None
         if folder is None:
-            shown = f"film {outcome.number} of {len(self._found.films)}" if anonymous else film.shown
+            shown = film.shown
+            if self._is_private:
+                shown = film.case or f"film {outcome.number} of {len(self._found.films)}"
             self._failed.append(FailedFilm(shown, outcome.sentence))
             return
         if folder in self._folders:
@@ -78,8 +80,9 @@ class Summary:
             raise ExportError(f"The summary cannot be written: a film's {RECORD} cannot be read ({reason}).") from None
         name = printable(folder.name)
         self._rows += _rows(name, record)
-        file = None if anonymous or film.case is not None else film.shown
-        self._films.append(_sheet_film(name, folder.name, file, record))
+        # Of films with the same name in several folders, this tells which is which.
+        is_told = self._is_private or folder_name(film.shown) == name
+        self._films.append(_sheet_film(name, folder.name, None if is_told else film.shown, record))
         self._made_by, self._notice = _made_by(record), record["notice"]
 
     def write(self) -> tuple[Path, Path]:
@@ -90,12 +93,11 @@ class Summary:
         """
         text = io.StringIO(newline="")
         csv.writer(text, lineterminator="\n").writerows([COLUMNS, *self._rows])
-        anonymous = any(film.name is None for film in self._found.films)
         left_out = f"{len(self._found.left_out)} left out" if self._found.left_out else ""
         sheet = Sheet(
             tuple(self._films),
             tuple(self._failed),
-            left_out if anonymous else self._found.left_out_line,
+            left_out if self._is_private else self._found.left_out_line,
             self._notice,
             self._made_by,
         )
@@ -171,12 +173,13 @@ def _sheet_film(name: str, folder: str, file: str | None, record: Mapping) -> Sh
         )
     seen = record["input"]
     untrained = all(classifier["untrained"] for classifier in record["classifiers"])
+    warnings = ["Untrained networks: scores and maps mean nothing."] if untrained else []
     return SheetFilm(
         name=name,
         folder=folder,
         file=file,
         size=(seen["width"], seen["height"]),
-        warnings=tuple(seen["warnings"]),
+        warnings=(*warnings, *seen["warnings"]),
         meaningless=NO_PHANTOM in seen["warnings"] or untrained,
         findings=tuple(findings),
     )
