@@ -14,6 +14,7 @@ from PIL import Image
 
 import films
 from ensemble_cam import __version__, cli
+from ensemble_cam.export import figure
 from ensemble_cam.export import folder as export
 from ensemble_cam.film.radiograph import read_radiograph
 from ensemble_cam.ui import launch
@@ -139,6 +140,99 @@ def test_films_of_the_same_stem_get_a_number_and_are_passed_over_the_second_time
     assert review(film, other, config=config, out=out) == 0
     assert folders(out) == ["film", "film_2"]
     assert capsys.readouterr().out.count("reviewed before") == 2
+
+
+@pytest.mark.usefixtures("blank_figure")
+def test_films_of_the_same_name_in_subfolders_have_folders_of_their_own_and_are_found_again(config, tmp_path, capsys):
+    for seed, name in enumerate(("a", "b")):
+        made(tmp_path / name / "IM1", seed=seed)
+    (tmp_path / "all").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / name).rename(tmp_path / "all" / name)
+    out = tmp_path / "out"
+
+    for _ in range(2):
+        assert review(tmp_path / "all", config=config, out=out) == 0
+        assert folders(out) == ["IM1", "IM1_2"]
+    assert len({record(out / name)["input"]["sha256"] for name in ("IM1", "IM1_2")}) == 2
+    last = capsys.readouterr().out
+    assert f"[1/2] a/IM1: reviewed before, see {out / 'IM1'}\n" in last
+    assert f"[2/2] b/IM1: reviewed before, see {out / 'IM1_2'}\n" in last
+
+
+@pytest.mark.usefixtures("blank_figure")
+def test_dicoms_named_by_uid_keep_all_their_numbers(config, tmp_path):
+    for number in (15, 16):
+        made(tmp_path / "films" / f"1.2.840.1.{number}", films.dicom(films.film(bits=12, seed=number), bits=12))
+
+    assert review(tmp_path / "films", config=config, out=tmp_path / "out") == 0
+
+    assert folders(tmp_path / "out") == ["1.2.840.1.15", "1.2.840.1.16"]
+
+
+def test_case_stands_in_record_figure_overlays_and_folder_in_the_place_of_the_films_name(config, tmp_path, monkeypatch):
+    film, titles = made(tmp_path / "films" / "ZZSTEM.png"), []
+    real = figure.Page.text
+
+    def write(page: figure.Page, x: int, y: int, text: str, *more: object) -> None:
+        titles.append(text)
+        real(page, x, y, text, *more)
+
+    monkeypatch.setattr(figure.Page, "text", write)
+
+    for _ in range(2):
+        assert review(film, "--case", "No. 17", "--top-k", 1, config=config, out=tmp_path / "out") == 0
+
+    (folder,) = (tmp_path / "out").iterdir()
+    assert folder.name == "No. 17"
+    assert record(folder)["case"] == "No. 17"
+    assert titles[0] == "Chest radiograph review · case No. 17"
+    for picture in folder.glob("*.png"):
+        assert Image.open(picture).text["Case"] == "No. 17"
+        assert b"ZZSTEM" not in picture.read_bytes()
+
+
+@pytest.mark.usefixtures("blank_figure")
+def test_a_review_without_a_case_is_not_taken_for_one_with_it(film, config, tmp_path):
+    out = tmp_path / "out"
+    assert review(film, config=config, out=out) == 0
+    assert review(film, "--case", "film", config=config, out=out) == 0
+    assert [record(out / name)["case"] for name in ("film", "film_2")] == [None, "film"]
+
+
+@pytest.mark.usefixtures("blank_figure")
+def test_case_numbers_several_films_in_their_order(config, tmp_path):
+    for seed, name in enumerate("ba"):
+        made(tmp_path / "films" / f"{name}.png", seed=seed)
+
+    assert review(tmp_path / "films", "--case", "7", config=config, out=tmp_path / "out") == 0
+
+    hashes = [record(tmp_path / "out" / name)["input"]["sha256"] for name in ("7_1", "7_2")]
+    given = [(tmp_path / "films" / f"{name}.png").read_bytes() for name in "ab"]
+    assert hashes == [hashlib.sha256(data).hexdigest() for data in given]
+
+
+@pytest.mark.usefixtures("blank_figure")
+def test_quiet_says_nothing_but_errors(config, tmp_path, capfd):
+    made(tmp_path / "films" / "film.png")
+    made(tmp_path / "films" / "empty.png", b"")
+
+    assert review(tmp_path / "films", "--quiet", "--summary", config=config, out=tmp_path / "out") == 3
+
+    printed = capfd.readouterr()
+    assert printed.out == ""
+    assert printed.err == "ensemble-cam: empty.png: The file is empty. Export or copy the film again.\n"
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["film", "index.html", "summary.csv"]
+
+
+@pytest.mark.usefixtures("blank_figure")
+def test_summary_that_cannot_be_written_ends_with_3_after_the_films(film, config, tmp_path, capsys):
+    (tmp_path / "out" / "index.html" / "x").mkdir(parents=True)
+
+    assert review(film, "--summary", config=config, out=tmp_path / "out") == 3
+
+    assert (tmp_path / "out" / "film" / "review.json").exists()
+    assert re.fullmatch(r"ensemble-cam: index\.html: the summary cannot be written .+\n", capsys.readouterr().err)
 
 
 @pytest.mark.usefixtures("blank_figure")

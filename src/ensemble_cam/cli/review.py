@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from ensemble_cam.cli.arguments import Commands, add_common, names, one_line, pairs, real, weights_by_id, whole
 from ensemble_cam.cli.exit_codes import FILMS, OK
-from ensemble_cam.errors import ConfigError
+from ensemble_cam.errors import ConfigError, ExportError
 from ensemble_cam.machine.memory import keep_few_arenas
 from ensemble_cam.machine.terminal import TerminalLine
 from ensemble_cam.settings.config import COLORMAPS, FRAMINGS, INTENSITIES, SETS, ReviewDefaults, load_config
@@ -138,7 +138,13 @@ def run(options: argparse.Namespace) -> int:
 
     choice = Choice(options.set, options.classifiers, weights, options.weights_dir)
     batch = Batch.prepare(config, choice, chosen, TerminalLine(None if options.quiet else sys.stdout))
-    failed = batch.review(found, options.out, errors=sys.stderr, save_maps=options.save_maps, summary=options.summary)
+    try:
+        failed = batch.review(
+            found, options.out, errors=sys.stderr, save_maps=options.save_maps, summary=options.summary
+        )
+    except ExportError as error:  # of the summary: the films are done
+        print(f"ensemble-cam: {error}", file=sys.stderr)
+        return FILMS
     return FILMS if failed else OK
 
 
