@@ -83,7 +83,7 @@ def test_reading_a_film_loads_neither_torch_nor_streamlit():
     assert loaded_by(code) == "[]"
 
 
-@pytest.mark.parametrize("room", ["machine", "film", "settings", "phantom", "weights", "rendering"])
+@pytest.mark.parametrize("room", ["machine", "film", "settings", "phantom", "weights", "rendering", "export"])
 def test_a_room_without_networks_loads_nothing_heavy(room):
     # A linter sees the package's own imports, not what those of others bring along.
     names = [
@@ -92,6 +92,12 @@ def test_a_room_without_networks_loads_nothing_heavy(room):
         if path.stem != "__init__"
     ]
     assert loaded_by("import " + ", ".join(names)) == "[]"
+
+
+def test_a_review_that_is_there_is_read_without_pytorch():
+    names = ("maps.heatmap", "maps.agreement", "maps.ensemble")
+    names += tuple(f"reviewing.{name}" for name in ("scores", "analysis", "review", "sentences", "cautions"))
+    assert loaded_by("import " + ", ".join(f"ensemble_cam.{name}" for name in names)) == "[]"
 
 
 def test_the_configuration_knows_the_methods_that_there_are():

@@ -72,5 +72,5 @@ def test_record_figure_and_overlays_say_the_same(call, monkeypatch):
     assert told["called"] is (told["score"] >= 0.5)
     assert {score.partition(", ")[2] for score in scores} == {call}
     (title,) = [text for text in written if text.startswith("1. Mass")]
-    assert f"score {told['score']:.2f}, {TITLES[call]} · " in title
+    assert title == f"1. Mass · score {told['score']:.2f}, {TITLES[call]}"
     assert [text for text in written if text.startswith(f"{told['score']:.2f}, {call} · ")]

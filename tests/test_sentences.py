@@ -128,8 +128,8 @@ def test_figure_pictures_record_and_command_line_take_their_words_from_here(revi
     figure_png(review)
     analysis = review.analysis
     for finding in analysis.findings:
-        support = sentences.support(analysis, finding, 0.4)
-        assert f"{sentences.title(finding)} · {support}" in written
+        assert sentences.title(finding) in written
+        assert sentences.capitalised(sentences.support(analysis, finding, 0.4)) in written
         for id, heatmap in finding.heatmaps().items():
             extent = sentences.extent(heatmap, heatmap.region(0.4), 0.4)
             score = sentences.score_line(analysis.score(finding, id))
@@ -155,3 +155,28 @@ def test_figure_pictures_record_and_command_line_take_their_words_from_here(revi
 
 def texts(data: bytes) -> dict[str, str]:
     return Image.open(io.BytesIO(data)).text
+
+
+@pytest.mark.parametrize(
+    "networks",
+    [  # name → whether it has operating points; the last one's map is empty
+        {"DenseNet121": True, "ResNet50": True, "JF Healthcare": False},
+        {"Teaching DenseNet": True, "Teaching ResNet": True, "Teaching JF Healthcare": True, "Teaching shortcut": True},
+    ],
+)
+def test_the_longest_that_is_said_of_the_sets_findings_stands_uncut_on_the_figure(monkeypatch, networks):
+    written, classifiers = [], []
+    monkeypatch.setattr(figure.Page, "text", lambda page, x, y, text, *style: written.append(text))
+    for number, (name, calibrated) in enumerate(networks.items(), start=1):
+        slope = 8.0 if number < len(networks) else 0.0
+        logits = {"Pleural_Thickening": -9.0}
+        made = bright_classifier(f"n{number}", logits=logits, slope=slope, calibrated=calibrated)
+        classifiers.append(replace(made, config=replace(made.config, name=name)))
+
+    review = made_review(classifiers=classifiers)
+    figure_png(review)
+
+    (finding,) = review.analysis.findings
+    assert "(empty: " in sentences.support(review.analysis, finding, 0.4)
+    assert sentences.capitalised(sentences.support(review.analysis, finding, 0.4)) in written
+    assert sentences.title(finding) in written

@@ -24,7 +24,7 @@ from ensemble_cam.reviewing.sentences import (
 # A4 across; the height follows from the film and the number of findings.
 WIDTH = 3508
 _MARGIN, _GAP = 90, 30
-_CAPTION, _FOOT = 170, 300
+_CAPTION, _FOOT = 225, 300
 _LINE, _SMALL_LINE, _COLOUR_BAR = 48, 38, 140
 # A taller film is drawn narrower: 18 findings must stay below the 65,536 pixels that many programs can show.
 _TALLEST = 1.7
@@ -88,8 +88,9 @@ def figure_png(review: Review) -> bytes:
         page.text(x, y - 100, "Ensemble", BOLD)
         note, colour = _panel_note(review, finding, ENSEMBLE)
         page.text(x, y - 50, shortened(note, SMALL, layout.panel_width), SMALL, colour)
-        head = f"{title(finding)} · {support(analysis, finding, review.display.threshold)}"
-        page.text(_MARGIN, y - _CAPTION + 25, shortened(head, BOLD, WIDTH - 2 * _MARGIN), BOLD)
+        page.text(_MARGIN, y - _CAPTION + 25, shortened(title(finding), BOLD, WIDTH - 2 * _MARGIN), BOLD)
+        line = support(analysis, finding, review.display.threshold)
+        page.text(_MARGIN, y - _CAPTION + 70, shortened(capitalised(line), NORMAL, WIDTH - 2 * _MARGIN))
     _draw_foot(page, layout, review)
     return png(page.pixels, origin(review), dots_per_inch=DPI)
 

@@ -1,8 +1,8 @@
 """`review.json`: a review in numbers, with all that made them."""
 
 import json
+from typing import TYPE_CHECKING
 
-from ensemble_cam.classifiers.classifier import Classifier
 from ensemble_cam.export.provenance import software
 from ensemble_cam.film.greyscale import Greys
 from ensemble_cam.maps.heatmap import Heatmap, Region
@@ -13,6 +13,9 @@ from ensemble_cam.reviewing.review import Review, RunInfo
 from ensemble_cam.reviewing.scores import Call, ClassifierResult, call_of
 from ensemble_cam.reviewing.sentences import why_no_map
 from ensemble_cam.settings.settings import Settings
+
+if TYPE_CHECKING:
+    from ensemble_cam.classifiers.classifier import Classifier
 
 SCHEMA = 1
 
@@ -86,7 +89,7 @@ def greys_record(greys: Greys) -> dict:
     return {"window": window, "inverted": greys.inverted}
 
 
-def weights_record(classifier: Classifier) -> dict:
+def weights_record(classifier: "Classifier") -> dict:
     """Return what the record says of a classifier before it has seen a film."""
     return {
         "id": classifier.id,
