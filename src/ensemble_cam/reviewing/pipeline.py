@@ -19,7 +19,7 @@ from torch import Tensor
 from ensemble_cam.classifiers.classifier import Classifier
 from ensemble_cam.classifiers.heads import Step
 from ensemble_cam.classifiers.runtime import run_backbone
-from ensemble_cam.errors import Cancelled, ClassifierError, EnsembleCamError
+from ensemble_cam.errors import Cancelled, ClassifierError, EnsembleCamError, is_out_of_memory
 from ensemble_cam.film.geometry import Framing, Geometry
 from ensemble_cam.film.radiograph import Radiograph
 from ensemble_cam.maps.cams import CamMap, Exposure, cam_grids
@@ -215,8 +215,7 @@ def _maps(
 def _failure(classifier: Classifier, error: Exception) -> str:
     """Log what went wrong, and return it as half a sentence for the classifier's panel."""
     logger.error("%s failed", classifier.id, exc_info=error)
-    text = str(error).lower()
-    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "out of memory" in text or "can't allocate" in text:
+    if is_out_of_memory(error):
         return "ran out of memory; close other programs, or choose fewer classifiers"
     if isinstance(error, EnsembleCamError):
         return str(error)
