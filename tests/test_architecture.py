@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 import ensemble_cam
-from ensemble_cam.settings import config, methods
 
 PACKAGE = Path(ensemble_cam.__file__).parent
 CHECKOUT = Path(__file__).parents[1]
@@ -92,7 +91,3 @@ def test_a_room_without_networks_loads_nothing_heavy(room):
         if path.stem != "__init__"
     ]
     assert loaded_by("import " + ", ".join(names)) == "[]"
-
-
-def test_the_configuration_knows_the_methods_that_there_are():
-    assert tuple(methods.METHODS) == config.METHODS

@@ -30,7 +30,9 @@ from ensemble_cam.film.greyscale import Greys
 from ensemble_cam.film.radiograph import read_radiograph
 from ensemble_cam.rendering.overlay import Display, source_overlay
 from ensemble_cam.reviewing.pipeline import analyse
+from ensemble_cam.reviewing.request import resolve
 from ensemble_cam.settings.settings import Settings
+from ensemble_cam.weights.store import Published
 from networks import Failing, bright_classifier, table
 from reviews import RUN, dotted, made_review, two_classifiers
 
@@ -105,8 +107,8 @@ def test_every_overlay_says_where_it_comes_from_in_chunks_that_any_reader_reads(
 @pytest.mark.parametrize(
     ("weights", "remark"),
     [
-        (WeightsInfo("untrained", sha256=None, published=False), "untrained: scores and maps mean nothing"),
-        (WeightsInfo("mine", sha256="1" * 64, published=False), "not the published weights"),
+        (WeightsInfo("untrained", sha256=None, published=Published.NO), "untrained: scores and maps mean nothing"),
+        (WeightsInfo("mine", sha256="1" * 64, published=Published.NO), "not the published weights"),
     ],
 )
 def test_overlays_say_it_of_weights_that_are_not_the_published_ones(weights, remark):
@@ -606,7 +608,7 @@ def test_threads_that_take_the_same_name_at_once_get_a_folder_each(review, tmp_p
 
 def batch(*classifiers: Classifier, display: Display | None = None, run=RUN, **settings) -> Batch:
     classifiers = classifiers or tuple(two_classifiers())
-    resolved = Settings(**({"top_k": 1} | settings)).resolved(classifiers)
+    resolved = resolve(Settings(**({"top_k": 1} | settings)), classifiers)
     return Batch(classifiers, resolved, display or Display(), run, Progress(io.StringIO()))
 
 
@@ -660,9 +662,11 @@ OTHERWISE = {
     "intensity": lambda: batch(run=replace(RUN, intensity="windowed")),
     "rescaling": lambda: batch(run=replace(RUN, rescale=True)),
     "device": lambda: batch(run=replace(RUN, device="cuda")),
-    "weights": lambda: batch(FINE, replace(COARSE, weights=WeightsInfo("by-hand", sha256="1" * 64, published=True))),
+    "weights": lambda: batch(
+        FINE, replace(COARSE, weights=WeightsInfo("by-hand", sha256="1" * 64, published=Published.YES))
+    ),
     "their being published": lambda: batch(
-        FINE, replace(COARSE, weights=WeightsInfo("by-hand", sha256="0" * 64, published=None))
+        FINE, replace(COARSE, weights=WeightsInfo("by-hand", sha256="0" * 64, published=Published.UNKNOWN))
     ),
     "operating points": lambda: batch(FINE, with_table(COARSE, operating_points={"Mass": 0.3, "Lung Lesion": 0.3})),
     "input size": lambda: batch(with_table(FINE, input_size=96), COARSE),

@@ -28,7 +28,7 @@ from ensemble_cam.rendering.overlay import (
     source_overlay,
 )
 from ensemble_cam.rendering.png import png
-from ensemble_cam.settings.config import COLORMAPS
+from ensemble_cam.settings.vocabulary import COLORMAPS
 
 
 def ramp(width: int, height: int) -> np.ndarray:

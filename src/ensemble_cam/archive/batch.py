@@ -9,14 +9,17 @@ from typing import TextIO
 
 from ensemble_cam.archive.finished import DRAFTS, count_drafts
 from ensemble_cam.archive.flow import Flow, Told
-from ensemble_cam.classifiers.classifier import Classifier, load_classifier
+from ensemble_cam.classifiers.classifier import Classifier
+from ensemble_cam.classifiers.loading import load_classifier
 from ensemble_cam.classifiers.runtime import PRECISION, choose_device, choose_runtime, prepare, runtimes
 from ensemble_cam.errors import ConfigError, WeightsMissing
 from ensemble_cam.export.provenance import RunInfo
 from ensemble_cam.machine.terminal import Pace, Progress, films_per_second, status
 from ensemble_cam.rendering.overlay import Display
 from ensemble_cam.reviewing.cautions import notice
+from ensemble_cam.reviewing.request import resolve
 from ensemble_cam.settings.config import ClassifierConfig, Config
+from ensemble_cam.settings.sets import SETS, TEACHING
 from ensemble_cam.settings.settings import Settings
 
 # Of more films than these, each gets one line.
@@ -114,12 +117,12 @@ class Batch:
             except WeightsMissing as error:
                 missing.append(str(error))
         if missing:
-            if set != "teaching" and config.in_set("teaching"):
+            if SETS[set].needs_download and config.in_set(TEACHING.name):
                 missing.append(
                     "Until then, `--set teaching` needs no download: small networks, for drawn phantoms alone."
                 )
             raise WeightsMissing("\n".join(missing))
-        chosen = chosen.resolved(loaded)
+        chosen = resolve(chosen, loaded)
         progress.line("Classifiers: " + "; ".join(_named(classifier) for classifier in loaded))
         if told := notice(set):
             progress.line(f"{told}.")

@@ -11,6 +11,7 @@ from ensemble_cam.export.provenance import RunInfo, software
 from ensemble_cam.export.record import SCHEMA, greys_record, settings_record, weights_record
 from ensemble_cam.film.greyscale import Greys
 from ensemble_cam.rendering.overlay import Display
+from ensemble_cam.reviewing.request import resolve
 from ensemble_cam.settings.settings import Settings
 
 RECORD = "review.json"
@@ -30,7 +31,7 @@ def review_key(
         "schema": SCHEMA,
         "greys": greys_record(Greys()),
         "software": dict(software()),
-        "settings": settings_record(settings.resolved(classifiers), display, run, save_maps=save_maps),
+        "settings": settings_record(resolve(settings, classifiers), display, run, save_maps=save_maps),
         "classifiers": [weights_record(classifier) for classifier in classifiers],
     }
 

@@ -9,17 +9,13 @@ network learns in minutes.
 `teaching/train.py` fills them.
 """
 
-from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 
 from torch import nn
 from torchvision.models.resnet import BasicBlock, ResNet
 
 from ensemble_cam.classifiers.upstream import torchxrayvision
-from ensemble_cam.phantom import FINDINGS
-
-TEACHING_LABELS = FINDINGS
-"""What a teaching network's outputs are called, in their order."""
+from ensemble_cam.settings.families import TEACHING_LABELS
 
 INPUT_SIZE, CELLS = 192, 24
 """Side of the film that a teaching network sees, in pixels, and of its maps, in cells."""
@@ -91,10 +87,3 @@ def teaching_jfhealthcare() -> nn.Module:
 
 
 _BACKBONE = "ensemble-cam teaching"
-
-TEACHING_NETWORKS: Mapping[str, Callable[[], nn.Module]] = {
-    "teaching-densenet": teaching_densenet,
-    "teaching-resnet": TeachingResNet,
-    "teaching-jfhealthcare": teaching_jfhealthcare,
-}
-"""Model type → its network with initial values of PyTorch's; seed PyTorch first."""

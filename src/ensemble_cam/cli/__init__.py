@@ -21,8 +21,10 @@ from ensemble_cam import __version__
 from ensemble_cam.errors import ConfigError, EnsembleCamError, WeightsError
 from ensemble_cam.machine.memory import keep_few_arenas
 from ensemble_cam.machine.threads import wait_briefly
-from ensemble_cam.settings.config import COLORMAPS, FRAMINGS, INTENSITIES, SETS, Config, load_config
+from ensemble_cam.settings.config import Config, load_config
 from ensemble_cam.settings.methods import AUG_SMOOTH, EIGEN_SMOOTH, LAYERS, METHODS, SEVERAL_LAYERS
+from ensemble_cam.settings.sets import SETS
+from ensemble_cam.settings.vocabulary import COLORMAPS, FRAMINGS, INTENSITIES
 
 OK, USAGE, FILMS, WEIGHTS = 0, 2, 3, 4
 _DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -323,7 +325,8 @@ def _number(text: str, where: str) -> float:
 
 
 def _weights_status(options: argparse.Namespace) -> int:
-    from ensemble_cam.weights.store import search_folders, status
+    from ensemble_cam.weights.released import search_folders
+    from ensemble_cam.weights.store import status
 
     states = status(load_config(options.config), weights_dir=options.weights_dir, verify=options.verify)
     print("Looked in", ", then ".join(str(folder) for folder in search_folders(options.weights_dir)))
@@ -342,7 +345,8 @@ def _weights_status(options: argparse.Namespace) -> int:
 
 def _weights_fetch(options: argparse.Namespace) -> int:
     from ensemble_cam.machine.terminal import Progress
-    from ensemble_cam.weights.store import fetch, weights_file
+    from ensemble_cam.weights.released import weights_file
+    from ensemble_cam.weights.store import fetch
 
     wanted = _wanted_weights(load_config(options.config), options.names)
     progress = Progress(sys.stdout)

@@ -10,9 +10,9 @@ from ensemble_cam.purpose import PURPOSE
 from ensemble_cam.rendering.overlay import Display
 from ensemble_cam.reviewing.analysis import ClassifierResult, Finding
 from ensemble_cam.settings.settings import Settings
+from ensemble_cam.settings.vocabulary import ENSEMBLE
 
 SCHEMA = 1
-ENSEMBLE = "ensemble"
 
 
 def overlay_name(finding: Finding, id: str) -> str:
@@ -90,7 +90,7 @@ def weights_record(classifier: Classifier) -> dict:
         "name": classifier.config.name,
         "weights": classifier.weights.name,
         "weights_sha256": classifier.weights.sha256,
-        "published": classifier.weights.published,
+        "published": classifier.weights.published.value,
         "untrained": classifier.weights.untrained,
         "calibrated": classifier.calibrated,
         "input_size": classifier.config.input_size,

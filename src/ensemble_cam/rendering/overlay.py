@@ -11,12 +11,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ensemble_cam.errors import ConfigError
 from ensemble_cam.film.geometry import Geometry, PixelBox
 from ensemble_cam.maps.heatmap import Heatmap, at_or_above
-from ensemble_cam.settings.config import COLORMAPS, check_setting
-
-STYLES = ("heatmap", "contour", "both")
+from ensemble_cam.settings.display import Display
+from ensemble_cam.settings.vocabulary import COLORMAPS
 
 # What lies inside the outline was seen by the networks; a blue that no film and none of the colour maps' ends has.
 CROP_COLOUR = (86, 180, 233)
@@ -26,31 +24,6 @@ TRUTH_COLOUR = (70, 240, 130)
 _CONTOUR_COLOUR = (255, 255, 255)
 _RIM_COLOUR = (0, 0, 0)
 _JPEG_QUALITY = 90
-
-
-@dataclass(frozen=True)
-class Display:
-    """What a map is drawn like; nothing here changes a number.
-
-    Attributes:
-        threshold: the sensitivity threshold; relative activation below it is not drawn.
-        opacity: of the colour over the film, 0 to 1.
-        colormap: one of `config.COLORMAPS`.
-        overlays: False shows the film alone.
-        style: one of `STYLES`: the colours at or above the threshold, the threshold's contour, or both.
-    """
-
-    threshold: float = 0.4
-    opacity: float = 0.45
-    colormap: str = "inferno"
-    overlays: bool = True
-    style: str = "both"
-
-    def __post_init__(self) -> None:
-        for name in ("threshold", "opacity", "colormap"):
-            check_setting(name, getattr(self, name))
-        if self.style not in STYLES:
-            raise ConfigError(f"style: got {self.style!r}; allowed: one of {', '.join(STYLES)}.")
 
 
 def colour_table(colormap: str) -> np.ndarray:

@@ -32,6 +32,7 @@ from ensemble_cam.reviewing.analysis import (
     put_together,
     rank_findings,
 )
+from ensemble_cam.reviewing.request import resolve
 from ensemble_cam.settings.methods import Recipe
 from ensemble_cam.settings.settings import Settings
 
@@ -137,7 +138,7 @@ def explain(
 ) -> Analysis:
     """Rank the findings of an examined film and make the maps of those asked for; see `analyse`."""
     classifiers = [result.classifier for result in examination.results]
-    settings = settings.resolved(classifiers)
+    settings = resolve(settings, classifiers)
     ranking = rank_findings(examination.results, settings.ensemble_weights)
     chosen = choose(ranking, settings.labels, settings.top_k)
     report = _Reporter(progress, cancelled, first=0.85, last=1.0, steps=len(classifiers))

@@ -21,6 +21,7 @@ from ensemble_cam.settings.settings import displayed
 from ensemble_cam.ui.film_view import show_picture
 from ensemble_cam.ui.networks import colour
 from ensemble_cam.ui.words import SCORE, plain
+from ensemble_cam.weights.store import Published
 
 # Panels are drawn larger than they stand on a small screen, so that a click enlarges them to something worth it.
 _PANEL = 640
@@ -255,7 +256,7 @@ def show_remarks(analysis: Analysis) -> None:
     """Say, where it cannot be missed, whose weights are untrained or not the published ones."""
     for result in analysis.results:
         weights = result.classifier.weights
-        if weights.untrained or weights.published is False:
+        if weights.published is Published.NO:
             st.warning(plain(f"{result.classifier.config.name}: {weights.remark}"), icon=":material/warning:")
 
 
