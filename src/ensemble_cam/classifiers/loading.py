@@ -106,7 +106,7 @@ def cut_classifier(
         config=config,
         weights=weights,
         # As the processor's and the card's convolutions want it: the three take .46 instead of .66 s on two cores.
-        backbone=backbone.eval().to(device=device, memory_format=torch.channels_last),
+        backbone=backbone.eval().to(device).to(memory_format=torch.channels_last),
         head=head.eval().to(device),
         outputs=known,
         operating_points=operating_points,

@@ -41,7 +41,7 @@ class TeachingResNet(ResNet):
     _STRIDES = (1, 2, 1, 1)
     _BLOCKS = (1, 2, 2, 2)
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(BasicBlock, [1, 1, 1, 1], num_classes=len(TEACHING_LABELS))
         self.inplanes = self._PLANES[0]
         self.conv1 = nn.Conv2d(1, self._PLANES[0], kernel_size=7, stride=2, padding=3, bias=False)
