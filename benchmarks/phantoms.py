@@ -31,7 +31,8 @@ import cv2
 import numpy as np
 import torch
 
-from ensemble_cam.classifiers.classifier import Classifier, load_classifier
+from ensemble_cam.classifiers.classifier import Classifier
+from ensemble_cam.classifiers.loading import load_classifier
 from ensemble_cam.errors import ConfigError, EnsembleCamError
 from ensemble_cam.film.radiograph import read_radiograph
 from ensemble_cam.machine.terminal import TerminalLine
@@ -39,8 +40,10 @@ from ensemble_cam.phantom import FINDINGS, VERSION, draw_phantom, were_learned_f
 from ensemble_cam.phantom.files import film_name, phantom_files, read_truth
 from ensemble_cam.reviewing.analysis import Analysis
 from ensemble_cam.reviewing.pipeline import analyse
-from ensemble_cam.settings.config import METHODS, UNTRAINED, ClassifierConfig, load_config
+from ensemble_cam.settings.config import ClassifierConfig, load_config
+from ensemble_cam.settings.methods import METHODS
 from ensemble_cam.settings.settings import Settings
+from ensemble_cam.settings.vocabulary import ENSEMBLE, UNTRAINED
 from ensemble_cam.validation.localisation import (
     THRESHOLD,
     TOLERANCE,
@@ -54,7 +57,6 @@ from ensemble_cam.validation.localisation import (
 
 FIRST_SEED = 9_000_000
 SIZE = 256
-ENSEMBLE = "ensemble"
 
 _GUESSES = 64  # along each side of the crop: the places that a constant guess is chosen from
 _PROVES_LITTLE = 0.8  # from this on a constant guess hits nearly as often as any map could

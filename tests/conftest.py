@@ -10,10 +10,11 @@ from ensemble_cam.machine.threads import wait_briefly
 
 wait_briefly()  # before PyTorch is imported below: tests share their cores with others, too
 
-from ensemble_cam.classifiers.classifier import Classifier, load_classifier
+from ensemble_cam.classifiers.classifier import Classifier
 from ensemble_cam.classifiers.compilation import CACHE_VARIABLE
+from ensemble_cam.classifiers.loading import load_classifier
 from ensemble_cam.settings.config import Config, load_config
-from ensemble_cam.weights.store import ENVIRONMENT_VARIABLE
+from ensemble_cam.weights.released import ENVIRONMENT_VARIABLE
 from networks import write_stand_ins
 
 

@@ -21,9 +21,9 @@ from browsing import (
     views,
 )
 from ensemble_cam.purpose import TEACHING_LINE
-from ensemble_cam.reviewing.cautions import NO_PHANTOM
 from ensemble_cam.settings.config import default_config_path
-from ensemble_cam.weights.store import weights_file
+from ensemble_cam.settings.sets import NO_PHANTOM
+from ensemble_cam.weights.released import weights_file
 from servers import Mirror, serving
 
 pytestmark = needs_chromium

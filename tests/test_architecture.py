@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 import ensemble_cam
-from ensemble_cam.settings import config, methods
 
 PACKAGE = Path(ensemble_cam.__file__).parent
 CHECKOUT = Path(__file__).parents[1]
@@ -98,7 +97,3 @@ def test_a_review_that_is_there_is_read_without_pytorch():
     names = ("maps.heatmap", "maps.agreement", "maps.ensemble")
     names += tuple(f"reviewing.{name}" for name in ("scores", "analysis", "review", "sentences", "cautions"))
     assert loaded_by("import " + ", ".join(f"ensemble_cam.{name}" for name in names)) == "[]"
-
-
-def test_the_configuration_knows_the_methods_that_there_are():
-    assert tuple(methods.METHODS) == config.METHODS

@@ -23,8 +23,9 @@ from ensemble_cam.archive.films import Film, FoundFilms
 from ensemble_cam.errors import ClassifierError, ExportError, RadiographError
 from ensemble_cam.export import folder as export
 from ensemble_cam.machine.terminal import TerminalLine
-from ensemble_cam.rendering.overlay import Display
 from ensemble_cam.reviewing.options import ReviewOptions
+from ensemble_cam.reviewing.request import resolve
+from ensemble_cam.settings.display import Display
 from ensemble_cam.settings.settings import Settings
 from networks import Failing, bright_classifier
 from reviews import RUN
@@ -74,7 +75,7 @@ def review(films: Sequence[Path], out: Path, *, stream: io.StringIO | None = Non
     classifiers = [bright_classifier()]
     if broken:
         classifiers.append(bright_classifier("broken", backbone=Failing(RuntimeError("broken"))))
-    settings = Settings(top_k=1).resolved(classifiers)
+    settings = resolve(Settings(top_k=1), classifiers)
     batch = Batch(tuple(classifiers), ReviewOptions(settings, Display()), RUN, TerminalLine(stream))
     failed = batch.review(FoundFilms(tuple(map(Film.of, films))), out, errors=stream)
     assert failed == len([line for line in stream.getvalue().splitlines() if "ensemble-cam: " in line])

@@ -18,7 +18,7 @@ from ensemble_cam.export import figure
 from ensemble_cam.export import folder as export
 from ensemble_cam.film.radiograph import read_radiograph
 from ensemble_cam.ui import launch
-from ensemble_cam.weights import store as weights
+from ensemble_cam.weights.released import weights_file
 
 SHARED = Path(__file__).parents[2] / "shared"
 TABLE = """
@@ -378,7 +378,7 @@ def test_missing_weights_end_with_4_and_name_file_address_folder_and_size_of_eac
 
     error = capsys.readouterr().err
     for name in ("densenet121-res224-all", "resnet50-res512-all", "jfhealthcare-densenet121"):
-        file = weights.weights_file(name)
+        file = weights_file(name)
         (line,) = [line for line in error.splitlines() if file.file_name in line]
         assert file.url in line
         assert f"{round(file.size / 1e6)} MB" in line
@@ -508,7 +508,7 @@ def test_weights_are_fetched_from_a_folder_listed_and_verified(mirror, tmp_path,
 def test_fetching_without_a_name_wants_the_configured_defaults(mirror, tmp_path, capsys):
     assert run("weights", "fetch", "--from", mirror, "--weights-dir", tmp_path / "weights") == 4
 
-    file = weights.weights_file("densenet121-res224-all").file_name
+    file = weights_file("densenet121-res224-all").file_name
     assert f"{file}: cannot be read (No such file or directory)" in capsys.readouterr().err
 
 

@@ -32,12 +32,15 @@ from ensemble_cam.export.record import overlay_name, review_json
 from ensemble_cam.film.greyscale import Greys
 from ensemble_cam.film.radiograph import read_radiograph
 from ensemble_cam.machine.terminal import TerminalLine
-from ensemble_cam.rendering.overlay import Display, source_overlay
+from ensemble_cam.rendering.overlay import source_overlay
 from ensemble_cam.reviewing.options import ReviewOptions
 from ensemble_cam.reviewing.pipeline import analyse
+from ensemble_cam.reviewing.request import resolve
 from ensemble_cam.reviewing.review import Review
+from ensemble_cam.settings.display import Display
 from ensemble_cam.settings.pixels import Pixels
 from ensemble_cam.settings.settings import Settings
+from ensemble_cam.weights.store import Published
 from networks import Failing, bright_classifier, table
 from reviews import RUN, dotted, made_review, two_classifiers
 
@@ -112,8 +115,8 @@ def test_every_overlay_says_where_it_comes_from_in_chunks_that_any_reader_reads(
 @pytest.mark.parametrize(
     ("weights", "remark"),
     [
-        (WeightsInfo("untrained", sha256=None, published=False), "untrained: scores and maps mean nothing"),
-        (WeightsInfo("mine", sha256="1" * 64, published=False), "not the published weights"),
+        (WeightsInfo("untrained", sha256=None, published=Published.NO), "untrained: scores and maps mean nothing"),
+        (WeightsInfo("mine", sha256="1" * 64, published=Published.NO), "not the published weights"),
     ],
 )
 def test_overlays_say_it_of_weights_that_are_not_the_published_ones(weights, remark):
@@ -614,7 +617,7 @@ def test_threads_that_take_the_same_name_at_once_get_a_folder_each(review, tmp_p
 
 def batch(*classifiers: Classifier, display: Display | None = None, run=RUN, **settings) -> Batch:
     classifiers = classifiers or tuple(two_classifiers())
-    resolved = Settings(**({"top_k": 1} | settings)).resolved(classifiers)
+    resolved = resolve(Settings(**({"top_k": 1} | settings)), classifiers)
     options = ReviewOptions(resolved, display or Display(), Pixels(run.intensity, run.rescale))
     return Batch(classifiers, options, run, TerminalLine(None))
 
@@ -669,9 +672,11 @@ OTHERWISE = {
     "intensity": lambda: batch(run=replace(RUN, intensity="windowed")),
     "rescaling": lambda: batch(run=replace(RUN, rescale=True)),
     "device": lambda: batch(run=replace(RUN, device="cuda")),
-    "weights": lambda: batch(FINE, replace(COARSE, weights=WeightsInfo("by-hand", sha256="1" * 64, published=True))),
+    "weights": lambda: batch(
+        FINE, replace(COARSE, weights=WeightsInfo("by-hand", sha256="1" * 64, published=Published.YES))
+    ),
     "their being published": lambda: batch(
-        FINE, replace(COARSE, weights=WeightsInfo("by-hand", sha256="0" * 64, published=None))
+        FINE, replace(COARSE, weights=WeightsInfo("by-hand", sha256="0" * 64, published=Published.UNKNOWN))
     ),
     "operating points": lambda: batch(FINE, with_table(COARSE, operating_points={"Mass": 0.3, "Lung Lesion": 0.3})),
     "input size": lambda: batch(with_table(FINE, input_size=96), COARSE),

@@ -12,8 +12,8 @@ import films
 from ensemble_cam import __version__
 from ensemble_cam.export import figure
 from ensemble_cam.export.figure import figure_png, figure_size
-from ensemble_cam.rendering.overlay import Display
 from ensemble_cam.reviewing.review import Review
+from ensemble_cam.settings.display import Display
 from networks import Failing, bright_classifier
 from reviews import dotted, made_review
 

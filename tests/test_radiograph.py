@@ -17,7 +17,7 @@ from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
 from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, JPEGLSLossless, RLELossless
 
-from ensemble_cam.errors import RadiographError
+from ensemble_cam.errors import ConfigError, RadiographError
 from ensemble_cam.film.geometry import Geometry
 from ensemble_cam.film.radiograph import Radiograph, read_radiograph
 from films import (
@@ -213,8 +213,8 @@ def test_very_small_film_is_read_with_a_warning_that_names_its_size():
     assert read_radiograph(png(film(224, 224))).warnings == ()
 
 
-def test_unknown_intensity_is_a_programming_error():
-    with pytest.raises(ValueError, match="intensity"):
+def test_unknown_intensity_is_refused_like_any_other_setting():
+    with pytest.raises(ConfigError, match='intensity: got "bright"; allowed: one of stored, windowed'):
         read_radiograph(png(GREY), intensity="bright")
 
 

@@ -16,9 +16,10 @@ from ensemble_cam.export.record import review_record
 from ensemble_cam.machine.terminal import Progress
 from ensemble_cam.maps.agreement import Agreement
 from ensemble_cam.reviewing import sentences
-from ensemble_cam.reviewing.analysis import ENSEMBLE, Finding
+from ensemble_cam.reviewing.analysis import Finding
 from ensemble_cam.reviewing.review import Review
 from ensemble_cam.reviewing.scores import Call, Score
+from ensemble_cam.settings.vocabulary import ENSEMBLE
 from films import png
 from networks import Failing, bright_classifier
 from reviews import RUN, dotted, made_review, two_classifiers

@@ -22,8 +22,9 @@ from ensemble_cam.errors import ExportError
 from ensemble_cam.export import folder as export
 from ensemble_cam.machine.terminal import TerminalLine
 from ensemble_cam.purpose import PURPOSE, TEACHING_LINE
-from ensemble_cam.rendering.overlay import Display
 from ensemble_cam.reviewing.options import ReviewOptions
+from ensemble_cam.reviewing.request import resolve
+from ensemble_cam.settings.display import Display
 from ensemble_cam.settings.settings import Settings
 from networks import bright_classifier
 from reviews import RUN
@@ -60,7 +61,7 @@ def three_classifiers() -> list[Classifier]:
 
 def summarised(found: FoundFilms, out: Path, classifiers: list[Classifier] | None = None, run=RUN) -> int:
     classifiers = classifiers or three_classifiers()
-    settings = Settings(labels=("Mass", "Edema")).resolved(classifiers)
+    settings = resolve(Settings(labels=("Mass", "Edema")), classifiers)
     batch = Batch(tuple(classifiers), ReviewOptions(settings, Display()), run, TerminalLine(None))
     return batch.review(found, out, errors=io.StringIO(), summary=True)
 

@@ -13,9 +13,10 @@ from ensemble_cam.film.geometry import Geometry
 from ensemble_cam.film.greyscale import Greys, domain, to_screen
 from ensemble_cam.film.radiograph import Radiograph, read_radiograph
 from ensemble_cam.maps.heatmap import Heatmap
-from ensemble_cam.rendering.overlay import Display, source_overlay
+from ensemble_cam.rendering.overlay import source_overlay
 from ensemble_cam.reviewing.review import Review
 from ensemble_cam.reviewing.sentences import behind
+from ensemble_cam.settings.display import Display
 from ensemble_cam.ui.viewer.committed import Committed
 from ensemble_cam.ui.viewer.payload import FilmPart, _axis, packed
 from networks import bright_classifier

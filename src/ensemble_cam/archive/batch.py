@@ -11,16 +11,20 @@ from ensemble_cam.archive.finished import DRAFTS, count_drafts
 from ensemble_cam.archive.flow import Flow
 from ensemble_cam.archive.report import RunReport
 from ensemble_cam.archive.summary import Summary
-from ensemble_cam.classifiers.classifier import Classifier, known_labels, load_classifier
+from ensemble_cam.classifiers.classifier import Classifier
+from ensemble_cam.classifiers.loading import load_classifier
 from ensemble_cam.classifiers.runtime import PRECISION, choose_device, choose_runtime, prepare, runtimes
 from ensemble_cam.errors import ConfigError, WeightsMissing
 from ensemble_cam.machine.terminal import TerminalLine
 from ensemble_cam.reviewing.cautions import notice
 from ensemble_cam.reviewing.options import ReviewOptions
+from ensemble_cam.reviewing.request import find_labels, resolve
 from ensemble_cam.reviewing.review import RunInfo
-from ensemble_cam.settings.config import UNTRAINED, WEIGHTS_NAMES, ClassifierConfig, Config
+from ensemble_cam.settings.config import ClassifierConfig, Config, known_labels
+from ensemble_cam.settings.families import FAMILIES
 from ensemble_cam.settings.nearest import did_you_mean
-from ensemble_cam.settings.settings import find_labels
+from ensemble_cam.settings.sets import SETS, TEACHING
+from ensemble_cam.settings.vocabulary import UNTRAINED
 
 
 @dataclass(frozen=True)
@@ -85,12 +89,12 @@ class Batch:
             except WeightsMissing as error:
                 missing.append(str(error))
         if missing:
-            if choice.set != "teaching" and config.in_set("teaching"):
+            if SETS[choice.set].needs_download and config.in_set(TEACHING.name):
                 missing.append(
                     "Until then, `--set teaching` needs no download: small networks, for drawn phantoms alone."
                 )
             raise WeightsMissing("\n".join(missing))
-        options = replace(options, settings=options.settings.resolved(loaded))
+        options = replace(options, settings=resolve(options.settings, loaded))
         line.line("Classifiers: " + "; ".join(_named(classifier) for classifier in loaded))
         if words := notice(choice.set):
             line.line(f"{words}.")
@@ -157,7 +161,7 @@ def _check_labels(labels: Sequence[str] | None, chosen: Sequence[ClassifierConfi
     known: set[str] = set()
     for classifier in chosen:
         name = weights.get(classifier.id, classifier.default_weight)
-        allowed = dict.fromkeys((*classifier.weights, *WEIGHTS_NAMES[classifier.model_type], UNTRAINED))
+        allowed = dict.fromkeys((*classifier.weights, *FAMILIES[classifier.model_type].weights, UNTRAINED))
         if name not in allowed:
             raise ConfigError(
                 f"weights of {classifier.id}: got {name!r}; allowed: one of {', '.join(allowed)}."

@@ -11,8 +11,9 @@ from ensemble_cam.errors import ExportError
 from ensemble_cam.export.provenance import software
 from ensemble_cam.export.record import SCHEMA, greys_record, settings_record, weights_record
 from ensemble_cam.film.greyscale import Greys
-from ensemble_cam.rendering.overlay import Display
+from ensemble_cam.reviewing.request import resolve
 from ensemble_cam.reviewing.review import RunInfo
+from ensemble_cam.settings.display import Display
 from ensemble_cam.settings.settings import Settings
 
 DRAFTS = ".unfinished-*"
@@ -31,7 +32,7 @@ def review_key(
         "schema": SCHEMA,
         "greys": greys_record(Greys()),
         "software": dict(software()),
-        "settings": settings_record(settings.resolved(classifiers), display, run, save_maps=save_maps),
+        "settings": settings_record(resolve(settings, classifiers), display, run, save_maps=save_maps),
         "classifiers": [weights_record(classifier) for classifier in classifiers],
     }
 

@@ -16,10 +16,10 @@ from ensemble_cam.archive.contact_sheet import FailedFilm, Sheet, SheetFilm, She
 from ensemble_cam.archive.films import RECORD, FoundFilms, folder_name, printable
 from ensemble_cam.archive.flow import Outcome
 from ensemble_cam.errors import ExportError
-from ensemble_cam.reviewing.analysis import ENSEMBLE
-from ensemble_cam.reviewing.cautions import NO_PHANTOM
 from ensemble_cam.reviewing.scores import Call, call_of
+from ensemble_cam.settings.sets import NO_PHANTOM
 from ensemble_cam.settings.settings import displayed
+from ensemble_cam.settings.vocabulary import ENSEMBLE
 
 TABLE, SHEET = "summary.csv", "index.html"
 

@@ -24,8 +24,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from ensemble_cam.classifiers.classifier import Classifier, cut_classifier, load_network
+from ensemble_cam.classifiers.classifier import Classifier
 from ensemble_cam.classifiers.compilation import is_installed
+from ensemble_cam.classifiers.families import ARCHITECTURES
+from ensemble_cam.classifiers.loading import cut_classifier, load_network
 from ensemble_cam.classifiers.runtime import PRECISION, prepare, run_backbone, runtimes
 from ensemble_cam.export.figure import figure_png
 from ensemble_cam.export.folder import write_review
@@ -38,12 +40,13 @@ from ensemble_cam.maps.cams import CamMap, Exposure, cam_grids
 from ensemble_cam.maps.ensemble import ensemble_map
 from ensemble_cam.phantom import draw_phantom
 from ensemble_cam.phantom.files import phantom_files
-from ensemble_cam.rendering.overlay import Display
 from ensemble_cam.reviewing.pipeline import analyse, model_input
 from ensemble_cam.reviewing.review import Review, RunInfo
-from ensemble_cam.settings.config import UNTRAINED, ClassifierConfig, Config
+from ensemble_cam.settings.config import ClassifierConfig, Config
+from ensemble_cam.settings.display import Display
 from ensemble_cam.settings.methods import Recipe
 from ensemble_cam.settings.settings import Settings
+from ensemble_cam.settings.vocabulary import UNTRAINED
 
 SIDE = 2500
 """Pixels along each side of the film that is read, drawn over and written."""
@@ -53,18 +56,6 @@ _MATRIX = 3000
 # The share of all work that is done before the runs begin, roughly.
 _PREPARED = 0.2
 _STAGES = ("backbones", "heads", "maps", "ensemble")
-
-
-class _WholeJfHealthcare(nn.Module):
-    """JF Healthcare's whole network behind one channel of ±1024, its logits side by side."""
-
-    def __init__(self, network: nn.Module):
-        super().__init__()
-        self.network = network
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        logits, _ = self.network(pixels.repeat(1, 3, 1, 1) / 512)
-        return torch.cat(logits, dim=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,15 +90,7 @@ class Contestant:
         if is_installed():
             ours["openvino"] = prepare(classifier, "openvino")
         network, _, _ = load_network(config, weights=weights, weights_dir=weights_dir)
-        family = config.model_type.removeprefix("teaching-")
-        if family == "resnet":
-            whole, layer = network, network.layer4[-1]
-        elif family == "densenet":
-            whole, layer = network, network.features.norm5
-        else:
-            whole = _WholeJfHealthcare(network)
-            features = network.backbone.features.norm5
-            layer = network.attention_map if config.model_type == "teaching-jfhealthcare" else features
+        whole, layer = ARCHITECTURES[config.model_type].peer(network)
         outputs = tuple(classifier.outputs.values())
         return cls(ours, whole.eval(), layer, outputs if labels is None else outputs[-labels:])
 

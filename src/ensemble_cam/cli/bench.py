@@ -8,7 +8,8 @@ from ensemble_cam.cli.arguments import Commands, add_common, whole
 from ensemble_cam.cli.exit_codes import OK
 from ensemble_cam.errors import ConfigError
 from ensemble_cam.machine.terminal import TerminalLine
-from ensemble_cam.settings.config import SETS, load_config
+from ensemble_cam.settings.config import load_config
+from ensemble_cam.settings.sets import SETS
 
 
 def add(commands: Commands) -> None:

@@ -17,11 +17,10 @@ from ensemble_cam.cli.exit_codes import FILMS, OK
 from ensemble_cam.errors import ConfigError, ExportError
 from ensemble_cam.machine.memory import keep_few_arenas
 from ensemble_cam.machine.terminal import TerminalLine
-from ensemble_cam.settings.config import COLORMAPS, FRAMINGS, INTENSITIES, SETS, ReviewDefaults, load_config
+from ensemble_cam.settings.config import ReviewDefaults, load_config
 from ensemble_cam.settings.methods import AUG_SMOOTH, EIGEN_SMOOTH, LAYERS, METHODS, SEVERAL_LAYERS
-
-_DEVICES = ("auto", "cpu", "cuda", "mps")
-_RUNTIMES = ("auto", "torch", "openvino")
+from ensemble_cam.settings.sets import SETS
+from ensemble_cam.settings.vocabulary import COLORMAPS, DEVICES, FRAMINGS, INTENSITIES, RUNTIMES
 
 Chosen = TypeVar("Chosen")
 
@@ -61,9 +60,9 @@ def add(commands: Commands) -> None:
         help='weights other than the default, or "untrained" for seeded values; may be repeated',
     )
     networks.add_argument("--ensemble-weight", action="append", default=[], metavar="ID=W", help="may be repeated")
-    networks.add_argument("--device", choices=_DEVICES, default="auto", help="(%(default)s)")
+    networks.add_argument("--device", choices=DEVICES, default="auto", help="(%(default)s)")
     networks.add_argument(
-        "--runtime", choices=_RUNTIMES, default="auto", help="auto: OpenVINO on the processor where it is installed"
+        "--runtime", choices=RUNTIMES, default="auto", help="auto: OpenVINO on the processor where it is installed"
     )
     maps = review.add_argument_group("maps (defaults are the configuration's)")
     what = maps.add_mutually_exclusive_group()
@@ -121,8 +120,8 @@ def run(options: argparse.Namespace) -> int:
     _check_out(options.out)
     if options.log is not None:
         _log_to(options.log)
-    from ensemble_cam.rendering.overlay import Display
     from ensemble_cam.reviewing.options import ReviewOptions
+    from ensemble_cam.settings.display import Display
     from ensemble_cam.settings.pixels import Pixels
     from ensemble_cam.settings.settings import Settings
 

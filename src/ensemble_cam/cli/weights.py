@@ -8,8 +8,9 @@ from ensemble_cam.cli.arguments import Commands, add_common
 from ensemble_cam.cli.exit_codes import OK, WEIGHTS
 from ensemble_cam.errors import ConfigError
 from ensemble_cam.machine.terminal import TerminalLine
-from ensemble_cam.settings.config import UNTRAINED, ClassifierConfig, Config, load_config
+from ensemble_cam.settings.config import ClassifierConfig, Config, load_config
 from ensemble_cam.settings.nearest import did_you_mean
+from ensemble_cam.settings.vocabulary import UNTRAINED
 
 
 def add(commands: Commands) -> None:
@@ -28,7 +29,8 @@ def add(commands: Commands) -> None:
 
 
 def _status(options: argparse.Namespace) -> int:
-    from ensemble_cam.weights.store import search_folders, status
+    from ensemble_cam.weights.released import search_folders
+    from ensemble_cam.weights.store import status
 
     states = status(load_config(options.config), weights_dir=options.weights_dir, verify=options.verify)
     print("Looked in", ", then ".join(str(folder) for folder in search_folders(options.weights_dir)))
@@ -46,7 +48,8 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _fetch(options: argparse.Namespace) -> int:
-    from ensemble_cam.weights.store import fetch, weights_file
+    from ensemble_cam.weights.released import weights_file
+    from ensemble_cam.weights.store import fetch
 
     wanted = _wanted(load_config(options.config), options.names)
     line = TerminalLine(sys.stdout)

@@ -2,11 +2,10 @@
 
 from ensemble_cam.export.provenance import origin, window_line
 from ensemble_cam.film.greyscale import Greys
-from ensemble_cam.rendering.overlay import Display
 from ensemble_cam.rendering.page import BOLD, DPI, FAINT, INK, NORMAL, SMALL, WARN, Page, shortened, wrapped
 from ensemble_cam.rendering.png import png
 from ensemble_cam.rendering.screen import Screen
-from ensemble_cam.reviewing.analysis import ENSEMBLE, Finding
+from ensemble_cam.reviewing.analysis import Finding
 from ensemble_cam.reviewing.review import Review
 from ensemble_cam.reviewing.scores import Call
 from ensemble_cam.reviewing.sentences import (
@@ -20,6 +19,8 @@ from ensemble_cam.reviewing.sentences import (
     title,
     weighted_line,
 )
+from ensemble_cam.settings.display import Display
+from ensemble_cam.settings.vocabulary import ENSEMBLE
 
 # A4 across; the height follows from the film and the number of findings.
 WIDTH = 3508

@@ -7,9 +7,9 @@ from importlib.metadata import PackageNotFoundError, version
 
 from ensemble_cam import __version__
 from ensemble_cam.purpose import PURPOSE
-from ensemble_cam.rendering.overlay import Display
 from ensemble_cam.reviewing.review import Review
 from ensemble_cam.reviewing.sentences import exact, method_line, weighted_line
+from ensemble_cam.settings.display import Display
 
 
 @cache

@@ -7,12 +7,13 @@ from ensemble_cam.export.provenance import software
 from ensemble_cam.film.greyscale import Greys
 from ensemble_cam.maps.heatmap import Heatmap, Region
 from ensemble_cam.purpose import PURPOSE
-from ensemble_cam.rendering.overlay import Display
-from ensemble_cam.reviewing.analysis import ENSEMBLE, Finding
+from ensemble_cam.reviewing.analysis import Finding
 from ensemble_cam.reviewing.review import Review, RunInfo
 from ensemble_cam.reviewing.scores import Call, ClassifierResult, call_of
 from ensemble_cam.reviewing.sentences import why_no_map
+from ensemble_cam.settings.display import Display
 from ensemble_cam.settings.settings import Settings
+from ensemble_cam.settings.vocabulary import ENSEMBLE
 
 if TYPE_CHECKING:
     from ensemble_cam.classifiers.classifier import Classifier
@@ -96,7 +97,7 @@ def weights_record(classifier: "Classifier") -> dict:
         "name": classifier.config.name,
         "weights": classifier.weights.name,
         "weights_sha256": classifier.weights.sha256,
-        "published": classifier.weights.published,
+        "published": classifier.weights.published.value,
         "untrained": classifier.weights.untrained,
         "calibrated": classifier.calibrated,
         "input_size": classifier.config.input_size,

@@ -9,11 +9,11 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
-from ensemble_cam.errors import RadiographError
+from ensemble_cam.errors import ConfigError, RadiographError
 from ensemble_cam.film.greyscale import Greys, Greyscale, domain, look_up, to_screen
 from ensemble_cam.film.intake import MAX_FILE_BYTES, StoredFilm
 
@@ -117,10 +117,10 @@ def read_radiograph(data: bytes, *, intensity: Intensity = "stored", rescale: bo
 
     Raises:
         RadiographError: if this is no film that can be reviewed; the message says why and what to do.
-        ValueError: if `intensity` is another word.
+        ConfigError: if `intensity` is another word.
     """
-    if intensity not in ("stored", "windowed"):
-        raise ValueError(f'intensity is "stored" or "windowed", not {intensity!r}')
+    if intensity not in get_args(Intensity):
+        raise ConfigError(f'intensity: got "{intensity}"; allowed: one of {", ".join(get_args(Intensity))}.')
     film = _read(data)
     height, width = film.pixels.shape
     warnings = list(film.warnings)

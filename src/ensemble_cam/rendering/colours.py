@@ -6,7 +6,7 @@ from importlib.resources import files
 import cv2
 import numpy as np
 
-from ensemble_cam.settings.config import COLORMAPS
+from ensemble_cam.settings.vocabulary import COLORMAPS
 
 # What lies inside the outline was seen by the networks; a blue that no film and none of the colour maps' ends has.
 CROP_COLOUR = (86, 180, 233)

@@ -4,43 +4,13 @@ Numbers come first and colours last: what is coloured here is a relative activat
 film's own greys are never rescaled, and where a map is below the threshold nothing is drawn over them.
 """
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 
-from ensemble_cam.errors import ConfigError
 from ensemble_cam.film.geometry import PixelBox
 from ensemble_cam.maps.heatmap import Heatmap, at_or_above
 from ensemble_cam.rendering.colours import CONTOUR_COLOUR, RIM_COLOUR, colour_table
-from ensemble_cam.settings.config import check_setting
-
-STYLES = ("heatmap", "contour", "both")
-
-
-@dataclass(frozen=True)
-class Display:
-    """What a map is drawn like; nothing here changes a number.
-
-    Attributes:
-        threshold: the sensitivity threshold; relative activation below it is not drawn.
-        opacity: of the colour over the film, 0 to 1.
-        colormap: one of `config.COLORMAPS`.
-        overlays: False shows the film alone.
-        style: one of `STYLES`: the colours at or above the threshold, the threshold's contour, or both.
-    """
-
-    threshold: float = 0.4
-    opacity: float = 0.45
-    colormap: str = "inferno"
-    overlays: bool = True
-    style: str = "both"
-
-    def __post_init__(self) -> None:
-        for name in ("threshold", "opacity", "colormap"):
-            check_setting(name, getattr(self, name))
-        if self.style not in STYLES:
-            raise ConfigError(f"style: got {self.style!r}; allowed: one of {', '.join(STYLES)}.")
+from ensemble_cam.settings.display import Display
 
 
 def overlay(film: np.ndarray, values: np.ndarray, display: Display, *, seen: PixelBox) -> np.ndarray:

@@ -8,7 +8,8 @@ import numpy as np
 from ensemble_cam.film.geometry import Geometry, PixelBox
 from ensemble_cam.maps.heatmap import Heatmap
 from ensemble_cam.rendering.colours import CROP_COLOUR, RIM_COLOUR, TRUTH_COLOUR
-from ensemble_cam.rendering.overlay import Display, overlay
+from ensemble_cam.rendering.overlay import overlay
+from ensemble_cam.settings.display import Display
 
 _JPEG_QUALITY = 90
 

@@ -14,15 +14,15 @@ from ensemble_cam.film.radiograph import Radiograph
 from ensemble_cam.maps.agreement import Agreement, agreement
 from ensemble_cam.maps.ensemble import EnsembleMap, ensemble_map
 from ensemble_cam.maps.heatmap import Heatmap
+from ensemble_cam.reviewing.request import resolve
 from ensemble_cam.reviewing.scores import Call, ClassifierResult, RankedFinding, Score, choose, rank_findings
-from ensemble_cam.settings.config import check_setting
+from ensemble_cam.settings.rules import check_setting
+from ensemble_cam.settings.sets import ClassifierSet, answering_for
 from ensemble_cam.settings.settings import Settings
+from ensemble_cam.settings.vocabulary import ENSEMBLE
 
 if TYPE_CHECKING:
     from ensemble_cam.maps.cams import CamMap
-
-ENSEMBLE = "ensemble"
-"""Stands where a classifier's id stands, for the mean of the maps."""
 
 UNKNOWN_LABEL = "does not know this label"
 
@@ -73,7 +73,7 @@ class Analysis:
     Attributes:
         radiograph: the film.
         geometry: the square of it that the models saw.
-        settings: as used, see `Settings.resolved`.
+        settings: as used, see `request.resolve`.
         results: one for each classifier, in the given order.
         ranking: every finding with a score, the highest first.
         findings: the explained ones, in the order of their rank.
@@ -87,6 +87,11 @@ class Analysis:
     ranking: tuple[RankedFinding, ...]
     findings: tuple[Finding, ...]
     seconds: Mapping[str, float]
+
+    @property
+    def classifier_set(self) -> ClassifierSet:
+        """The set whose words stand beside this review: that of its classifiers, which nobody can forget to name."""
+        return answering_for(result.classifier.classifier_set for result in self.results)
 
     def result(self, id: str) -> ClassifierResult:
         """Return the result of one classifier."""
@@ -115,11 +120,11 @@ class Analysis:
             weights: classifier id → ensemble weight; the configuration's for those not named, as in `Settings`.
 
         Raises:
-            ConfigError: if `Settings.resolved` refuses them, a finding that was asked for by name would have no score
+            ConfigError: if `request.resolve` refuses them, a finding that was asked for by name would have no score
                 by them, or none of those explained would.
         """
         classifiers = [result.classifier for result in self.results]
-        settings = replace(self.settings, ensemble_weights=weights).resolved(classifiers)
+        settings = resolve(replace(self.settings, ensemble_weights=weights), classifiers)
         ranking = rank_findings(self.results, settings.ensemble_weights)
         held = {finding.label: finding for finding in self.findings}
         labels = settings.labels or [ranked.label for ranked in ranking if ranked.label in held] or list(held)

@@ -1,13 +1,10 @@
 """All that a reader chooses for a review, whatever the film and the classifiers."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from ensemble_cam.settings.display import Display
 from ensemble_cam.settings.pixels import Pixels
 from ensemble_cam.settings.settings import Settings
-
-if TYPE_CHECKING:
-    from ensemble_cam.rendering.overlay import Display
 
 
 @dataclass(frozen=True)
@@ -23,7 +20,7 @@ class ReviewOptions:
     """
 
     settings: Settings
-    display: "Display"
+    display: Display
     pixels: Pixels = field(default_factory=Pixels)
     device: str = "auto"
     runtime: str = "auto"

@@ -19,12 +19,13 @@ from torch import Tensor
 from ensemble_cam.classifiers.classifier import Classifier
 from ensemble_cam.classifiers.heads import Step
 from ensemble_cam.classifiers.runtime import run_backbone
-from ensemble_cam.errors import Cancelled, ClassifierError, EnsembleCamError
+from ensemble_cam.errors import Cancelled, ClassifierError, EnsembleCamError, is_out_of_memory
 from ensemble_cam.film.geometry import Framing, Geometry
 from ensemble_cam.film.radiograph import Radiograph
 from ensemble_cam.machine.report import Report
 from ensemble_cam.maps.cams import CamMap, Exposure, cam_grids
 from ensemble_cam.reviewing.analysis import UNKNOWN_LABEL, Analysis, put_together
+from ensemble_cam.reviewing.request import resolve
 from ensemble_cam.reviewing.scores import ClassifierResult, RankedFinding, choose, rank_findings
 from ensemble_cam.settings.methods import Recipe
 from ensemble_cam.settings.settings import Settings
@@ -128,7 +129,7 @@ def explain(
 ) -> Analysis:
     """Rank the findings of an examined film and make the maps of those asked for; see `analyse`."""
     classifiers = [result.classifier for result in examination.results]
-    settings = settings.resolved(classifiers)
+    settings = resolve(settings, classifiers)
     ranking = rank_findings(examination.results, settings.ensemble_weights)
     chosen = choose(ranking, settings.labels, settings.top_k)
     report = _Reporter(progress, cancelled, first=0.85, last=1.0, steps=len(classifiers))
@@ -206,8 +207,7 @@ def _maps(
 def _failure(classifier: Classifier, error: Exception) -> str:
     """Log what went wrong, and return it as half a sentence for the classifier's panel."""
     logger.error("%s failed", classifier.id, exc_info=error)
-    text = str(error).lower()
-    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "out of memory" in text or "can't allocate" in text:
+    if is_out_of_memory(error):
         return "ran out of memory; close other programs, or choose fewer classifiers"
     if isinstance(error, EnsembleCamError):
         return str(error)

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 from ensemble_cam.maps.heatmap import Region
 from ensemble_cam.reviewing.analysis import Analysis
-from ensemble_cam.reviewing.cautions import cautions, notice
 
 if TYPE_CHECKING:
-    from ensemble_cam.rendering.overlay import Display
+    from ensemble_cam.settings.display import Display
 
 
 @dataclass(frozen=True)
@@ -65,16 +64,11 @@ class Review:
     @property
     def notice(self) -> str | None:
         """What every output says of the set of classifiers; None for the clinical one."""
-        return notice(self._set)
+        return self.analysis.classifier_set.notice
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What every output says of the film: beside these classifiers first, then what its file gave cause to."""
         radiograph = self.analysis.radiograph
-        return (*cautions(self._set, radiograph), *radiograph.warnings)
-
-    @property
-    def _set(self) -> str:
-        # Of the classifiers themselves: nobody who puts a review together can forget it.
-        sets = {result.classifier.config.set for result in self.analysis.results}
-        return "teaching" if "teaching" in sets else "clinical"
+        cautions = self.analysis.classifier_set.cautions(phantom=radiograph.phantom)
+        return (*cautions, *radiograph.warnings)

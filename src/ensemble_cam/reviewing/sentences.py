@@ -8,10 +8,11 @@ its maps anew while a hand moves, has the same words in `ui/viewer/words.js`.
 from ensemble_cam.maps.agreement import Agreement
 from ensemble_cam.maps.heatmap import Heatmap, Region
 from ensemble_cam.purpose import PURPOSE
-from ensemble_cam.reviewing.analysis import ENSEMBLE, Analysis, Finding
+from ensemble_cam.reviewing.analysis import Analysis, Finding
 from ensemble_cam.reviewing.review import Review
 from ensemble_cam.reviewing.scores import Call, ClassifierResult, Score
 from ensemble_cam.settings.settings import displayed
+from ensemble_cam.settings.vocabulary import ENSEMBLE
 
 _AT_LENGTH = {
     Call.CALLED: "called",

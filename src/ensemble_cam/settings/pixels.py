@@ -1,9 +1,12 @@
 """What of a film the networks are shown."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from ensemble_cam.film.radiograph import Intensity
-from ensemble_cam.settings.config import check_setting
+from ensemble_cam.settings.rules import check_setting
+
+if TYPE_CHECKING:
+    from ensemble_cam.film.radiograph import Intensity
 
 
 @dataclass(frozen=True)
@@ -18,7 +21,7 @@ class Pixels:
         ConfigError: if `intensity` is another word.
     """
 
-    intensity: Intensity = "stored"
+    intensity: "Intensity" = "stored"
     rescale: bool = False
 
     def __post_init__(self) -> None:

@@ -15,17 +15,19 @@ from ensemble_cam.export.provenance import origin
 from ensemble_cam.export.record import review_json
 from ensemble_cam.maps.heatmap import Heatmap
 from ensemble_cam.purpose import PURPOSE
-from ensemble_cam.rendering.overlay import Display
 from ensemble_cam.rendering.screen import Screen
 from ensemble_cam.reviewing import sentences
-from ensemble_cam.reviewing.analysis import ENSEMBLE, Analysis, Finding
+from ensemble_cam.reviewing.analysis import Analysis, Finding
 from ensemble_cam.reviewing.cautions import notice
 from ensemble_cam.reviewing.review import Review, RunInfo
 from ensemble_cam.reviewing.scores import Call, ClassifierResult, Score
+from ensemble_cam.settings.display import Display
 from ensemble_cam.settings.settings import displayed
+from ensemble_cam.settings.vocabulary import ENSEMBLE
 from ensemble_cam.ui.film_view import show_picture
 from ensemble_cam.ui.networks import colour
 from ensemble_cam.ui.words import SCORE, plain
+from ensemble_cam.weights.store import Published
 
 # Panels are drawn larger than they stand on a small screen, so that a click enlarges them to something worth it.
 _PANEL = 640
@@ -238,7 +240,7 @@ def show_remarks(analysis: Analysis) -> None:
     """Say, where it cannot be missed, whose weights are untrained or not the published ones."""
     for result in analysis.results:
         weights = result.classifier.weights
-        if weights.untrained or weights.published is False:
+        if weights.published is Published.NO:
             st.warning(plain(f"{result.classifier.config.name}: {weights.remark}"), icon=":material/warning:")
 
 

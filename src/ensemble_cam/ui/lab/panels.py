@@ -8,10 +8,10 @@ from streamlit.delta_generator import DeltaGenerator
 
 from ensemble_cam.phantom import FINDINGS
 from ensemble_cam.rendering.colours import TRUTH_COLOUR
-from ensemble_cam.rendering.overlay import Display
 from ensemble_cam.rendering.screen import Screen, draw_point, draw_truth
 from ensemble_cam.reviewing import sentences
 from ensemble_cam.reviewing.scores import Call
+from ensemble_cam.settings.display import Display
 from ensemble_cam.settings.settings import displayed
 from ensemble_cam.ui.film_view import show_picture
 from ensemble_cam.ui.lab.table import Cell, show_table

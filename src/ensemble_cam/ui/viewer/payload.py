@@ -19,8 +19,8 @@ from ensemble_cam.film.geometry import Geometry
 from ensemble_cam.film.greyscale import domain, own_window, to_screen
 from ensemble_cam.film.radiograph import Radiograph
 from ensemble_cam.rendering.colours import colour_table
-from ensemble_cam.settings.config import COLORMAPS
 from ensemble_cam.settings.settings import displayed
+from ensemble_cam.settings.vocabulary import COLORMAPS
 
 if TYPE_CHECKING:
     import pyarrow
