@@ -4,7 +4,7 @@
                                          [--classifiers ID,ID] [--processes N]
 
 Without a folder, phantoms of 256 px are drawn from fresh seeds; with one, those that `ensemble-cam phantom` wrote there
-are read. Every film goes the way of a review: its file's bytes, `read_radiograph`, `analysis.analyse`.
+are read. Every film goes the way of a review: its file's bytes, `read_radiograph`, `pipeline.analyse`.
 
 For each finding, each network and the ensemble: the area under the ROC curve of the score, over all films; the share of
 the films with the finding whose map's hottest pixel hits (the pointing game), and the mean IoU of the map's region at

@@ -79,8 +79,10 @@ class Greys:
     inverted: bool = False
 
     def __post_init__(self) -> None:
-        given = self.center, self.width
-        if given != (None, None) and (None in given or not all(map(math.isfinite, given)) or self.width <= 0):
+        center, width = self.center, self.width
+        if center is None and width is None:
+            return
+        if center is None or width is None or not (math.isfinite(center) and math.isfinite(width) and width > 0):
             raise ValueError(f"center {self.center}, width {self.width}: needs two finite numbers, the width above 0")
 
     @property
@@ -241,10 +243,10 @@ def histogram(pixels: np.ndarray) -> np.ndarray:
     return counts
 
 
-def used_range(counts: np.ndarray, values: np.ndarray) -> tuple[float, float]:
+def used_range(counts: np.ndarray, values: np.ndarray) -> tuple[int, int]:
     """Return the lowest and the highest of `values` that occur."""
     occurring = values[counts > 0]
-    return occurring.min().item(), occurring.max().item()
+    return int(occurring.min()), int(occurring.max())
 
 
 def percentiles(counts: np.ndarray, values: np.ndarray, *, lower: float, upper: float) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ensemble_cam.film.geometry import Geometry, PixelBox
+from ensemble_cam.film.geometry import Axis, Geometry, PixelBox
 
 # Rows of a film that are read at once: few enough for a processor's cache.
 _ROWS = 64
@@ -141,7 +141,7 @@ class Heatmap:
             factors.append((down @ (np.float32(weight) * grid), self._interpolation("x", xs, cells).T.copy()))
         return factors
 
-    def _interpolation(self, axis: str, positions: np.ndarray, cells: int) -> np.ndarray:
+    def _interpolation(self, axis: Axis, positions: np.ndarray, cells: int) -> np.ndarray:
         """Return the (len(positions), cells) float32 matrix that reads a grid's axis at source pixels."""
         low, high, fraction = _between(self.geometry.on(cells).axis_to_model(positions, axis=axis), cells)
         matrix = np.zeros((len(positions), cells), dtype=np.float32)
@@ -150,7 +150,7 @@ class Heatmap:
         matrix[lines, high] += fraction
         return matrix
 
-    def _turning_pixels(self, axis: str) -> np.ndarray:
+    def _turning_pixels(self, axis: Axis) -> np.ndarray:
         """Return, sorted, the pixels beside the cells' centres of all grids and those at the crop's rim."""
         index = 0 if axis == "x" else 1
         first, last = self.geometry.crop[index], self.geometry.crop[index + 2] - 1

@@ -26,6 +26,9 @@ def colour_table(colormap: str) -> np.ndarray:
 def _colour_tables() -> np.ndarray:
     """Return the (colour maps, 256, 3) uint8 RGB colours: matplotlib's, without the time that its import takes."""
     stored = np.frombuffer(files("ensemble_cam.rendering").joinpath("colormaps.png").read_bytes(), dtype=np.uint8)
-    tables = np.ascontiguousarray(cv2.imdecode(stored, cv2.IMREAD_COLOR)[:, :, ::-1])
+    blue_first = cv2.imdecode(stored, cv2.IMREAD_COLOR)
+    if blue_first is None:
+        raise OSError("colormaps.png in the package is broken. Install this program again.")
+    tables = np.ascontiguousarray(blue_first[:, :, ::-1])
     tables.setflags(write=False)
     return tables

@@ -82,7 +82,7 @@ def _draw_contours(picture: np.ndarray, reached: np.ndarray, display: Display) -
     cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (2 * thickness + 1, 2 * thickness + 1))
     region = reached[box]
     inside = cv2.erode(region, cross, borderType=cv2.BORDER_CONSTANT, borderValue=0)
-    line = region & ~inside & 1
+    line = cv2.subtract(region, inside)
     if display.style == "contour":  # no colour beside it tells it from bright bone: a dark rim does
         square = np.ones((2 * thickness + 1, 2 * thickness + 1), dtype=np.uint8)
         picture[box][cv2.dilate(line, square) > 0] = RIM_COLOUR

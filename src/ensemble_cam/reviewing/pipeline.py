@@ -217,7 +217,15 @@ def _failure(classifier: Classifier, error: Exception) -> str:
 class _Reporter:
     """Says what comes next and how far the work is, and stops it where the reader asked for that."""
 
-    def __init__(self, progress, cancelled, *, first: float, last: float, steps: int):
+    def __init__(
+        self,
+        progress: Progress | None,
+        cancelled: Callable[[], bool] | None,
+        *,
+        first: float,
+        last: float,
+        steps: int,
+    ):
         self._progress, self._cancelled = progress, cancelled
         self._first, self._step, self._done = first, (last - first) / max(steps, 1), 0
 
