@@ -7,16 +7,18 @@ import pytest
 from PIL import Image
 
 from ensemble_cam.archive.batch import Batch
+from ensemble_cam.archive.films import Film, FoundFilms
 from ensemble_cam.classifiers.classifier import WeightsInfo
 from ensemble_cam.export import figure
 from ensemble_cam.export.figure import figure_png
 from ensemble_cam.export.overlays import overlays
 from ensemble_cam.export.provenance import origin
 from ensemble_cam.export.record import review_record
-from ensemble_cam.machine.terminal import Progress
+from ensemble_cam.machine.terminal import TerminalLine
 from ensemble_cam.maps.agreement import Agreement
 from ensemble_cam.reviewing import sentences
 from ensemble_cam.reviewing.analysis import Finding
+from ensemble_cam.reviewing.options import ReviewOptions
 from ensemble_cam.reviewing.review import Review
 from ensemble_cam.reviewing.scores import Call, Score
 from ensemble_cam.settings.vocabulary import ENSEMBLE
@@ -149,8 +151,8 @@ def test_figure_pictures_record_and_command_line_take_their_words_from_here(revi
 
     film, said = tmp_path / "film.png", io.StringIO()
     film.write_bytes(png(dotted(301, 240, 190, 80)))
-    batch = Batch(tuple(two_classifiers()), analysis.settings, review.display, RUN, Progress(said))
-    batch.review([film], tmp_path, save_maps=False, anonymous_names=False, errors=said)
+    batch = Batch(tuple(two_classifiers()), ReviewOptions(analysis.settings, review.display), RUN, TerminalLine(said))
+    batch.review(FoundFilms((Film.of(film),)), tmp_path, errors=said)
     assert ", ".join(map(sentences.brief, analysis.findings)) in said.getvalue()
 
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ensemble_cam.archive.films import RECORD
 from ensemble_cam.classifiers.classifier import Classifier
@@ -23,7 +24,7 @@ _OF_ONE_FILM = ("scores", "seconds", "failure")
 
 def review_key(
     classifiers: Sequence[Classifier], settings: Settings, display: Display, run: RunInfo, *, save_maps: bool = False
-) -> dict:
+) -> dict[str, Any]:
     """Return what makes two reviews of one film the same, in the words of their `review.json`.
 
     The greys are the file's own: a film is windowed by a reader who looks at it, never by a run over many.
@@ -37,7 +38,7 @@ def review_key(
     }
 
 
-def key_of_folder(folder: Path) -> tuple[tuple[str, str | None], dict] | None:
+def key_of_folder(folder: Path) -> tuple[tuple[str, str | None], dict[str, Any]] | None:
     """Return the film's SHA-256 with its case, and the key of a folder's review.
 
     None where there is no review that can be read, or a classifier failed in it.
@@ -95,8 +96,8 @@ class FinishedReviews:
                 found = key_of_folder(folder)
                 if found is not None and found[1] == self._key:
                     known.finished.setdefault(found[0], folder)
-            folder = known.finished.get((sha256, case))
-            return folder if folder is not None and (folder / RECORD).exists() else None
+            finished = known.finished.get((sha256, case))
+            return finished if finished is not None and (finished / RECORD).exists() else None
         except OSError as error:
             raise ExportError(
                 f"The place of its review cannot be looked at ({error.strerror}). Choose another folder or name."

@@ -11,7 +11,7 @@ takes where it is installed, and 29 and 10 ms in PyTorch. To draw and write that
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -102,7 +102,7 @@ class Flow:
         self._finished = FinishedReviews(out, key)
         self._budget = PixelBudget(most_pixels=MOST_PIXELS)
 
-    def review(self, films: Sequence[Film], report_on: Callable[[int, Film], Report]) -> Iterator[Outcome]:
+    def review(self, films: Sequence[Film], report_on: Callable[[int, Film], Report]) -> Generator[Outcome, None, None]:
         """Review films into folders of their own, and yield what became of each, in their order.
 
         The iterator has to be closed. Whether that happens early or something is raised in it (Ctrl-C, in the caller's

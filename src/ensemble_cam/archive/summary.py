@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ensemble_cam.archive.contact_sheet import FailedFilm, Sheet, SheetFilm, SheetFinding, contact_sheet
 from ensemble_cam.archive.films import RECORD, FoundFilms, folder_name, printable
@@ -124,7 +125,7 @@ def _write(path: Path, text: str) -> None:
         ) from None
 
 
-def _rows(film: str, record: Mapping) -> Iterator[list[object]]:
+def _rows(film: str, record: Mapping[str, Any]) -> Iterator[list[object]]:
     for finding in record["findings"]:
         lines = list(_lines(finding, record))
         agreement = (finding["agreement"] or {}).get("iou")
@@ -139,7 +140,7 @@ def _rows(film: str, record: Mapping) -> Iterator[list[object]]:
             yield ["" if value is None else str(value) for value in row]
 
 
-def _lines(finding: Mapping, record: Mapping) -> Iterator[_Line]:
+def _lines(finding: Mapping[str, Any], record: Mapping[str, Any]) -> Iterator[_Line]:
     """Yield a finding's score by each classifier, and by all of them together."""
     for classifier in record["classifiers"]:
         score = finding["scores"].get(classifier["id"])
@@ -153,7 +154,7 @@ def _is_split(lines: list[_Line]) -> bool:
     return {Call.CALLED, Call.NOT_CALLED} <= {line.call for line in lines if line.id != ENSEMBLE}
 
 
-def _sheet_film(name: str, folder: str, file: str | None, record: Mapping) -> SheetFilm:
+def _sheet_film(name: str, folder: str, file: str | None, record: Mapping[str, Any]) -> SheetFilm:
     findings = []
     for finding in record["findings"]:
         *each, together = _lines(finding, record)
@@ -185,7 +186,7 @@ def _sheet_film(name: str, folder: str, file: str | None, record: Mapping) -> Sh
     )
 
 
-def _made_by(record: Mapping) -> tuple[str, ...]:
+def _made_by(record: Mapping[str, Any]) -> tuple[str, ...]:
     """Return what every export has to say of where its maps come from, in lines."""
     settings, lines = record["settings"], []
     for classifier in record["classifiers"]:

@@ -15,8 +15,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pydicom
@@ -75,7 +77,9 @@ class Contestant:
     outputs: tuple[int, ...]
 
     @classmethod
-    def load(cls, config: ClassifierConfig, *, weights: str | None, weights_dir: Path | None, labels: int | None):
+    def load(
+        cls, config: ClassifierConfig, *, weights: str | None, weights_dir: Path | None, labels: int | None
+    ) -> "Contestant":
         """Load a classifier twice, cut and whole.
 
         Args:
@@ -123,7 +127,7 @@ def bench(
     runs: int = 5,
     weights_dir: Path | None = None,
     report: Report = unheard,
-) -> dict:
+) -> dict[str, Any]:
     """Measure, and return what `bench --json` prints.
 
     Args:
@@ -158,7 +162,7 @@ def bench(
     for number in range(runs + 1):
         done = _PREPARED + (1 - _PREPARED) * number / (runs + 1)
         report(f"run {number} of {runs}: the peer", done)
-        peer = {each.config.id: _timed(lambda each=each: each.run_peer(_pixels(each, inputs))) for each in contestants}
+        peer = {each.config.id: _timed(partial(each.run_peer, _pixels(each, inputs))) for each in contestants}
         ours = {}
         for name in names:
             report(f"run {number} of {runs}: {name}", done)
@@ -178,7 +182,7 @@ def bench(
     }
 
 
-def as_text(record: Mapping) -> str:
+def as_text(record: Mapping[str, Any]) -> str:
     """Return what was measured as lines for people."""
     seconds, names = record["seconds"], list(record["speedup"])
     weights = "seeded values" if record["untrained"] else "its weights"
@@ -214,7 +218,9 @@ def as_text(record: Mapping) -> str:
     return "\n".join(lines)
 
 
-def _record(contestants: Sequence[Contestant], shares: list[dict], peaks: list[float], work: float) -> dict:
+def _record(
+    contestants: Sequence[Contestant], shares: list[dict[str, Any]], peaks: list[float], work: float
+) -> dict[str, Any]:
     names = tuple(contestants[0].ours)
     speedup, behind, peak_share = {}, {}, {}
     for name in names:
@@ -236,7 +242,7 @@ def _record(contestants: Sequence[Contestant], shares: list[dict], peaks: list[f
     }
 
 
-def _medians(shares: list[dict], names: Sequence[str]) -> dict:
+def _medians(shares: list[dict[str, Any]], names: Sequence[str]) -> dict[str, Any]:
     found = {
         name: {stage: round(statistics.median(run[name][stage] for run in shares), 4) for stage in _STAGES}
         for name in names
@@ -326,7 +332,7 @@ def _reading(files: Mapping[str, bytes], classifiers: Sequence[Classifier], runs
             model_input(film, framing="crop", size=size)
 
     return {
-        name: round(statistics.median([_timed(lambda data=data: read(data)) for _ in range(runs + 1)][1:]), 4)
+        name: round(statistics.median([_timed(partial(read, data)) for _ in range(runs + 1)][1:]), 4)
         for name, data in files.items()
     }
 
@@ -334,12 +340,13 @@ def _reading(files: Mapping[str, bytes], classifiers: Sequence[Classifier], runs
 def _leaving(film: Radiograph, classifiers: Sequence[Classifier], set: str, runs: int) -> dict[str, object]:
     """Return the seconds of drawing and encoding a review's overlays and its figure, and of writing all of it."""
     review = _review(film, classifiers, Settings(), set)
-    rendering, writing = {"overlays": [], "figure": []}, []
+    rendering: dict[str, list[float]] = {"overlays": [], "figure": []}
+    writing: list[float] = []
     for _ in range(runs + 1):
         rendering["overlays"].append(_timed(lambda: sum(1 for _ in overlays(review))))
         rendering["figure"].append(_timed(lambda: figure_png(review)))
         with tempfile.TemporaryDirectory() as folder:
-            writing.append(_timed(lambda folder=folder: write_review(review, Path(folder), "film")))
+            writing.append(_timed(partial(write_review, review, Path(folder), "film")))
     return {
         "rendering": {name: round(statistics.median(times[1:]), 4) for name, times in rendering.items()},
         "writing": round(statistics.median(writing[1:]), 4),

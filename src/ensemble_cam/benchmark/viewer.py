@@ -37,7 +37,7 @@ from contextlib import asynccontextmanager, contextmanager
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -50,7 +50,7 @@ from ensemble_cam.phantom.files import film_name, phantom_files
 from ensemble_cam.ui.launch import app_script
 
 if TYPE_CHECKING:
-    from playwright.async_api import Page
+    from playwright.async_api import Browser, Page
 
 SIDES = (512, 1024, 2048)
 SCREEN = (1920, 1080)
@@ -81,7 +81,7 @@ def bench_viewer(
     views: int = 5,
     drag_seconds: float = 6.0,
     report: Report = unheard,
-) -> dict:
+) -> dict[str, Any]:
     """Measure the live viewer, and return what `bench --viewer --json` prints.
 
     Args:
@@ -117,7 +117,7 @@ def bench_viewer(
     }
 
 
-def as_text(record: Mapping) -> str:
+def as_text(record: Mapping[str, Any]) -> str:
     """Return what was measured as lines for people, the aims beside."""
     viewer = record["viewer"]
     width, height = record["screen"]
@@ -217,7 +217,7 @@ def _environment(home: Path) -> dict[str, str]:
     return kept | {"HOME": str(home), "USERPROFILE": str(home), CACHE_VARIABLE: str(home / "compiled")}
 
 
-def _wait_for(server: subprocess.Popen, port: int) -> None:
+def _wait_for(server: subprocess.Popen[bytes], port: int) -> None:
     until = time.monotonic() + _PATIENCE
     while time.monotonic() < until and server.poll() is None:
         try:
@@ -231,14 +231,14 @@ def _wait_for(server: subprocess.Popen, port: int) -> None:
 
 
 async def _measure(
-    launch: Mapping,
+    launch: Mapping[str, Any],
     address: str,
     notes: Path,
     films: Mapping[int, Sequence[bytes]],
     *,
     drag_seconds: float,
     report: Report,
-) -> tuple[dict[str, dict], str]:
+) -> tuple[dict[str, dict[str, Any]], str]:
     """Return the figures by size, and the browser's version."""
     from playwright.async_api import Error, async_playwright  # here, as it need not be installed
 
@@ -277,7 +277,7 @@ async def _measure(
 
 
 @asynccontextmanager
-async def _page(browser, address: str) -> AsyncIterator["Page"]:
+async def _page(browser: "Browser", address: str) -> AsyncIterator["Page"]:
     width, height = SCREEN
     context = await browser.new_context(viewport={"width": width, "height": height})
     try:
@@ -313,7 +313,7 @@ async def _first_view(page: "Page", film: bytes, notes: Path) -> tuple[float, in
     await _rest(page)
     await page.evaluate("Object.assign(watch, { bytes: 0, view: null })")
     uploader = page.get_by_test_id("stFileUploaderDropzoneInput")
-    await uploader.set_input_files([{"name": "film.png", "mimeType": "image/png", "buffer": film}])
+    await uploader.set_input_files({"name": "film.png", "mimeType": "image/png", "buffer": film})
     await _reviewed(page)
     view = await page.evaluate("watch.view")
     ended = [float(line) for line in notes.read_text().split()]
@@ -323,10 +323,12 @@ async def _first_view(page: "Page", film: bytes, notes: Path) -> tuple[float, in
 async def _drag(page: "Page", seconds: float) -> dict[str, float]:
     """Drag the threshold to and fro with the mouse, and return what its frames say."""
     box = await page.locator("#threshold").bounding_box()
+    if box is None:
+        raise EnsembleCamError("The viewer shows no threshold to drag.")
     left, width, y = box["x"] + _THUMB, box["width"] - 2 * _THUMB, box["y"] + box["height"] / 2
     session = await page.context.new_cdp_session(page)
 
-    def send(kind: str, x: float) -> asyncio.Future:
+    def send(kind: str, x: float) -> asyncio.Future[Any]:
         button = {"button": "left", "buttons": 1, "clickCount": 1}
         return asyncio.ensure_future(session.send("Input.dispatchMouseEvent", {"type": kind, "x": x, "y": y} | button))
 

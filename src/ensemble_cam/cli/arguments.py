@@ -32,13 +32,17 @@ _REFUSALS = (
 class Parser(argparse.ArgumentParser):
     """argparse's parser, whose every refusal is one line on standard error: the fact, and the remedy."""
 
-    def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:
+    def parse_known_args(  # type: ignore[override]  # argparse declares it for namespaces of any type
+        self, args: Sequence[str] | None = None, namespace: Any = None
+    ) -> tuple[Any, list[str]]:
         """Parse, and refuse options that are none before anything else is missed."""
         given = list(sys.argv[1:] if args is None else args)
         self._refuse_unknown_options(given)
         return super().parse_known_args(given, namespace)
 
-    def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:
+    def parse_args(  # type: ignore[override]  # as above
+        self, args: Sequence[str] | None = None, namespace: Any = None
+    ) -> Any:
         """Parse, and refuse what is left over."""
         options, left = self.parse_known_args(args, namespace)
         if left:

@@ -1,7 +1,7 @@
 """Work on many films side by side: ordered work in threads, under a budget of decoded pixels."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, wait
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -14,7 +14,8 @@ from ensemble_cam.errors import Cancelled
 # Windows hands a Ctrl-C to a waiting program only when its wait ends.
 _SECONDS_OF_A_WAIT = 0.2
 
-Item, Result = TypeVar("Item"), TypeVar("Result")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def in_threads(
     ahead: int,
     threads: int = 1,
     prompt: bool = False,
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Yield `work(item)` of each item, in the order of the items, worked out by threads of its own.
 
     Items are fetched in the caller's thread. What `work` raises is raised here, in its turn. Whether this iterator is

@@ -219,7 +219,7 @@ class _Reporter:
 
     def __init__(
         self,
-        progress: Progress | None,
+        progress: Report | None,
         cancelled: Callable[[], bool] | None,
         *,
         first: float,
