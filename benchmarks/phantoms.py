@@ -4,7 +4,7 @@
                                          [--classifiers ID,ID] [--processes N]
 
 Without a folder, phantoms of 256 px are drawn from fresh seeds; with one, those that `ensemble-cam phantom` wrote there
-are read. Every film goes the way of a review: its file's bytes, `read_radiograph`, `analysis.analyse`.
+are read. Every film goes the way of a review: its file's bytes, `read_radiograph`, `pipeline.analyse`.
 
 For each finding, each network and the ensemble: the area under the ROC curve of the score, over all films; the share of
 the films with the finding whose map's hottest pixel hits (the pointing game), and the mean IoU of the map's region at
@@ -31,16 +31,19 @@ import cv2
 import numpy as np
 import torch
 
-from ensemble_cam.classifiers.classifier import Classifier, load_classifier
+from ensemble_cam.classifiers.classifier import Classifier
+from ensemble_cam.classifiers.loading import load_classifier
 from ensemble_cam.errors import ConfigError, EnsembleCamError
 from ensemble_cam.film.radiograph import read_radiograph
-from ensemble_cam.machine.terminal import Progress
+from ensemble_cam.machine.terminal import TerminalLine
 from ensemble_cam.phantom import FINDINGS, VERSION, draw_phantom, were_learned_from
 from ensemble_cam.phantom.files import film_name, phantom_files, read_truth
 from ensemble_cam.reviewing.analysis import Analysis
 from ensemble_cam.reviewing.pipeline import analyse
-from ensemble_cam.settings.config import METHODS, UNTRAINED, ClassifierConfig, load_config
+from ensemble_cam.settings.config import ClassifierConfig, load_config
+from ensemble_cam.settings.methods import METHODS
 from ensemble_cam.settings.settings import Settings
+from ensemble_cam.settings.vocabulary import ENSEMBLE, UNTRAINED
 from ensemble_cam.validation.localisation import (
     THRESHOLD,
     TOLERANCE,
@@ -54,7 +57,6 @@ from ensemble_cam.validation.localisation import (
 
 FIRST_SEED = 9_000_000
 SIZE = 256
-ENSEMBLE = "ensemble"
 
 _GUESSES = 64  # along each side of the crop: the places that a constant guess is chosen from
 _PROVES_LITTLE = 0.8  # from this on a constant guess hits nearly as often as any map could
@@ -300,12 +302,12 @@ def _report(options: argparse.Namespace) -> dict:
     else:
         tasks = list(range(options.seed, options.seed + options.count))
         source = f"{len(tasks)} phantoms of {SIZE} px, seeds {tasks[0]} to {tasks[-1]}"
-    progress, began, measured = Progress(sys.stderr), time.perf_counter(), []
+    line, began, measured = TerminalLine(sys.stderr), time.perf_counter(), []
     for film in measure_all(tasks, configs, method=options.method, processes=min(options.processes, len(tasks))):
         measured.append(film)
-        progress.transient(f"[{len(measured)}/{len(tasks)}] {time.perf_counter() - began:.0f} s")
+        line.transient(f"[{len(measured)}/{len(tasks)}] {time.perf_counter() - began:.0f} s")
     seconds = time.perf_counter() - began
-    progress.line(f"{len(tasks)} films in {seconds:.0f} s")
+    line.line(f"{len(tasks)} films in {seconds:.0f} s")
     normal = sum(not film.planted for film in measured)
     return {
         "title": f"{source} ({normal} normal, version {VERSION} of the drawing); {options.method}; a hit is at most "

@@ -14,10 +14,11 @@ wait_briefly()
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from ensemble_cam.classifiers.classifier import Classifier, load_classifier
+from ensemble_cam.classifiers.classifier import Classifier
 from ensemble_cam.classifiers.compilation import CACHE_VARIABLE
+from ensemble_cam.classifiers.loading import load_classifier
 from ensemble_cam.settings.config import Config, load_config
-from ensemble_cam.weights.store import ENVIRONMENT_VARIABLE
+from ensemble_cam.weights.released import ENVIRONMENT_VARIABLE
 from networks import write_stand_ins
 
 TESTS = Path(__file__).parent

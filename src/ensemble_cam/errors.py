@@ -4,6 +4,9 @@ Every message is one plain sentence or two: the fact, then the remedy. No messag
 says of a patient, and none carries a file's name: whoever knows the name (the command line, the app) puts it in front.
 """
 
+import re
+import sys
+
 
 class EnsembleCamError(Exception):
     """Base of all errors that this package raises on purpose; `str(error)` is fit to be shown to a reader."""
@@ -43,3 +46,21 @@ class ExportError(EnsembleCamError):
 
 class Cancelled(EnsembleCamError):
     """The reader stopped the work."""
+
+
+# What says so by its message alone, as a plain RuntimeError: PyTorch's allocators for the processor and for MPS
+# (c10/core/impl/alloc_cpu.cpp, aten/src/ATen/mps/MPSAllocator.mm), cuBLAS and cuDNN for their work space, and C++
+# libraries that hand their exceptions on as text.
+_OUT_OF_MEMORY = re.compile("DefaultCPUAllocator|out of memory|STATUS_ALLOC_FAILED|bad_alloc")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error means that memory ran out, the processor's or the graphics card's.
+
+    By class where there is one: `MemoryError` (Python, NumPy, OpenVINO) and `torch.OutOfMemoryError` (CUDA). PyTorch
+    is not imported for the question, as an error of its own can only come from where it is loaded.
+    """
+    torch = sys.modules.get("torch")
+    if isinstance(error, MemoryError) or (torch is not None and isinstance(error, torch.OutOfMemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and _OUT_OF_MEMORY.search(str(error)) is not None

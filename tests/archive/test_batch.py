@@ -19,10 +19,13 @@ from ensemble_cam import cli
 from ensemble_cam.archive import finished as places
 from ensemble_cam.archive import flow
 from ensemble_cam.archive.batch import Batch
+from ensemble_cam.archive.films import Film, FoundFilms
 from ensemble_cam.errors import ClassifierError, ExportError, RadiographError
 from ensemble_cam.export import folder as export
-from ensemble_cam.machine.terminal import Progress
-from ensemble_cam.rendering.overlay import Display
+from ensemble_cam.machine.terminal import TerminalLine
+from ensemble_cam.reviewing.options import ReviewOptions
+from ensemble_cam.reviewing.request import resolve
+from ensemble_cam.settings.display import Display
 from ensemble_cam.settings.settings import Settings
 from networks import Failing, bright_classifier
 from reviews import RUN
@@ -72,9 +75,9 @@ def review(films: Sequence[Path], out: Path, *, stream: io.StringIO | None = Non
     classifiers = [bright_classifier()]
     if broken:
         classifiers.append(bright_classifier("broken", backbone=Failing(RuntimeError("broken"))))
-    settings = Settings(top_k=1).resolved(classifiers)
-    batch = Batch(tuple(classifiers), settings, Display(), RUN, Progress(stream))
-    failed = batch.review(films, out, save_maps=False, anonymous_names=False, errors=stream)
+    settings = resolve(Settings(top_k=1), classifiers)
+    batch = Batch(tuple(classifiers), ReviewOptions(settings, Display()), RUN, TerminalLine(stream))
+    failed = batch.review(FoundFilms(tuple(map(Film.of, films))), out, errors=stream)
     assert failed == len([line for line in stream.getvalue().splitlines() if "ensemble-cam: " in line])
     return stream.getvalue()
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ensemble_cam.benchmark import speed as measured
-from ensemble_cam.benchmark.speed import Contestant, bench, told
+from ensemble_cam.benchmark.speed import Contestant, as_text, bench
 from ensemble_cam.cli import main
 from ensemble_cam.maps.cams import cam_grids, expose
 from ensemble_cam.settings.methods import Recipe
@@ -37,7 +37,7 @@ def test_the_peer_and_ours_explain_the_same_logits_by_the_same_layer(id, config)
 
 def test_record_has_the_contracts_keys_and_is_told_in_lines(config, small_films):
     steps = []
-    record = bench(config, set="teaching", labels=3, runs=1, progress=steps.append)
+    record = bench(config, set="teaching", labels=3, runs=1, report=lambda what, share: steps.append(what))
     assert set(record["speedup"]) == {"torch", "openvino"} == set(record["peak_share"])
     assert all(value > 0 for key in ("speedup", "peak_share") for value in record[key].values())
     assert 0 < record["share_behind_backbones"]["torch"] < 1
@@ -48,7 +48,7 @@ def test_record_has_the_contracts_keys_and_is_told_in_lines(config, small_films)
     assert {"reading", "rendering", "writing"} <= set(record["seconds"])
     assert all(len(labels) == 3 for labels in record["labels"].values())
     assert json.loads(json.dumps(record)) == record
-    text = told(record)
+    text = as_text(record)
     assert f"{record['speedup']['openvino']:.1f}" in text
     assert "9 maps" in text
     assert "loading Teaching DenseNet" in steps

@@ -5,7 +5,7 @@ import pytest
 
 from ensemble_cam.benchmark import viewer as bench_viewer
 from ensemble_cam.benchmark import viewer_server as bench_server
-from ensemble_cam.benchmark.viewer import frame_figures, told
+from ensemble_cam.benchmark.viewer import as_text, frame_figures
 from ensemble_cam.benchmark.viewer_server import note_ends
 from ensemble_cam.cli import main
 from ensemble_cam.errors import EnsembleCamError
@@ -45,7 +45,7 @@ def test_frames_are_told_by_what_lies_between_them():
 
 
 def test_the_aims_stand_beside_the_figures():
-    lines = told(record(first_view_s=1.6)).splitlines()
+    lines = as_text(record(first_view_s=1.6)).splitlines()
     rows = {line[:32].strip(): " ".join(line[32:].split()) for line in lines if "at most" in line}
     assert rows == {
         "a frame while dragging, median": "16.7 ms 16.7 ms at most 33 ms",
@@ -56,7 +56,9 @@ def test_the_aims_stand_beside_the_figures():
     }
     assert not any("The mouse" in line for line in lines)
     assert (
-        told(record(moves_per_frame=1.1)).splitlines()[-1].startswith("The mouse was no faster than the frames at 2048")
+        as_text(record(moves_per_frame=1.1))
+        .splitlines()[-1]
+        .startswith("The mouse was no faster than the frames at 2048")
     )
 
 
@@ -111,7 +113,7 @@ def test_the_command_measures_the_viewer_and_nothing_else(json_too, monkeypatch,
     if json_too:
         assert json.loads(printed.out) == record()
     else:
-        assert printed.out.strip() == told(record())
+        assert printed.out.strip() == as_text(record())
 
 
 @pytest.mark.parametrize("option", [["--set", "teaching"], ["--untrained"], ["--top-k", "3"], ["--weights-dir", "."]])

@@ -12,11 +12,14 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from ensemble_cam.classifiers.classifier import WeightsInfo, cut_classifier, load_classifier, upstream_network
+from ensemble_cam.classifiers.classifier import WeightsInfo
+from ensemble_cam.classifiers.families import upstream_network
+from ensemble_cam.classifiers.loading import cut_classifier, load_classifier
 from ensemble_cam.classifiers.runtime import run_backbone
 from ensemble_cam.classifiers.upstream import torchxrayvision
 from ensemble_cam.errors import ClassifierError, WeightsError, WeightsMissing
-from ensemble_cam.weights.store import weights_file
+from ensemble_cam.weights.released import weights_file
+from ensemble_cam.weights.store import Published
 from networks import (
     RELEASED,
     bright_classifier,
@@ -47,7 +50,7 @@ def test_jfhealthcares_score_is_its_sigmoid_and_marked_uncalibrated(loaded):
 def test_configured_operating_points_calibrate_jfhealthcare(config, loaded):
     table = config.classifier("jfhealthcare")
     points = {"Cardiomegaly": 0.3, "Edema": 0.4, "Consolidation": 0.5, "Atelectasis": 0.6, "Effusion": 0.7}
-    info = WeightsInfo(RELEASED["jfhealthcare"], sha256="0" * 64, published=None)
+    info = WeightsInfo(RELEASED["jfhealthcare"], sha256="0" * 64, published=Published.UNKNOWN)
     network = upstream_network("jfhealthcare")
 
     classifier = cut_classifier(replace(table, operating_points=points), network, info)
@@ -59,7 +62,7 @@ def test_configured_operating_points_calibrate_jfhealthcare(config, loaded):
         with pytest.raises(ClassifierError, match=r"JF Healthcare: operating points.*Give one for each label"):
             cut_classifier(replace(table, operating_points=wrong), network, info)
     # An operating point of the released weights says nothing of seeded values.
-    untrained = WeightsInfo("untrained", sha256=None, published=False)
+    untrained = WeightsInfo("untrained", sha256=None, published=Published.NO)
     assert not cut_classifier(replace(table, operating_points=points), network, untrained).calibrated
 
 
@@ -77,7 +80,7 @@ def test_a_file_with_another_hash_needs_a_sidecar(config, weights_dir, tmp_path)
     with pytest.raises(WeightsError, match=r"SHA-256 is .*expected 56524913dd16"):
         load_classifier(table, weights_dir=tmp_path)
     shutil.copy(f"{path}.sha256", tmp_path)
-    assert load_classifier(table, weights_dir=tmp_path).weights.published is False
+    assert load_classifier(table, weights_dir=tmp_path).weights.published is Published.NO
 
 
 def test_a_missing_file_is_said_to_be_missing(config, tmp_path, monkeypatch):
@@ -131,7 +134,7 @@ def test_untrained_networks_say_so(untrained, loaded):
     for id, classifier in untrained.items():
         assert classifier.weights.untrained
         assert classifier.weights.sha256 is None
-        assert classifier.weights.published is False
+        assert classifier.weights.published is Published.NO
         assert classifier.weights.remark.startswith("untrained")
         assert not classifier.calibrated
         assert classifier.labels == loaded[id].labels
@@ -171,7 +174,7 @@ found = {
     "left behind": sorted(name for name in sys.modules if name == "model" or name.startswith("model.")),
     "filters are the same": warnings.filters == filters,
 }
-from ensemble_cam.classifiers.classifier import load_classifier
+from ensemble_cam.classifiers.loading import load_classifier
 from ensemble_cam.settings.config import load_config
 classifier = load_classifier(load_config().classifier("densenet121"), weights="untrained")
 values = b"".join(v.numpy().tobytes() for v in classifier.backbone.state_dict().values())

@@ -17,16 +17,22 @@ from numpy.testing import assert_array_equal
 from torch import Tensor, nn
 
 import ensemble_cam
-from ensemble_cam.classifiers.classifier import Classifier, known_labels, load_classifier, upstream_network
+from ensemble_cam.classifiers.classifier import Classifier
+from ensemble_cam.classifiers.families import ARCHITECTURES, upstream_network
+from ensemble_cam.classifiers.loading import load_classifier
 from ensemble_cam.classifiers.runtime import run_backbone
-from ensemble_cam.classifiers.teaching_networks import CELLS, INPUT_SIZE, TEACHING_LABELS, TEACHING_NETWORKS
+from ensemble_cam.classifiers.teaching_networks import CELLS, INPUT_SIZE
 from ensemble_cam.classifiers.untrained import fill_untrained
 from ensemble_cam.errors import WeightsError, WeightsMissing
 from ensemble_cam.maps.cams import cam_grids, expose
-from ensemble_cam.settings.config import TEACHING_MODEL_TYPES, WEIGHTS_NAMES, ClassifierConfig, load_config
+from ensemble_cam.settings.config import ClassifierConfig, known_labels, load_config
+from ensemble_cam.settings.families import FAMILIES, TEACHING_LABELS
 from ensemble_cam.settings.methods import METHODS, Recipe
+from ensemble_cam.settings.sets import TEACHING
+from ensemble_cam.weights import released
 from ensemble_cam.weights import store as weights
-from ensemble_cam.weights.store import fetch, locate, status, weights_file
+from ensemble_cam.weights.released import weights_file
+from ensemble_cam.weights.store import Published, fetch, locate, status
 from hooked import Hooked, over_its_maximum, rectified_layers
 from networks import relative_error, smooth_film
 
@@ -52,7 +58,7 @@ class Whole(nn.Module):
     def __init__(self, table: ClassifierConfig):
         super().__init__()
         self.model_type = table.model_type
-        self.network = TEACHING_NETWORKS[table.model_type]()
+        self.network = ARCHITECTURES[table.model_type].build()
         values = {key: value.float() for key, value in stored(table.default_weight).items()}
         lacking = self.network.load_state_dict(values, strict=False)
         assert not lacking.unexpected_keys
@@ -156,7 +162,7 @@ def test_gradients_are_autograds_through_the_whole_head(classifier, film):
 
 def test_every_file_of_the_package_is_named_pinned_and_small(config):
     pins = {name: pin for each in config.in_set("teaching") for name, pin in each.sha256.items()}
-    names = {name for model_type in TEACHING_MODEL_TYPES for name in WEIGHTS_NAMES[model_type]}
+    names = {name for family in FAMILIES.values() if family.set is TEACHING for name in family.weights}
     files = sorted(FOLDER.glob("*.safetensors"))
 
     assert {path.stem for path in files} == names == set(pins) == set(IDS)
@@ -196,7 +202,7 @@ def test_scores_are_a_half_at_the_operating_points_that_came_with_the_weights(ta
 
 
 def test_loaded_weights_are_the_published_ones_and_nothing_need_be_said_of_them(table, classifier):
-    assert (classifier.weights.name, classifier.weights.published) == (table.default_weight, True)
+    assert (classifier.weights.name, classifier.weights.published) == (table.default_weight, Published.YES)
     assert classifier.weights.sha256 == table.sha256[table.default_weight]
     assert classifier.weights.remark is None
 
@@ -206,7 +212,7 @@ def test_a_configuration_of_ones_own_without_a_pin_loads_them_and_writes_nothing
 
     classifier = load_classifier(replace(table, id="mine", sha256={}))
 
-    assert classifier.weights.published is None
+    assert classifier.weights.published is Published.UNKNOWN
     assert classifier.weights.remark == "unpinned weights"
     assert classifier.calibrated
     assert sorted(path.name for path in FOLDER.iterdir()) == before
@@ -239,7 +245,7 @@ def test_untrained_values_of_a_small_network_are_not_taken_for_a_large_ones():
 @pytest.fixture
 def folder(tmp_path, monkeypatch) -> Path:
     """A package folder of the test's own, empty."""
-    monkeypatch.setattr(weights, "_PACKAGED_FOLDER", tmp_path)
+    monkeypatch.setattr(released, "PACKAGED_FOLDER", tmp_path)
     return tmp_path
 
 
@@ -342,7 +348,7 @@ def test_a_file_with_another_hash_than_the_pin_is_refused_whatever_a_sidecar_say
     assert (entry.state, entry.packaged) == ("wrong hash", True)
     # Who trained them anew names their hash.
     mine = load_classifier(replace(table, sha256={SAMPLE: sha256}))
-    assert mine.weights.published is True
+    assert mine.weights.published is Published.YES
     assert mine.operating_points["Mass"] == 0.123
 
 
@@ -359,14 +365,14 @@ def test_the_packages_files_are_found_wherever_weights_are_looked_for_and_never_
     table = config.classifier(SAMPLE)
     impostor = tmp_path / f"{SAMPLE}.safetensors"
     impostor.write_bytes(b"another file of this name")
-    monkeypatch.setenv(weights.ENVIRONMENT_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(released.ENVIRONMENT_VARIABLE, str(tmp_path))
     monkeypatch.setattr(weights, "fetch_file", lambda *args, **kwargs: pytest.fail("wanted to fetch"))
 
     for located in (
         locate(table, SAMPLE, weights_dir=tmp_path),
         fetch(table, SAMPLE, weights_dir=tmp_path, source="https://mirror.invalid"),
     ):
-        assert (located.path, located.published) == (FOLDER / impostor.name, True)
+        assert (located.path, located.published) == (FOLDER / impostor.name, Published.YES)
     assert weights_file(SAMPLE).packaged
     assert not weights_file("resnet50-res512-all").packaged
 
@@ -377,7 +383,8 @@ def test_the_packages_files_are_found_wherever_weights_are_looked_for_and_never_
 def test_the_set_has_the_three_families_and_offers_the_shortcut(config):
     assert [each.id for each in config.for_review("teaching")] == list(IDS[:3])
     assert [each.id for each in config.in_set("teaching")] == list(IDS)
-    assert [each.model_type for each in config.for_review("teaching")] == list(TEACHING_MODEL_TYPES)
+    teaching = [family.name for family in FAMILIES.values() if family.set is TEACHING]
+    assert [each.model_type for each in config.for_review("teaching")] == teaching
     assert {each.input_size for each in config.in_set("teaching")} == {INPUT_SIZE}
     assert [each.id for each in config.in_set("teaching") if each.optional] == ["teaching-shortcut"]
 

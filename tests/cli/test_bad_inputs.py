@@ -10,9 +10,9 @@ import pytest
 import torch
 
 import films
-from ensemble_cam.archive.batch import find_films
+from ensemble_cam.archive.films import find_films
 from ensemble_cam.archive.flow import read_file
-from ensemble_cam.classifiers.classifier import load_classifier
+from ensemble_cam.classifiers.loading import load_classifier
 from ensemble_cam.errors import (
     ClassifierError,
     ConfigError,
@@ -28,7 +28,9 @@ from ensemble_cam.reviewing.pipeline import analyse
 from ensemble_cam.settings.config import load_config
 from ensemble_cam.settings.settings import Settings
 from ensemble_cam.weights.download import fetch_file
-from ensemble_cam.weights.store import fetch, load_state_dict, locate, weights_file
+from ensemble_cam.weights.released import weights_file
+from ensemble_cam.weights.store import fetch, locate
+from ensemble_cam.weights.unpickling import load_state_dict
 from networks import Failing, bright_classifier
 from reviews import made_review
 from servers import CONTENT, Mirror, serving, without_proxies

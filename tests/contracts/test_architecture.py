@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 import ensemble_cam
-from ensemble_cam.settings import config, methods
 
 PACKAGE = Path(ensemble_cam.__file__).parent
 CHECKOUT = Path(__file__).parents[2]
@@ -83,7 +82,7 @@ def test_reading_a_film_loads_neither_torch_nor_streamlit():
     assert loaded_by(code) == "[]"
 
 
-@pytest.mark.parametrize("room", ["machine", "film", "settings", "phantom", "weights", "rendering"])
+@pytest.mark.parametrize("room", ["machine", "film", "settings", "phantom", "weights", "rendering", "export"])
 def test_a_room_without_networks_loads_nothing_heavy(room):
     # A linter sees the package's own imports, not what those of others bring along.
     names = [
@@ -94,5 +93,7 @@ def test_a_room_without_networks_loads_nothing_heavy(room):
     assert loaded_by("import " + ", ".join(names)) == "[]"
 
 
-def test_the_configuration_knows_the_methods_that_there_are():
-    assert tuple(methods.METHODS) == config.METHODS
+def test_a_review_that_is_there_is_read_without_pytorch():
+    names = ("maps.heatmap", "maps.agreement", "maps.ensemble")
+    names += tuple(f"reviewing.{name}" for name in ("scores", "analysis", "review", "sentences", "cautions"))
+    assert loaded_by("import " + ", ".join(f"ensemble_cam.{name}" for name in names)) == "[]"

@@ -20,17 +20,27 @@ from PIL import Image
 import films
 from ensemble_cam import __version__
 from ensemble_cam.archive import finished as places
-from ensemble_cam.archive.batch import Batch, Progress
+from ensemble_cam.archive.batch import Batch
+from ensemble_cam.archive.films import Film, FoundFilms
 from ensemble_cam.classifiers.classifier import Classifier, WeightsInfo
 from ensemble_cam.errors import ExportError
 from ensemble_cam.export import folder as export
-from ensemble_cam.export.folder import overlay_name, overlays, review_json, write_review
-from ensemble_cam.export.provenance import Review
+from ensemble_cam.export import overlays as drawing
+from ensemble_cam.export.folder import write_review
+from ensemble_cam.export.overlays import overlays
+from ensemble_cam.export.record import overlay_name, review_json
 from ensemble_cam.film.greyscale import Greys
 from ensemble_cam.film.radiograph import read_radiograph
-from ensemble_cam.rendering.overlay import Display, source_overlay
+from ensemble_cam.machine.terminal import TerminalLine
+from ensemble_cam.rendering.overlay import source_overlay
+from ensemble_cam.reviewing.options import ReviewOptions
 from ensemble_cam.reviewing.pipeline import analyse
+from ensemble_cam.reviewing.request import resolve
+from ensemble_cam.reviewing.review import Review
+from ensemble_cam.settings.display import Display
+from ensemble_cam.settings.pixels import Pixels
 from ensemble_cam.settings.settings import Settings
+from ensemble_cam.weights.store import Published
 from networks import Failing, bright_classifier, table
 from reviews import RUN, dotted, made_review, two_classifiers
 
@@ -105,8 +115,8 @@ def test_every_overlay_says_where_it_comes_from_in_chunks_that_any_reader_reads(
 @pytest.mark.parametrize(
     ("weights", "remark"),
     [
-        (WeightsInfo("untrained", sha256=None, published=False), "untrained: scores and maps mean nothing"),
-        (WeightsInfo("mine", sha256="1" * 64, published=False), "not the published weights"),
+        (WeightsInfo("untrained", sha256=None, published=Published.NO), "untrained: scores and maps mean nothing"),
+        (WeightsInfo("mine", sha256="1" * 64, published=Published.NO), "not the published weights"),
     ],
 )
 def test_overlays_say_it_of_weights_that_are_not_the_published_ones(weights, remark):
@@ -131,14 +141,14 @@ def submitted(monkeypatch) -> list[str]:
             names.append(work.__name__)
             return super().submit(work, *args)
 
-    monkeypatch.setattr(export, "ThreadPoolExecutor", Told)
+    monkeypatch.setattr(drawing, "ThreadPoolExecutor", Told)
     return names
 
 
 def test_overlays_come_in_the_same_order_with_the_same_bytes_however_many_cores_draw(review, monkeypatch):
     made = []
     for cores in (1, 2, 5):
-        monkeypatch.setattr(export, "_cores", lambda cores=cores: cores)
+        monkeypatch.setattr(drawing, "_cores", lambda cores=cores: cores)
         made.append(list(overlays(review)))
 
     assert made[0] == made[1] == made[2]
@@ -150,7 +160,7 @@ def test_overlays_come_in_the_same_order_with_the_same_bytes_however_many_cores_
 def test_overlays_are_drawn_only_a_few_ahead_of_those_asked_for_and_none_once_nobody_asks(
     review, monkeypatch, submitted
 ):
-    monkeypatch.setattr(export, "_cores", lambda: 2)
+    monkeypatch.setattr(drawing, "_cores", lambda: 2)
     stream = overlays(review)
     assert submitted == []
 
@@ -165,8 +175,8 @@ def test_overlays_are_drawn_only_a_few_ahead_of_those_asked_for_and_none_once_no
 
 @pytest.mark.parametrize(("pixels", "at_once"), [(301 * 240, 1), (2 * 301 * 240, 2), (100, 1)])
 def test_large_films_overlays_are_drawn_fewer_at_once_than_there_are_cores(review, monkeypatch, pixels, at_once):
-    monkeypatch.setattr(export, "_cores", lambda: 4)
-    monkeypatch.setattr(export, "_PIXELS_AT_ONCE", pixels)
+    monkeypatch.setattr(drawing, "_cores", lambda: 4)
+    monkeypatch.setattr(drawing, "_PIXELS_AT_ONCE", pixels)
     now, most, lock = [], [], threading.Lock()
 
     def draw(film, heatmap, display):
@@ -178,7 +188,7 @@ def test_large_films_overlays_are_drawn_fewer_at_once_than_there_are_cores(revie
             now.remove(heatmap)
         return picture
 
-    monkeypatch.setattr(export, "source_overlay", draw)
+    monkeypatch.setattr(drawing, "source_overlay", draw)
 
     assert len(list(overlays(review))) == 7
     assert max(most) <= at_once
@@ -254,6 +264,7 @@ CONTRACT = {
             "rank": int,
             "score": float,
             "called": bool,
+            "call": str,
             "calibrated": bool,
             "scores": SCORES,
             "agreement": ({"iou": (float, None), "rank_correlation": (float, None)}, None),
@@ -504,7 +515,7 @@ def test_overlay_that_fails_in_its_thread_is_said_and_leaves_no_folder_and_no_th
             raise error
         return source_overlay(film, heatmap, display)
 
-    monkeypatch.setattr(export, "source_overlay", draw)
+    monkeypatch.setattr(drawing, "source_overlay", draw)
 
     with pytest.raises(said, match=message):
         write_review(review, tmp_path, "film")
@@ -518,7 +529,7 @@ def test_ctrl_c_drops_what_is_not_drawn_yet_and_leaves_no_draft_and_no_thread(re
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Path, "write_bytes", interrupt)
-    monkeypatch.setattr(export, "_cores", lambda: 1)
+    monkeypatch.setattr(drawing, "_cores", lambda: 1)
 
     with pytest.raises(KeyboardInterrupt):
         write_review(review, tmp_path, "film")
@@ -543,7 +554,7 @@ def test_maps_that_cannot_be_written_are_said_and_leave_no_draft(review, tmp_pat
 def test_same_review_is_written_to_the_same_bytes_however_many_cores_draw(review, tmp_path, monkeypatch):
     written = []
     for cores in (1, 4):
-        monkeypatch.setattr(export, "_cores", lambda cores=cores: cores)
+        monkeypatch.setattr(drawing, "_cores", lambda cores=cores: cores)
         folder = write_review(review, tmp_path, "film", save_maps=True)
         written.append({path.name: path.read_bytes() for path in folder.iterdir()})
 
@@ -606,12 +617,13 @@ def test_threads_that_take_the_same_name_at_once_get_a_folder_each(review, tmp_p
 
 def batch(*classifiers: Classifier, display: Display | None = None, run=RUN, **settings) -> Batch:
     classifiers = classifiers or tuple(two_classifiers())
-    resolved = Settings(**({"top_k": 1} | settings)).resolved(classifiers)
-    return Batch(classifiers, resolved, display or Display(), run, Progress(io.StringIO()))
+    resolved = resolve(Settings(**({"top_k": 1} | settings)), classifiers)
+    options = ReviewOptions(resolved, display or Display(), Pixels(run.intensity, run.rescale))
+    return Batch(classifiers, options, run, TerminalLine(None))
 
 
 def reviewed(batch: Batch, path: Path, out: Path, *, save_maps: bool = False) -> int:
-    return batch.review([path], out, save_maps=save_maps, anonymous_names=False, errors=io.StringIO())
+    return batch.review(FoundFilms((Film.of(path),)), out, save_maps=save_maps, errors=io.StringIO())
 
 
 @pytest.fixture
@@ -660,9 +672,11 @@ OTHERWISE = {
     "intensity": lambda: batch(run=replace(RUN, intensity="windowed")),
     "rescaling": lambda: batch(run=replace(RUN, rescale=True)),
     "device": lambda: batch(run=replace(RUN, device="cuda")),
-    "weights": lambda: batch(FINE, replace(COARSE, weights=WeightsInfo("by-hand", sha256="1" * 64, published=True))),
+    "weights": lambda: batch(
+        FINE, replace(COARSE, weights=WeightsInfo("by-hand", sha256="1" * 64, published=Published.YES))
+    ),
     "their being published": lambda: batch(
-        FINE, replace(COARSE, weights=WeightsInfo("by-hand", sha256="0" * 64, published=None))
+        FINE, replace(COARSE, weights=WeightsInfo("by-hand", sha256="0" * 64, published=Published.UNKNOWN))
     ),
     "operating points": lambda: batch(FINE, with_table(COARSE, operating_points={"Mass": 0.3, "Lung Lesion": 0.3})),
     "input size": lambda: batch(with_table(FINE, input_size=96), COARSE),
@@ -688,8 +702,8 @@ def test_review_whose_greys_a_reader_set_is_not_taken_for_that_of_a_run(film, tm
     out = tmp_path / "out"
     made = batch()
     radiograph = read_radiograph(film.read_bytes())
-    windowed = analyse(radiograph.with_greys(greys), made.classifiers, made.settings)
-    write_review(Review(windowed, made.display, made.run), out, "film")
+    windowed = analyse(radiograph.with_greys(greys), made.classifiers, made.options.settings)
+    write_review(Review(windowed, made.options.display, made.run), out, "film")
 
     for _ in range(2):
         assert reviewed(made, film, out) == 0

@@ -12,8 +12,8 @@ import films
 from ensemble_cam import __version__
 from ensemble_cam.export import figure
 from ensemble_cam.export.figure import figure_png, figure_size
-from ensemble_cam.export.provenance import Review
-from ensemble_cam.rendering.overlay import Display
+from ensemble_cam.reviewing.review import Review
+from ensemble_cam.settings.display import Display
 from networks import Failing, bright_classifier
 from reviews import dotted, made_review
 
@@ -148,11 +148,11 @@ def test_clinical_sets_figure_has_no_such_line_and_says_of_a_phantom_that_it_is_
 def test_note_of_a_failed_classifier_stays_in_its_own_column():
     picture = drawn(out_of_memory(160, 120))
     panel = (3508 - 2 * 90 - 3 * 30) // 4  # four columns between margins of 90, 30 apart
-    foot, row = picture.shape[0] - 300 - 4 * 40, round(panel * 120 / 160) + 170
-    # The gap on the right of the failed classifier's column; the finding's title ends further left.
+    foot, row = picture.shape[0] - 300 - 4 * 40, round(panel * 120 / 160) + 225
+    # The gap on the right of the failed classifier's column, from below what stands across the whole row.
     left = 90 + 2 * (panel + 30) - 30
-    gap = picture[foot - row : foot, left + 3 : left + 27]
-    note = picture[foot - row + 120 : foot - row + 165, 90 + panel + 30 : left]
+    gap = picture[foot - row + 115 : foot, left + 3 : left + 27]
+    note = picture[foot - row + 175 : foot - row + 220, 90 + panel + 30 : left]
 
     assert (gap == 255).all()
     assert (note != 255).any()
@@ -164,7 +164,7 @@ def test_warnings_beside_the_film_push_the_findings_down_instead_of_running_into
 
     # At least two lines each, as no 200 letters stand on one.
     assert figure_size(four)[1] - figure_size(two)[1] >= 2 * 2 * 38
-    below_the_facts = 300 + 4 * 40 + 170 + 200  # foot, caption, panel
+    below_the_facts = 300 + 4 * 40 + 225 + 200  # foot, caption, panel
     pictures = [drawn(review)[-below_the_facts:] for review in (plain, two, four)]
     assert np.array_equal(pictures[0], pictures[1])
     assert np.array_equal(pictures[0], pictures[2])

@@ -11,11 +11,12 @@ from PIL import Image
 
 from ensemble_cam.export import figure
 from ensemble_cam.export.figure import figure_png
-from ensemble_cam.export.folder import overlays, review_json
-from ensemble_cam.export.provenance import Review
-from ensemble_cam.export.record import review_record
+from ensemble_cam.export.overlays import overlays
+from ensemble_cam.export.record import review_json, review_record
 from ensemble_cam.film.greyscale import Greys
-from ensemble_cam.rendering.overlay import Display, source_overlay
+from ensemble_cam.rendering.overlay import source_overlay
+from ensemble_cam.reviewing.review import Review
+from ensemble_cam.settings.display import Display
 from reviews import dotted, made_review
 
 

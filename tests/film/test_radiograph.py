@@ -17,7 +17,8 @@ from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
 from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, JPEGLSLossless, RLELossless
 
-from ensemble_cam.errors import RadiographError
+from ensemble_cam.errors import ConfigError, RadiographError
+from ensemble_cam.film.geometry import Geometry
 from ensemble_cam.film.radiograph import Radiograph, read_radiograph
 from films import (
     BAD_FILMS,
@@ -212,8 +213,8 @@ def test_very_small_film_is_read_with_a_warning_that_names_its_size():
     assert read_radiograph(png(film(224, 224))).warnings == ()
 
 
-def test_unknown_intensity_is_a_programming_error():
-    with pytest.raises(ValueError, match="intensity"):
+def test_unknown_intensity_is_refused_like_any_other_setting():
+    with pytest.raises(ConfigError, match='intensity: got "bright"; allowed: one of stored, windowed'):
         read_radiograph(png(GREY), intensity="bright")
 
 
@@ -236,10 +237,10 @@ def test_crop_is_the_square_that_torchxrayvision_keeps(size):
     datasets = pytest.importorskip("torchxrayvision.datasets")
     width, height = size
     radiograph = read_radiograph(png(film(width, height)))
-    x0, y0, x1, y1 = radiograph.crop("crop")
+    x0, y0, x1, y1 = Geometry.framed(size, framing="crop", cells=1).crop
     expected = datasets.XRayCenterCrop()(radiograph.model[None])[0]
     assert_array_equal(radiograph.model[y0:y1, x0:x1], expected)
-    assert radiograph.crop("pad") == (0, 0, width, height)
+    assert Geometry.framed(size, framing="pad", cells=1).crop == (0, 0, width, height)
 
 
 def test_repr_names_format_and_size_and_shows_no_array():

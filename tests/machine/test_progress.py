@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from ensemble_cam.machine.terminal import Pace, Progress, bar, films_per_second, fitted, status, time_left
+from ensemble_cam.machine.terminal import Pace, TerminalLine, bar, films_per_second, fitted, status, time_left
 
 
 class Terminal(io.StringIO):
@@ -107,10 +107,10 @@ def test_text_is_cut_to_the_columns_that_it_takes(text, columns, cut):
 def test_passing_lines_replace_each_other_on_a_terminal_and_are_no_longer_than_it_is_wide(monkeypatch):
     monkeypatch.setenv("COLUMNS", "20")
     stream = Terminal()
-    progress = Progress(stream)
+    line = TerminalLine(stream)
 
-    progress.transient("a line that is longer than the terminal is wide")
-    progress.line("a line that stays, and is longer than the terminal is wide")
+    line.transient("a line that is longer than the terminal is wide")
+    line.line("a line that stays, and is longer than the terminal is wide")
 
     passing, staying = stream.getvalue().split("\r\x1b[2K")[1:]
     assert passing == "a line that is lon…"
@@ -119,9 +119,18 @@ def test_passing_lines_replace_each_other_on_a_terminal_and_are_no_longer_than_i
 
 def test_no_passing_line_and_no_control_character_goes_elsewhere():
     stream = io.StringIO()
-    progress = Progress(stream)
+    line = TerminalLine(stream)
 
-    progress.transient("passing")
-    progress.line("staying")
+    line.transient("passing")
+    line.line("staying")
 
     assert stream.getvalue() == "staying\n"
+
+
+def test_a_line_without_a_stream_says_nothing(capfd):
+    line = TerminalLine(None)
+
+    line.transient("passing")
+    line.line("staying")
+
+    assert capfd.readouterr() == ("", "")

@@ -9,15 +9,15 @@ from threading import Event
 import pytest
 
 from ensemble_cam.errors import Cancelled
-from ensemble_cam.machine.workers import House
+from ensemble_cam.machine.side_by_side import PixelBudget, in_threads
 
 # How long a test waits for what must never happen, and for what must.
 BRIEFLY, LONG = 0.3, 30
 
 
 @pytest.fixture
-def house() -> House:
-    return House(most_pixels=100)
+def budget() -> PixelBudget:
+    return PixelBudget(most_pixels=100)
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +43,7 @@ def begun(work, *arguments, **named) -> tuple[Event, threading.Thread]:
     return done, thread
 
 
-def test_results_come_in_the_order_of_the_items_whichever_is_there_first(house):
+def test_results_come_in_the_order_of_the_items_whichever_is_there_first(budget):
     second = Event()
 
     def work(item: int) -> int:
@@ -52,11 +52,11 @@ def test_results_come_in_the_order_of_the_items_whichever_is_there_first(house):
             second.set()
         return item * 10
 
-    with closing(house.in_threads(work, range(1, 8), ahead=3, threads=2)) as results:
+    with closing(in_threads(work, range(1, 8), budget=budget, ahead=3, threads=2)) as results:
         assert list(results) == [10, 20, 30, 40, 50, 60, 70]
 
 
-def test_items_are_fetched_in_the_callers_thread_and_no_more_than_so_many_ahead(house):
+def test_items_are_fetched_in_the_callers_thread_and_no_more_than_so_many_ahead(budget):
     fetched, yielded, furthest = [], [], []
 
     def items() -> Iterator[int]:
@@ -66,7 +66,7 @@ def test_items_are_fetched_in_the_callers_thread_and_no_more_than_so_many_ahead(
             furthest.append(len(fetched) - len(yielded))
             yield item
 
-    with closing(house.in_threads(lambda item: item, items(), ahead=3, threads=2)) as results:
+    with closing(in_threads(lambda item: item, items(), budget=budget, ahead=3, threads=2)) as results:
         for result in results:
             yielded.append(result)
 
@@ -74,14 +74,14 @@ def test_items_are_fetched_in_the_callers_thread_and_no_more_than_so_many_ahead(
     assert max(furthest) == 3 + 1  # the one that is asked for, and three ahead of it
 
 
-def test_work_goes_on_while_the_caller_looks_at_a_result(house):
+def test_work_goes_on_while_the_caller_looks_at_a_result(budget):
     reached = [Event() for _ in range(6)]
-    with closing(house.in_threads(lambda item: reached[item].set(), range(6), ahead=2)) as results:
+    with closing(in_threads(lambda item: reached[item].set(), range(6), budget=budget, ahead=2)) as results:
         next(results)
         assert reached[2].wait(LONG)
 
 
-def test_nothing_holds_an_item_whose_work_is_done(house):
+def test_nothing_holds_an_item_whose_work_is_done(budget):
     class Item:
         pass
 
@@ -95,11 +95,11 @@ def test_nothing_holds_an_item_whose_work_is_done(house):
         assert gone.wait(LONG)
         yield Item()
 
-    with closing(house.in_threads(id, items(), ahead=0)) as results:
+    with closing(in_threads(id, items(), budget=budget, ahead=0)) as results:
         assert len(list(results)) == 2
 
 
-def test_prompt_result_is_handed_out_before_the_next_item_is_fetched(house):
+def test_prompt_result_is_handed_out_before_the_next_item_is_fetched(budget):
     done = Event()
 
     def items() -> Iterator[str]:
@@ -113,109 +113,112 @@ def test_prompt_result_is_handed_out_before_the_next_item_is_fetched(house):
             done.set()
         return item
 
-    with closing(house.in_threads(work, items(), ahead=5, prompt=True)) as results:
+    with closing(in_threads(work, items(), budget=budget, ahead=5, prompt=True)) as results:
         assert next(results) == "first"
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, MemoryError])
-def test_error_comes_in_its_turn_and_ends_all_waiting(house, error):
+def test_error_comes_in_its_turn_and_ends_all_waiting(budget, error):
     def work(item: int) -> int:
         if item == 2:
             raise error
         return item
 
-    results = house.in_threads(work, range(100), ahead=4)
+    results = in_threads(work, range(100), budget=budget, ahead=4)
     with closing(results):
         assert [next(results), next(results)] == [0, 1]
         with pytest.raises(error):
             next(results)
     with pytest.raises(Cancelled):
-        house.admit(1, sha256="a", name="film")
+        budget.reserve(1, sha256="a", name="film")
 
 
-def test_closing_finishes_what_is_under_way_and_drops_what_waits(house):
+def test_closing_finishes_what_is_under_way_and_drops_what_waits(budget):
     began, ended, caught = Event(), [], []
 
     def work(item: int) -> int:
         if item:
             began.set()
             try:
-                house.admit(item, sha256="a", name="film")  # waits until the house is closed: the same film is inside
+                budget.reserve(item, sha256="a", name="film")  # until it is closed: the same film is in work
             except Cancelled:
                 caught.append(item)
         ended.append(item)
         return item
 
-    house.admit(1000, sha256="a", name="film")
-    with closing(house.in_threads(work, range(10), ahead=5)) as results:
+    budget.reserve(1000, sha256="a", name="film")
+    with closing(in_threads(work, range(10), budget=budget, ahead=5)) as results:
         assert next(results) == 0
         assert began.wait(LONG)
 
     assert (ended, caught) == ([0, 1], [1])
 
 
-def test_house_closes_when_fetching_an_item_is_interrupted(house):
+def test_budget_is_closed_when_fetching_an_item_is_interrupted(budget):
     def items() -> Iterator[int]:
         yield 1
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt), closing(house.in_threads(lambda item: item, items(), ahead=1)) as results:
+    with (
+        pytest.raises(KeyboardInterrupt),
+        closing(in_threads(lambda item: item, items(), budget=budget, ahead=1)) as results,
+    ):
         list(results)
     with pytest.raises(Cancelled):
-        house.admit(1, sha256="a", name="film")
+        budget.reserve(1, sha256="a", name="film")
 
 
-def test_film_waits_until_the_same_film_has_left(house):
-    house.admit(1, sha256="a", name="one")
-    house.admit(2, sha256="b", name="one")  # another film of the same name does not
-    admitted, thread = begun(house.admit, 3, sha256="a", name="three")
-    assert not admitted.wait(BRIEFLY)
+def test_film_waits_until_the_same_film_is_released(budget):
+    budget.reserve(1, sha256="a", name="one")
+    budget.reserve(2, sha256="b", name="one")  # another film of the same name does not
+    reserved, thread = begun(budget.reserve, 3, sha256="a", name="three")
+    assert not reserved.wait(BRIEFLY)
 
-    house.leave(2)
-    assert not admitted.wait(BRIEFLY)
-    house.leave(1)
-    assert admitted.wait(LONG)
+    budget.release(2)
+    assert not reserved.wait(BRIEFLY)
+    budget.release(1)
+    assert reserved.wait(LONG)
     thread.join()
 
 
-def test_film_waits_while_those_inside_are_large_together(house):
+def test_film_waits_while_those_in_work_are_large_together(budget):
     for number, pixels in ((1, 60), (2, 39)):
-        house.admit(number, sha256=str(number), name="film")
-        house.weigh(number, pixels)
-    house.admit(3, sha256="3", name="film")
-    house.weigh(3, 1)
-    admitted, thread = begun(house.admit, 4, sha256="4", name="film")
-    assert not admitted.wait(BRIEFLY)
+        budget.reserve(number, sha256=str(number), name="film")
+        budget.charge(number, pixels)
+    budget.reserve(3, sha256="3", name="film")
+    budget.charge(3, 1)
+    reserved, thread = begun(budget.reserve, 4, sha256="4", name="film")
+    assert not reserved.wait(BRIEFLY)
 
-    house.leave(3)
-    assert admitted.wait(LONG)
+    budget.release(3)
+    assert reserved.wait(LONG)
     thread.join()
 
 
-def test_film_waits_for_its_turn_behind_earlier_films_of_its_name_alone(house):
+def test_film_waits_for_its_turn_behind_earlier_films_of_its_name_alone(budget):
     for number, name in ((1, "film"), (2, "other"), (3, "film"), (4, "other")):
-        house.admit(number, sha256=str(number), name=name)
-    house.wait_for_turn(1)
-    house.wait_for_turn(2)
-    turn, thread = begun(house.wait_for_turn, 3)
+        budget.reserve(number, sha256=str(number), name=name)
+    budget.wait_for_turn(1)
+    budget.wait_for_turn(2)
+    turn, thread = begun(budget.wait_for_turn, 3)
     assert not turn.wait(BRIEFLY)
 
-    house.leave(1)
+    budget.release(1)
     assert turn.wait(LONG)
     thread.join()
 
 
-def test_closing_the_house_ends_all_waiting(house):
-    house.admit(1, sha256="a", name="film")
-    house.admit(2, sha256="b", name="film")
-    turn, first = begun(house.wait_for_turn, 2)
-    admitted, second = begun(house.admit, 3, sha256="a", name="film")
+def test_closing_the_budget_ends_all_waiting(budget):
+    budget.reserve(1, sha256="a", name="film")
+    budget.reserve(2, sha256="b", name="film")
+    turn, first = begun(budget.wait_for_turn, 2)
+    reserved, second = begun(budget.reserve, 3, sha256="a", name="film")
 
-    house.close()
+    budget.close()
 
     assert turn.wait(LONG)
     for thread in (first, second):
         thread.join(LONG)
         assert not thread.is_alive()
-    assert not admitted.is_set()
-    house.leave(17)  # which never was inside
+    assert not reserved.is_set()
+    budget.release(17)  # which never had a share

@@ -7,8 +7,10 @@ import scipy.stats
 from numpy.testing import assert_allclose
 
 from ensemble_cam.film.geometry import Geometry
+from ensemble_cam.maps.agreement import agreement
 from ensemble_cam.maps.cams import CamMap
-from ensemble_cam.maps.ensemble import KnownScore, agreement, ensemble_map, ensemble_score
+from ensemble_cam.maps.ensemble import ensemble_map
+from ensemble_cam.reviewing.scores import Score, ensemble_score
 
 GEOMETRY = Geometry.framed((90, 77), framing="crop", cells=1)
 
@@ -159,7 +161,7 @@ CALIBRATED, BARE = True, False
     ],
 )
 def test_a_findings_score_is_the_one_of_the_table(scores, weights, expected):
-    got = ensemble_score({id: KnownScore(*score) for id, score in scores.items()}, weights)
+    got = ensemble_score({id: Score(*score) for id, score in scores.items()}, weights)
     if expected is None:
         assert got is None
     else:

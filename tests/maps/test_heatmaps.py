@@ -280,8 +280,10 @@ def test_blocks_cover_the_crop_from_top_to_bottom_without_a_gap(height):
     assert_allclose(np.concatenate(values), heat.at(np.arange(x0, x1), np.arange(y0, y1)), atol=1e-6)
 
 
-def test_region_is_measured_once_for_each_threshold():
+def test_asking_for_regions_leaves_a_map_as_it_was():
     heat = heatmap(random_grid(7, 1), source_size=(90, 80))
+    before = dict(vars(heat))
 
-    assert heat.region(0.4) is heat.region(0.4)
     assert heat.region(0.4).area > heat.region(0.9).area
+
+    assert vars(heat) == before

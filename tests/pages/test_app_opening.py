@@ -18,8 +18,8 @@ from browsing import (
     views,
 )
 from ensemble_cam.purpose import TEACHING_LINE
-from ensemble_cam.reviewing.cautions import NO_PHANTOM
-from ensemble_cam.weights.store import weights_file
+from ensemble_cam.settings.sets import NO_PHANTOM
+from ensemble_cam.weights.released import weights_file
 
 pytestmark = needs_chromium
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from browsing import PATIENCE, expect, needs_chromium, pages_of, panels, pick, pictures, settled
 from ensemble_cam.phantom import draw_phantom
-from ensemble_cam.rendering.overlay import TRUTH_COLOUR
+from ensemble_cam.rendering.colours import TRUTH_COLOUR
 from ensemble_cam.settings.settings import displayed
 
 pytestmark = needs_chromium

@@ -23,7 +23,7 @@ from ensemble_cam.phantom import draw_phantom
 from ensemble_cam.phantom.files import film_name, phantom_files
 from ensemble_cam.purpose import TEACHING_LINE
 from ensemble_cam.settings.config import default_config_path
-from ensemble_cam.weights.store import weights_file
+from ensemble_cam.weights.released import weights_file
 from servers import Mirror, serving
 from viewing import assert_is_accessible, on_screen, shown
 

@@ -11,7 +11,7 @@ from browsing import expect, needs_chromium, pages_of, settled
 from ensemble_cam.film.radiograph import read_radiograph
 from ensemble_cam.phantom import draw_phantom
 from ensemble_cam.phantom.files import film_name, phantom_files
-from ensemble_cam.settings.config import COLORMAPS
+from ensemble_cam.settings.vocabulary import COLORMAPS
 from viewing import Live, coloured, on_screen
 
 pytestmark = needs_chromium

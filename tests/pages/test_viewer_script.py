@@ -9,12 +9,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import films
 from browsing import expect, needs_chromium
-from ensemble_cam.export.provenance import Review, behind
 from ensemble_cam.film.geometry import Geometry
 from ensemble_cam.film.greyscale import Greys, domain, to_screen
 from ensemble_cam.film.radiograph import Radiograph, read_radiograph
 from ensemble_cam.maps.heatmap import Heatmap
-from ensemble_cam.rendering.overlay import Display, source_overlay
+from ensemble_cam.rendering.overlay import source_overlay
+from ensemble_cam.reviewing.review import Review
+from ensemble_cam.reviewing.sentences import behind
+from ensemble_cam.settings.display import Display
 from ensemble_cam.ui.viewer.committed import Committed
 from ensemble_cam.ui.viewer.payload import FilmPart, _axis, packed
 from networks import bright_classifier

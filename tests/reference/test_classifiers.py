@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from ensemble_cam.classifiers.classifier import WeightsInfo, cut_classifier, upstream_network
+from ensemble_cam.classifiers.classifier import WeightsInfo
+from ensemble_cam.classifiers.families import upstream_network
+from ensemble_cam.classifiers.loading import cut_classifier
 from ensemble_cam.classifiers.runtime import run_backbone
 from ensemble_cam.classifiers.untrained import fill_untrained
 from ensemble_cam.classifiers.upstream import torchxrayvision
-from ensemble_cam.settings.config import WEIGHTS_NAMES
-from ensemble_cam.weights.store import weights_file
+from ensemble_cam.settings.families import FAMILIES
+from ensemble_cam.weights.released import weights_file
+from ensemble_cam.weights.store import Published
 from networks import (
     INPUT_SIZES,
     RELEASED,
@@ -120,12 +123,12 @@ def test_gradients_are_autograds_through_the_whole_head(classifier, film):
         assert relative_error(got.numpy(), expected[0].numpy()) < 1e-5
 
 
-@pytest.mark.parametrize("name", WEIGHTS_NAMES["densenet"])
+@pytest.mark.parametrize("name", FAMILIES["densenet"].weights)
 def test_labels_and_scores_of_every_densenet_are_upstreams(config, name):
     xrv = torchxrayvision()
     facts = xrv.models.model_urls[name]
     network = upstream_network("densenet")
-    info = WeightsInfo(name, sha256="0" * 64, published=None)
+    info = WeightsInfo(name, sha256="0" * 64, published=Published.UNKNOWN)
     classifier = cut_classifier(config.classifier("densenet121"), network, info)
     logits = torch.linspace(-6, 6, 18)
 
@@ -151,7 +154,7 @@ def test_loading_from_a_file_says_which(family, classifier, weights_dir):
     path = weights_dir / weights_file(RELEASED[family]).file_name
     assert classifier.weights.name == RELEASED[family]
     assert classifier.weights.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
-    assert classifier.weights.published is (False if family == "densenet" else None)
+    assert classifier.weights.published is (Published.NO if family == "densenet" else Published.UNKNOWN)
     assert classifier.weights.remark == ("not the published weights" if family == "densenet" else "unpinned weights")
     assert not classifier.weights.untrained
 

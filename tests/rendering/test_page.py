@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from ensemble_cam.rendering.overlay import colour_table
+from ensemble_cam.rendering.colours import colour_table
 from ensemble_cam.rendering.page import BOLD, NORMAL, SMALL, WARN, Page, shortened, wrapped
 
 

@@ -14,21 +14,12 @@ from ensemble_cam.film.geometry import Geometry
 from ensemble_cam.maps.cams import CamMap
 from ensemble_cam.maps.ensemble import ensemble_map
 from ensemble_cam.maps.heatmap import Heatmap
-from ensemble_cam.rendering.overlay import (
-    CROP_COLOUR,
-    TRUTH_COLOUR,
-    Display,
-    Screen,
-    colour_table,
-    draw_point,
-    draw_truth,
-    jpeg,
-    outline,
-    overlay,
-    source_overlay,
-)
+from ensemble_cam.rendering.colours import CROP_COLOUR, TRUTH_COLOUR, colour_table
+from ensemble_cam.rendering.overlay import overlay, source_overlay
 from ensemble_cam.rendering.png import png
-from ensemble_cam.settings.config import COLORMAPS
+from ensemble_cam.rendering.screen import Screen, draw_point, draw_truth, jpeg, outline
+from ensemble_cam.settings.display import Display
+from ensemble_cam.settings.vocabulary import COLORMAPS
 
 
 def ramp(width: int, height: int) -> np.ndarray:

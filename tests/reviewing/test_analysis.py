@@ -13,12 +13,13 @@ from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
-from ensemble_cam.classifiers.classifier import load_classifier
+from ensemble_cam.classifiers.loading import load_classifier
 from ensemble_cam.classifiers.upstream import torchxrayvision
 from ensemble_cam.errors import Cancelled, ClassifierError, ConfigError
 from ensemble_cam.film.radiograph import Radiograph, read_radiograph
 from ensemble_cam.reviewing.analysis import UNKNOWN_LABEL
 from ensemble_cam.reviewing.pipeline import analyse, examine, explain, model_input
+from ensemble_cam.reviewing.scores import Call
 from ensemble_cam.settings.settings import Settings
 from networks import Brightness, Failing, bright_classifier
 from reviews import bits
@@ -210,7 +211,7 @@ def test_findings_rank_by_score_then_by_name():
     assert [label for label, _ in ranking] == ["Hernia", "Mass", "Edema", "Fracture", "Nodule"]
     expected = [sigmoid(1), sigmoid(1), (0.5 + sigmoid(3)) / 2, sigmoid(-2), sigmoid(-2)]
     assert_allclose([score for _, score in ranking], expected, atol=1e-6)
-    assert [ranked.called for ranked in analysis.ranking] == [True, True, True, False, False]
+    assert [ranked.score.call for ranked in analysis.ranking] == 3 * ["called"] + 2 * ["not called"]
     assert [(finding.rank, finding.label) for finding in analysis.findings] == [
         (1, "Hernia"),
         (2, "Mass"),
@@ -253,8 +254,8 @@ def test_uncalibrated_scores_stand_beside_and_count_where_nobody_else_knows_the_
     assert by_label["Mass"].score.value == pytest.approx(1 / (1 + np.exp(1)), abs=1e-6)
     assert set(by_label["Mass"].scores) == {"calibrated", "bare"}
     assert by_label["Edema"].score.calibrated is False
-    assert analysis.result("bare").called("Mass") is None
-    assert analysis.result("calibrated").called("Mass") is False
+    assert analysis.result("bare").call("Mass") is Call.UNCALIBRATED
+    assert analysis.result("calibrated").call("Mass") is Call.NOT_CALLED
 
 
 def test_ensemble_weights_of_the_settings_go_before_those_of_the_configuration():

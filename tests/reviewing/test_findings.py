@@ -41,7 +41,7 @@ def everything(analysed: Analysis) -> tuple:
     return (
         bits(analysed),
         analysed.settings,
-        [(f.rank, f.label, f.called, dict(f.missing), f.agreement(0.4)) for f in analysed.findings],
+        [(f.rank, f.label, f.call, dict(f.missing), f.agreement(0.4)) for f in analysed.findings],
         [f.ensemble and (f.ensemble.classifiers, f.ensemble.empty_classifiers) for f in analysed.findings],
         [(result.id, dict(result.scores), result.failure) for result in analysed.results],
     )

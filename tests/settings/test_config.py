@@ -10,17 +10,11 @@ import pytest
 
 from ensemble_cam.errors import ConfigError
 from ensemble_cam.settings import config as config_module
-from ensemble_cam.settings.config import (
-    COLORMAPS,
-    METHODS,
-    UNTRAINED,
-    WEIGHTS_NAMES,
-    Config,
-    ReviewDefaults,
-    check_setting,
-    default_config_path,
-    load_config,
-)
+from ensemble_cam.settings.config import Config, ReviewDefaults, default_config_path, load_config
+from ensemble_cam.settings.families import FAMILIES
+from ensemble_cam.settings.methods import METHODS
+from ensemble_cam.settings.rules import check_setting
+from ensemble_cam.settings.vocabulary import COLORMAPS, UNTRAINED
 
 PIN = "56524913dd16a906422e8d8b66a7a5c46be1d82eb7ac012d8103776f1aa68899"
 
@@ -71,7 +65,7 @@ def test_default_configuration_has_the_three_clinical_classifiers_and_the_known_
         ("resnet50", "resnet", 512, "resnet50-res512-all"),
         ("jfhealthcare", "jfhealthcare", 512, "jfhealthcare-densenet121"),
     ]
-    assert {c.id: c.weights for c in config.classifiers}["densenet121"] == WEIGHTS_NAMES["densenet"]
+    assert {c.id: c.weights for c in config.classifiers}["densenet121"] == FAMILIES["densenet"].weights
     assert {c.id: dict(c.sha256) for c in config.in_set("clinical")} == {
         "densenet121": {"densenet121-res224-all": PIN},
         "resnet50": {},

@@ -10,12 +10,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ensemble_cam.classifiers.classifier import Classifier, WeightsInfo, upstream_network
+from ensemble_cam.classifiers.classifier import Classifier, WeightsInfo
+from ensemble_cam.classifiers.families import upstream_network
 from ensemble_cam.classifiers.heads import PooledHead
 from ensemble_cam.classifiers.untrained import fill_untrained
 from ensemble_cam.classifiers.upstream import torchxrayvision
 from ensemble_cam.settings.config import ClassifierConfig
-from ensemble_cam.weights.store import weights_file
+from ensemble_cam.weights.released import weights_file
+from ensemble_cam.weights.store import Published
 
 FAMILIES = ("densenet", "resnet", "jfhealthcare")
 RELEASED = {
@@ -91,7 +93,7 @@ def bright_classifier(
     linear.bias.copy_(torch.tensor(list(logits.values())))
     return Classifier(
         config=table(id, input_size=input_size, ensemble_weight=ensemble_weight),
-        weights=WeightsInfo("by-hand", sha256="0" * 64, published=True),
+        weights=WeightsInfo("by-hand", sha256="0" * 64, published=Published.YES),
         backbone=Brightness(cells) if backbone is None else backbone,
         head=PooledHead(linear).eval(),
         outputs={label: output for output, label in enumerate(logits)},

@@ -7,11 +7,11 @@ import numpy as np
 
 import films
 from ensemble_cam.classifiers.classifier import Classifier
-from ensemble_cam.export.provenance import Review, RunInfo
 from ensemble_cam.film.radiograph import read_radiograph
-from ensemble_cam.rendering.overlay import Display
 from ensemble_cam.reviewing.analysis import Analysis
 from ensemble_cam.reviewing.pipeline import analyse
+from ensemble_cam.reviewing.review import Review, RunInfo
+from ensemble_cam.settings.display import Display
 from ensemble_cam.settings.settings import Settings
 from networks import bright_classifier
 

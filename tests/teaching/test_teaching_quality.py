@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 import torch
 
-from ensemble_cam.classifiers.classifier import Classifier, load_classifier
+from ensemble_cam.classifiers.classifier import Classifier
+from ensemble_cam.classifiers.loading import load_classifier
 from ensemble_cam.film.radiograph import read_radiograph
 from ensemble_cam.phantom import draw_phantom
 from ensemble_cam.phantom.files import film_name, phantom_files, write_phantom

@@ -6,18 +6,22 @@ import numpy as np
 import pytest
 import torch
 
-from ensemble_cam.classifiers.classifier import WeightsInfo, cut_classifier
+from ensemble_cam.classifiers.classifier import WeightsInfo
+from ensemble_cam.classifiers.families import ARCHITECTURES
+from ensemble_cam.classifiers.loading import cut_classifier
 from ensemble_cam.classifiers.runtime import run_backbone
-from ensemble_cam.classifiers.teaching_networks import CELLS, INPUT_SIZE, TEACHING_LABELS, TEACHING_NETWORKS
+from ensemble_cam.classifiers.teaching_networks import CELLS, INPUT_SIZE
 from ensemble_cam.maps.formulas import gradient_maps
 from ensemble_cam.phantom import OPERATING_POINT_SEEDS, TRAINING_SEEDS, draw_phantom
 from ensemble_cam.settings.config import Config
+from ensemble_cam.settings.families import TEACHING_LABELS
 from ensemble_cam.teaching.films import Films, draw_films
 from ensemble_cam.teaching.objective import SEE, Objective, Seen, grad_cam_plus_plus
 from ensemble_cam.teaching.train import RECIPES, Recipe, _youden, half_precision, logits, save, train
 from ensemble_cam.validation.localisation import area_under_curve
+from ensemble_cam.weights.store import Published
 
-MODEL_TYPES = tuple(TEACHING_NETWORKS)
+MODEL_TYPES = tuple(SEE)
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +41,7 @@ def trained(films: Films) -> dict[bool, torch.nn.Module]:
 def lively(model_type: str) -> torch.nn.Module:
     """Return a network whose batch norms have seen films, so that its activations are of a usual size."""
     torch.manual_seed(3)
-    network = TEACHING_NETWORKS[model_type]()
+    network = ARCHITECTURES[model_type].build()
     pixels = 600 * torch.randn(4, 1, INPUT_SIZE, INPUT_SIZE).cumsum(3).cumsum(2)[..., :].tanh()
     network.train()
     for _ in range(25):
@@ -52,7 +56,7 @@ def test_the_map_that_training_shapes_is_the_map_that_a_review_shows(model_type:
     pixels = 900 * torch.randn(1, 1, INPUT_SIZE, INPUT_SIZE)
     seen = SEE[model_type](network, pixels)
     trained = grad_cam_plus_plus(seen)[0].numpy()
-    classifier = cut_classifier(table, network, WeightsInfo("untrained", sha256=None, published=False))
+    classifier = cut_classifier(table, network, WeightsInfo("untrained", sha256=None, published=Published.NO))
     activation = run_backbone(classifier, pixels)
     run = classifier.head.run(activation)
     shown = gradient_maps("gradcam++", activation[0], run.gradients(range(len(TEACHING_LABELS)))).clamp(min=0).numpy()
@@ -162,7 +166,7 @@ def areas(network: torch.nn.Module, films: Films) -> list[float]:
 
 
 def test_values_that_do_not_fit_are_refused():
-    network = TEACHING_NETWORKS["teaching-resnet"]()
+    network = ARCHITECTURES["teaching-resnet"].build()
     network.bn1.running_var.fill_(1e12)
     with pytest.raises(OverflowError, match=r"bn1\.running_var"):
         half_precision(network, "teaching-resnet")

@@ -14,11 +14,11 @@ import films
 from ensemble_cam.phantom import draw_phantom
 from ensemble_cam.phantom.files import film_name, phantom_files
 from ensemble_cam.purpose import TEACHING_LINE
-from ensemble_cam.reviewing.cautions import NO_PHANTOM, PHANTOM
+from ensemble_cam.settings.sets import NO_PHANTOM, PHANTOM
 from ensemble_cam.ui import networks
 from ensemble_cam.ui.launch import SOURCE_VARIABLE, app_script
-from ensemble_cam.weights import store as weights
-from ensemble_cam.weights.store import ENVIRONMENT_VARIABLE, weights_file
+from ensemble_cam.weights import released
+from ensemble_cam.weights.released import ENVIRONMENT_VARIABLE, weights_file
 
 TEACHING = ["teaching-densenet", "teaching-resnet", "teaching-jfhealthcare"]
 
@@ -155,7 +155,7 @@ def test_without_clinical_weights_a_session_opens_with_the_teaching_set_and_a_ph
     assert film.radiograph.phantom
     assert film.radiograph.sha256 == hashlib.sha256(film.data).hexdigest()  # read as an upload is
     assert len(film.planted) == 3
-    assert {finding.label for finding in film.reviewing.value.findings if finding.called} == set(film.planted)
+    assert {finding.label for finding in film.reviewing.value.findings if finding.call == "called"} == set(film.planted)
     shown = text(bare)
     assert shown.count(TEACHING_LINE) == 2  # at the top and at the foot
     assert "the clinical weights are not on this machine" in shown
@@ -285,7 +285,7 @@ def test_read_first_hides_what_was_planted_and_keeps_the_line(bare):
 
 
 def test_a_file_of_the_package_that_is_gone_is_told_of_and_cannot_be_fetched(own_home, monkeypatch):
-    monkeypatch.setattr(weights, "_PACKAGED_FOLDER", own_home)
+    monkeypatch.setattr(released, "PACKAGED_FOLDER", own_home)
     app = AppTest.from_file(str(app_script()), default_timeout=60).run()
     assert "No scores and maps from Teaching DenseNet" in text(app)
     assert "Install it again" in text(app)

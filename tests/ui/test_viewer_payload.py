@@ -9,10 +9,10 @@ import pytest
 from numpy.testing import assert_array_equal
 
 import films
-from ensemble_cam.export.provenance import Review
 from ensemble_cam.film.greyscale import Greys
 from ensemble_cam.film.radiograph import read_radiograph
-from ensemble_cam.rendering.overlay import Display
+from ensemble_cam.reviewing.review import Review
+from ensemble_cam.settings.display import Display
 from ensemble_cam.ui.viewer.committed import Committed
 from ensemble_cam.ui.viewer.payload import LEVEL, FilmPart, Words, ordered, packed
 from networks import bright_classifier

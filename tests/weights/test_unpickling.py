@@ -18,7 +18,7 @@ from torch.nn.backends import thnn
 
 from ensemble_cam.errors import WeightsError
 from ensemble_cam.weights import unpickling
-from ensemble_cam.weights.store import load_state_dict
+from ensemble_cam.weights.unpickling import load_state_dict
 
 FORMATS = pytest.mark.parametrize("as_zip", [True, False], ids=["zip", "stream-before-1.6"])
 

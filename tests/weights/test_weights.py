@@ -10,8 +10,10 @@ import pytest
 
 from ensemble_cam.errors import DownloadError, WeightsError, WeightsMissing
 from ensemble_cam.settings.config import ClassifierConfig, Config, ReviewDefaults, load_config
+from ensemble_cam.settings.families import FAMILIES
 from ensemble_cam.weights import store as weights
-from ensemble_cam.weights.store import fetch, locate, search_folders, status, weights_file
+from ensemble_cam.weights.released import ENVIRONMENT_VARIABLE, search_folders, weights_file
+from ensemble_cam.weights.store import Published, fetch, locate, status
 
 RESNET = "resnet50-res512-all"
 RESNET_FILE = "pc-nih-rsna-siim-vin-resnet50-test512-e400-state.pt"
@@ -47,7 +49,7 @@ def home(tmp_path, monkeypatch):
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("USERPROFILE", str(home))
-    monkeypatch.delenv(weights.ENVIRONMENT_VARIABLE, raising=False)
+    monkeypatch.delenv(ENVIRONMENT_VARIABLE, raising=False)
     return home
 
 
@@ -59,7 +61,7 @@ def test_table_of_released_files_equals_upstreams():
     from torchxrayvision.models import model_urls
 
     upstream = {name: entry["weights_url"] for name, entry in model_urls.items() if "-res" in name}
-    ours = {name: weights_file(name).url for name in weights._RELEASED}
+    ours = {file.name: file.url for family in FAMILIES.values() for file in family.files if not file.packaged}
 
     jf_url = ours.pop("jfhealthcare-densenet121")
     assert ours == upstream
@@ -134,7 +136,7 @@ def test_file_with_the_pinned_hash_is_published_whatever_a_sidecar_says(tmp_path
 
     located = locate(resnet(GOOD), RESNET, weights_dir=tmp_path)
 
-    assert (located.name, located.path, located.sha256, located.published) == (RESNET, path, GOOD, True)
+    assert (located.name, located.path, located.sha256, located.published) == (RESNET, path, GOOD, Published.YES)
     assert sidecar_of(path).exists() == (sidecar is not None)
 
 
@@ -154,7 +156,7 @@ def test_file_with_another_hash_is_used_beside_a_sidecar_that_names_it_and_is_no
 
     located = locate(resnet(OTHER), RESNET, weights_dir=tmp_path)
 
-    assert (located.sha256, located.published) == (GOOD, False)
+    assert (located.sha256, located.published) == (GOOD, Published.NO)
 
 
 @pytest.mark.parametrize("sidecar", [None, f"{'0' * 64}  {RESNET_FILE}\n"], ids=["no-sidecar", "sidecar-names-a-third"])
@@ -174,7 +176,7 @@ def test_file_without_a_pin_is_pinned_on_first_use_and_held_to_it(tmp_path):
 
     located = locate(resnet(), RESNET, weights_dir=tmp_path)
 
-    assert (located.sha256, located.published) == (GOOD, None)
+    assert (located.sha256, located.published) == (GOOD, Published.UNKNOWN)
     assert sidecar_of(path).read_text() == f"{GOOD}  {RESNET_FILE}\n"
     if shutil.which("sha256sum"):
         subprocess.run(["sha256sum", "--check", "--status", sidecar_of(path).name], cwd=tmp_path, check=True)
@@ -300,7 +302,7 @@ def test_pinned_file_is_fetched_into_the_first_folder(tmp_path, mirror, monkeypa
     monkeypatch.setenv("ENSEMBLE_CAM_WEIGHTS", str(named))
 
     located = fetch(resnet(GOOD), RESNET, weights_dir=None, source=mirror)
-    assert (located.path, located.published) == (named / RESNET_FILE, True)
+    assert (located.path, located.published) == (named / RESNET_FILE, Published.YES)
     assert [p.name for p in named.iterdir()] == [RESNET_FILE]
 
     # a folder that is named outright gets the file even though another folder has it
@@ -336,7 +338,7 @@ def test_fetched_file_with_another_hash_than_the_pin_is_refused_even_beside_a_si
 def test_fetched_file_without_a_pin_is_held_to_the_hash_of_its_first_use(tmp_path, mirror):
     given = tmp_path / "given"
     located = fetch(resnet(), RESNET, weights_dir=given, source=mirror)
-    assert (located.sha256, located.published) == (GOOD, None)
+    assert (located.sha256, located.published) == (GOOD, Published.UNKNOWN)
     assert sidecar_of(located.path).read_text() == f"{GOOD}  {RESNET_FILE}\n"
 
     located.path.unlink()

@@ -1,215 +1,145 @@
-"""Loaded classifiers and settings for any number of films, and what is said of them: `ensemble-cam review`."""
+"""Loaded classifiers and options for any number of films: `ensemble-cam review`."""
 
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
+from ensemble_cam.archive.films import FoundFilms, printable
 from ensemble_cam.archive.finished import DRAFTS, count_drafts
-from ensemble_cam.archive.flow import Flow, Told
-from ensemble_cam.classifiers.classifier import Classifier, load_classifier
+from ensemble_cam.archive.flow import Flow
+from ensemble_cam.archive.report import RunReport
+from ensemble_cam.archive.summary import Summary
+from ensemble_cam.classifiers.classifier import Classifier
+from ensemble_cam.classifiers.loading import load_classifier
 from ensemble_cam.classifiers.runtime import PRECISION, choose_device, choose_runtime, prepare, runtimes
 from ensemble_cam.errors import ConfigError, WeightsMissing
-from ensemble_cam.export.provenance import RunInfo
-from ensemble_cam.machine.terminal import Pace, Progress, films_per_second, status
-from ensemble_cam.rendering.overlay import Display
+from ensemble_cam.machine.terminal import TerminalLine
 from ensemble_cam.reviewing.cautions import notice
-from ensemble_cam.settings.config import ClassifierConfig, Config
-from ensemble_cam.settings.settings import Settings
+from ensemble_cam.reviewing.options import ReviewOptions
+from ensemble_cam.reviewing.request import find_labels, resolve
+from ensemble_cam.reviewing.review import RunInfo
+from ensemble_cam.settings.config import ClassifierConfig, Config, known_labels
+from ensemble_cam.settings.families import FAMILIES
+from ensemble_cam.settings.nearest import did_you_mean
+from ensemble_cam.settings.sets import SETS, TEACHING
+from ensemble_cam.settings.vocabulary import UNTRAINED
 
-# Of more films than these, each gets one line.
-_FEW = 10
 
+@dataclass(frozen=True)
+class Choice:
+    """Which classifiers review.
 
-def find_films(given: Iterable[Path]) -> list[Path]:
-    """Return the files that were given, and for a folder the files in it by name, hidden ones left out.
-
-    Raises:
-        ConfigError: if a folder has no files or cannot be read.
+    Attributes:
+        set: the set of classifiers.
+        ids: those of the set; None for all but the optional ones.
+        weights: classifier id → weights other than its default.
+        weights_dir: see `weights.store.search_folders`.
     """
-    films: list[Path] = []
-    for path in given:
-        if not path.is_dir():
-            films.append(path)
-            continue
-        try:
-            inside = sorted(each for each in path.iterdir() if each.is_file() and not each.name.startswith("."))
-        except OSError as error:
-            raise ConfigError(f"{path.name}: the folder cannot be read ({error.strerror}).") from None
-        if not inside:
-            raise ConfigError(f"{path.name}: the folder holds no files. Name a film, or a folder with films in it.")
-        films += inside
-    return films
+
+    set: str
+    ids: Sequence[str] | None = None
+    weights: Mapping[str, str] | None = None
+    weights_dir: Path | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Loaded classifiers and settings, ready for any number of films."""
+    """Loaded classifiers and options, ready for any number of films.
+
+    Attributes:
+        classifiers: in the order of the configuration.
+        options: with the labels and ensemble weights of these classifiers.
+        run: what the reviews say of how they were run.
+        line: where all is said but failures.
+    """
 
     classifiers: tuple[Classifier, ...]
-    settings: Settings
-    display: Display
+    options: ReviewOptions
     run: RunInfo
-    progress: Progress
+    line: TerminalLine
 
     @classmethod
-    def prepare(
-        cls,
-        config: Config,
-        *,
-        set: str,
-        classifiers: Sequence[str] | None = None,
-        weights: Mapping[str, str],
-        weights_dir: Path | None,
-        device: str,
-        runtime: str,
-        settings: Mapping[str, object],
-        display: Mapping[str, object],
-        intensity: str,
-        rescale: bool,
-        progress: Progress,
-    ) -> "Batch":
-        """Check every setting, then load the classifiers.
-
-        Args:
-            config: the classifiers and the defaults of `settings` and `display`.
-            set: the set of classifiers.
-            classifiers: ids of those of the set to review with; None for all but the optional ones.
-            weights: classifier id → weights other than its default.
-            weights_dir: see `weights.search_folders`.
-            device: see `runtime.choose_device`.
-            runtime: see `runtime.choose_runtime`.
-            settings: fields of `Settings` that differ from the configuration's.
-            display: fields of `Display` that differ from the configuration's.
-            intensity: what the networks see of a DICOM.
-            rescale: whether narrow ranges are stretched.
-            progress: told of each classifier.
+    def prepare(cls, config: Config, choice: Choice, options: ReviewOptions, line: TerminalLine) -> "Batch":
+        """Check every choice, then load the classifiers.
 
         Raises:
-            ConfigError: if something is not allowed.
+            ConfigError: if something is not allowed; it comes before anything that is wrong with the weights.
             WeightsMissing: if files are not on this machine; it names all of them.
             WeightsError: if a file cannot be used.
         """
-        defaults = asdict(config.review)
-        made = ("top_k", "method", "layers", "aug_smooth", "eigen_smooth", "framing")
-        chosen = Settings(**({key: defaults[key] for key in made} | dict(settings)))
-        drawn = Display(**({key: defaults[key] for key in ("threshold", "opacity", "colormap")} | dict(display)))
-        where = choose_device(device)
-        how = choose_runtime(runtime, where)
-        configured = config.for_review(set, classifiers)
+        device = choose_device(options.device)
+        runtime = choose_runtime(options.runtime, device)
+        configured = config.for_review(choice.set, choice.ids)
+        weights = choice.weights or {}
         _check_ids("weights: got some", weights, config, configured)
-        _check_ids("ensemble weight: got one", chosen.ensemble_weights, config, configured)
+        _check_ids("ensemble weight: got one", options.settings.ensemble_weights, config, configured)
+        _check_labels(options.settings.labels, configured, weights)
         loaded, missing = [], []
         for classifier in configured:
-            progress.transient(f"Loading {classifier.name}")
+            line.transient(f"Loading {classifier.name}")
             try:
                 built = load_classifier(
-                    classifier, weights=weights.get(classifier.id), weights_dir=weights_dir, device=where
+                    classifier, weights=weights.get(classifier.id), weights_dir=choice.weights_dir, device=device
                 )
-                if how != "torch":
-                    progress.transient(f"Preparing {classifier.name} for this processor; it takes longer only once")
-                loaded.append(prepare(built, how))
+                if runtime != "torch":
+                    line.transient(f"Preparing {classifier.name} for this processor; it takes longer only once")
+                loaded.append(prepare(built, runtime))
             except WeightsMissing as error:
                 missing.append(str(error))
         if missing:
-            if set != "teaching" and config.in_set("teaching"):
+            if SETS[choice.set].needs_download and config.in_set(TEACHING.name):
                 missing.append(
                     "Until then, `--set teaching` needs no download: small networks, for drawn phantoms alone."
                 )
             raise WeightsMissing("\n".join(missing))
-        chosen = chosen.resolved(loaded)
-        progress.line("Classifiers: " + "; ".join(_named(classifier) for classifier in loaded))
-        if told := notice(set):
-            progress.line(f"{told}.")
-        run = RunInfo(set, intensity, rescale, where.type, runtimes(loaded), PRECISION)
-        return cls(tuple(loaded), chosen, drawn, run, progress)
+        options = replace(options, settings=resolve(options.settings, loaded))
+        line.line("Classifiers: " + "; ".join(_named(classifier) for classifier in loaded))
+        if words := notice(choice.set):
+            line.line(f"{words}.")
+        pixels = options.pixels
+        run = RunInfo(choice.set, pixels.intensity, pixels.rescale, device.type, runtimes(loaded), PRECISION)
+        return cls(tuple(loaded), options, run, line)
 
     def review(
-        self, films: Sequence[Path], out: Path, *, save_maps: bool, anonymous_names: bool, errors: TextIO
+        self, found: FoundFilms, out: Path, *, errors: TextIO, save_maps: bool = False, summary: bool = False
     ) -> int:
-        """Review films into folders of their own; return how many failed, each with a line in `errors`."""
-        flow = Flow(
-            self.classifiers,
-            self.settings,
-            self.display,
-            self.run,
-            out=out,
-            save_maps=save_maps,
-            anonymous_names=anonymous_names,
-        )
-        report = _Report(self.progress, errors, total=len(films))
+        """Review films into folders of their own; return how many failed, each with a line in `errors`.
+
+        Args:
+            found: the films.
+            out: where their folders go; it need not be there.
+            errors: where a failure is a line.
+            save_maps: whether every map is written on the source grid.
+            summary: whether a table and a contact sheet of these films are written beside the folders.
+
+        Raises:
+            ExportError: if the summary cannot be written.
+        """
+        flow = Flow(self.classifiers, self.options, self.run, out=out, save_maps=save_maps)
+        report = RunReport(self.line, errors, found)
+        sheet = Summary(found, out) if summary else None
         if drafts := count_drafts(out):
-            self.progress.line(
-                f"{out} holds unfinished folders of a run that was broken off, or of one that goes on now: {drafts}, "
-                f"named {DRAFTS}. They count for nothing; delete them when no run writes there."
+            self.line.line(
+                f"{printable(str(out))} holds unfinished folders of a run that was broken off, or of one that goes on "
+                f"now: {drafts}, named {DRAFTS}. They count for nothing; delete them when no run writes there."
             )
-        report.doing(1, films[0], "reading")
+        report.report_on(1, found.films[0])("reading", 0.0)
         try:
-            with closing(flow.review(films, report.doing)) as told:
-                for each in told:
-                    report.tell(each)
+            with closing(flow.review(found.films, report.report_on)) as outcomes:
+                for outcome in outcomes:
+                    report.tell(outcome)
+                    if sheet is not None:
+                        sheet.add(outcome)
         except KeyboardInterrupt:
-            self.progress.line("What is finished stays; the same command goes on from there.")
+            self.line.line("What is finished stays; the same command goes on from there.")
             raise
         report.end(out)
+        if sheet is not None:
+            for path in sheet.write():
+                self.line.line(f"Summary: {printable(str(path))}")
         return report.failed
-
-
-class _Report:
-    """Says what is done with films and what became of them."""
-
-    def __init__(self, progress: Progress, errors: TextIO, *, total: int):
-        self._progress, self._errors, self._total = progress, errors, total
-        self._reviewed, self._before, self.failed = 0, 0, 0
-        self._pace = Pace(time.monotonic())
-
-    def doing(self, number: int, path: Path, what: str) -> None:
-        """Show what is being done now; see `flow.Doing`."""
-        if self._total == 1:
-            self._progress.transient(f"[1/1] {path.name}: {what}")
-        else:
-            done = self._reviewed + self._before + self.failed
-            self._progress.transient(f"{status(done, self._total, self._pace.rate)} · {path.name}: {what}")
-
-    def tell(self, told: Told) -> None:
-        """Say what became of a film; of many films not how long each classifier took."""
-        head = f"[{told.number}/{self._total}] {told.path.name}"
-        for remark, is_detail in told.remarks:
-            if not (is_detail and self._total > _FEW):
-                self._progress.line(f"{head}: {remark}")
-        if told.became == "failed":
-            self._progress.transient("")
-            print(f"ensemble-cam: {told.path.name}: {told.end}", file=self._errors, flush=True)
-        else:
-            self._progress.line(f"{head}: {told.end}")
-        self._count(told)
-
-    def _count(self, told: Told) -> None:
-        if told.became == "reviewed":
-            self._reviewed += 1
-            self._pace.did(time.monotonic())
-            return
-        # Neither a film that was passed over nor a broken file says how long the next one takes.
-        self._pace.passed_over(time.monotonic())
-        if told.became == "failed":
-            self.failed += 1
-        else:
-            self._before += 1
-
-    def end(self, out: Path) -> None:
-        """Sum up, unless there was one film only."""
-        if self._total == 1:
-            return
-        parts = [f"{self._reviewed + self._before} of {self._total} films reviewed into {out}"]
-        if self._before:
-            parts.append(f"{self._before} of them before")
-        if self.failed:
-            parts.append(f"{self.failed} failed")
-        if (rate := self._pace.mean_rate) is not None:
-            parts.append(films_per_second(rate))
-        self._progress.line(", ".join(parts))
 
 
 def _check_ids(what: str, given: Iterable[str], config: Config, chosen: Sequence[ClassifierConfig]) -> None:
@@ -218,7 +148,29 @@ def _check_ids(what: str, given: Iterable[str], config: Config, chosen: Sequence
         if id not in ids:
             offered = any(classifier.id == id and classifier.set == chosen[0].set for classifier in config.classifiers)
             remedy = f" To have it among them, say --classifiers {','.join((*ids, id))}." if offered else ""
+            remedy = remedy or did_you_mean(id, ids)
             raise ConfigError(f"{what} for {id!r}; the classifiers are {', '.join(ids)}.{remedy}")
+
+
+def _check_labels(labels: Sequence[str] | None, chosen: Sequence[ClassifierConfig], weights: Mapping[str, str]) -> None:
+    """Refuse weights that a classifier does not have, and findings that none of them knows; nothing is loaded.
+
+    Raises:
+        ConfigError: it says which, and what there is.
+    """
+    known: set[str] = set()
+    for classifier in chosen:
+        name = weights.get(classifier.id, classifier.default_weight)
+        allowed = dict.fromkeys((*classifier.weights, *FAMILIES[classifier.model_type].weights, UNTRAINED))
+        if name not in allowed:
+            raise ConfigError(
+                f"weights of {classifier.id}: got {name!r}; allowed: one of {', '.join(allowed)}."
+                f"{did_you_mean(name, allowed)}"
+            )
+        if labels is not None:
+            known.update(known_labels(classifier, name))
+    if labels is not None:
+        find_labels(labels, sorted(known))
 
 
 def _named(classifier: Classifier) -> str:

@@ -1,7 +1,7 @@
 """Many films on their way through a review: read ahead, shown to the networks, and written behind, side by side.
 
 Reading and writing have threads of their own; the networks run in the caller's thread, one film at a time. Whatever
-the threads do meanwhile, films get their folders' names, and are told of, in the order in which they were given.
+the threads do meanwhile, films get their folders' names, and outcomes come, in the order in which films were given.
 
 Batches of films are not made: where the networks take time, a batch gains nothing, and bits are promised for single
 films alone. On two cores all three backbones took per film, one by one and in a batch of eight: the clinical set .26
@@ -11,26 +11,28 @@ takes where it is installed, and 29 and 10 ms in PyTorch. To draw and write that
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from ensemble_cam.archive.finished import Places, review_key
+from ensemble_cam.archive.films import Film, printable
+from ensemble_cam.archive.finished import FinishedReviews, review_key
 from ensemble_cam.classifiers.classifier import Classifier
 from ensemble_cam.errors import EnsembleCamError, RadiographError
 from ensemble_cam.export.folder import write_review
-from ensemble_cam.export.provenance import Review, RunInfo, verdict
 from ensemble_cam.film.intake import MAX_FILE_BYTES
 from ensemble_cam.film.radiograph import Radiograph, read_radiograph
-from ensemble_cam.machine.workers import House
-from ensemble_cam.rendering.overlay import Display
+from ensemble_cam.machine.report import Report
+from ensemble_cam.machine.side_by_side import PixelBudget, in_threads
 from ensemble_cam.reviewing.analysis import Analysis
 from ensemble_cam.reviewing.cautions import cautions
+from ensemble_cam.reviewing.options import ReviewOptions
 from ensemble_cam.reviewing.pipeline import analyse
-from ensemble_cam.settings.settings import Settings, displayed
+from ensemble_cam.reviewing.review import Review, RunInfo
+from ensemble_cam.reviewing.sentences import brief
 
 # Films that are decoded before the networks ask for them, and reviews that are being written or wait for that.
 AHEAD, BEHIND = 2, 3
@@ -40,137 +42,138 @@ WRITERS = 2
 # beside what is drawn. A large film has 8 megapixels; huge ones go one or two at a time.
 MOST_PIXELS = 32_000_000
 
-# A film's number, its file, and what is being done with it now.
-Doing = Callable[[int, Path, str], None]
-
 
 @dataclass(frozen=True)
-class Told:
+class Outcome:
     """What became of a film.
 
     Attributes:
         number: its place among all, from 1.
-        path: its file.
-        became: what became of it.
-        end: the last thing to say: its findings and its folder, or why there is none.
+        film: the film.
+        state: what became of it.
+        sentence: the last thing to say: its findings and its folder, or why there is none.
         remarks: lines to say before, each with whether it is a mere detail.
+        folder: where its review lies; None where it failed.
     """
 
     number: int
-    path: Path
-    became: Literal["reviewed", "passed over", "failed"]
-    end: str
+    film: Film
+    state: Literal["reviewed", "passed over", "failed"]
+    sentence: str
     remarks: tuple[tuple[str, bool], ...] = ()
+    folder: Path | None = None
 
 
 @dataclass(frozen=True, eq=False)
-class _Film:
+class _Read:
+    """A film that is decoded; `name` is what its folder is to be called."""
+
     number: int
-    path: Path
+    film: Film
     name: str
     seconds: float
     radiograph: Radiograph
 
 
 @dataclass(frozen=True, eq=False)
-class _Reviewed:
-    film: _Film
+class _Analysed:
+    read: _Read
     analysis: Analysis
     seconds: float
 
 
 class Flow:
-    """One run over films, for one output folder."""
+    """One run over films, for one output folder.
+
+    Args:
+        classifiers: shared and left as they are.
+        options: what the reviews are like.
+        run: what they say of how they were run.
+        out: the output folder, which need not be there.
+        save_maps: whether every map is written on the source grid.
+    """
 
     def __init__(
-        self,
-        classifiers: Sequence[Classifier],
-        settings: Settings,
-        display: Display,
-        run: RunInfo,
-        *,
-        out: Path,
-        save_maps: bool,
-        anonymous_names: bool,
+        self, classifiers: Sequence[Classifier], options: ReviewOptions, run: RunInfo, *, out: Path, save_maps: bool
     ):
-        self._classifiers, self._settings, self._display, self._run = classifiers, settings, display, run
-        self._out, self._save_maps, self._anonymous_names = out, save_maps, anonymous_names
-        self._places = Places(out, review_key(classifiers, settings, display, run, save_maps=save_maps))
-        self._house = House(most_pixels=MOST_PIXELS)
+        self._classifiers, self._options, self._run = classifiers, options, run
+        self._out, self._save_maps = out, save_maps
+        key = review_key(classifiers, options.settings, options.display, run, save_maps=save_maps)
+        self._finished = FinishedReviews(out, key)
+        self._budget = PixelBudget(most_pixels=MOST_PIXELS)
 
-    def review(self, films: Sequence[Path], doing: Doing) -> Iterator[Told]:
+    def review(self, films: Sequence[Film], report_on: Callable[[int, Film], Report]) -> Generator[Outcome, None, None]:
         """Review films into folders of their own, and yield what became of each, in their order.
 
         The iterator has to be closed. Whether that happens early or something is raised in it (Ctrl-C, in the caller's
         thread), what is under way is finished, the rest is dropped, and no thread and no unfinished folder is left.
 
         Args:
-            films: their files.
-            doing: called in the caller's thread before each step of the networks.
+            films: in their order.
+            report_on: gives, for a film's number and the film, what is told of each step of the networks, in the
+                caller's thread.
         """
-        read = self._house.in_threads(self._read, enumerate(films, start=1), ahead=AHEAD)
-        examined = map(partial(self._examine, doing=doing), read)
-        told = self._house.in_threads(self._write, examined, ahead=BEHIND, threads=WRITERS, prompt=True)
-        with closing(read), closing(told):
-            yield from told
+        read = in_threads(self._read, enumerate(films, start=1), budget=self._budget, ahead=AHEAD)
+        analysed = map(partial(self._analyse, report_on=report_on), read)
+        outcomes = in_threads(self._write, analysed, budget=self._budget, ahead=BEHIND, threads=WRITERS, prompt=True)
+        with closing(read), closing(outcomes):
+            yield from outcomes
 
-    def _read(self, numbered: tuple[int, Path]) -> _Film | Told:
-        number, path = numbered
+    def _read(self, numbered: tuple[int, Film]) -> _Read | Outcome:
+        number, film = numbered
         try:
-            return self._decoded(number, path)
+            return self._decoded(number, film)
         except (EnsembleCamError, MemoryError) as error:
-            self._house.leave(number)
-            return _failed(number, path, error)
+            self._budget.release(number)
+            return _failed(number, film, error)
 
-    def _decoded(self, number: int, path: Path) -> _Film | Told:
+    def _decoded(self, number: int, film: Film) -> _Read | Outcome:
         began = time.perf_counter()
-        data = read_file(path)
+        data = read_file(film.path)
         sha256 = hashlib.sha256(data).hexdigest()
-        name = sha256[:16] if self._anonymous_names else path.stem
+        name = sha256[:16] if film.name is None else film.name
         seconds = time.perf_counter() - began
-        self._house.admit(number, sha256=sha256, name=name)
+        self._budget.reserve(number, sha256=sha256, name=name)
         began = time.perf_counter()
-        if folder := self._places.finished(name, sha256):
-            self._house.leave(number)
-            return Told(number, path, "passed over", f"reviewed before, see {folder}")
-        radiograph = read_radiograph(data, intensity=self._run.intensity, rescale=self._run.rescale)
-        self._house.weigh(number, radiograph.width * radiograph.height)
-        return _Film(number, path, name, seconds + time.perf_counter() - began, radiograph)
+        if folder := self._finished.find(name, sha256, case=film.case):
+            self._budget.release(number)
+            return Outcome(number, film, "passed over", f"reviewed before, see {printable(str(folder))}", folder=folder)
+        pixels = self._options.pixels
+        radiograph = read_radiograph(data, intensity=pixels.intensity, rescale=pixels.rescale)
+        self._budget.charge(number, radiograph.width * radiograph.height)
+        return _Read(number, film, name, seconds + time.perf_counter() - began, radiograph)
 
-    def _examine(self, film: _Film | Told, doing: Doing) -> _Reviewed | Told:
-        if isinstance(film, Told):
-            return film
+    def _analyse(self, read: _Read | Outcome, report_on: Callable[[int, Film], Report]) -> _Analysed | Outcome:
+        if isinstance(read, Outcome):
+            return read
         began = time.perf_counter()
+        report = report_on(read.number, read.film)
         try:
-            analysis = analyse(
-                film.radiograph,
-                self._classifiers,
-                self._settings,
-                progress=lambda what, share: doing(film.number, film.path, f"{what} ({share:.0%})"),
-            )
+            analysis = analyse(read.radiograph, self._classifiers, self._options.settings, progress=report)
         except (EnsembleCamError, MemoryError) as error:
-            self._house.leave(film.number)
-            return _failed(film.number, film.path, error, self._warnings(film.radiograph))
-        doing(film.number, film.path, "writing")
-        return _Reviewed(film, analysis, film.seconds + time.perf_counter() - began)
+            self._budget.release(read.number)
+            return _failed(read.number, read.film, error, self._warnings(read.radiograph))
+        report("writing", 1.0)
+        return _Analysed(read, analysis, read.seconds + time.perf_counter() - began)
 
-    def _write(self, reviewed: _Reviewed | Told) -> Told:
-        if isinstance(reviewed, Told):
-            return reviewed
-        film, analysis = reviewed.film, reviewed.analysis
-        remarks = self._warnings(film.radiograph) + _outcomes(analysis)
+    def _write(self, analysed: _Analysed | Outcome) -> Outcome:
+        if isinstance(analysed, Outcome):
+            return analysed
+        read, analysis = analysed.read, analysed.analysis
+        number, film = read.number, read.film
+        remarks = self._warnings(read.radiograph) + _seconds(analysis)
         try:
-            self._house.wait_for_turn(film.number)
+            self._budget.wait_for_turn(number)
             began = time.perf_counter()
-            review = Review(analysis, self._display, self._run)
-            folder = write_review(review, self._out, film.name, save_maps=self._save_maps)
-            seconds = reviewed.seconds + time.perf_counter() - began
+            review = Review(analysis, self._options.display, self._run, case=film.case)
+            folder = write_review(review, self._out, read.name, save_maps=self._save_maps)
+            seconds = analysed.seconds + time.perf_counter() - began
         except (EnsembleCamError, MemoryError) as error:
-            return _failed(film.number, film.path, error, remarks)
+            return _failed(number, film, error, remarks)
         finally:
-            self._house.leave(film.number)
-        end = f"{_summary(analysis)} → {folder} ({seconds:.1f} s)"
-        return Told(film.number, film.path, "reviewed", end, remarks)
+            self._budget.release(number)
+        sentence = f"{_summary(analysis)} → {printable(str(folder))} ({seconds:.1f} s)"
+        return Outcome(number, film, "reviewed", sentence, remarks, folder)
 
     def _warnings(self, radiograph: Radiograph) -> tuple[tuple[str, bool], ...]:
         return tuple((warning, False) for warning in (*cautions(self._run.set, radiograph), *radiograph.warnings))
@@ -191,13 +194,13 @@ def read_file(path: Path) -> bytes:
 
 
 def _failed(
-    number: int, path: Path, error: EnsembleCamError | MemoryError, remarks: tuple[tuple[str, bool], ...] = ()
-) -> Told:
+    number: int, film: Film, error: EnsembleCamError | MemoryError, remarks: tuple[tuple[str, bool], ...] = ()
+) -> Outcome:
     reason = str(error) if isinstance(error, EnsembleCamError) else "This machine ran out of memory for it."
-    return Told(number, path, "failed", reason, remarks)
+    return Outcome(number, film, "failed", reason, remarks)
 
 
-def _outcomes(analysis: Analysis) -> tuple[tuple[str, bool], ...]:
+def _seconds(analysis: Analysis) -> tuple[tuple[str, bool], ...]:
     return tuple(
         (
             f"{result.classifier.config.name} {result.failure or f'{result.seconds:.2f} s'}",
@@ -208,7 +211,4 @@ def _outcomes(analysis: Analysis) -> tuple[tuple[str, bool], ...]:
 
 
 def _summary(analysis: Analysis) -> str:
-    return ", ".join(
-        f"{displayed(finding.label)} {finding.ranked.score.value:.2f} ({verdict(finding.called)})"
-        for finding in analysis.findings
-    )
+    return ", ".join(map(brief, analysis.findings))

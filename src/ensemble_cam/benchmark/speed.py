@@ -15,8 +15,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pydicom
@@ -24,46 +26,38 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from ensemble_cam.classifiers.classifier import Classifier, cut_classifier, load_network
+from ensemble_cam.classifiers.classifier import Classifier
 from ensemble_cam.classifiers.compilation import is_installed
+from ensemble_cam.classifiers.families import ARCHITECTURES
+from ensemble_cam.classifiers.loading import cut_classifier, load_network
 from ensemble_cam.classifiers.runtime import PRECISION, prepare, run_backbone, runtimes
 from ensemble_cam.export.figure import figure_png
-from ensemble_cam.export.folder import overlays, write_review
-from ensemble_cam.export.provenance import Review, RunInfo
+from ensemble_cam.export.folder import write_review
+from ensemble_cam.export.overlays import overlays
 from ensemble_cam.film.geometry import Geometry
 from ensemble_cam.film.radiograph import Radiograph, read_radiograph
-from ensemble_cam.machine.facts import machine_facts, machine_told
+from ensemble_cam.machine.facts import machine_facts, machine_line
+from ensemble_cam.machine.report import Report, unheard
 from ensemble_cam.maps.cams import CamMap, Exposure, cam_grids
 from ensemble_cam.maps.ensemble import ensemble_map
 from ensemble_cam.phantom import draw_phantom
 from ensemble_cam.phantom.files import phantom_files
-from ensemble_cam.rendering.overlay import Display
 from ensemble_cam.reviewing.pipeline import analyse, model_input
-from ensemble_cam.settings.config import UNTRAINED, ClassifierConfig, Config
+from ensemble_cam.reviewing.review import Review, RunInfo
+from ensemble_cam.settings.config import ClassifierConfig, Config
+from ensemble_cam.settings.display import Display
 from ensemble_cam.settings.methods import Recipe
 from ensemble_cam.settings.settings import Settings
+from ensemble_cam.settings.vocabulary import UNTRAINED
 
 SIDE = 2500
 """Pixels along each side of the film that is read, drawn over and written."""
 
 _LARGE = (3000, 2500)
 _MATRIX = 3000
+# The share of all work that is done before the runs begin, roughly.
+_PREPARED = 0.2
 _STAGES = ("backbones", "heads", "maps", "ensemble")
-
-# Told what is being done now.
-Progress = Callable[[str], None]
-
-
-class _WholeJfHealthcare(nn.Module):
-    """JF Healthcare's whole network behind one channel of ±1024, its logits side by side."""
-
-    def __init__(self, network: nn.Module):
-        super().__init__()
-        self.network = network
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        logits, _ = self.network(pixels.repeat(1, 3, 1, 1) / 512)
-        return torch.cat(logits, dim=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +77,9 @@ class Contestant:
     outputs: tuple[int, ...]
 
     @classmethod
-    def load(cls, config: ClassifierConfig, *, weights: str | None, weights_dir: Path | None, labels: int | None):
+    def load(
+        cls, config: ClassifierConfig, *, weights: str | None, weights_dir: Path | None, labels: int | None
+    ) -> "Contestant":
         """Load a classifier twice, cut and whole.
 
         Args:
@@ -98,15 +94,7 @@ class Contestant:
         if is_installed():
             ours["openvino"] = prepare(classifier, "openvino")
         network, _, _ = load_network(config, weights=weights, weights_dir=weights_dir)
-        family = config.model_type.removeprefix("teaching-")
-        if family == "resnet":
-            whole, layer = network, network.layer4[-1]
-        elif family == "densenet":
-            whole, layer = network, network.features.norm5
-        else:
-            whole = _WholeJfHealthcare(network)
-            features = network.backbone.features.norm5
-            layer = network.attention_map if config.model_type == "teaching-jfhealthcare" else features
+        whole, layer = ARCHITECTURES[config.model_type].peer(network)
         outputs = tuple(classifier.outputs.values())
         return cls(ours, whole.eval(), layer, outputs if labels is None else outputs[-labels:])
 
@@ -138,8 +126,8 @@ def bench(
     labels: int | None = 3,
     runs: int = 5,
     weights_dir: Path | None = None,
-    progress: Progress = lambda what: None,
-) -> dict:
+    report: Report = unheard,
+) -> dict[str, Any]:
     """Measure, and return what `bench --json` prints.
 
     Args:
@@ -149,7 +137,7 @@ def bench(
         labels: how many labels of each classifier are explained, its last ones; None for all that it knows.
         runs: how often everything is measured, after one run that warms up.
         weights_dir: see `load_classifier`.
-        progress: told what is being measured.
+        report: takes what is being measured.
 
     Raises:
         WeightsMissing, WeightsError: see `load_classifier`.
@@ -157,26 +145,27 @@ def bench(
     """
     contestants = []
     for table in config.for_review(set):
-        progress(f"loading {table.name}")
+        report(f"loading {table.name}", 0.0)
         weights = UNTRAINED if untrained else None
         contestants.append(Contestant.load(table, weights=weights, weights_dir=weights_dir, labels=labels))
     names = tuple(contestants[0].ours)
-    progress("drawing films")
+    report("drawing films", _PREPARED / 3)
     files = _films()
-    progress("a review's memory")
+    report("a review's memory", _PREPARED / 2)
     fastest = [each.ours[names[-1]] for each in contestants]
     memory = _peak_memory(fastest, set)
-    progress("reading, drawing and writing")
+    report("reading, drawing and writing", _PREPARED * 3 / 4)
     film = read_radiograph(files["png"])
     seconds = {"reading": _reading(files, fastest, runs), **_leaving(film, fastest, set, runs)}
     inputs = {size: model_input(film, framing="crop", size=size) for size in _sizes(fastest)}
     shares, peaks = [], []
     for number in range(runs + 1):
-        progress(f"run {number} of {runs}: the peer")
-        peer = {each.config.id: _timed(lambda each=each: each.run_peer(_pixels(each, inputs))) for each in contestants}
+        done = _PREPARED + (1 - _PREPARED) * number / (runs + 1)
+        report(f"run {number} of {runs}: the peer", done)
+        peer = {each.config.id: _timed(partial(each.run_peer, _pixels(each, inputs))) for each in contestants}
         ours = {}
         for name in names:
-            progress(f"run {number} of {runs}: {name}")
+            report(f"run {number} of {runs}: {name}", done)
             ours[name] = _run_ours([(each.ours[name], each.outputs) for each in contestants], inputs, film)
         peak = _matrix_product()
         if number:  # the first one warms up
@@ -193,13 +182,13 @@ def bench(
     }
 
 
-def told(record: Mapping) -> str:
+def as_text(record: Mapping[str, Any]) -> str:
     """Return what was measured as lines for people."""
     seconds, names = record["seconds"], list(record["speedup"])
     weights = "seeded values" if record["untrained"] else "its weights"
     count = sum(map(len, record["labels"].values()))
     lines = [
-        machine_told(record["machine"]),
+        machine_line(record["machine"]),
         f"{record['set']} set with {weights}, {count} maps, medians of {record['runs']} runs",
         "",
         f"{'from input tensors to maps':<28}" + "".join(f"{name:>11}" for name in names) + f"{'peer':>11}",
@@ -229,7 +218,9 @@ def told(record: Mapping) -> str:
     return "\n".join(lines)
 
 
-def _record(contestants: Sequence[Contestant], shares: list[dict], peaks: list[float], work: float) -> dict:
+def _record(
+    contestants: Sequence[Contestant], shares: list[dict[str, Any]], peaks: list[float], work: float
+) -> dict[str, Any]:
     names = tuple(contestants[0].ours)
     speedup, behind, peak_share = {}, {}, {}
     for name in names:
@@ -251,7 +242,7 @@ def _record(contestants: Sequence[Contestant], shares: list[dict], peaks: list[f
     }
 
 
-def _medians(shares: list[dict], names: Sequence[str]) -> dict:
+def _medians(shares: list[dict[str, Any]], names: Sequence[str]) -> dict[str, Any]:
     found = {
         name: {stage: round(statistics.median(run[name][stage] for run in shares), 4) for stage in _STAGES}
         for name in names
@@ -341,7 +332,7 @@ def _reading(files: Mapping[str, bytes], classifiers: Sequence[Classifier], runs
             model_input(film, framing="crop", size=size)
 
     return {
-        name: round(statistics.median([_timed(lambda data=data: read(data)) for _ in range(runs + 1)][1:]), 4)
+        name: round(statistics.median([_timed(partial(read, data)) for _ in range(runs + 1)][1:]), 4)
         for name, data in files.items()
     }
 
@@ -349,12 +340,13 @@ def _reading(files: Mapping[str, bytes], classifiers: Sequence[Classifier], runs
 def _leaving(film: Radiograph, classifiers: Sequence[Classifier], set: str, runs: int) -> dict[str, object]:
     """Return the seconds of drawing and encoding a review's overlays and its figure, and of writing all of it."""
     review = _review(film, classifiers, Settings(), set)
-    rendering, writing = {"overlays": [], "figure": []}, []
+    rendering: dict[str, list[float]] = {"overlays": [], "figure": []}
+    writing: list[float] = []
     for _ in range(runs + 1):
         rendering["overlays"].append(_timed(lambda: sum(1 for _ in overlays(review))))
         rendering["figure"].append(_timed(lambda: figure_png(review)))
         with tempfile.TemporaryDirectory() as folder:
-            writing.append(_timed(lambda folder=folder: write_review(review, Path(folder), "film")))
+            writing.append(_timed(partial(write_review, review, Path(folder), "film")))
     return {
         "rendering": {name: round(statistics.median(times[1:]), 4) for name, times in rendering.items()},
         "writing": round(statistics.median(writing[1:]), 4),

@@ -32,24 +32,25 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ensemble_cam.classifiers.compilation import CACHE_VARIABLE
 from ensemble_cam.errors import ConfigError, EnsembleCamError
-from ensemble_cam.machine.facts import machine_facts, machine_told
+from ensemble_cam.machine.facts import machine_facts, machine_line
+from ensemble_cam.machine.report import Report, unheard
 from ensemble_cam.phantom import draw_phantom
 from ensemble_cam.phantom.files import film_name, phantom_files
 from ensemble_cam.ui.launch import app_script
 
 if TYPE_CHECKING:
-    from playwright.async_api import Page
+    from playwright.async_api import Browser, Page
 
 SIDES = (512, 1024, 2048)
 SCREEN = (1920, 1080)
@@ -73,24 +74,21 @@ _THUMB = 8  # CSS pixels at either end of a slider that its value does not chang
 _PRESSES = 20
 _PAUSE = 0.3  # seconds after each key: the server is told of the new threshold meanwhile
 
-# Told what is being done now.
-Progress = Callable[[str], None]
-
 
 def bench_viewer(
     *,
     sides: Sequence[int] = SIDES,
     views: int = 5,
     drag_seconds: float = 6.0,
-    progress: Progress = lambda what: None,
-) -> dict:
+    report: Report = unheard,
+) -> dict[str, Any]:
     """Measure the live viewer, and return what `bench --viewer --json` prints.
 
     Args:
         sides: of the square films, in pixels.
         views: how many films of each size are uploaded.
         drag_seconds: how long the mouse drags the threshold.
-        progress: told what is being measured.
+        report: takes what is being measured.
 
     Raises:
         ConfigError: if Chromium or Playwright is not here; the message says how to get it.
@@ -98,13 +96,13 @@ def bench_viewer(
     """
     chromium = _chromium()
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-    progress("drawing films")
+    report("drawing films", 0.0)
     films = {side: [_film(side, seed) for seed in range(_SEED, _SEED + views)] for side in sides}
-    progress("starting the app")
+    report("starting the app", 0.05)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home, _serving(Path(home)) as (address, notes):
         launch = {"executable_path": chromium, "args": list(_ARGUMENTS), "env": _environment(Path(home))}
         measured, browser = asyncio.run(
-            _measure(launch, address, notes, films, drag_seconds=drag_seconds, progress=progress)
+            _measure(launch, address, notes, films, drag_seconds=drag_seconds, report=report)
         )
     software = {"streamlit": version("streamlit"), "playwright": version("playwright"), "chromium": browser}
     return {
@@ -119,7 +117,7 @@ def bench_viewer(
     }
 
 
-def told(record: Mapping) -> str:
+def as_text(record: Mapping[str, Any]) -> str:
     """Return what was measured as lines for people, the aims beside."""
     viewer = record["viewer"]
     width, height = record["screen"]
@@ -133,7 +131,7 @@ def told(record: Mapping) -> str:
         "bytes_sent": ("sent until then", lambda value: f"{value / 1e6:.2f} MB"),
     }
     lines = [
-        machine_told(record["machine"]),
+        machine_line(record["machine"]),
         f"live viewer, {record['set']} set, {panels} panels in a window of {width}×{height}, films in "
         f"{record['film_bits']} bits; drawn by the processor alone{load}",
         "",
@@ -219,7 +217,7 @@ def _environment(home: Path) -> dict[str, str]:
     return kept | {"HOME": str(home), "USERPROFILE": str(home), CACHE_VARIABLE: str(home / "compiled")}
 
 
-def _wait_for(server: subprocess.Popen, port: int) -> None:
+def _wait_for(server: subprocess.Popen[bytes], port: int) -> None:
     until = time.monotonic() + _PATIENCE
     while time.monotonic() < until and server.poll() is None:
         try:
@@ -233,14 +231,14 @@ def _wait_for(server: subprocess.Popen, port: int) -> None:
 
 
 async def _measure(
-    launch: Mapping,
+    launch: Mapping[str, Any],
     address: str,
     notes: Path,
     films: Mapping[int, Sequence[bytes]],
     *,
     drag_seconds: float,
-    progress: Progress,
-) -> tuple[dict[str, dict], str]:
+    report: Report,
+) -> tuple[dict[str, dict[str, Any]], str]:
     """Return the figures by size, and the browser's version."""
     from playwright.async_api import Error, async_playwright  # here, as it need not be installed
 
@@ -248,22 +246,22 @@ async def _measure(
     try:
         async with async_playwright() as driver:
             browser = await driver.chromium.launch(**launch)
-            for side, of_size in films.items():
+            for count, (side, of_size) in enumerate(films.items()):
 
-                def told(what: str, side: int = side) -> None:
-                    progress(f"{side} pixels: {what}")
+                def measuring(what: str, side: int = side, done: float = 0.1 + 0.9 * count / len(films)) -> None:
+                    report(f"{side} pixels: {what}", done)
 
                 async with _page(browser, address) as page:
-                    told("a first review")
+                    measuring("a first review")
                     await _reviewed(page)
                     seen = []
                     for number, film in enumerate(of_size, start=1):
-                        told(f"view {number} of {len(of_size)}")
+                        measuring(f"view {number} of {len(of_size)}")
                         seen.append(await _first_view(page, film, notes))
                     panels = await page.locator(".panel").count()
-                    told("dragging the threshold")
+                    measuring("dragging the threshold")
                     frames = await _drag(page, drag_seconds)
-                    told("pressing keys")
+                    measuring("pressing keys")
                     key = await _press(page)
                 seconds, counts = zip(*seen, strict=True)
                 measured[str(side)] = {
@@ -279,7 +277,7 @@ async def _measure(
 
 
 @asynccontextmanager
-async def _page(browser, address: str) -> AsyncIterator["Page"]:
+async def _page(browser: "Browser", address: str) -> AsyncIterator["Page"]:
     width, height = SCREEN
     context = await browser.new_context(viewport={"width": width, "height": height})
     try:
@@ -315,7 +313,7 @@ async def _first_view(page: "Page", film: bytes, notes: Path) -> tuple[float, in
     await _rest(page)
     await page.evaluate("Object.assign(watch, { bytes: 0, view: null })")
     uploader = page.get_by_test_id("stFileUploaderDropzoneInput")
-    await uploader.set_input_files([{"name": "film.png", "mimeType": "image/png", "buffer": film}])
+    await uploader.set_input_files({"name": "film.png", "mimeType": "image/png", "buffer": film})
     await _reviewed(page)
     view = await page.evaluate("watch.view")
     ended = [float(line) for line in notes.read_text().split()]
@@ -325,10 +323,12 @@ async def _first_view(page: "Page", film: bytes, notes: Path) -> tuple[float, in
 async def _drag(page: "Page", seconds: float) -> dict[str, float]:
     """Drag the threshold to and fro with the mouse, and return what its frames say."""
     box = await page.locator("#threshold").bounding_box()
+    if box is None:
+        raise EnsembleCamError("The viewer shows no threshold to drag.")
     left, width, y = box["x"] + _THUMB, box["width"] - 2 * _THUMB, box["y"] + box["height"] / 2
     session = await page.context.new_cdp_session(page)
 
-    def send(kind: str, x: float) -> asyncio.Future:
+    def send(kind: str, x: float) -> asyncio.Future[Any]:
         button = {"button": "left", "buttons": 1, "clickCount": 1}
         return asyncio.ensure_future(session.send("Input.dispatchMouseEvent", {"type": kind, "x": x, "y": y} | button))
 

@@ -10,19 +10,22 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from ensemble_cam.ui import serve
 from ensemble_cam.ui.jobs import PROCESSOR, Job, JobQueue
 
 HOLD = 2.0
 
+T = TypeVar("T")
+
 
 def note_ends(queue: JobQueue, notes: Path) -> None:
     """Let every work that a queue is given from now on begin late and note its end."""
     submit = queue.submit
 
-    def submit_noted(work: Callable[[Job], object], **more: object) -> Job:
-        def noted(job: Job) -> object:
+    def submit_noted(work: Callable[[Job[T]], T], *, wanted: Callable[[], bool] = lambda: True) -> Job[T]:
+        def noted(job: Job[T]) -> T:
             time.sleep(HOLD)
             try:
                 return work(job)
@@ -30,9 +33,9 @@ def note_ends(queue: JobQueue, notes: Path) -> None:
                 with notes.open("a") as file:
                     file.write(f"{time.time():.4f}\n")
 
-        return submit(noted, **more)
+        return submit(noted, wanted=wanted)
 
-    queue.submit = submit_noted
+    queue.submit = submit_noted  # type: ignore[method-assign]  # that is the point
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ them are one tall matrix.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -25,8 +26,13 @@ from torch.nn import functional as F
 from ensemble_cam.errors import ClassifierError
 
 
-def folded(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
-    """Return weight and bias, float32, of the convolution that does what `convolution` then `norm` do in eval mode."""
+def folded(convolution: Any, norm: Any) -> tuple[Tensor, Tensor]:
+    """Return weight and bias, float32, of the convolution that does what `convolution` then `norm` do in eval mode.
+
+    Args:
+        convolution: an `nn.Conv2d` with a bias.
+        norm: an `nn.BatchNorm2d` with running statistics; PyTorch's types allow for ones without.
+    """
     scale = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
     weight = convolution.weight.double() * scale[:, None, None, None]
     bias = (convolution.bias.double() - norm.running_mean.double()) * scale + norm.bias.double()
@@ -62,7 +68,19 @@ class PyramidAttention(nn.Module):
         ClassifierError: if the side is no multiple of 4, for which upstream's module fails.
     """
 
-    def __init__(self, upstream: nn.Module, side: int):
+    middle_weight: Tensor
+    middle_bias: Tensor
+    pooled_weight: Tensor
+    pooled_bias: Tensor
+    taps_weight: Tensor
+    taps_bias: Tensor
+    enlarge1: Tensor
+    enlarge2: Tensor
+    enlarge3: Tensor
+    _collect: Tensor
+    _spread: Tensor
+
+    def __init__(self, upstream: Any, side: int) -> None:
         super().__init__()
         if side % 4:
             raise ClassifierError(
@@ -126,7 +144,8 @@ class PyramidAttention(nn.Module):
         pooled = (gradients.sum(1) * step.opened["pooled"]) @ self.pooled_weight / cells
 
         def back_through(name: str, values: Tensor) -> Tensor:
-            return (values * step.opened[name]) @ getattr(self, f"{name}_weight")
+            weight: Tensor = getattr(self, f"{name}_weight")
+            return (values * step.opened[name]) @ weight
 
         up1 = (gradients * step.middle).sum(2) @ self.enlarge1.T
         up2 = up1 @ self.enlarge2.T
@@ -145,7 +164,7 @@ def _open(rectified: Tensor) -> Tensor:
     return (rectified > 0).float()
 
 
-def _dense(layers: nn.Sequential, side: int, *, stride: int) -> tuple[Tensor, Tensor]:
+def _dense(layers: Any, side: int, *, stride: int) -> tuple[Tensor, Tensor]:
     """Return convolution and norm of one channel as (cells out, cells in) float32, and the bias for each cell."""
     weight, bias = folded(*layers[:2])
     unit = torch.eye(side * side, dtype=torch.float64).reshape(-1, 1, side, side)

@@ -15,13 +15,16 @@ import queue
 import sys
 import uuid
 import warnings
+from collections.abc import MutableMapping
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
+from io import BytesIO
 from pathlib import Path
 from threading import Lock
 from types import ModuleType
+from typing import Any
 
 import platformdirs
 import torch
@@ -51,7 +54,8 @@ def openvino() -> ModuleType:
     """
     # `import openvino` starts a session with Google Analytics and leaves an identifier in the user's home; where the
     # package that does it cannot be imported, OpenVINO goes on with a stand-in of its own that does nothing.
-    sys.modules.setdefault("openvino_telemetry", None)
+    modules: MutableMapping[str, ModuleType | None] = sys.modules  # type: ignore[assignment]
+    modules.setdefault("openvino_telemetry", None)
     import openvino
 
     return openvino
@@ -66,10 +70,10 @@ def cache_folder() -> Path:
 class CompiledBackbone:
     """A compiled network for films of one size; any number of threads may call it at once."""
 
-    def __init__(self, compiled):
+    def __init__(self, compiled: Any) -> None:
         self._compiled = compiled
         # A request serves one call at a time; there are as many as there ever were calls at once.
-        self._idle: queue.LifoQueue = queue.LifoQueue()
+        self._idle: queue.LifoQueue[Any] = queue.LifoQueue()
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """Return the activations of (n, 1, side, side) float32 films, one film after the other."""
@@ -116,8 +120,15 @@ def _lock_for(path: Path) -> Lock:
 
 def _name(backbone: nn.Module, side: int, weights: str | None) -> str:
     """Return a file name that differs wherever the compiled network would."""
-    parts = [weights or _hash_of_values(backbone), side, version("openvino"), torch.__version__, _PROPERTIES]
-    parts += [version("ensemble-cam"), [(name, type(module).__name__) for name, module in backbone.named_modules()]]
+    parts = [
+        weights or _hash_of_values(backbone),
+        side,
+        version("openvino"),
+        torch.__version__,
+        _PROPERTIES,
+        version("ensemble-cam"),
+        [(name, type(module).__name__) for name, module in backbone.named_modules()],
+    ]
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:40] + _SUFFIX
 
 
@@ -129,7 +140,7 @@ def _hash_of_values(backbone: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def _converted(backbone: nn.Module, side: int):
+def _converted(backbone: nn.Module, side: int) -> Any:
     """Return the network as OpenVINO's model, by its frontend: `openvino.convert_model` traces it three times."""
     openvino()
     from openvino.frontend import FrontEndManager
@@ -147,7 +158,7 @@ def _converted(backbone: nn.Module, side: int):
     return model
 
 
-def _read(path: Path):
+def _read(path: Path) -> Any:
     """Return the compiled network in a cache file; None where there is none that can be used."""
     try:
         data = path.read_bytes()
@@ -165,7 +176,7 @@ def _read(path: Path):
     return kept
 
 
-def _write(path: Path, exported) -> None:
+def _write(path: Path, exported: BytesIO) -> None:
     """Keep a compiled network, whole or not at all; where the folder cannot be written, every start compiles anew."""
     data = exported.getvalue()
     draft = path.with_name(f"{path.name}.{uuid.uuid4().hex}")

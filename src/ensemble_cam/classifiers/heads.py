@@ -8,6 +8,7 @@ upstream wrote it; it serves where a whole network is wanted, and tests hold the
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -112,7 +113,7 @@ class PooledHead(Head):
             activation is 0 it stops the gradient, as it does in upstream's whole network.
     """
 
-    def __init__(self, linear: nn.Linear, *, rectify: bool = False):
+    def __init__(self, linear: nn.Linear, *, rectify: bool = False) -> None:
         super().__init__()
         self.linear = linear
         self.first = nn.ReLU() if rectify else nn.Identity()
@@ -129,7 +130,7 @@ class PooledHead(Head):
 class _PooledRun(HeadRun):
     """A channel's gradient is its weight over the number of cells."""
 
-    def __init__(self, head: PooledHead, activation: Tensor):
+    def __init__(self, head: PooledHead, activation: Tensor) -> None:
         self.logits = head.logits(activation)[0]
         _, _, height, width = activation.shape
         with torch.no_grad():
@@ -153,13 +154,16 @@ class AverageMaximumHead(Head):
     others': the attention adds and multiplies rectified branches only, enlarged bilinearly.
     """
 
-    def __init__(self, upstream: nn.Module):
+    def __init__(self, upstream: Any) -> None:
         super().__init__()
-        self.pool, self.norm, self.linear = upstream.global_pool, upstream.bn_0, upstream.fc_0
+        self.pool: nn.Module = upstream.global_pool
+        self.norm: nn.BatchNorm2d = upstream.bn_0
+        self.linear: nn.Conv2d = upstream.fc_0
 
     def forward(self, activation: Tensor) -> Tensor:
         """Return (n, outputs) logits."""
-        return self.linear(self.norm(self.pool(activation, None))).flatten(1)
+        logits: Tensor = self.linear(self.norm(self.pool(activation, None)))
+        return logits.flatten(1)
 
     def run(self, activation: Tensor) -> HeadRun:
         """See `Head.run`."""
@@ -167,7 +171,7 @@ class AverageMaximumHead(Head):
 
 
 class _AverageMaximumRun(HeadRun):
-    def __init__(self, head: AverageMaximumHead, activation: Tensor):
+    def __init__(self, head: AverageMaximumHead, activation: Tensor) -> None:
         self.logits = head.logits(activation)[0]
         self._size = activation.shape[2:]
         with torch.no_grad():
@@ -185,10 +189,14 @@ class _AverageMaximumRun(HeadRun):
         return self.logits[list(outputs)][:, None] - (average + maximum)
 
 
-def _pooled_linear(norm: nn.BatchNorm2d, linear: nn.Conv2d) -> tuple[Tensor, Tensor]:
+def _pooled_linear(norm: Any, linear: Any) -> tuple[Tensor, Tensor]:
     """Return norm and 1×1 convolution behind upstream's AVG_MAX pooling as one (outputs, 2 · channels) layer; float32.
 
     The averages come first, then the maxima.
+
+    Args:
+        norm: an `nn.BatchNorm2d` with running statistics; PyTorch's types allow for ones without.
+        linear: an `nn.Conv2d` with a bias.
     """
     scale = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
     shift = norm.bias.double() - norm.running_mean.double() * scale
@@ -225,19 +233,20 @@ class AttentionChainHead(Head):
         upstream: JF Healthcare's whole `Classifier`.
     """
 
-    def __init__(self, upstream: nn.Module):
+    def __init__(self, upstream: Any) -> None:
         super().__init__()
         count = len(upstream.cfg.num_classes)
         self.first = nn.ReLU()
-        self.attention = upstream.attention_map
-        self.pool = upstream.global_pool
+        self.attention: nn.Module = upstream.attention_map
+        self.pool: nn.Module = upstream.global_pool
         self.norms = nn.ModuleList(getattr(upstream, f"bn_{k}") for k in range(count))
         self.convolutions = nn.ModuleList(getattr(upstream, f"fc_{k}") for k in range(count))
         self._chains: dict[tuple[int, torch.device], _Chain] = {}
 
     def forward(self, activation: Tensor) -> Tensor:
         """Return (n, outputs) logits."""
-        logits, attended = [], self.first(activation)
+        logits: list[Tensor] = []
+        attended = self.first(activation)
         for norm, convolution in zip(self.norms, self.convolutions, strict=True):
             attended = self.attention(attended)
             logits.append(convolution(norm(self.pool(attended, None))).flatten(1))
@@ -262,7 +271,10 @@ class AttentionChainHead(Head):
 class _Chain(nn.Module):
     """The numbers of an `AttentionChainHead`, folded; made of its modules' values and holding none of them."""
 
-    def __init__(self, head: AttentionChainHead, side: int):
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self, head: AttentionChainHead, side: int) -> None:
         super().__init__()
         self.attention = PyramidAttention(head.attention.pyramid_attention, side)
         with torch.no_grad():
@@ -289,7 +301,7 @@ class _Chain(nn.Module):
 class _ChainRun(HeadRun):
     """Gradients through a chain of attentions, each step taken back once for all the outputs behind it."""
 
-    def __init__(self, chain: _Chain, activation: Tensor):
+    def __init__(self, chain: _Chain, activation: Tensor) -> None:
         self._chain, self._activation, self._size = chain, activation, activation.shape[2:]
         with torch.no_grad():
             self._entered = (activation[0].flatten(1).T > 0).float()

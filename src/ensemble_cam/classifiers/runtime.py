@@ -17,11 +17,10 @@ from torch import Tensor
 from ensemble_cam.classifiers.classifier import Classifier
 from ensemble_cam.classifiers.compilation import compiled_backbone, is_installed
 from ensemble_cam.errors import ConfigError
+from ensemble_cam.settings.vocabulary import DEVICES, RUNTIMES
 
 logger = logging.getLogger(__name__)
 
-DEVICES = ("auto", "cpu", "cuda", "mps")
-RUNTIMES = ("auto", "torch", "openvino")
 PRECISION = "float32"
 
 

@@ -9,17 +9,13 @@ network learns in minutes.
 `teaching/train.py` fills them.
 """
 
-from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 
 from torch import nn
 from torchvision.models.resnet import BasicBlock, ResNet
 
 from ensemble_cam.classifiers.upstream import torchxrayvision
-from ensemble_cam.phantom import FINDINGS
-
-TEACHING_LABELS = FINDINGS
-"""What a teaching network's outputs are called, in their order."""
+from ensemble_cam.settings.families import TEACHING_LABELS
 
 INPUT_SIZE, CELLS = 192, 24
 """Side of the film that a teaching network sees, in pixels, and of its maps, in cells."""
@@ -45,7 +41,7 @@ class TeachingResNet(ResNet):
     _STRIDES = (1, 2, 1, 1)
     _BLOCKS = (1, 2, 2, 2)
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(BasicBlock, [1, 1, 1, 1], num_classes=len(TEACHING_LABELS))
         self.inplanes = self._PLANES[0]
         self.conv1 = nn.Conv2d(1, self._PLANES[0], kernel_size=7, stride=2, padding=3, bias=False)
@@ -91,10 +87,3 @@ def teaching_jfhealthcare() -> nn.Module:
 
 
 _BACKBONE = "ensemble-cam teaching"
-
-TEACHING_NETWORKS: Mapping[str, Callable[[], nn.Module]] = {
-    "teaching-densenet": teaching_densenet,
-    "teaching-resnet": TeachingResNet,
-    "teaching-jfhealthcare": teaching_jfhealthcare,
-}
-"""Model type → its network with initial values of PyTorch's; seed PyTorch first."""

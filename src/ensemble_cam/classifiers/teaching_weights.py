@@ -3,8 +3,8 @@
 A file is in safetensors' format, which holds numbers and nothing that could run. Its metadata has one entry,
 `ensemble-cam`, a JSON object:
 
-    model_type          what it was trained as, one of `config.TEACHING_MODEL_TYPES`
-    labels              what the outputs are called, in their order: `teaching_networks.TEACHING_LABELS`
+    model_type          what it was trained as, a key of `settings.families.FAMILIES`
+    labels              what the outputs are called, in their order: `settings.families.TEACHING_LABELS`
     operating_points    label → the probability, above 0 and below 1, that becomes a score of 0.5
     phantom_version     of the phantoms it was trained on
     recipe              how it was trained; for people
@@ -22,8 +22,8 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from ensemble_cam.classifiers.teaching_networks import TEACHING_LABELS
 from ensemble_cam.errors import WeightsError
+from ensemble_cam.settings.families import TEACHING_LABELS
 from ensemble_cam.weights.unpickling import read_checked
 
 METADATA_KEY = "ensemble-cam"

@@ -6,6 +6,7 @@ trained network's: with a constructor's initial values they would overflow, or v
 
 import math
 from threading import Lock
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +15,7 @@ from torch.nn import functional as F
 _FILMS, _SIDE = 4, 128
 
 _lock = Lock()
-_made: dict[tuple, dict[str, Tensor]] = {}
+_made: dict[tuple[object, ...], dict[str, Tensor]] = {}
 
 
 def fill_untrained(network: nn.Module, *, seed: int = 0) -> None:
@@ -47,7 +48,7 @@ def _draw(network: nn.Module, generator: torch.Generator) -> None:
 
 
 def _settle(network: nn.Module, generator: torch.Generator) -> None:
-    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    norms: list[Any] = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
     coarse = torch.rand(_FILMS, 1, 12, 12, generator=generator) * 2 - 1
     grain = 0.05 * torch.randn(_FILMS, 1, _SIDE, _SIDE, generator=generator)
     films = (F.interpolate(coarse, size=(_SIDE, _SIDE), mode="bicubic") + grain).clamp(-1, 1)
@@ -61,7 +62,7 @@ def _settle(network: nn.Module, generator: torch.Generator) -> None:
         norm.running_var.clamp_(min=1e-2)  # a constant channel must not blow up what follows
 
 
-def _settle_attention(network: nn.Module, films: Tensor) -> None:
+def _settle_attention(network: Any, films: Tensor) -> None:
     """Settle JF Healthcare's network, whose one attention is applied anew for every label.
 
     The attention multiplies two of its branches. The one that gates is kept near a constant, and the gain of the other

@@ -1,19 +1,31 @@
 """The annotated figure of a review, at print quality: the film, then a row for each finding."""
 
-from ensemble_cam.export.provenance import Review, behind, describe, method_line, origin, verdict, window_line
+from ensemble_cam.export.provenance import origin, window_line
 from ensemble_cam.film.greyscale import Greys
-from ensemble_cam.maps.heatmap import Heatmap
-from ensemble_cam.purpose import PURPOSE
-from ensemble_cam.rendering.overlay import Display, Screen
 from ensemble_cam.rendering.page import BOLD, DPI, FAINT, INK, NORMAL, SMALL, WARN, Page, shortened, wrapped
 from ensemble_cam.rendering.png import png
+from ensemble_cam.rendering.screen import Screen
 from ensemble_cam.reviewing.analysis import Finding
-from ensemble_cam.settings.settings import displayed
+from ensemble_cam.reviewing.review import Review
+from ensemble_cam.reviewing.scores import Call
+from ensemble_cam.reviewing.sentences import (
+    capitalised,
+    extent,
+    method_line,
+    no_map,
+    purpose_line,
+    score_line,
+    support,
+    title,
+    weighted_line,
+)
+from ensemble_cam.settings.display import Display
+from ensemble_cam.settings.vocabulary import ENSEMBLE
 
 # A4 across; the height follows from the film and the number of findings.
 WIDTH = 3508
 _MARGIN, _GAP = 90, 30
-_CAPTION, _FOOT = 170, 300
+_CAPTION, _FOOT = 225, 300
 _LINE, _SMALL_LINE, _COLOUR_BAR = 48, 38, 140
 # A taller film is drawn narrower: 18 findings must stay below the 65,536 pixels that many programs can show.
 _TALLEST = 1.7
@@ -60,8 +72,8 @@ def figure_png(review: Review) -> bytes:
     layout, analysis = _Layout(review), review.analysis
     page = Page(WIDTH, layout.height)
     screen = Screen.sized(analysis.radiograph.display, analysis.geometry, layout.film_width, layout.panel_height)
-    page.text(_MARGIN, _MARGIN, "Chest radiograph review", BOLD)
-    page.text(_MARGIN, _MARGIN + 55, _purpose(review), NORMAL, WARN)
+    page.text(_MARGIN, _MARGIN, shortened(_title(review), BOLD, WIDTH - 2 * _MARGIN), BOLD)
+    page.text(_MARGIN, _MARGIN + 55, purpose_line(review), NORMAL, WARN)
     page.picture(_MARGIN, layout.film_top, screen.panel(None, review.display))
     _draw_facts(page, layout, review.display)
     for row, finding in enumerate(analysis.findings):
@@ -70,56 +82,34 @@ def figure_png(review: Review) -> bytes:
             heatmap = finding.maps.get(result.id)
             page.picture(x, y, screen.panel(heatmap, review.display))
             page.text(x, y - 100, shortened(result.classifier.config.name, NORMAL, layout.panel_width))
-            note, colour = _panel_note(review, finding, result.id, heatmap)
+            note, colour = _panel_note(review, finding, result.id)
             page.text(x, y - 50, shortened(note, SMALL, layout.panel_width), SMALL, colour)
         x, y = layout.panel(row, len(analysis.results))
         page.picture(x, y, screen.panel(finding.ensemble, review.display))
         page.text(x, y - 100, "Ensemble", BOLD)
-        page.text(x, y - 50, shortened(_ensemble_note(review, finding), SMALL, layout.panel_width), SMALL)
-        title = shortened(_finding_title(review, finding), BOLD, WIDTH - 2 * _MARGIN)
-        page.text(_MARGIN, y - _CAPTION + 25, title, BOLD)
+        note, colour = _panel_note(review, finding, ENSEMBLE)
+        page.text(x, y - 50, shortened(note, SMALL, layout.panel_width), SMALL, colour)
+        page.text(_MARGIN, y - _CAPTION + 25, shortened(title(finding), BOLD, WIDTH - 2 * _MARGIN), BOLD)
+        line = support(analysis, finding, review.display.threshold)
+        page.text(_MARGIN, y - _CAPTION + 70, shortened(capitalised(line), NORMAL, WIDTH - 2 * _MARGIN))
     _draw_foot(page, layout, review)
     return png(page.pixels, origin(review), dots_per_inch=DPI)
 
 
-def _finding_title(review: Review, finding: Finding) -> str:
-    words = {
-        True: "called",
-        False: "below its operating point: not called",
-        None: "uncalibrated: no operating point",
-    }[finding.called]
-    title = f"{finding.rank}. {displayed(finding.label)} · score {finding.ranked.score.value:.2f}, {words}"
-    return f"{title} · {behind(review.analysis, finding)}"
+def _title(review: Review) -> str:
+    return "Chest radiograph review" if review.case is None else f"Chest radiograph review · case {review.case}"
 
 
-def _panel_note(review: Review, finding: Finding, id: str, heatmap: Heatmap | None) -> tuple[str, str]:
+def _panel_note(review: Review, finding: Finding, id: str) -> tuple[str, str]:
+    """Return what stands above a map, or in its place, and in which colour."""
+    heatmap = finding.heatmaps().get(id)
     if heatmap is None:
-        return f"No map: {finding.missing[id]}", WARN
-    result = review.analysis.result(id)
-    score, called = result.scores[finding.label], result.called(finding.label)
-    return (
-        f"{score:.2f}, {verdict(called)} · {_area(heatmap, review.display.threshold)}",
-        FAINT if called is False else INK,
-    )
-
-
-def _ensemble_note(review: Review, finding: Finding) -> str:
-    if finding.ensemble is None:
-        return "No map"
-    note = _area(finding.ensemble, review.display.threshold)
-    agreement = finding.agreement(review.display.threshold)
-    if agreement is None:
-        return f"{note} · one classifier alone"
-    iou = "–" if agreement.iou is None else f"{agreement.iou:.2f}"
-    rank = "–" if agreement.rank_correlation is None else f"{agreement.rank_correlation:.2f}"
-    return f"{note} · agreement IoU {iou}, rank {rank}"
-
-
-def _area(heatmap: Heatmap, threshold: float) -> str:
-    if heatmap.empty:
-        return "empty map: no positive value"
-    region = heatmap.region(threshold)
-    return "nothing above the threshold" if region is None else f"{region.area:.1%} of what was seen"
+        return capitalised(no_map(finding, id)), WARN
+    note = extent(heatmap, review.regions[finding.label][id], review.display.threshold)
+    score = review.analysis.score(finding, id)
+    if id == ENSEMBLE or score is None:  # the ensemble's score stands in the title
+        return capitalised(note), INK
+    return f"{score_line(score)} · {note}", FAINT if score.call is Call.NOT_CALLED else INK
 
 
 def _facts(review: Review) -> list[str]:
@@ -161,15 +151,10 @@ def _draw_facts(page: Page, layout: _Layout, display: Display) -> None:
 def _draw_foot(page: Page, layout: _Layout, review: Review) -> None:
     analysis, y = review.analysis, layout.foot + 60
     for result in analysis.results:
-        weight = analysis.settings.ensemble_weights[result.id]
-        page.text(_MARGIN, y, f"{describe(result)}, ensemble weight {weight:g}", SMALL, FAINT)
+        page.text(_MARGIN, y, weighted_line(analysis, result), SMALL, FAINT)
         y += 40
     text = origin(review)
     page.text(
         _MARGIN, y, f"{text['Software']} · {review.run.set} set · film SHA-256 {text['Film SHA-256']}", SMALL, FAINT
     )
-    page.text(_MARGIN, y + 40, _purpose(review), SMALL, WARN)
-
-
-def _purpose(review: Review) -> str:
-    return f"{PURPOSE} {review.notice}." if review.notice else PURPOSE
+    page.text(_MARGIN, y + 40, purpose_line(review), SMALL, WARN)

@@ -1,18 +1,24 @@
 """`review.json`: a review in numbers, with all that made them."""
 
 import json
+from typing import TYPE_CHECKING
 
-from ensemble_cam.classifiers.classifier import Classifier
-from ensemble_cam.export.provenance import Review, RunInfo, software
+from ensemble_cam.export.provenance import software
 from ensemble_cam.film.greyscale import Greys
-from ensemble_cam.maps.heatmap import Heatmap
+from ensemble_cam.maps.heatmap import Heatmap, Region
 from ensemble_cam.purpose import PURPOSE
-from ensemble_cam.rendering.overlay import Display
-from ensemble_cam.reviewing.analysis import ClassifierResult, Finding
+from ensemble_cam.reviewing.analysis import Finding
+from ensemble_cam.reviewing.review import Review, RunInfo
+from ensemble_cam.reviewing.scores import Call, ClassifierResult, call_of
+from ensemble_cam.reviewing.sentences import why_no_map
+from ensemble_cam.settings.display import Display
 from ensemble_cam.settings.settings import Settings
+from ensemble_cam.settings.vocabulary import ENSEMBLE
+
+if TYPE_CHECKING:
+    from ensemble_cam.classifiers.classifier import Classifier
 
 SCHEMA = 1
-ENSEMBLE = "ensemble"
 
 
 def overlay_name(finding: Finding, id: str) -> str:
@@ -29,6 +35,7 @@ def review_record(review: Review, *, save_maps: bool = False) -> dict:
         "purpose": PURPOSE,
         "notice": review.notice,
         "software": dict(software()),
+        "case": review.case,
         "input": {
             "sha256": film.sha256,
             "format": film.format,
@@ -83,14 +90,14 @@ def greys_record(greys: Greys) -> dict:
     return {"window": window, "inverted": greys.inverted}
 
 
-def weights_record(classifier: Classifier) -> dict:
+def weights_record(classifier: "Classifier") -> dict:
     """Return what the record says of a classifier before it has seen a film."""
     return {
         "id": classifier.id,
         "name": classifier.config.name,
         "weights": classifier.weights.name,
         "weights_sha256": classifier.weights.sha256,
-        "published": classifier.weights.published,
+        "published": classifier.weights.published.value,
         "untrained": classifier.weights.untrained,
         "calibrated": classifier.calibrated,
         "input_size": classifier.config.input_size,
@@ -108,25 +115,27 @@ def _classifier_record(result: ClassifierResult) -> dict:
 
 
 def _finding_record(finding: Finding, review: Review) -> dict:
-    threshold = review.display.threshold
+    regions = review.regions[finding.label]
     maps: dict[str, dict] = {}
     for result in review.analysis.results:
         if result.id in finding.maps:
-            maps[result.id] = _map_record(finding, result.id, finding.maps[result.id], threshold)
+            maps[result.id] = _map_record(finding, result.id, finding.maps[result.id], regions[result.id])
         else:
-            maps[result.id] = {"missing": finding.missing[result.id]}
+            maps[result.id] = {"missing": why_no_map(finding, result.id)}
     if finding.ensemble is None:
-        maps[ENSEMBLE] = {"missing": "no classifier with a weight above 0 has a map"}
+        maps[ENSEMBLE] = {"missing": why_no_map(finding, ENSEMBLE)}
     else:
-        maps[ENSEMBLE] = _map_record(finding, ENSEMBLE, finding.ensemble, threshold)
+        maps[ENSEMBLE] = _map_record(finding, ENSEMBLE, finding.ensemble, regions[ENSEMBLE])
         maps[ENSEMBLE]["classifiers"] = list(finding.ensemble.classifiers)
         maps[ENSEMBLE]["empty_classifiers"] = list(finding.ensemble.empty_classifiers)
-    agreement = finding.agreement(threshold)
+    agreement = finding.agreement(review.display.threshold)
     return {
         "label": finding.label,
         "rank": finding.rank,
         "score": round(finding.ranked.score.value, 6),
-        "called": finding.ranked.called,
+        # Whether the score is at least 0.5, be that an operating point or not; `call` tells the two apart.
+        "called": call_of(finding.ranked.score.value, calibrated=True) is Call.CALLED,
+        "call": finding.call.value,
         "calibrated": finding.ranked.score.calibrated,
         "scores": {id: round(score, 6) for id, score in finding.ranked.scores.items()},
         "agreement": None
@@ -136,8 +145,8 @@ def _finding_record(finding: Finding, review: Review) -> dict:
     }
 
 
-def _map_record(finding: Finding, id: str, heatmap: Heatmap, threshold: float) -> dict:
-    region, hottest = heatmap.region(threshold), heatmap.hottest
+def _map_record(finding: Finding, id: str, heatmap: Heatmap, region: Region | None) -> dict:
+    hottest = heatmap.hottest
     return {
         "file": overlay_name(finding, id),
         "empty": heatmap.empty,

@@ -9,6 +9,7 @@ A model's *grid* is whatever lies over the square it was shown: its input (224×
 cells). `Geometry.on(cells)` is the same map for another number of cells.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -18,6 +19,7 @@ from ensemble_cam.errors import GeometryError
 from ensemble_cam.film.resampling import resize
 
 Framing = Literal["crop", "pad"]
+Axis = Literal["x", "y"]
 Box = tuple[float, float, float, float]
 PixelBox = tuple[int, int, int, int]
 
@@ -119,7 +121,7 @@ class Geometry:
         return self._box(box, self.to_source)
 
     @staticmethod
-    def _box(box: Box, way) -> Box:
+    def _box(box: Box, way: Callable[[np.ndarray], np.ndarray]) -> Box:
         corners = way(np.array([box[:2], box[2:]], dtype=np.float64) - 0.5) + 0.5
         (x0, y0), (x1, y1) = corners.min(axis=0), corners.max(axis=0)
         return float(x0), float(y0), float(x1), float(y1)
@@ -148,7 +150,7 @@ class Geometry:
         resized = resize(np.ascontiguousarray(seen, dtype=np.float32), self.cells)
         return np.ascontiguousarray(resized[:, ::-1]) if self.mirrored else resized
 
-    def axis_to_model(self, positions: np.ndarray, *, axis: Literal["x", "y"]) -> np.ndarray:
+    def axis_to_model(self, positions: np.ndarray, *, axis: Axis) -> np.ndarray:
         """Map (n,) source pixels along one axis to the grid, float64: one column of `to_model`."""
         column = 0 if axis == "x" else 1
         points = np.zeros((len(positions), 2))

@@ -20,7 +20,11 @@ from typing import Literal
 
 import numpy as np
 
+from ensemble_cam.film.intake import StoredFilm
+
 WindowFunction = Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"]
+
+_NARROW = 1 / 4  # of the declared range
 
 
 @dataclass(frozen=True)
@@ -75,8 +79,10 @@ class Greys:
     inverted: bool = False
 
     def __post_init__(self) -> None:
-        given = self.center, self.width
-        if given != (None, None) and (None in given or not all(map(math.isfinite, given)) or self.width <= 0):
+        center, width = self.center, self.width
+        if center is None and width is None:
+            return
+        if center is None or width is None or not (math.isfinite(center) and math.isfinite(width) and width > 0):
             raise ValueError(f"center {self.center}, width {self.width}: needs two finite numbers, the width above 0")
 
     @property
@@ -101,6 +107,61 @@ class Greys:
             greys = np.clip((values - (center - width / 2)) / width, 0, 1)
             greys = 1 - greys if falls(shown, values, used) else greys
         return 1 - greys if self.inverted else greys
+
+
+@dataclass(frozen=True, eq=False)
+class Greyscale:
+    """A film's two ways from its stored values: to the screen by the file's own greys, and to the networks.
+
+    Attributes:
+        shown: (n,) float64 in [0, 1], the grey of each stored value, in the order of `domain`; 1 is white.
+        seen: (n,) float32 in [-1024, 1024], what the networks are given for each.
+        windowed: `seen` was made from the greys of the screen rather than from the stored values.
+        narrow: the film has more than 8 bits and uses less than a quarter of its declared range.
+        rescaled: the used range was stretched to the whole range for the networks.
+    """
+
+    shown: np.ndarray
+    seen: np.ndarray
+    windowed: bool
+    narrow: bool
+    rescaled: bool
+
+    @classmethod
+    def of(cls, film: StoredFilm, *, windowed: bool = False, rescale: bool = False) -> "Greyscale":
+        """Make both tables of a film.
+
+        Args:
+            film: as it was decoded.
+            windowed: whether the networks are to see a DICOM as the screen shows it. A picture declares no window,
+                so for it both are the same, and its stored values are taken.
+            rescale: whether the used range of a narrow film is to be stretched for the networks.
+        """
+        is_picture = film.format != "DICOM"
+        windowed = windowed and not is_picture
+        low, high = film.used
+        narrow = film.bits > 8 and high - low < (film.declared[1] - film.declared[0]) * _NARROW
+        rescaled = narrow and rescale and not windowed and low < high
+        values = domain(film.pixels.dtype)
+        # A nearly black screen helps nobody; a DICOM film has its window, or was stretched for the want of one.
+        shown = stretch(values, low, high) if narrow and is_picture else film.shown
+        if windowed:
+            # Not rounded to the screen's 8 bits.
+            seen = ((2 * shown - 1) * 1024).astype(np.float32)
+        else:
+            bottom, top = film.used if rescaled else film.declared
+            # Values outside of the range occur in no pixel that matters: only padding may lie beyond the used range.
+            from_bottom = np.clip(values, bottom, top) - bottom
+            seen = to_networks((top - bottom) - from_bottom if film.networks_invert else from_bottom, top - bottom)
+        return cls(shown, seen, windowed, narrow, rescaled)
+
+    def on_screen(self, pixels: np.ndarray) -> np.ndarray:
+        """Return (h, w) uint8, 255 = white, for (h, w) stored values."""
+        return look_up(to_screen(self.shown), pixels)
+
+    def for_networks(self, pixels: np.ndarray) -> np.ndarray:
+        """Return (h, w) float32 in [-1024, 1024] for (h, w) stored values."""
+        return look_up(self.seen, pixels)
 
 
 def falls(shown: np.ndarray, values: np.ndarray, used: tuple[int, int]) -> bool:
@@ -182,10 +243,10 @@ def histogram(pixels: np.ndarray) -> np.ndarray:
     return counts
 
 
-def used_range(counts: np.ndarray, values: np.ndarray) -> tuple[float, float]:
+def used_range(counts: np.ndarray, values: np.ndarray) -> tuple[int, int]:
     """Return the lowest and the highest of `values` that occur."""
     occurring = values[counts > 0]
-    return occurring.min().item(), occurring.max().item()
+    return int(occurring.min()), int(occurring.max())
 
 
 def percentiles(counts: np.ndarray, values: np.ndarray, *, lower: float, upper: float) -> tuple[float, float]:

@@ -5,10 +5,13 @@ torchxrayvision reads the first channel of a picture (`img[:, :, 0]`), so that o
 
 import io
 import struct
+from collections.abc import Mapping
+from typing import Any
 
 import cv2
 import numpy as np
 from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
 
 from ensemble_cam.errors import RadiographError
 from ensemble_cam.film.greyscale import domain, histogram, stretch, used_range
@@ -129,10 +132,12 @@ def _decode(image: Image.Image, data: bytes, kind: str, depth: int) -> np.ndarra
         image.load()  # raises on a truncated file, where cv2 would hand out what it has
         if image.mode in _MODES_16_BIT:
             grey = np.asarray(image).astype(np.uint16)
-            white_is_zero = kind == "TIFF" and image.tag_v2.get(_PHOTOMETRIC) == 0  # Pillow inverts 8-bit ones only
+            white_is_zero = _tiff_tags(image).get(_PHOTOMETRIC) == 0  # Pillow inverts 8-bit ones only
             return _tiff_highest(image) - grey if white_is_zero else grey
         if depth == 16:  # Pillow has no 16-bit colour and drops the lower byte; "unchanged" leaves EXIF to us
             blue_first = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+            if blue_first is None:
+                raise _broken(kind)
             order = {3: [2, 1, 0], 4: [2, 1, 0, 3]}[blue_first.shape[2]]
             return blue_first[..., order]
         if image.mode in ("P", "PA", "La", "RGBa", "RGBX"):
@@ -188,8 +193,13 @@ def _declared_highest(data: bytes, pixels: np.ndarray, kind: str, depth: int) ->
     return 2**significant - 1
 
 
+def _tiff_tags(image: Image.Image) -> Mapping[int, Any]:
+    """Return the tags of a TIFF's first page; none of another picture."""
+    return image.tag_v2 if isinstance(image, TiffImageFile) else {}
+
+
 def _tiff_bits(image: Image.Image) -> int:
-    return max(image.tag_v2.get(_BITS_PER_SAMPLE, (1,)))
+    return max(_tiff_tags(image).get(_BITS_PER_SAMPLE, (1,)))
 
 
 def _tiff_highest(image: Image.Image) -> int:

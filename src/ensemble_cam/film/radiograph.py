@@ -9,18 +9,17 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
-from ensemble_cam.errors import RadiographError
-from ensemble_cam.film.greyscale import Greys, domain, look_up, stretch, to_networks, to_screen
+from ensemble_cam.errors import ConfigError, RadiographError
+from ensemble_cam.film.greyscale import Greys, Greyscale, domain, look_up, to_screen
 from ensemble_cam.film.intake import MAX_FILE_BYTES, StoredFilm
 
 Intensity = Literal["stored", "windowed"]
 
 _SMALLEST_INPUT = 224  # the smallest input size of any configured classifier
-_NARROW = 1 / 4  # of the declared range
 
 _ACCEPTED = "PNG, JPEG, TIFF, BMP and DICOM films are read"
 _PICTURES = {
@@ -98,18 +97,6 @@ class Radiograph:
         """Rows of source pixels."""
         return self.source.shape[0]
 
-    def crop(self, framing: Literal["crop", "pad"]) -> tuple[int, int, int, int]:
-        """Return the box [x0, y0, x1, y1) of source pixels that the networks see.
-
-        "crop" is the centre square of torchxrayvision's `XRayCenterCrop`, "pad" the whole film.
-        """
-        if framing == "pad":
-            return 0, 0, self.width, self.height
-        # Here, as it loads SciPy, which reading a film does not need.
-        from ensemble_cam.film.geometry import centre_square
-
-        return centre_square(self.width, self.height)
-
     def with_greys(self, greys: Greys) -> "Radiograph":
         """Return the same film as it looks by other greys; what the networks see stays as it is."""
         table = to_screen(greys.table(self.shown, domain(self.source.dtype), self.used))
@@ -130,10 +117,10 @@ def read_radiograph(data: bytes, *, intensity: Intensity = "stored", rescale: bo
 
     Raises:
         RadiographError: if this is no film that can be reviewed; the message says why and what to do.
-        ValueError: if `intensity` is another word.
+        ConfigError: if `intensity` is another word.
     """
-    if intensity not in ("stored", "windowed"):
-        raise ValueError(f'intensity is "stored" or "windowed", not {intensity!r}')
+    if intensity not in get_args(Intensity):
+        raise ConfigError(f'intensity: got "{intensity}"; allowed: one of {", ".join(get_args(Intensity))}.')
     film = _read(data)
     height, width = film.pixels.shape
     warnings = list(film.warnings)
@@ -146,31 +133,23 @@ def read_radiograph(data: bytes, *, intensity: Intensity = "stored", rescale: bo
     low, high = film.used
     if low == high:
         warnings.append("Every pixel of the film has the same value: there is nothing to see on it.")
-    is_picture = film.format != "DICOM"
-    stored = intensity == "stored" or is_picture
-    narrow = film.bits > 8 and high - low < (film.declared[1] - film.declared[0]) * _NARROW
-    rescaled = narrow and rescale and stored and low < high
-    if narrow and stored and not rescaled and low < high:
+    greyscale = Greyscale.of(film, windowed=intensity == "windowed", rescale=rescale)
+    if greyscale.narrow and not (greyscale.windowed or greyscale.rescaled) and low < high:
         warnings.append(_narrow_warning(film))
-
-    values = domain(film.pixels.dtype)
-    # A nearly black screen helps nobody; a DICOM film has its window, or was stretched for the want of one.
-    shown = stretch(values, low, high) if narrow and is_picture else film.shown
-    model = _stored_table(film, values, rescaled=rescaled) if stored else _windowed_table(shown)
     return Radiograph(
         sha256=hashlib.sha256(data).hexdigest(),
         format=film.format,
         bits=film.bits,
         source=_read_only(film.pixels),
         used=film.used,
-        shown=_read_only(shown),
-        display=_read_only(look_up(to_screen(shown), film.pixels)),
-        model=_read_only(look_up(model, film.pixels)),
+        shown=_read_only(greyscale.shown),
+        display=_read_only(greyscale.on_screen(film.pixels)),
+        model=_read_only(greyscale.for_networks(film.pixels)),
         intensity=intensity,
-        rescaled=rescaled,
+        rescaled=greyscale.rescaled,
         spacing=film.spacing,
         spacing_at_detector=film.spacing_at_detector,
-        narrow_range=narrow,
+        narrow_range=greyscale.narrow,
         phantom=film.phantom,
         facts=MappingProxyType(dict(film.facts)),
         warnings=tuple(warnings),
@@ -199,23 +178,18 @@ def _read(data: bytes) -> StoredFilm:
     raise RadiographError(f"This is {name}; {_ACCEPTED}. Export the film as one of these.")
 
 
+def is_a_picture(head: bytes) -> bool:
+    """Whether a file that begins so is a picture or a DICOM object, be it of a kind that is read here or refused.
+
+    Args:
+        head: its first 132 bytes or more.
+    """
+    refused = any(head[offset : offset + len(magic)] == magic for offset, magic, name in _REFUSED if "picture" in name)
+    return refused or head[128:132] == b"DICM" or head.startswith(tuple(_PICTURES))
+
+
 def _is_text(head: bytes) -> bool:
     return all(byte >= 32 or byte in b"\t\n\r\f" for byte in head)
-
-
-def _stored_table(film: StoredFilm, values: np.ndarray, *, rescaled: bool) -> np.ndarray:
-    """Return what the networks see for each stored value, float32 in [-1024, 1024]."""
-    lowest, highest = film.used if rescaled else film.declared
-    # Values outside of the range occur in no pixel that matters: padding alone may lie beyond the used range.
-    from_bottom = np.clip(values, lowest, highest) - lowest
-    if film.networks_invert:
-        from_bottom = (highest - lowest) - from_bottom
-    return to_networks(from_bottom, highest - lowest)
-
-
-def _windowed_table(shown: np.ndarray) -> np.ndarray:
-    """Return the screen's greys for the networks, float32 in [-1024, 1024], not rounded to the screen's 8 bits."""
-    return ((2 * shown - 1) * 1024).astype(np.float32)
 
 
 def _narrow_warning(film: StoredFilm) -> str:

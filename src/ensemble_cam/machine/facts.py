@@ -5,6 +5,7 @@ import platform
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from ensemble_cam import __version__
 
@@ -19,7 +20,7 @@ def machine_facts(software: Mapping[str, str]) -> dict[str, object]:
     }
 
 
-def machine_told(machine: Mapping) -> str:
+def machine_line(machine: Mapping[str, Any]) -> str:
     """Return the facts as a line."""
     software = ", ".join(f"{name} {number}" for name, number in machine["software"].items())
     return f"{machine['processor']}, {machine['cores']} cores; {software}"

@@ -11,25 +11,32 @@ _BAR = 20
 _WINDOW = 30
 
 
-class Progress:
-    """Lines of progress: passing ones that replace each other on a terminal, and lasting ones."""
+class TerminalLine:
+    """The line at which a command says what it does: passing texts replace each other there, lasting ones scroll up.
 
-    def __init__(self, stream: TextIO):
-        self._stream, self._is_terminal = stream, stream.isatty()
+    Args:
+        stream: where it stands; None for a command that says nothing.
+    """
+
+    def __init__(self, stream: TextIO | None):
+        self._stream, self._is_terminal = stream, stream is not None and stream.isatty()
 
     def transient(self, text: str) -> None:
-        """Show a line until the next one; nothing where the output is no terminal.
+        """Show a text until the next one; nothing where the output is no terminal.
 
         It is cut to the terminal's width: the rest of a line that runs on in the next one could not be replaced.
         """
         if self._is_terminal:
-            self._stream.write(f"\r\x1b[2K{fitted(text, shutil.get_terminal_size().columns - 1)}")
-            self._stream.flush()
+            self._write(f"\r\x1b[2K{fitted(text, shutil.get_terminal_size().columns - 1)}")
 
     def line(self, text: str) -> None:
-        """Write a line that stays."""
-        self._stream.write(f"\r\x1b[2K{text}\n" if self._is_terminal else f"{text}\n")
-        self._stream.flush()
+        """Write a text that stays."""
+        self._write(f"\r\x1b[2K{text}\n" if self._is_terminal else f"{text}\n")
+
+    def _write(self, text: str) -> None:
+        if self._stream is not None:
+            self._stream.write(text)
+            self._stream.flush()
 
 
 class Pace:

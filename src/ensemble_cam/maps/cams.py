@@ -98,18 +98,17 @@ def cam_grids(recipe: Recipe, exposure: Exposure, outputs: Sequence[int], *, ste
     """
     if not recipe.aug_smooth:
         return _grids(recipe, exposure, outputs, step)
-    total, done = 0.0, 0
+    found: list[np.ndarray] = []
     for mirrored in (False, True):
         for contrast in _CONTRASTS:
-            step(done / 6)
+            step(len(found) / 6)
             changed = exposure
             if mirrored or contrast != 1:
                 pixels = exposure.pixels * contrast
                 changed = expose(exposure.classifier, pixels.flip(3) if mirrored else pixels)
-            grids = np.stack([relative(grid) for grid in _grids(recipe, changed, outputs, _part(step, done, 6))])
-            total += grids[:, :, ::-1] if mirrored else grids
-            done += 1
-    return (total / 6).astype(np.float32)
+            grids = np.stack([relative(grid) for grid in _grids(recipe, changed, outputs, _part(step, len(found), 6))])
+            found.append(grids[:, :, ::-1] if mirrored else grids)
+    return (sum(found, np.zeros_like(found[0])) / 6).astype(np.float32)
 
 
 def _part(step: Step, done: int, count: int) -> Step:
@@ -150,6 +149,7 @@ def _several_layers(recipe: Recipe, exposure: Exposure, outputs: Sequence[int], 
     if not isinstance(backbone, Backbone):
         raise ClassifierError("its network has one layer for maps alone; take the last layer")
     lower = backbone.lower(exposure.pixels.to(exposure.classifier.device))
+    layers: list[tuple[Tensor, Gradients | None]]
     if METHODS[recipe.method].kind == "activation":
         layers = [(exposure.activation, None), (lower, None)]
     else:
@@ -171,7 +171,7 @@ def _several_layers(recipe: Recipe, exposure: Exposure, outputs: Sequence[int], 
 
 
 def _relative(maps: Tensor) -> Tensor:
-    """Return (n, h, w) maps over their maxima; see `heatmaps.relative`."""
+    """Return (n, h, w) maps over their maxima; see `heatmap.relative`."""
     peaks = maps.amax((1, 2), keepdim=True)
     return torch.where(peaks > 0, maps / peaks, 0)
 

@@ -7,6 +7,7 @@ is left as it is.
 
 import copy
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,13 +18,13 @@ from ensemble_cam.classifiers.heads import Step
 
 class _GuidedReLU(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, values: Tensor) -> Tensor:
+    def forward(ctx: Any, values: Tensor) -> Tensor:
         passed = values.clamp(min=0)
         ctx.save_for_backward(passed)
         return passed
 
     @staticmethod
-    def backward(ctx, gradient: Tensor) -> Tensor:
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
         (passed,) = ctx.saved_tensors
         return gradient.clamp(min=0) * (passed > 0)
 

@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ensemble_cam.film.geometry import Geometry, PixelBox
+from ensemble_cam.film.geometry import Axis, Geometry, PixelBox
 
 # Rows of a film that are read at once: few enough for a processor's cache.
 _ROWS = 64
@@ -105,17 +105,9 @@ class Heatmap:
     def region(self, threshold: float) -> Region | None:
         """Return the region whose relative activation is at or above `threshold`, or None where there is none.
 
-        An empty map has no region, whatever the threshold. A region is measured once.
+        An empty map has no region, whatever the threshold. Every pixel of the crop is read, a few milliseconds on a
+        large film: what asks again and again keeps the answer, see `review.Review.regions`.
         """
-        if threshold not in self._regions:
-            self._regions[threshold] = self._measured(threshold)
-        return self._regions[threshold]
-
-    @cached_property
-    def _regions(self) -> dict[float, Region | None]:
-        return {}
-
-    def _measured(self, threshold: float) -> Region | None:
         x0, y0, x1, y1 = self.geometry.crop
         count, columns, lines = 0, np.zeros(x1 - x0, dtype=bool), np.zeros(y1 - y0, dtype=bool)
         if not self.empty:
@@ -149,7 +141,7 @@ class Heatmap:
             factors.append((down @ (np.float32(weight) * grid), self._interpolation("x", xs, cells).T.copy()))
         return factors
 
-    def _interpolation(self, axis: str, positions: np.ndarray, cells: int) -> np.ndarray:
+    def _interpolation(self, axis: Axis, positions: np.ndarray, cells: int) -> np.ndarray:
         """Return the (len(positions), cells) float32 matrix that reads a grid's axis at source pixels."""
         low, high, fraction = _between(self.geometry.on(cells).axis_to_model(positions, axis=axis), cells)
         matrix = np.zeros((len(positions), cells), dtype=np.float32)
@@ -158,7 +150,7 @@ class Heatmap:
         matrix[lines, high] += fraction
         return matrix
 
-    def _turning_pixels(self, axis: str) -> np.ndarray:
+    def _turning_pixels(self, axis: Axis) -> np.ndarray:
         """Return, sorted, the pixels beside the cells' centres of all grids and those at the crop's rim."""
         index = 0 if axis == "x" else 1
         first, last = self.geometry.crop[index], self.geometry.crop[index + 2] - 1

@@ -6,7 +6,7 @@ Each film follows from its seed alone, so they come out the same whether one pro
 import difflib
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -71,7 +71,7 @@ class Series:
         new = write_phantom(phantom, self.folder, index, format=self.format)
         return Written(film_name(index, self.format), phantom.findings, new)
 
-    def write_all(self, count: int, *, processes: int | None = None) -> Iterator[Written]:
+    def write_all(self, count: int, *, processes: int | None = None) -> Generator[Written, None, None]:
         """Write `count` films and yield each when it and those before it are there.
 
         Close the iterator to stop: films that are being written are finished, and no other is begun.

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from ensemble_cam.rendering.overlay import colour_table
+from ensemble_cam.rendering.colours import colour_table
 
 DPI = 300
 _POINTS_OF_AN_INCH = 72
@@ -44,7 +44,10 @@ NORMAL, SMALL, BOLD, TICK_LABEL = Lettering(8), Lettering(6.5), Lettering(9, bol
 @cache
 def _face(pixels: float, bold: bool) -> ImageFont.FreeTypeFont:
     # Found without an import: that of matplotlib reads and writes settings of its own.
-    folder = Path(find_spec("matplotlib").origin).parent / "mpl-data" / "fonts" / "ttf"
+    found = find_spec("matplotlib")
+    if found is None or found.origin is None:
+        raise OSError("matplotlib, whose fonts the figure is set in, is not there. Install this program again.")
+    folder = Path(found.origin).parent / "mpl-data" / "fonts" / "ttf"
     file = folder / ("DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf")
     # Pillow's other layout engine is not in all of its builds; a review is the same with any.
     return ImageFont.truetype(str(file), pixels, layout_engine=ImageFont.Layout.BASIC)
@@ -103,7 +106,7 @@ class Page:
         inside[:, mark : mark + _MARK] = 255
         self.picture(x, y, bar)
         # An end too near to the threshold would be written over it.
-        ticks = {end: f"{end}" for end in (0, 1) if abs(end - threshold) > 0.1}
+        ticks: dict[float, str] = {end: f"{end}" for end in (0, 1) if abs(end - threshold) > 0.1}
         ticks[threshold] = f"threshold {threshold:.2f}"
         for value, label in ticks.items():
             at = x + round(value * (width - 1))

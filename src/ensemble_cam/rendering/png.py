@@ -5,7 +5,7 @@ and each picture goes to it a few rows at a time, so that no filtered copy of th
 """
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from isal import isal_zlib
@@ -46,7 +46,7 @@ def _chunk(name: bytes, body: bytes) -> tuple[bytes, bytes, bytes]:
     return struct.pack(">I", len(body)) + name, body, struct.pack(">I", isal_zlib.crc32(body, isal_zlib.crc32(name)))
 
 
-def _deflated(lines: np.ndarray):
+def _deflated(lines: np.ndarray) -> Iterator[bytes]:
     """Yield a picture's (h, bytes) lines, filtered and deflated."""
     filtered = np.empty((_ROWS, 1 + lines.shape[1]), dtype=np.uint8)
     filtered[:, 0] = _UP

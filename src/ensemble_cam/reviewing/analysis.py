@@ -6,66 +6,25 @@ here, without a network or a map computed.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from ensemble_cam.classifiers.classifier import Classifier
 from ensemble_cam.errors import ConfigError
 from ensemble_cam.film.geometry import Geometry
 from ensemble_cam.film.radiograph import Radiograph
-from ensemble_cam.maps.cams import CamMap
-from ensemble_cam.maps.ensemble import Agreement, EnsembleMap, KnownScore, agreement, ensemble_map, ensemble_score
+from ensemble_cam.maps.agreement import Agreement, agreement
+from ensemble_cam.maps.ensemble import EnsembleMap, ensemble_map
 from ensemble_cam.maps.heatmap import Heatmap
-from ensemble_cam.settings.config import check_setting
+from ensemble_cam.reviewing.request import resolve
+from ensemble_cam.reviewing.scores import Call, ClassifierResult, RankedFinding, Score, choose, rank_findings
+from ensemble_cam.settings.rules import check_setting
+from ensemble_cam.settings.sets import ClassifierSet, answering_for
 from ensemble_cam.settings.settings import Settings
+from ensemble_cam.settings.vocabulary import ENSEMBLE
+
+if TYPE_CHECKING:
+    from ensemble_cam.maps.cams import CamMap
 
 UNKNOWN_LABEL = "does not know this label"
-
-
-@dataclass(frozen=True)
-class ClassifierResult:
-    """What one classifier made of a film.
-
-    Attributes:
-        classifier: the classifier itself.
-        scores: known label → score, see `Classifier.scores`; empty where it failed.
-        seconds: from its input tensor to its last map.
-        failure: why there is nothing from it, or None.
-    """
-
-    classifier: Classifier
-    scores: Mapping[str, float]
-    seconds: float
-    failure: str | None = None
-
-    @property
-    def id(self) -> str:
-        """The classifier's id."""
-        return self.classifier.id
-
-    def called(self, label: str) -> bool | None:
-        """Whether the score is at or above the operating point; None where there is none to compare with."""
-        if not self.classifier.calibrated or label not in self.scores:
-            return None
-        return self.scores[label] >= 0.5
-
-
-@dataclass(frozen=True)
-class RankedFinding:
-    """A finding's place among all that the classifiers know.
-
-    Attributes:
-        label: upstream's name.
-        score: the classifiers' mean, see `ensemble.ensemble_score`.
-        scores: classifier id → score, of every classifier that knows the label.
-    """
-
-    label: str
-    score: KnownScore
-    scores: Mapping[str, float]
-
-    @property
-    def called(self) -> bool:
-        """Whether the score is at least 0.5."""
-        return self.score.value >= 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +41,7 @@ class Finding:
 
     rank: int
     ranked: RankedFinding
-    maps: Mapping[str, CamMap]
+    maps: Mapping[str, "CamMap"]
     missing: Mapping[str, str]
     ensemble: EnsembleMap | None
 
@@ -92,13 +51,13 @@ class Finding:
         return self.ranked.label
 
     @property
-    def called(self) -> bool | None:
-        """Whether the finding is called; None where no classifier with an operating point knows it."""
-        return self.ranked.called if self.ranked.score.calibrated else None
+    def call(self) -> Call:
+        """What the classifiers together say of the finding."""
+        return self.ranked.score.call
 
     def heatmaps(self) -> Mapping[str, Heatmap]:
         """Return classifier id or "ensemble" → map, for every map there is."""
-        return {**self.maps, **({"ensemble": self.ensemble} if self.ensemble else {})}
+        return {**self.maps, **({ENSEMBLE: self.ensemble} if self.ensemble else {})}
 
     def agreement(self, threshold: float) -> Agreement | None:
         """How far the maps behind the ensemble agree; None below two of them."""
@@ -114,7 +73,7 @@ class Analysis:
     Attributes:
         radiograph: the film.
         geometry: the square of it that the models saw.
-        settings: as used, see `Settings.resolved`.
+        settings: as used, see `request.resolve`.
         results: one for each classifier, in the given order.
         ranking: every finding with a score, the highest first.
         findings: the explained ones, in the order of their rank.
@@ -129,9 +88,26 @@ class Analysis:
     findings: tuple[Finding, ...]
     seconds: Mapping[str, float]
 
+    @property
+    def classifier_set(self) -> ClassifierSet:
+        """The set whose words stand beside this review: that of its classifiers, which nobody can forget to name."""
+        return answering_for(result.classifier.classifier_set for result in self.results)
+
     def result(self, id: str) -> ClassifierResult:
         """Return the result of one classifier."""
         return next(result for result in self.results if result.id == id)
+
+    def score(self, finding: Finding, id: str) -> Score | None:
+        """Return the score behind one map of a finding.
+
+        Args:
+            finding: one of those explained.
+            id: a classifier's, or "ensemble".
+
+        Returns:
+            None where the classifier has no score of it.
+        """
+        return finding.ranked.score if id == ENSEMBLE else self.result(id).score(finding.label)
 
     def reweighted(self, weights: Mapping[str, float]) -> "Analysis":
         """Return the same review by other ensemble weights: ranking, ranks and ensemble maps; every map stays as it is.
@@ -144,11 +120,11 @@ class Analysis:
             weights: classifier id → ensemble weight; the configuration's for those not named, as in `Settings`.
 
         Raises:
-            ConfigError: if `Settings.resolved` refuses them, a finding that was asked for by name would have no score
+            ConfigError: if `request.resolve` refuses them, a finding that was asked for by name would have no score
                 by them, or none of those explained would.
         """
         classifiers = [result.classifier for result in self.results]
-        settings = replace(self.settings, ensemble_weights=weights).resolved(classifiers)
+        settings = resolve(replace(self.settings, ensemble_weights=weights), classifiers)
         ranking = rank_findings(self.results, settings.ensemble_weights)
         held = {finding.label: finding for finding in self.findings}
         labels = settings.labels or [ranked.label for ranked in ranking if ranked.label in held] or list(held)
@@ -192,7 +168,7 @@ class Analysis:
 
 def put_together(
     chosen: Sequence[RankedFinding],
-    maps: Mapping[str, Mapping[str, CamMap]],
+    maps: Mapping[str, Mapping[str, "CamMap"]],
     missing: Mapping[str, Mapping[str, str]],
     weights: Mapping[str, float],
 ) -> tuple[Finding, ...]:
@@ -214,37 +190,6 @@ def put_together(
         )
         for rank, ranked in enumerate(chosen, start=1)
     )
-
-
-def rank_findings(results: Sequence[ClassifierResult], weights: Mapping[str, float]) -> tuple[RankedFinding, ...]:
-    """Return every finding that has a score by these ensemble weights, the highest first, then by name."""
-    by_label: dict[str, dict[str, KnownScore]] = {}
-    for result in results:
-        for label, value in result.scores.items():
-            by_label.setdefault(label, {})[result.id] = KnownScore(value, result.classifier.calibrated)
-    ranked = []
-    for label, scores in by_label.items():
-        mean = ensemble_score(scores, weights)
-        if mean is not None:
-            ranked.append(RankedFinding(label, mean, {id: score.value for id, score in scores.items()}))
-    return tuple(sorted(ranked, key=lambda finding: (-finding.score.value, finding.label)))
-
-
-def choose(ranking: Sequence[RankedFinding], labels: Sequence[str] | None, top_k: int) -> list[RankedFinding]:
-    """Return the findings of these labels, or the first of the ranking.
-
-    Raises:
-        ConfigError: if a label has no score.
-    """
-    if labels is None:
-        return list(ranking[:top_k])
-    absent = set(labels) - {finding.label for finding in ranking}
-    if absent:
-        raise ConfigError(
-            f"labels: only classifiers that failed or have an ensemble weight of 0 know {', '.join(sorted(absent))}. "
-            "Give one of them a weight, or leave the label out."
-        )
-    return [finding for finding in ranking if finding.label in labels]
 
 
 def _ranked_anew(findings: Sequence[Finding]) -> tuple[Finding, ...]:

@@ -19,26 +19,18 @@ from torch import Tensor
 from ensemble_cam.classifiers.classifier import Classifier
 from ensemble_cam.classifiers.heads import Step
 from ensemble_cam.classifiers.runtime import run_backbone
-from ensemble_cam.errors import Cancelled, ClassifierError, EnsembleCamError
+from ensemble_cam.errors import Cancelled, ClassifierError, EnsembleCamError, is_out_of_memory
 from ensemble_cam.film.geometry import Framing, Geometry
 from ensemble_cam.film.radiograph import Radiograph
+from ensemble_cam.machine.report import Report
 from ensemble_cam.maps.cams import CamMap, Exposure, cam_grids
-from ensemble_cam.reviewing.analysis import (
-    UNKNOWN_LABEL,
-    Analysis,
-    ClassifierResult,
-    RankedFinding,
-    choose,
-    put_together,
-    rank_findings,
-)
+from ensemble_cam.reviewing.analysis import UNKNOWN_LABEL, Analysis, put_together
+from ensemble_cam.reviewing.request import resolve
+from ensemble_cam.reviewing.scores import ClassifierResult, RankedFinding, choose, rank_findings
 from ensemble_cam.settings.methods import Recipe
 from ensemble_cam.settings.settings import Settings
 
 logger = logging.getLogger(__name__)
-
-# What is being done now, and how much of the work is behind: from 0 to 1.
-Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +57,7 @@ def analyse(
     classifiers: Sequence[Classifier],
     settings: Settings,
     *,
-    progress: Progress | None = None,
+    progress: Report | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Analysis:
     """Review one film: run the classifiers, rank the findings, map and average the first of them.
@@ -93,7 +85,7 @@ def examine(
     classifiers: Sequence[Classifier],
     *,
     framing: Framing = "crop",
-    progress: Progress | None = None,
+    progress: Report | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Examination:
     """Run every classifier's backbone and head over a film; see `analyse`."""
@@ -132,12 +124,12 @@ def explain(
     examination: Examination,
     settings: Settings,
     *,
-    progress: Progress | None = None,
+    progress: Report | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Analysis:
     """Rank the findings of an examined film and make the maps of those asked for; see `analyse`."""
     classifiers = [result.classifier for result in examination.results]
-    settings = settings.resolved(classifiers)
+    settings = resolve(settings, classifiers)
     ranking = rank_findings(examination.results, settings.ensemble_weights)
     chosen = choose(ranking, settings.labels, settings.top_k)
     report = _Reporter(progress, cancelled, first=0.85, last=1.0, steps=len(classifiers))
@@ -215,8 +207,7 @@ def _maps(
 def _failure(classifier: Classifier, error: Exception) -> str:
     """Log what went wrong, and return it as half a sentence for the classifier's panel."""
     logger.error("%s failed", classifier.id, exc_info=error)
-    text = str(error).lower()
-    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "out of memory" in text or "can't allocate" in text:
+    if is_out_of_memory(error):
         return "ran out of memory; close other programs, or choose fewer classifiers"
     if isinstance(error, EnsembleCamError):
         return str(error)
@@ -226,7 +217,15 @@ def _failure(classifier: Classifier, error: Exception) -> str:
 class _Reporter:
     """Says what comes next and how far the work is, and stops it where the reader asked for that."""
 
-    def __init__(self, progress, cancelled, *, first: float, last: float, steps: int):
+    def __init__(
+        self,
+        progress: Report | None,
+        cancelled: Callable[[], bool] | None,
+        *,
+        first: float,
+        last: float,
+        steps: int,
+    ):
         self._progress, self._cancelled = progress, cancelled
         self._first, self._step, self._done = first, (last - first) / max(steps, 1), 0
 

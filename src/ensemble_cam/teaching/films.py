@@ -7,10 +7,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ensemble_cam.classifiers.teaching_networks import CELLS, INPUT_SIZE, TEACHING_LABELS
+from ensemble_cam.classifiers.teaching_networks import CELLS, INPUT_SIZE
 from ensemble_cam.film.geometry import Geometry
 from ensemble_cam.film.greyscale import to_networks
 from ensemble_cam.phantom import VERSION, draw_phantom
+from ensemble_cam.settings.families import TEACHING_LABELS
 
 _MANY = {"Nodule": 0.50}  # on half of the training films; small, so that more of them are needed
 _OFTEN = 0.22

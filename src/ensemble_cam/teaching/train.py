@@ -18,8 +18,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ensemble_cam.classifiers.teaching_networks import TEACHING_LABELS, TEACHING_NETWORKS
+from ensemble_cam.classifiers.families import ARCHITECTURES
 from ensemble_cam.phantom import OPERATING_POINT_SEEDS, TRAINING_SEEDS, VERSION
+from ensemble_cam.settings.families import TEACHING_LABELS
 from ensemble_cam.teaching.films import Films, draw_films
 from ensemble_cam.teaching.objective import HEADS, SEE, Objective
 
@@ -107,7 +108,7 @@ def _groups(network: nn.Module, objective: nn.Module, recipe: Recipe) -> list[di
 
 
 def _initialised(model_type: str) -> nn.Module:
-    network = TEACHING_NETWORKS[model_type]()
+    network = ARCHITECTURES[model_type].build()
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

@@ -5,10 +5,12 @@ from dataclasses import dataclass, replace
 
 import streamlit as st
 
-from ensemble_cam.rendering.overlay import Display, colour_table
-from ensemble_cam.settings.config import COLORMAPS, ClassifierConfig, Config, ReviewDefaults
+from ensemble_cam.rendering.colours import colour_table
+from ensemble_cam.settings.config import ClassifierConfig, Config, ReviewDefaults, known_labels
+from ensemble_cam.settings.display import Display
 from ensemble_cam.settings.methods import AUG_SMOOTH, EIGEN_SMOOTH, LAYERS, METHODS, SEVERAL_LAYERS, Recipe
 from ensemble_cam.settings.settings import Settings, displayed
+from ensemble_cam.settings.vocabulary import COLORMAPS
 from ensemble_cam.ui import sets
 from ensemble_cam.ui.networks import Choice
 from ensemble_cam.ui.session import choices as held
@@ -230,8 +232,6 @@ def _show_findings(choices: Sequence[Choice], top_k: int) -> tuple[int, tuple[st
     )
     if named == _BY_SCORE:
         return st.number_input("How many", 1, 18, top_k, key="top k", persist_state="session"), None
-    from ensemble_cam.classifiers.classifier import known_labels  # here, as it loads PyTorch
-
     known = sorted(
         {label for choice in choices for label in known_labels(choice.config, choice.weights)}, key=displayed
     )

@@ -9,7 +9,7 @@ from ensemble_cam.ui import networks
 from ensemble_cam.ui.jobs import Job, sentence
 from ensemble_cam.ui.networks import Choice, Ready
 from ensemble_cam.ui.words import plain
-from ensemble_cam.weights.store import search_folders, weights_file
+from ensemble_cam.weights.released import search_folders, weights_file
 
 _FETCHING, _WANTED, _FAILURE = "fetching", "fetch wanted", "fetch failure"
 

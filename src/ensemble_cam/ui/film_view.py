@@ -7,7 +7,8 @@ import streamlit as st
 
 from ensemble_cam.film.geometry import Geometry
 from ensemble_cam.film.radiograph import Radiograph
-from ensemble_cam.rendering.overlay import Display, Screen, jpeg
+from ensemble_cam.rendering.screen import Screen, jpeg
+from ensemble_cam.settings.display import Display
 from ensemble_cam.ui.words import plain
 
 # Larger than it stands on a small screen, so that a click enlarges it to something worth it.

@@ -12,8 +12,8 @@ import streamlit as st
 from ensemble_cam.errors import ConfigError
 from ensemble_cam.film.geometry import Geometry
 from ensemble_cam.film.radiograph import Radiograph
-from ensemble_cam.rendering.overlay import Display
 from ensemble_cam.settings.config import ReviewDefaults
+from ensemble_cam.settings.display import Display
 from ensemble_cam.settings.settings import Settings
 from ensemble_cam.ui import networks
 from ensemble_cam.ui.controls import Controls, fall_back_to_stills

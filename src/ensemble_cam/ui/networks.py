@@ -12,10 +12,12 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from ensemble_cam.errors import WeightsError, WeightsMissing
-from ensemble_cam.settings.config import UNTRAINED, ClassifierConfig, Config, load_config
+from ensemble_cam.settings.config import ClassifierConfig, Config, load_config
+from ensemble_cam.settings.vocabulary import UNTRAINED
 from ensemble_cam.ui.jobs import DOWNLOADS, Job
 from ensemble_cam.ui.launch import CONFIG_VARIABLE, SOURCE_VARIABLE
-from ensemble_cam.weights.store import fetch, locate, search_folders, weights_file
+from ensemble_cam.weights.released import search_folders, weights_file
+from ensemble_cam.weights.store import fetch, locate
 
 if TYPE_CHECKING:
     from ensemble_cam.classifiers.classifier import Classifier
@@ -96,7 +98,7 @@ def load(ready: Ready) -> "Classifier":
 
 @lru_cache(maxsize=8)
 def _load(config: ClassifierConfig, weights: str, sha256: str | None) -> "Classifier":
-    from ensemble_cam.classifiers.classifier import load_classifier
+    from ensemble_cam.classifiers.loading import load_classifier
     from ensemble_cam.classifiers.runtime import choose_device, choose_runtime, prepare
 
     device = choose_device("auto")

@@ -10,17 +10,24 @@ import streamlit as st
 from ensemble_cam import __version__
 from ensemble_cam.classifiers.runtime import PRECISION, runtimes
 from ensemble_cam.export.figure import figure_png, figure_size
-from ensemble_cam.export.folder import ENSEMBLE, overlays, review_json
-from ensemble_cam.export.provenance import Review, RunInfo, behind, describe, method_line, origin
+from ensemble_cam.export.overlays import overlays
+from ensemble_cam.export.provenance import origin
+from ensemble_cam.export.record import review_json
 from ensemble_cam.maps.heatmap import Heatmap
 from ensemble_cam.purpose import PURPOSE
-from ensemble_cam.rendering.overlay import Display, Screen
-from ensemble_cam.reviewing.analysis import Analysis, ClassifierResult, Finding
+from ensemble_cam.rendering.screen import Screen
+from ensemble_cam.reviewing import sentences
+from ensemble_cam.reviewing.analysis import Analysis, Finding
 from ensemble_cam.reviewing.cautions import notice
+from ensemble_cam.reviewing.review import Review, RunInfo
+from ensemble_cam.reviewing.scores import Call, ClassifierResult, Score
+from ensemble_cam.settings.display import Display
 from ensemble_cam.settings.settings import displayed
+from ensemble_cam.settings.vocabulary import ENSEMBLE
 from ensemble_cam.ui.film_view import show_picture
 from ensemble_cam.ui.networks import colour
 from ensemble_cam.ui.words import SCORE, plain
+from ensemble_cam.weights.store import Published
 
 # Panels are drawn larger than they stand on a small screen, so that a click enlarges them to something worth it.
 _PANEL = 640
@@ -87,7 +94,7 @@ def show_findings(analysis: Analysis, display: Display) -> None:
 def _show_finding(finding: Finding, analysis: Analysis, screen: Screen, display: Display) -> None:
     st.markdown(
         f"**{finding.rank}. {displayed(finding.label)}** · score {finding.ranked.score.value:.2f} "
-        f"{_verdict(finding.called, at_length=True)} :small[{_behind(finding, analysis, display)}]"
+        f"{_badge(finding.call, at_length=True)} :small[{_behind(finding, analysis, display)}]"
     )
     columns = st.columns(len(analysis.results) + 1, gap="small")
     for column, result in zip(columns, analysis.results, strict=False):
@@ -98,59 +105,37 @@ def _show_finding(finding: Finding, analysis: Analysis, screen: Screen, display:
 
 
 def _behind(finding: Finding, analysis: Analysis, display: Display) -> str:
-    """Say which classifiers stand behind the ensemble map and how far they agree."""
-    text = plain(behind(analysis, finding))
-    agreement = finding.agreement(display.threshold)
-    if agreement is None:
-        return text
-    if agreement.iou is not None:
-        text += f" · regions overlap {agreement.iou:.2f} (IoU)"
-    if agreement.rank_correlation is not None:
-        text += f" · rank correlation {agreement.rank_correlation:.2f}"
-    return text
+    return plain(sentences.support(analysis, finding, display.threshold))
 
 
 def _show_panel(analysis: Analysis, screen: Screen, display: Display, finding: Finding, id: str) -> None:
     heatmap = finding.heatmaps().get(id)
-    if id == ENSEMBLE:
-        name, score = "Ensemble", f"{finding.ranked.score.value:.2f} {_verdict(finding.called)}"
-    else:
-        result = analysis.result(id)
-        name, score = plain(result.classifier.config.name), _score_text(finding, analysis, id)
+    name = "Ensemble" if id == ENSEMBLE else plain(analysis.result(id).classifier.config.name)
+    score = _score_text(analysis.score(finding, id))
     with st.container(key=f"panel {finding.rank} {id}", gap=None):
         st.markdown(f"**{name}**")
         st.markdown(score or "&nbsp;")
     if heatmap is None:
-        reason = finding.missing.get(id, "no classifier with a weight above 0 has a map")
-        st.info(f"No map: {plain(reason)}", icon=":material/block:")
+        st.info(plain(sentences.capitalised(sentences.no_map(finding, id))), icon=":material/block:")
         return
     show_picture(screen.panel(heatmap, display), alt=f"{displayed(finding.label)}: map of {name}")
     st.caption(_area_text(heatmap, display))
 
 
-def _score_text(finding: Finding, analysis: Analysis, id: str) -> str:
-    result = analysis.result(id)
-    if finding.label not in result.scores:
-        return ""
-    return f"{result.scores[finding.label]:.2f} {_verdict(result.called(finding.label))}"
+def _score_text(score: Score | None) -> str:
+    return "" if score is None else f"{score.value:.2f} {_badge(score.call)}"
 
 
-def _verdict(called: bool | None, *, at_length: bool = False) -> str:
-    """Return a badge that says how a score stands to its operating point, None where it has none."""
-    if called is None:
-        return f":blue-badge[uncalibrated{': no operating point' if at_length else ''}]"
-    if called:
-        return ":orange-badge[called]"
-    return f":gray-badge[not called{': below its operating point' if at_length else ''}]"
+_BADGES = {Call.CALLED: "orange", Call.NOT_CALLED: "gray", Call.UNCALIBRATED: "blue"}
+
+
+def _badge(call: Call, *, at_length: bool = False) -> str:
+    return f":{_BADGES[call]}-badge[{sentences.call_at_length(call) if at_length else call}]"
 
 
 def _area_text(heatmap: Heatmap, display: Display) -> str:
-    if heatmap.empty:
-        return "Empty map: nothing speaks for this finding"
     region = heatmap.region(display.threshold)
-    if region is None:
-        return "Nothing at or above the threshold"
-    return f"{region.area:.1%} of what was seen is at or above {display.threshold:.2f}"
+    return sentences.capitalised(sentences.extent(heatmap, region, display.threshold, at_length=True))
 
 
 def review_of(analysis: Analysis, display: Display) -> Review:
@@ -170,7 +155,7 @@ def file_name(review: Review) -> str:
 def origin_of_view(review: Review) -> dict[str, str]:
     """Return what an exported view says of its origin; the viewer adds what it alone knows, the weights among it."""
     known = origin(review)
-    known["Classifiers"] = "; ".join(map(describe, review.analysis.results))
+    known["Classifiers"] = "; ".join(map(sentences.weights_line, review.analysis.results))
     return known
 
 
@@ -178,8 +163,8 @@ def foot_of(review: Review) -> tuple[str, ...]:
     """Return the lines under an exported view."""
     film = review.analysis.radiograph
     lines = [" · ".join(map(_weights_line, review.analysis.results))]
-    lines.append(f"Film SHA-256 {film.sha256[:16]}… · ensemble-cam {__version__} · {method_line(review)}")
-    lines.append(f"{PURPOSE} {review.notice}." if review.notice else PURPOSE)
+    lines.append(f"Film SHA-256 {film.sha256[:16]}… · ensemble-cam {__version__} · {sentences.method_line(review)}")
+    lines.append(sentences.purpose_line(review))
     return (*lines, *review.warnings)
 
 
@@ -255,7 +240,7 @@ def show_remarks(analysis: Analysis) -> None:
     """Say, where it cannot be missed, whose weights are untrained or not the published ones."""
     for result in analysis.results:
         weights = result.classifier.weights
-        if weights.untrained or weights.published is False:
+        if weights.published is Published.NO:
             st.warning(plain(f"{result.classifier.config.name}: {weights.remark}"), icon=":material/warning:")
 
 
@@ -270,8 +255,4 @@ def show_origin(analysis: Analysis) -> None:
 
 def _weights_line(result: ClassifierResult) -> str:
     """Return a classifier's weights, with as much of their hash as tells them apart."""
-    weights = result.classifier.weights
-    text = f"{result.classifier.config.name}: {weights.name}"
-    if weights.sha256:
-        text += f", SHA-256 {weights.sha256[:12]}…"
-    return text + (f", {weights.remark}" if weights.remark else "")
+    return sentences.weights_line(result, digits=12)

@@ -7,7 +7,8 @@ import streamlit as st
 
 from ensemble_cam.film.radiograph import Radiograph
 from ensemble_cam.reviewing.cautions import cautions, notice
-from ensemble_cam.settings.config import SETS, Config
+from ensemble_cam.settings.config import Config
+from ensemble_cam.settings.sets import SETS
 from ensemble_cam.ui import fetching, networks
 from ensemble_cam.ui.session import choices
 from ensemble_cam.ui.words import plain

@@ -64,12 +64,13 @@ def judge(
     seen = seen_part(heatmap, mask)
     if not seen.any():
         return None
-    if heatmap.empty:
+    hottest = heatmap.hottest
+    if hottest is None:
         return Judgement(hit=False, iou=0.0, empty=True)
     x0, y0, x1, y1 = heatmap.geometry.crop
     region, truth = at_or_above(heatmap.in_source()[y0:y1, x0:x1], threshold), seen[y0:y1, x0:x1]
     iou = np.count_nonzero(region & truth) / np.count_nonzero(region | truth)
-    return Judgement(hit=points_at(heatmap.hottest, seen, tolerance=tolerance), iou=float(iou), empty=False)
+    return Judgement(hit=points_at(hottest, seen, tolerance=tolerance), iou=float(iou), empty=False)
 
 
 def seen_part(heatmap: Heatmap, mask: np.ndarray) -> np.ndarray:

@@ -179,7 +179,15 @@ def _pieces(response: http.client.HTTPResponse) -> Iterator[bytes]:
 class _SafeRedirects(urllib.request.HTTPRedirectHandler):
     """Follows redirections, but never from https to something weaker."""
 
-    def redirect_request(self, req, fp, code, msg, headers, newurl):
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
         """Return the request that follows the redirection."""
         if urlsplit(newurl).scheme not in ("https", urlsplit(req.full_url).scheme):
             raise DownloadError(f"{req.full_url}: the server redirects to {newurl}, which is not secure.")
@@ -189,7 +197,9 @@ class _SafeRedirects(urllib.request.HTTPRedirectHandler):
 def _open(url: str, headers: dict[str, str]) -> http.client.HTTPResponse:
     try:
         request = urllib.request.Request(url, headers=headers)
-        return urllib.request.build_opener(_SafeRedirects).open(request, timeout=TIMEOUT)
+        opener = urllib.request.build_opener(_SafeRedirects)
+        response: http.client.HTTPResponse = opener.open(request, timeout=TIMEOUT)
+        return response
     except urllib.error.HTTPError:
         raise
     except (OSError, http.client.HTTPException, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Where weights lie: the released files, the folders they are looked for in, and whether a file is the right one.
+"""Whether a weights file on this machine is the right one, and fetching it where there is none.
 
 A file is held to a hash, always:
 
@@ -9,81 +9,47 @@ A file is held to a hash, always:
     no pin is known                   the first use writes the sidecar; every later use is held to it. Whether these
                                       are the published weights is not known, and nothing claims it
 
-The sidecar of `w.pt` is `w.pt.sha256`, a line as `sha256sum` writes it. Whoever can write beside the weights can write
-a sidecar too: it guards against mix-ups and damage, and it is `unpickling` that guards against hostile files.
+The files that come with the package are held to the configuration's pins too; sidecars count for nothing there, and
+none is written.
 
-The teaching networks' files come with the package and lie in its folder `teaching`, and nowhere else. They are held to
-the configuration's pins too; sidecars count for nothing there, and none is written.
-
-Fetching is in `download`, reading the tensors in `unpickling` and `teaching_weights`; nothing here imports torch.
+How bytes travel is in `download`, reading the tensors in `unpickling` and `classifiers.teaching_weights`.
 """
 
 import hashlib
 import os
-import re
-import shlex
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.resources import files
+from enum import Enum
 from pathlib import Path
+from typing import Literal
 
 from ensemble_cam.errors import DownloadError, WeightsError, WeightsMissing
-from ensemble_cam.settings.config import TEACHING_MODEL_TYPES, UNTRAINED, WEIGHTS_NAMES, ClassifierConfig, Config
+from ensemble_cam.settings.config import ClassifierConfig, Config
+from ensemble_cam.settings.families import WeightsFile
+from ensemble_cam.settings.vocabulary import UNTRAINED
 from ensemble_cam.weights.download import Progress, fetch_file, join
+from ensemble_cam.weights.released import find, how_to_get, search_folders, weights_file
+from ensemble_cam.weights.sidecar import read_sidecar, sidecar_of, write_sidecar
 from ensemble_cam.weights.unpickling import is_torch_file
-from ensemble_cam.weights.unpickling import load_state_dict as load_state_dict
 
-ENVIRONMENT_VARIABLE = "ENSEMBLE_CAM_WEIGHTS"
-"""Names a folder that is searched before torchxrayvision's own."""
-
-_RELEASE = "https://github.com/mlmed/torchxrayvision/releases/download/v1/"
-
-# File name and published size in bytes. Upstream keeps the same in torchxrayvision.models.model_urls, whose import
-# takes seconds; a test compares the two.
-_RELEASED: dict[str, tuple[str, int]] = {
-    "densenet121-res224-all": (
-        "nih-pc-chex-mimic_ch-google-openi-kaggle-densenet121-d121-tw-lr001-rot45-tr15-sc15-seed0-best.pt",
-        28_382_008,
-    ),
-    "densenet121-res224-nih": ("nih-densenet121-d121-tw-lr001-rot45-tr15-sc15-seed0-best.pt", 28_400_000),
-    "densenet121-res224-pc": ("pc-densenet121-d121-tw-lr001-rot45-tr15-sc15-seed0-best.pt", 28_400_000),
-    "densenet121-res224-chex": ("chex-densenet121-d121-tw-lr001-rot45-tr15-sc15-seed0-best.pt", 28_400_000),
-    "densenet121-res224-rsna": ("kaggle-densenet121-d121-tw-lr001-rot45-tr15-sc15-seed0-best.pt", 28_400_000),
-    "densenet121-res224-mimic_nb": ("mimic_nb-densenet121-d121-tw-lr001-rot45-tr15-sc15-seed0-best.pt", 28_400_000),
-    "densenet121-res224-mimic_ch": ("mimic_ch-densenet121-d121-tw-lr001-rot45-tr15-sc15-seed0-best.pt", 28_400_000),
-    "resnet50-res512-all": ("pc-nih-rsna-siim-vin-resnet50-test512-e400-state.pt", 94_000_000),
-    "jfhealthcare-densenet121": ("baseline_models_jfhealthcare-DenseNet121_pre_train.pth", 51_000_000),
-}
-_EXACT_SIZE = frozenset({"densenet121-res224-all"})
-
-_PACKAGED = tuple(name for model_type in TEACHING_MODEL_TYPES for name in WEIGHTS_NAMES[model_type])
-_PACKAGED_FOLDER = Path(str(files("ensemble_cam"))) / "teaching"
+State = Literal["ok", "missing", "wrong hash", "unpinned", "not published"]
 
 
-@dataclass(frozen=True)
-class WeightsFile:
-    """A released weights file.
+class Published(Enum):
+    """Whether weights are the published ones; the values are what `review.json` says."""
 
-    Attributes:
-        name: the weights name of the configuration.
-        file_name: under which it is released and stored.
-        url: where it is released; None for one that comes with the package.
-        size: in bytes; for people to see, never a check.
-        approximate: whether `size` is rounded.
-    """
+    YES = True
+    """Their hash is the one that the configuration pins."""
 
-    name: str
-    file_name: str
-    url: str | None
-    size: int | None
-    approximate: bool = True
+    NO = False
+    """Their hash is another one, which a sidecar names; or they are no file's, but seeded values."""
 
-    @property
-    def packaged(self) -> bool:
-        """Whether it comes with the package, so that there is nothing to fetch."""
-        return self.url is None
+    UNKNOWN = None
+    """The configuration has no pin to compare with."""
+
+
+_PUBLISHED: Mapping[State, Published] = {"ok": Published.YES, "not published": Published.NO}
 
 
 @dataclass(frozen=True)
@@ -93,15 +59,14 @@ class LocatedWeights:
     Attributes:
         name: the weights name of the configuration.
         path: the file.
-        sha256: its hash, 64 lower-case hex digits; `load_state_dict` wants it back.
-        published: True, the hash is the configured pin; False, it is another one that a sidecar names; None, the
-            configuration has no pin, so that nobody knows.
+        sha256: its hash, 64 lower-case hex digits; `unpickling.load_state_dict` wants it back.
+        published: whether that is the published weights' hash.
     """
 
     name: str
     path: Path
     sha256: str
-    published: bool | None
+    published: Published
 
 
 @dataclass(frozen=True)
@@ -114,7 +79,7 @@ class WeightsStatus:
         path: where it lies, None if it is missing.
         size: in bytes, of the file that lies there.
         sha256: its hash, None if it was not taken.
-        state: `"ok"`, `"missing"`, `"wrong hash"`, `"unpinned"` or `"not published"`.
+        state: in a word or two.
         detail: a sentence for people; says so where the hash was not taken.
         packaged: whether it comes with the package.
     """
@@ -124,33 +89,9 @@ class WeightsStatus:
     path: Path | None
     size: int | None
     sha256: str | None
-    state: str
+    state: State
     detail: str
     packaged: bool = False
-
-
-def weights_file(name: str) -> WeightsFile:
-    """Return the released file that a weights name stands for.
-
-    Raises:
-        WeightsError: if no file is released under this name.
-    """
-    if name in _PACKAGED:
-        return WeightsFile(name, f"{name}.safetensors", None, None)
-    if name not in _RELEASED:
-        known = ", ".join((*_RELEASED, *_PACKAGED))
-        raise WeightsError(f'weights "{name}": no file is released under this name; known: {known}.')
-    file_name, size = _RELEASED[name]
-    return WeightsFile(name, file_name, f"{_RELEASE}{file_name}", size, approximate=name not in _EXACT_SIZE)
-
-
-def search_folders(weights_dir: Path | None) -> tuple[Path, ...]:
-    """Return the folders that weights are looked for in, first to last; new files go to the first.
-
-    They are `weights_dir` if it is given, `$ENSEMBLE_CAM_WEIGHTS` if it is set, and torchxrayvision's own folder.
-    """
-    given = (weights_dir, os.environ.get(ENVIRONMENT_VARIABLE), "~/.torchxrayvision/models_data")
-    return tuple(dict.fromkeys(Path(os.path.expanduser(folder)) for folder in given if folder))
 
 
 def locate(config: ClassifierConfig, name: str, *, weights_dir: Path | None) -> LocatedWeights:
@@ -165,17 +106,17 @@ def locate(config: ClassifierConfig, name: str, *, weights_dir: Path | None) -> 
             the package and did not.
     """
     file = _file_of(config, name)
-    path = _find(file, search_folders(weights_dir))
+    path = find(file, search_folders(weights_dir))
     if path is None:
         missing = WeightsError if file.packaged else WeightsMissing  # there is no fetching what should be here already
-        raise missing(_how_to_get(file, weights_dir))
+        raise missing(how_to_get(file, weights_dir))
     sha256 = _sha256(path)
     state, detail = _judge(file, path, sha256, pin=config.sha256.get(name))
     if state == "wrong hash":
         raise WeightsError(detail)
     if state == "unpinned" and not file.packaged:
-        _pin_on_first_use(path, sha256)
-    return LocatedWeights(name, path, sha256, published={"ok": True, "not published": False}.get(state))
+        write_sidecar(path, sha256)
+    return LocatedWeights(name, path, sha256, _PUBLISHED.get(state, Published.UNKNOWN))
 
 
 def fetch(
@@ -206,14 +147,14 @@ def fetch(
         Cancelled: if `cancelled` returned true.
     """
     file = _file_of(config, name)
-    if file.packaged:
+    if file.url is None:
         return locate(config, name, weights_dir=weights_dir)
     folders = search_folders(weights_dir)
     if weights_dir is not None:
         folders = folders[:1]
-    if _find(file, folders) is None:
+    if find(file, folders) is None:
         target = folders[0] / file.file_name
-        expected = config.sha256.get(name) or _sidecar_hash(target)
+        expected = config.sha256.get(name) or read_sidecar(target)
         fetch_file(
             file.url if source is None else join(str(source), file.file_name),
             target,
@@ -239,16 +180,17 @@ def status(config: Config, *, weights_dir: Path | None, verify: bool) -> list[We
 
 
 def _status(file: WeightsFile, pin: str | None, *, weights_dir: Path | None, verify: bool) -> WeightsStatus:
-    path = _find(file, search_folders(weights_dir))
+    path = find(file, search_folders(weights_dir))
     if path is None:
-        detail = _how_to_get(file, weights_dir)
+        detail = how_to_get(file, weights_dir)
         return WeightsStatus(file.name, file.file_name, None, None, None, "missing", detail, file.packaged)
+    state: State
     size, sha256 = None, None
     try:
         size = path.stat().st_size
         sha256 = _sha256(path) if verify else None
         # Without a hash taken, a file is what its sidecar says, or else what it should be.
-        supposed = sha256 or (None if file.packaged else _sidecar_hash(path)) or pin
+        supposed = sha256 or (None if file.packaged else read_sidecar(path)) or pin
         state, detail = _judge(file, path, supposed, pin=pin)
     except (OSError, WeightsError) as error:
         state, detail = "wrong hash", str(error)
@@ -257,7 +199,7 @@ def _status(file: WeightsFile, pin: str | None, *, weights_dir: Path | None, ver
     return WeightsStatus(file.name, file.file_name, path, size, sha256, state, detail, file.packaged)
 
 
-def _judge(file: WeightsFile, path: Path, sha256: str | None, *, pin: str | None) -> tuple[str, str]:
+def _judge(file: WeightsFile, path: Path, sha256: str | None, *, pin: str | None) -> tuple[State, str]:
     """Return the state of a file with the hash `sha256`, and a sentence about it."""
     if pin is not None and sha256 == pin:
         return "ok", "The published weights."
@@ -268,8 +210,8 @@ def _judge(file: WeightsFile, path: Path, sha256: str | None, *, pin: str | None
             f"{path.name}: SHA-256 is {_short(sha256)}, expected {_short(pin)}. Install this program again, or, if "
             "these weights are meant, put their hash under sha256 in a configuration of your own."
         )
-    noted = _sidecar_hash(path)
-    sidecar = _sidecar(path).name
+    noted = read_sidecar(path)
+    sidecar = sidecar_of(path).name
     if noted is None and pin is None:
         return "unpinned", f"No published hash is known; the first use notes this file's in {sidecar}."
     if noted is None or noted != sha256:
@@ -284,27 +226,9 @@ def _judge(file: WeightsFile, path: Path, sha256: str | None, *, pin: str | None
 
 
 def _file_of(config: ClassifierConfig, name: str) -> WeightsFile:
-    if name == UNTRAINED or name not in (*config.weights, *WEIGHTS_NAMES.get(config.model_type, ())):
+    if name == UNTRAINED or name not in (*config.weights, *config.family.weights):
         raise WeightsError(f'{config.id}: no file holds the weights "{name}"; known: {", ".join(config.weights)}.')
     return weights_file(name)
-
-
-def _find(file: WeightsFile, folders: tuple[Path, ...]) -> Path | None:
-    folders = (_PACKAGED_FOLDER,) if file.packaged else folders
-    return next((path for folder in folders if (path := folder / file.file_name).is_file()), None)
-
-
-def _how_to_get(file: WeightsFile, weights_dir: Path | None) -> str:
-    if file.packaged:
-        return f"{file.name}: {file.file_name} should have come with this program and is not there. Install it again."
-    size = f"{'about ' if file.approximate else ''}{round(file.size / 1e6)} MB, " if file.size else ""
-    command = f"ensemble-cam weights fetch {file.name}"
-    if weights_dir is not None:
-        command += f" --weights-dir {shlex.quote(str(weights_dir))}"
-    return (
-        f"{file.name}: its file is not on this machine. Fetch it with `{command}`, or download {file.url} "
-        f"({size}keep the name) into {search_folders(weights_dir)[0]}."
-    )
 
 
 def _check_fetched(part: Path, file: WeightsFile, expected: str | None) -> None:
@@ -342,40 +266,3 @@ def _sha256(path: Path) -> str:
                 return _hashes[key]
     except OSError as error:
         raise WeightsError(f"{path.name}: the file cannot be read ({error.strerror}). Check its permissions.") from None
-
-
-def _sidecar(path: Path) -> Path:
-    return path.with_name(f"{path.name}.sha256")
-
-
-def _sidecar_hash(path: Path) -> str | None:
-    """Return the hash that the sidecar of `path` names for it, None if there is no sidecar."""
-    sidecar = _sidecar(path)
-    try:
-        lines = sidecar.read_text(encoding="utf-8-sig").splitlines()
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise WeightsError(f"{sidecar.name}: the file cannot be read ({error}). Write it anew or delete it.") from None
-    for line in lines:
-        found = re.fullmatch(r"([0-9a-fA-F]{64})(?: [ *](.+))?", line.strip())
-        if found and (found[2] is None or Path(found[2]).name == path.name):
-            return found[1].lower()
-    raise WeightsError(
-        f"{sidecar.name}: got no line `<64 hex digits>  {path.name}`, as sha256sum prints it. "
-        "Write it anew or delete it."
-    )
-
-
-def _pin_on_first_use(path: Path, sha256: str) -> None:
-    """Write the sidecar, if there is none; where the folder cannot be written, every use stays a first one."""
-    sidecar = _sidecar(path)
-    draft = sidecar.with_name(f"{sidecar.name}.{os.getpid()}-{threading.get_ident()}")
-    if sidecar.exists():
-        return
-    with suppress(OSError):
-        try:
-            draft.write_text(f"{sha256}  {path.name}\n", encoding="utf-8")
-            os.replace(draft, sidecar)
-        finally:
-            draft.unlink(missing_ok=True)

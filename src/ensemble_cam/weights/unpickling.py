@@ -23,7 +23,7 @@ import struct
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ensemble_cam.errors import WeightsError
 
@@ -182,7 +182,7 @@ def _global_names(data: bytes) -> Iterator[str]:
     texts: list[str] = []
     for opcode, argument, _ in pickletools.genops(data):
         if opcode.name == "GLOBAL":
-            yield argument.replace(" ", ".")
+            yield str(argument).replace(" ", ".")
         elif opcode.name == "STACK_GLOBAL" and len(texts) >= 2:
             yield ".".join(texts[-2:])
         elif isinstance(argument, str):
@@ -211,10 +211,11 @@ def _without_sources(data: bytes) -> bytes:
     copied = 0
     marks: list[int] = []
     records: dict[int, bool] = {}  # position of an open MARK → is its first item "module"?
-    memo_of_module: set[int] = set()
+    memo_of_module: set[object] = set()
     closed: int | None = None  # position of the MARK that the latest TUPLE closed
     previous: tuple[str, Any] = ("", None)
-    for opcode, argument, position in pickletools.genops(stream):
+    for opcode, argument, found_at in pickletools.genops(stream):
+        position = cast(int, found_at)  # None only for a stream that cannot tell
         is_module = argument == "module" or (opcode.name in ("BINGET", "LONG_BINGET") and argument in memo_of_module)
         if opcode.name in ("BINPUT", "LONG_BINPUT") and previous[1] == "module":
             memo_of_module.add(argument)
@@ -255,7 +256,7 @@ def _named_tensors(module: object, *, prefix: str, seen: set[int]) -> Iterator[t
     Old modules have no `_non_persistent_buffers_set` (https://github.com/pytorch/pytorch/issues/42242).
     """
     attributes = getattr(module, "__dict__", {})
-    tables = [attributes.get(table) for table in ("_parameters", "_buffers", "_modules")]
+    tables: list[Any] = [attributes.get(table) for table in ("_parameters", "_buffers", "_modules")]
     passing = attributes.get("_non_persistent_buffers_set", set())
     fits = all(isinstance(table, dict) for table in tables) and isinstance(passing, set)
     if not fits or id(module) in seen or prefix.count(".") > _MOST_DEPTH:
@@ -270,7 +271,7 @@ def _named_tensors(module: object, *, prefix: str, seen: set[int]) -> Iterator[t
             yield from _named_tensors(child, prefix=f"{prefix}{name}.", seen=seen)
 
 
-def _is_dense(value: object) -> bool:
+def _is_dense(value: Any) -> bool:
     import torch
 
     return (

@@ -6,6 +6,10 @@ it is one of the codes listed here, or a number; any other is described in our o
 Source: DICOM PS3.3 C.7.6.1.1.1 (Patient Orientation), C.8.7.1.1.2 (View Position), C.8.11 (DX), 10.7.1.3 (spacings).
 """
 
+from typing import SupportsFloat
+
+from pydicom import Dataset
+
 from ensemble_cam.film.intake import DECODER_FAILURES
 
 MODALITIES = {
@@ -53,7 +57,7 @@ _OTHER_PARTS = {
 class Header:
     """Typed access to a dataset's values; what is absent, empty or broken reads as nothing."""
 
-    def __init__(self, dataset: object) -> None:
+    def __init__(self, dataset: Dataset) -> None:
         self._dataset = dataset
 
     def __contains__(self, keyword: str) -> bool:
@@ -80,7 +84,7 @@ class Header:
     def numbers(self, keyword: str) -> tuple[float, ...]:
         """Return finite numbers, or none at all if any value is not one."""
         try:
-            numbers = tuple(float(value) for value in self.values(keyword))
+            numbers = tuple(map(_number, self.values(keyword)))
         except DECODER_FAILURES:
             return ()
         return numbers if all(abs(number) < 1e12 for number in numbers) else ()
@@ -93,7 +97,14 @@ class Header:
     def first_item(self, keyword: str) -> "Header | None":
         """Return the first item of a sequence."""
         item = next(iter(self.values(keyword)), None)
-        return Header(item) if hasattr(item, "get") else None
+        return Header(item) if isinstance(item, Dataset) else None
+
+
+def _number(value: object) -> float:
+    """Return a value as a float; raises TypeError or ValueError where it is none."""
+    if isinstance(value, str | bytes | SupportsFloat):
+        return float(value)
+    raise TypeError("not a number")
 
 
 def header_facts(header: Header) -> dict[str, str]:

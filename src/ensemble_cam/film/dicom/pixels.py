@@ -10,6 +10,7 @@ Source: DICOM PS3.5 8.1 (native pixels), A.4 (encapsulated ones), annex G (RLE).
 
 import struct
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from pydicom.pixels import get_decoder
@@ -87,18 +88,19 @@ def decode_pixels(file: DicomFile, layout: PixelLayout) -> np.ndarray:
     Raises:
         RadiographError: if the pixels are missing, broken or truncated, or are not what the header says of them.
     """
-    if file.pixel_data is None:
+    data, frame = file.pixel_data, file.frame
+    if data is None:
         raise RadiographError("The DICOM file holds no pixel data. Export the film with its image.")
     encapsulated = file.transfer_syntax == _RLE or file.transfer_syntax.startswith(_JPEG_SYNTAXES)
-    if encapsulated != (file.frame is not None):
+    if encapsulated != (frame is not None):
         raise _broken()
-    if not encapsulated:
-        pixels = _native(file, layout)
+    if frame is None:
+        pixels = _native(data, file, layout)
     elif file.transfer_syntax == _RLE:
-        pixels = _run_lengths(file.frame, layout)
+        pixels = _run_lengths(frame, layout)
     else:
-        _compare_stream(file.frame, file.transfer_syntax, layout)
-        pixels = _codec(file, layout)
+        _compare_stream(frame, file.transfer_syntax, layout)
+        pixels = _codec(data, file.transfer_syntax, layout)
     low, high = layout.declared
     if pixels.min() < low or pixels.max() > high:
         raise RadiographError(
@@ -112,15 +114,15 @@ def _broken() -> RadiographError:
     return RadiographError("The DICOM file's pixel data are broken or end too early. Export or copy the film again.")
 
 
-def _native(file: DicomFile, layout: PixelLayout) -> np.ndarray:
+def _native(data: memoryview, file: DicomFile, layout: PixelLayout) -> np.ndarray:
     count = layout.rows * layout.columns
-    if len(file.pixel_data) < count * layout.bits_allocated // 8:
+    if len(data) < count * layout.bits_allocated // 8:
         raise _broken()
     if file.big_endian and file.pixel_words and layout.bits_allocated == 8:  # PS3.5 8.1.2: two samples in a word
-        words = np.frombuffer(file.pixel_data[: count + count % 2], ">u2").astype("<u2")
+        words = np.frombuffer(data[: count + count % 2], ">u2").astype("<u2")
         return _without_unused_bits(words.view(layout.dtype)[:count], layout)
-    order = ">" if file.big_endian else "<"
-    samples = np.frombuffer(file.pixel_data, layout.dtype.newbyteorder(order), count=count)
+    order: Literal["<", ">"] = ">" if file.big_endian else "<"
+    samples = np.frombuffer(data, layout.dtype.newbyteorder(order), count=count)
     return _without_unused_bits(samples, layout)
 
 
@@ -141,24 +143,22 @@ def _without_unused_bits(samples: np.ndarray, layout: PixelLayout) -> np.ndarray
     return pixels.reshape(layout.rows, layout.columns)
 
 
-def _codec(file: DicomFile, layout: PixelLayout) -> np.ndarray:
-    decoder = get_decoder(UID(file.transfer_syntax))
-    for plugin in _SYNTAXES[file.transfer_syntax][1]:
+def _codec(data: memoryview, transfer_syntax: str, layout: PixelLayout) -> np.ndarray:
+    decoder = get_decoder(UID(transfer_syntax))
+    described: dict[str, Any] = {
+        "rows": layout.rows,
+        "columns": layout.columns,
+        "number_of_frames": 1,
+        "samples_per_pixel": 1,
+        "bits_allocated": layout.bits_allocated,
+        "bits_stored": layout.bits_stored,
+        "pixel_representation": int(layout.signed),
+        "photometric_interpretation": layout.photometric,
+        "pixel_keyword": "PixelData",
+    }
+    for plugin in _SYNTAXES[transfer_syntax][1]:
         try:
-            pixels, _ = decoder.as_array(
-                bytes(file.pixel_data),
-                decoding_plugin=plugin,
-                raw=True,
-                rows=layout.rows,
-                columns=layout.columns,
-                number_of_frames=1,
-                samples_per_pixel=1,
-                bits_allocated=layout.bits_allocated,
-                bits_stored=layout.bits_stored,
-                pixel_representation=int(layout.signed),
-                photometric_interpretation=layout.photometric,
-                pixel_keyword="PixelData",
-            )
+            pixels, _ = decoder.as_array(bytes(data), decoding_plugin=plugin, raw=True, **described)
         except DECODER_FAILURES:
             continue
         if pixels.shape == (layout.rows, layout.columns) and pixels.dtype.kind in "iu":

@@ -6,6 +6,7 @@ What the screen shows is made in the order of PS3.3 C.11 and PS3.4 N.2: stored v
 """
 
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 from pydicom.datadict import tag_for_keyword
@@ -15,7 +16,7 @@ from ensemble_cam.errors import RadiographError
 from ensemble_cam.film.dicom.file import DicomFile, parse_dicom
 from ensemble_cam.film.dicom.header import OTHER_MODALITIES, Header, header_facts, header_warnings, pixel_spacing
 from ensemble_cam.film.dicom.pixels import PixelLayout, decode_pixels, syntax_name
-from ensemble_cam.film.greyscale import Lut, Window, domain, histogram, percentiles, stretch, used_range
+from ensemble_cam.film.greyscale import Lut, Window, WindowFunction, domain, histogram, percentiles, stretch, used_range
 from ensemble_cam.film.intake import DECODER_FAILURES, StoredFilm, check_size, phantom_facts, silence
 
 _FILMS = {
@@ -27,7 +28,7 @@ _FILMS = {
 _DICOMDIR = "1.2.840.10008.1.3.10"
 
 _WANTED = [
-    tag_for_keyword(keyword)
+    tag
     for keyword in (
         *("SOPClassUID", "Modality", "ViewPosition", "PatientOrientation", "BodyPartExamined", "BurnedInAnnotation"),
         "Manufacturer",
@@ -37,6 +38,7 @@ _WANTED = [
         *("PixelSpacing", "ImagerPixelSpacing", "ModalityLUTSequence", "RescaleSlope", "RescaleIntercept"),
         *("VOILUTSequence", "WindowCenter", "WindowWidth", "VOILUTFunction", "PresentationLUTShape"),
     )
+    if (tag := tag_for_keyword(keyword)) is not None
 ]
 _PERCENTILES = (0.5, 99.5)  # what a film without a window is stretched between
 
@@ -183,8 +185,9 @@ class _GreyScale:
         if "PixelPaddingValue" not in self._header:
             return np.zeros(self._values.shape, bool)
         keywords = [k for k in ("PixelPaddingValue", "PixelPaddingRangeLimit") if k in self._header]
-        ends = [self._sample(self._header.integer(keyword)) for keyword in keywords]
-        if None in ends:
+        given = [self._sample(self._header.integer(keyword)) for keyword in keywords]
+        ends = [end for end in given if end is not None]
+        if len(ends) < len(given):
             self.warnings.append("The header's padding value is broken and was ignored.")
             return np.zeros(self._values.shape, bool)
         return (self._values >= min(ends)) & (self._values <= max(ends))
@@ -230,13 +233,13 @@ class _GreyScale:
             return None
         center, width = self._header.numbers("WindowCenter"), self._header.numbers("WindowWidth")
         function = self._header.text("VOILUTFunction") or "LINEAR"
-        known = function in ("LINEAR", "LINEAR_EXACT", "SIGMOID")
-        if not known or not center or not width or width[0] <= 0 or (function == "LINEAR" and width[0] < 1):
+        known = next((each for each in get_args(WindowFunction) if each == function), None)
+        if known is None or not center or not width or width[0] <= 0 or (function == "LINEAR" and width[0] < 1):
             self.warnings.append("The header's window is broken or of an unknown function and was ignored.")
             return None
         shape = "" if function == "LINEAR" else f", {function}"
         self.window_fact = f"center {center[0]:g}, width {width[0]:g}{shape}"
-        return Window(center[0], width[0], function)
+        return Window(center[0], width[0], known)
 
     def _lut(self, item: Header, *, signed: bool) -> Lut | None:
         """Return a look-up table's item (PS3.3 C.11.1.1.1); none if it is broken."""

@@ -7,7 +7,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from ensemble_cam.phantom import FINDINGS
-from ensemble_cam.rendering.overlay import Display, Screen, jpeg
+from ensemble_cam.rendering.screen import Screen, jpeg
+from ensemble_cam.settings.display import Display
 from ensemble_cam.settings.settings import displayed
 from ensemble_cam.ui.lab.marker import show_marker
 from ensemble_cam.ui.lab.state import session_lab

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import streamlit as st
 
 from ensemble_cam.phantom import FINDINGS
-from ensemble_cam.rendering.overlay import Display
-from ensemble_cam.settings.config import COLORMAPS, Config
+from ensemble_cam.settings.config import Config
+from ensemble_cam.settings.display import Display
 from ensemble_cam.settings.settings import displayed
+from ensemble_cam.settings.vocabulary import COLORMAPS
 from ensemble_cam.ui import networks, sets
 from ensemble_cam.ui.lab.state import session_lab
 from ensemble_cam.ui.lab.work import Wish

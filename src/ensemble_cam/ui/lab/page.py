@@ -13,7 +13,7 @@ import streamlit as st
 from ensemble_cam.film.geometry import Geometry
 from ensemble_cam.phantom import FINDINGS
 from ensemble_cam.purpose import PURPOSE
-from ensemble_cam.rendering.overlay import Screen
+from ensemble_cam.rendering.screen import Screen
 from ensemble_cam.reviewing.cautions import cautions
 from ensemble_cam.settings.settings import displayed
 from ensemble_cam.ui import networks, sets

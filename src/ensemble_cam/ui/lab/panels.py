@@ -7,7 +7,11 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from ensemble_cam.phantom import FINDINGS
-from ensemble_cam.rendering.overlay import TRUTH_COLOUR, Display, Screen, draw_point, draw_truth
+from ensemble_cam.rendering.colours import TRUTH_COLOUR
+from ensemble_cam.rendering.screen import Screen, draw_point, draw_truth
+from ensemble_cam.reviewing import sentences
+from ensemble_cam.reviewing.scores import Call
+from ensemble_cam.settings.display import Display
 from ensemble_cam.settings.settings import displayed
 from ensemble_cam.ui.film_view import show_picture
 from ensemble_cam.ui.lab.table import Cell, show_table
@@ -67,8 +71,8 @@ def show_maps(
             with column:
                 st.markdown(f":small[**{plain(names[id])}**]")
                 verdict = _show_map(film, finding, id, names[id], screen, display, truth=truth)
-                score, called = _call(analysis, label, id)
-                st.markdown(f":small[{_call_text(score, called, planted=label in film.masks)} {verdict}]")
+                score, call = _call(analysis, label, id)
+                st.markdown(f":small[{_call_text(score, call, planted=label in film.masks)} {verdict}]")
 
 
 def show_scores(film: LabFilm, analysis: "Analysis") -> None:
@@ -92,8 +96,7 @@ def _show_map(
     """Show a map, and return how it stands to the truth."""
     heatmap = finding.heatmaps().get(id)
     if heatmap is None:
-        reason = finding.missing.get(id, "no classifier with a weight above 0 has a map")
-        st.info(f"No map: {plain(reason)}", icon=":material/block:")
+        st.info(plain(sentences.capitalised(sentences.no_map(finding, id))), icon=":material/block:")
         return ""
     picture, mask = screen.panel(heatmap, display), film.masks.get(finding.label)
     if truth and mask is not None:
@@ -109,27 +112,27 @@ def _show_map(
     return f"{':green[**Hit**]' if judgement.hit else ':red[**Miss**]'} · IoU {judgement.iou:.2f}"
 
 
-def _call(analysis: "Analysis", label: str, id: str) -> tuple[float | None, bool | None]:
-    """Return a score, None where there is none, and whether the finding is called, None without operating points."""
+def _call(analysis: "Analysis", label: str, id: str) -> tuple[float | None, Call | None]:
+    """Return a score and what it says of the finding, both None where there is none."""
     if id == ENSEMBLE:
         finding = next(each for each in analysis.findings if each.label == label)
-        return finding.ranked.score.value, finding.called
+        return finding.ranked.score.value, finding.call
     result = analysis.result(id)
-    return result.scores.get(label), result.called(label)
+    return result.scores.get(label), result.call(label)
 
 
-def _call_text(score: float | None, called: bool | None, *, planted: bool) -> str:
+def _call_text(score: float | None, call: Call | None, *, planted: bool) -> str:
     if score is None:
         return ""
-    if called is None:
-        return f"{score:.2f} :blue-badge[uncalibrated]"
-    return f"{score:.2f} :{'green' if called == planted else 'red'}-badge[{'' if called else 'not '}called]"
+    if call is Call.UNCALIBRATED:
+        return f"{score:.2f} :blue-badge[{call}]"
+    return f"{score:.2f} :{'green' if (call is Call.CALLED) == planted else 'red'}-badge[{call}]"
 
 
-def _score_cell(score: float | None, called: bool | None, *, planted: bool) -> Cell:
+def _score_cell(score: float | None, call: Call | None, *, planted: bool) -> Cell:
     if score is None:
         return "–"
-    return f"{score:.2f}" if called is None else (f"{score:.2f}", called == planted)
+    return f"{score:.2f}" if call is Call.UNCALIBRATED else (f"{score:.2f}", (call is Call.CALLED) == planted)
 
 
 def show_legend(film: LabFilm, answer: Answer | None, *, truth: bool) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from ensemble_cam.phantom import FINDINGS
+from ensemble_cam.reviewing.scores import Call
 from ensemble_cam.ui.lab.table import show_table
 from ensemble_cam.ui.lab.work import LabFilm
 from ensemble_cam.validation.localisation import THRESHOLD, TOLERANCE, Calls, Judgement, judge, points_at
@@ -56,20 +57,24 @@ def outcomes(film: LabFilm, analysis: "Analysis") -> dict[str, Outcome]:
     found = {}
     for result in analysis.results:
         if result.failure is None:
-            called = {label: result.called(label) for label in result.scores}
-            found[result.id] = _outcome(film, analysis, result.id, result.classifier.config.name, called)
-    called = {finding.label: finding.called for finding in analysis.findings}
-    found[ENSEMBLE] = _outcome(film, analysis, ENSEMBLE, "Ensemble", called)
+            calls = {label: result.call(label) for label in result.scores}
+            found[result.id] = _outcome(film, analysis, result.id, result.classifier.config.name, calls)
+    calls = {finding.label: finding.call for finding in analysis.findings}
+    found[ENSEMBLE] = _outcome(film, analysis, ENSEMBLE, "Ensemble", calls)
     return found
 
 
-def _outcome(film: LabFilm, analysis: "Analysis", id: str, name: str, called: Mapping[str, bool | None]) -> Outcome:
+def _outcome(film: LabFilm, analysis: "Analysis", id: str, name: str, calls: Mapping[str, Call | None]) -> Outcome:
     maps = {finding.label: finding.heatmaps().get(id) for finding in analysis.findings}
     judged: list[Judgement] = []
     for label, mask in film.masks.items():
         judgement = None if maps.get(label) is None else judge(maps[label], mask)
         judged += [] if judgement is None else [judgement]
-    known = {label: call for label, call in called.items() if label in FINDINGS and call is not None}
+    known = {
+        label: call is Call.CALLED
+        for label, call in calls.items()
+        if label in FINDINGS and call in (Call.CALLED, Call.NOT_CALLED)
+    }
     return Outcome(
         name=name,
         hits=tuple(each.hit for each in judged),

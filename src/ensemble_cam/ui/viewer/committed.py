@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from ensemble_cam.errors import ConfigError
 from ensemble_cam.film.greyscale import Greys
-from ensemble_cam.rendering.overlay import Display
+from ensemble_cam.settings.display import Display
 
 
 @dataclass(frozen=True)

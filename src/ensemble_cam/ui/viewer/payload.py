@@ -18,9 +18,9 @@ from isal import isal_zlib
 from ensemble_cam.film.geometry import Geometry
 from ensemble_cam.film.greyscale import domain, own_window, to_screen
 from ensemble_cam.film.radiograph import Radiograph
-from ensemble_cam.rendering.overlay import colour_table
-from ensemble_cam.settings.config import COLORMAPS
+from ensemble_cam.rendering.colours import colour_table
 from ensemble_cam.settings.settings import displayed
+from ensemble_cam.settings.vocabulary import COLORMAPS
 
 if TYPE_CHECKING:
     import pyarrow
@@ -264,7 +264,7 @@ def _findings(analysis: "Analysis") -> tuple[list[dict], list[np.ndarray]]:
 
 def _rank_correlations(finding: "Finding") -> dict[str, float | None]:
     """Return "<id> <id>" → Spearman correlation of each pair of a finding's maps: no setting changes it."""
-    from ensemble_cam.maps.ensemble import agreement  # here, as it loads PyTorch: the film is on the screen before
+    from ensemble_cam.maps.agreement import agreement  # here, as it loads SciPy: the film is on the screen before
 
     ids = list(finding.maps)
     pairs = [(one, other) for place, one in enumerate(ids) for other in ids[place + 1 :]]

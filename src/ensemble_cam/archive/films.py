@@ -1,0 +1,201 @@
+"""Which files are films to be reviewed, and what the folders of their reviews are called."""
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ensemble_cam.errors import ConfigError
+from ensemble_cam.film.radiograph import is_a_picture
+
+RECORD = "review.json"
+"""By which a folder is known to be a review's."""
+
+ENDINGS = (".png", ".jpg", ".jpeg", ".jpe", ".tif", ".tiff", ".bmp", ".dcm", ".dicom", ".dic")
+"""Of names: what is cut off for the folder's name. A DICOM named by its UID has none of them, and keeps its numbers."""
+
+# On discs and in exports beside films: whatever they hold, they are none.
+_NO_FILMS = frozenset({"dicomdir", "autorun.inf", "thumbs.db", "desktop.ini"})
+_MEDIA_DIRECTORY = b"1.2.840.10008.1.3.10"  # SOP class of a DICOMDIR under another name (PS3.4 B.5)
+_HEAD_BYTES = 1024
+_MASK = re.compile(r"(phantom_\d+)_[A-Za-z]+\.png")
+_NAMED = 3  # files that are named for each reason; the rest is counted
+
+_CASE = re.compile(r"\w(?:[\w .-]{0,62}\w)?")
+_DEVICE_NAMES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # Windows opens no file of the name
+
+
+@dataclass(frozen=True)
+class Film:
+    """A film to be reviewed.
+
+    Attributes:
+        path: its file.
+        shown: what lines call it: its file's name, or its path below a folder that was given.
+        name: what its folder is to be called; None for a part of its bytes' hash.
+        case: a name of the reader's own, which its review carries; None without.
+    """
+
+    path: Path
+    shown: str
+    name: str | None
+    case: str | None = None
+
+    @classmethod
+    def of(cls, path: Path, *, below: Path | None = None) -> "Film":
+        """Return a film that is called by its file's name."""
+        shown = path.name if below is None else str(path.relative_to(below))
+        return cls(path, printable(shown), folder_name(path.name))
+
+
+@dataclass(frozen=True)
+class FoundFilms:
+    """Films in their order, and what of the folders is none.
+
+    Attributes:
+        films: those to review.
+        left_out: (file or folder as it is shown, why it is left out), in the order of finding.
+    """
+
+    films: tuple[Film, ...]
+    left_out: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def left_out_line(self) -> str:
+        """How many were left out and why, in words; empty where none was."""
+        by_reason: dict[str, list[str]] = {}
+        for shown, why in self.left_out:
+            by_reason.setdefault(why, []).append(shown)
+        parts = []
+        for why, names in by_reason.items():
+            more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+            parts.append(f"{why}: {', '.join(names[:_NAMED])}{more}")
+        return f"{len(self.left_out)} left out ({'; '.join(parts)})" if parts else ""
+
+    def anonymous(self) -> "FoundFilms":
+        """Return the same with folders named by the films' hashes."""
+        return replace(self, films=tuple(replace(film, name=None) for film in self.films))
+
+    def as_case(self, case: str) -> "FoundFilms":
+        """Return the same with the films called by a name of the reader's own, several by that and their number.
+
+        Raises:
+            ConfigError: if it is no name that every system takes for a folder.
+        """
+        if not _CASE.fullmatch(case) or _DEVICE_NAMES.fullmatch(case):
+            raise ConfigError(
+                f'--case: got "{printable(case)}"; allowed: up to 64 letters, digits, blanks and . - _, with a letter '
+                "or digit at both ends."
+            )
+        names = [case] if len(self.films) == 1 else [f"{case}_{number}" for number in range(1, len(self.films) + 1)]
+        named = zip(self.films, names, strict=True)
+        return replace(self, films=tuple(replace(film, name=name, case=name) for film, name in named))
+
+
+def find_films(given: Sequence[Path], *, out: Path | None = None) -> FoundFilms:
+    """Return the files that were given, and of a folder the films in it and in its subfolders.
+
+    A folder's own files come first, by name, then its subfolders'. Left out are hidden ones, links to folders, finished
+    reviews, and files that are no films: by their name, or since they have neither a film's ending nor begin as a
+    picture or a DICOM object does. A file that was given itself is always taken.
+
+    Args:
+        given: files and folders.
+        out: where the reviews go; it is left out where it lies in a folder that was given.
+
+    Raises:
+        ConfigError: if something that was given is not there, or a folder has no films in it or cannot be read.
+    """
+    absent = [path for path in given if not os.path.lexists(path)]
+    if absent:
+        names = ", ".join(printable(str(path)) for path in absent[:_NAMED])
+        more = f" and {len(absent) - _NAMED} more" if len(absent) > _NAMED else ""
+        raise ConfigError(f"{names}{more}: there is no such file or folder. Check the path.")
+    films: list[Film] = []
+    left_out: list[tuple[str, str]] = []
+    for path in given:
+        if not path.is_dir():
+            films.append(Film.of(path))
+            continue
+        before = len(films), len(left_out)
+        for file, why in _walk(path, out):
+            film = Film.of(file, below=path)
+            if why:
+                left_out.append((film.shown, why))
+            else:
+                films.append(film)
+        if len(films) == before[0]:
+            told = FoundFilms((), tuple(left_out[before[1] :])).left_out_line
+            none = f"no film, {told}" if told else "no files"
+            raise ConfigError(f"{_shown(path)}: the folder holds {none}. Name a film, or a folder with films in it.")
+    return FoundFilms(tuple(films), tuple(left_out))
+
+
+def folder_name(file_name: str) -> str:
+    """Return what the folder of a film's review is called: the file's name without a known ending.
+
+    It is a name that every system takes: without blanks and dots at its end, and never empty.
+    """
+    lower = file_name.lower()
+    ending = next((ending for ending in ENDINGS if lower.endswith(ending)), "")
+    name = file_name[: len(file_name) - len(ending)].rstrip(" .")
+    return "film" if not name else f"{name}_" if _DEVICE_NAMES.fullmatch(name) else name
+
+
+def printable(text: str) -> str:
+    """Return a file's name fit for a line: what is no printable character, and what is no UTF-8, is a "�"."""
+    return "".join(character if character.isprintable() else "�" for character in text)
+
+
+def _shown(path: Path) -> str:
+    return printable(path.name or str(path))
+
+
+def _walk(folder: Path, out: Path | None) -> Iterator[tuple[Path, str | None]]:
+    """Yield each file, and each folder that is not entered, with why it is left out; None for a film."""
+    try:
+        inside = sorted(folder.iterdir(), key=lambda path: path.name)
+        kinds = [(path, path.is_dir()) for path in inside]
+    except OSError as error:
+        raise ConfigError(
+            f"{_shown(folder)}: the folder cannot be read ({error.strerror}). Check its permissions."
+        ) from None
+    for path, is_folder in kinds:
+        if not is_folder:
+            yield path, "hidden" if path.name.startswith(".") else _why_no_film(path)
+    for path, is_folder in kinds:
+        if not is_folder:
+            continue
+        if path.name.startswith("."):
+            yield path, "hidden"
+        elif path.is_symlink():
+            yield path, "a link to a folder, which is not followed"
+        elif _is_same(path, out) or (path / RECORD).is_file():
+            yield path, "reviews"
+        else:
+            yield from _walk(path, out)
+
+
+def _is_same(path: Path, out: Path | None) -> bool:
+    return out is not None and out.exists() and path.samefile(out)
+
+
+def _why_no_film(path: Path) -> str | None:
+    if not path.is_file():
+        return "no file to open"  # a link to nothing, a pipe
+    if path.name.casefold() in _NO_FILMS:
+        return "no film by its name"
+    mask = _MASK.fullmatch(path.name)
+    if mask and path.with_name(f"{mask[1]}.json").exists():
+        return "a phantom's mask"
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+    except OSError:
+        return None  # whoever reads it says why it cannot be
+    if head[128:132] == b"DICM" and _MEDIA_DIRECTORY in head:
+        return "a disc's table of contents"
+    if path.name.lower().endswith(ENDINGS) or is_a_picture(head):
+        return None
+    return "neither picture nor DICOM"

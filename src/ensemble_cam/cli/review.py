@@ -1,0 +1,198 @@
+"""`ensemble-cam review`: films to folders of overlays, a figure and `review.json`."""
+
+import argparse
+import logging
+import os
+import shutil
+import sys
+import tempfile
+import textwrap
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ensemble_cam.cli.arguments import Commands, add_common, names, one_line, pairs, real, weights_by_id, whole
+from ensemble_cam.cli.exit_codes import FILMS, OK
+from ensemble_cam.errors import ConfigError, ExportError
+from ensemble_cam.machine.memory import keep_few_arenas
+from ensemble_cam.machine.terminal import TerminalLine
+from ensemble_cam.settings.config import ReviewDefaults, load_config
+from ensemble_cam.settings.methods import AUG_SMOOTH, EIGEN_SMOOTH, LAYERS, METHODS, SEVERAL_LAYERS
+from ensemble_cam.settings.sets import SETS
+from ensemble_cam.settings.vocabulary import COLORMAPS, DEVICES, FRAMINGS, INTENSITIES, RUNTIMES
+
+Chosen = TypeVar("Chosen")
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    review = commands.add_parser(
+        "review",
+        help="review films into folders of overlays, a figure and review.json",
+        description="Review films. Each gets a folder of its own in DIR: overlays, a figure and review.json. "
+        "A film whose finished review lies there already is passed over.",
+        epilog=_methods(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    review.add_argument(
+        "films",
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help="a film, or a folder of films; its subfolders are searched, too, and files that are no films left out",
+    )
+    review.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the films' folders go")
+    add_common(review)
+    networks = review.add_argument_group("classifiers")
+    networks.add_argument("--set", choices=SETS, default="clinical", help="the set of classifiers (%(default)s)")
+    networks.add_argument(
+        "--classifiers",
+        metavar="ID,ID",
+        type=names,
+        help="these of the set; without, all but the optional ones",
+    )
+    networks.add_argument(
+        "--weights",
+        action="append",
+        default=[],
+        metavar="ID=NAME",
+        help='weights other than the default, or "untrained" for seeded values; may be repeated',
+    )
+    networks.add_argument("--ensemble-weight", action="append", default=[], metavar="ID=W", help="may be repeated")
+    networks.add_argument("--device", choices=DEVICES, default="auto", help="(%(default)s)")
+    networks.add_argument(
+        "--runtime", choices=RUNTIMES, default="auto", help="auto: OpenVINO on the processor where it is installed"
+    )
+    maps = review.add_argument_group("maps (defaults are the configuration's)")
+    what = maps.add_mutually_exclusive_group()
+    what.add_argument("--top-k", type=whole(), metavar="N", help="explain the N findings with the highest scores")
+    what.add_argument("--labels", metavar="A,B", type=_labels, help="explain these findings")
+    maps.add_argument("--method", choices=METHODS, help="what each shows, costs and hides stands below")
+    maps.add_argument("--layers", choices=LAYERS, help=f"several: {SEVERAL_LAYERS}")
+    maps.add_argument("--aug-smooth", action="store_true", default=None, help=AUG_SMOOTH)
+    maps.add_argument("--eigen-smooth", action="store_true", default=None, help=EIGEN_SMOOTH)
+    maps.add_argument("--framing", choices=FRAMINGS, help="the centre square as upstream, or the whole film")
+    maps.add_argument("--intensity", choices=INTENSITIES, help="which pixels of a DICOM the networks see")
+    maps.add_argument("--rescale", action="store_true", help="stretch films that use a quarter of their range or less")
+    drawing = review.add_argument_group("drawing (defaults are the configuration's)")
+    drawing.add_argument("--threshold", type=real, metavar="T", help="draw relative activation from here on, 0 to 1")
+    drawing.add_argument("--opacity", type=real, metavar="O", help="of the overlay, 0 to 1")
+    drawing.add_argument("--colormap", choices=COLORMAPS)
+    files = review.add_argument_group("files")
+    files.add_argument(
+        "--summary",
+        action="store_true",
+        help="write summary.csv, a row for every map, and index.html, a contact sheet, of all these films into DIR, "
+        "in the place of those of an earlier run",
+    )
+    files.add_argument("--save-maps", action="store_true", help="write maps.npz, every map on the source grid")
+    called = files.add_mutually_exclusive_group()
+    called.add_argument(
+        "--case",
+        metavar="NUMBER",
+        help="call the film so in its files and its folder, instead of by the file's name; several films NUMBER_1, "
+        "NUMBER_2 …",
+    )
+    called.add_argument("--anonymous-names", action="store_true", help="name folders by the film's hash")
+    files.add_argument("--log", type=Path, metavar="FILE", help="write the details of failures to this file")
+    files.add_argument("--quiet", action="store_true", help="say nothing but errors")
+    review.set_defaults(command=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Review the films; whatever is wrong with arguments and files comes before the weights are looked for.
+
+    Raises:
+        ConfigError: if something that was given is not allowed or not there.
+        WeightsError: if weights are missing or unusable.
+    """
+    config = load_config(options.config)
+    weights = pairs(options.weights, "--weights")
+    given = vars(options) | {"ensemble_weights": weights_by_id(options.ensemble_weight, "--ensemble-weight")}
+    from ensemble_cam.archive.films import find_films
+
+    found = find_films(options.films, out=options.out)
+    if options.anonymous_names:
+        found = found.anonymous()
+    if options.case is not None:
+        found = found.as_case(options.case)
+    _check_out(options.out)
+    if options.log is not None:
+        _log_to(options.log)
+    from ensemble_cam.reviewing.options import ReviewOptions
+    from ensemble_cam.settings.display import Display
+    from ensemble_cam.settings.pixels import Pixels
+    from ensemble_cam.settings.settings import Settings
+
+    chosen = ReviewOptions(
+        settings=_chosen(Settings, given, config.review),
+        display=_chosen(Display, given, config.review),
+        pixels=_chosen(Pixels, given, config.review),
+        device=options.device,
+        runtime=options.runtime,
+    )
+    keep_few_arenas()
+    from ensemble_cam.archive.batch import Batch, Choice
+
+    choice = Choice(options.set, options.classifiers, weights, options.weights_dir)
+    batch = Batch.prepare(config, choice, chosen, TerminalLine(None if options.quiet else sys.stdout))
+    try:
+        failed = batch.review(
+            found, options.out, errors=sys.stderr, save_maps=options.save_maps, summary=options.summary
+        )
+    except ExportError as error:  # of the summary: the films are done
+        print(f"ensemble-cam: {error}", file=sys.stderr)
+        return FILMS
+    return FILMS if failed else OK
+
+
+def _chosen(kind: type[Chosen], given: Mapping[str, object], defaults: ReviewDefaults) -> Chosen:
+    """Return settings of a kind: each field as it was given, else as the configuration has it, else the kind's own."""
+    values: dict[str, Any] = {}
+    for field in fields(kind):  # type: ignore[arg-type]  # there is no type of all dataclasses
+        value = given.get(field.name)
+        value = getattr(defaults, field.name, None) if value is None else value
+        if value is not None:
+            values[field.name] = value
+    return kind(**values)
+
+
+def _labels(text: str) -> tuple[str, ...]:
+    return tuple(text.split(","))
+
+
+def _check_out(out: Path) -> None:
+    """Refuse an output folder that cannot be one, and leave nothing of the trial behind."""
+    folder = out
+    while not os.path.lexists(folder) and folder != folder.parent:
+        folder = folder.parent
+    if not folder.is_dir():
+        raise ConfigError(f"--out: {one_line(str(folder))} is no folder. Choose another place for the reviews.")
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ConfigError(
+            f"--out: nothing can be written to {one_line(str(folder))} ({error.strerror}). Choose another folder, or "
+            "change its permissions."
+        ) from None
+
+
+def _log_to(path: Path) -> None:
+    try:
+        handler = logging.FileHandler(path, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(
+            f"--log: {one_line(path.name)} cannot be written ({error.strerror}). Choose another file."
+        ) from None
+    logging.getLogger("ensemble_cam").addHandler(handler)
+
+
+def _methods() -> str:
+    """Return a paragraph for each method, wrapped as argparse wraps."""
+    width = max(shutil.get_terminal_size().columns - 2, 40)
+    paragraphs = [
+        textwrap.fill(f"{method.name}: {method.line}", width, subsequent_indent="  ") for method in METHODS.values()
+    ]
+    return "\n".join(["methods:", *paragraphs])

@@ -1,0 +1,68 @@
+"""Every map over its film as a PNG in source pixels, drawn on all cores."""
+
+import os
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+
+from ensemble_cam.export.provenance import origin
+from ensemble_cam.export.record import overlay_name
+from ensemble_cam.maps.heatmap import Heatmap
+from ensemble_cam.rendering.overlay import source_overlay
+from ensemble_cam.rendering.png import png
+from ensemble_cam.reviewing.analysis import Finding
+from ensemble_cam.reviewing.review import Review
+from ensemble_cam.reviewing.sentences import score_line
+
+# Pixels of all overlays that are drawn at once: each takes some ten bytes of memory while it is.
+_PIXELS_AT_ONCE = 20_000_000
+
+
+def overlays(review: Review) -> Iterator[tuple[str, bytes]]:
+    """Yield (file name, PNG in source pixels) of every map, with its origin in text chunks.
+
+    They are drawn on all cores, by rank and classifier, and only a few ahead of those that were asked for.
+    """
+    with drawing_threads(review) as threads:
+        yield from overlays_drawn_by(threads, review)
+
+
+def overlays_drawn_by(threads: ThreadPoolExecutor, review: Review) -> Iterator[tuple[str, bytes]]:
+    """Yield what `overlays` does, drawn by threads of `drawing_threads`."""
+    drawing: deque[Future[tuple[str, bytes]]] = deque()
+    for finding in review.analysis.findings:
+        for id, heatmap in finding.heatmaps().items():
+            drawing.append(threads.submit(_overlay, review, finding, id, heatmap))
+            if len(drawing) > _threads_for(review):
+                yield drawing.popleft().result()
+    while drawing:
+        yield drawing.popleft().result()
+
+
+def _overlay(review: Review, finding: Finding, id: str, heatmap: Heatmap) -> tuple[str, bytes]:
+    picture = source_overlay(review.analysis.radiograph.display, heatmap, review.display)
+    score = review.analysis.score(finding, id)
+    text = {**origin(review), "Finding": finding.label, "Map": id}
+    if score is not None:
+        text["Score"] = score_line(score, digits=3)
+    return overlay_name(finding, id), png(picture, text)
+
+
+@contextmanager
+def drawing_threads(review: Review) -> Iterator[ThreadPoolExecutor]:
+    """Provide threads for drawing a review; what is left undone at the end is dropped, and all of them have ended."""
+    threads = ThreadPoolExecutor(_threads_for(review), thread_name_prefix="drawing")
+    try:
+        yield threads
+    finally:
+        threads.shutdown(cancel_futures=True)
+
+
+def _threads_for(review: Review) -> int:
+    width, height = review.analysis.geometry.source_size
+    return max(1, min(_cores(), _PIXELS_AT_ONCE // (width * height)))
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

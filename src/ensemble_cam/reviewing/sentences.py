@@ -1,0 +1,165 @@
+"""What is said of a finding and of who stands behind it, worded once.
+
+Figure, overlays, command line and screen take their words from here, and differ in layout alone. Texts begin in lower
+case, as most of them stand behind others; `capitalised` begins a line with one. The browser's viewer, which measures
+its maps anew while a hand moves, has the same words in `ui/viewer/words.js`.
+"""
+
+from ensemble_cam.maps.agreement import Agreement
+from ensemble_cam.maps.heatmap import Heatmap, Region
+from ensemble_cam.purpose import PURPOSE
+from ensemble_cam.reviewing.analysis import Analysis, Finding
+from ensemble_cam.reviewing.review import Review
+from ensemble_cam.reviewing.scores import Call, ClassifierResult, Score
+from ensemble_cam.settings.settings import displayed
+from ensemble_cam.settings.vocabulary import ENSEMBLE
+
+_AT_LENGTH = {
+    Call.CALLED: "called",
+    Call.NOT_CALLED: "below its operating point: not called",
+    Call.UNCALIBRATED: "uncalibrated: no operating point",
+}
+
+
+def call_at_length(call: Call) -> str:
+    """Return what the networks say with its reason, as it stands at the head of a finding: the word and why."""
+    return _AT_LENGTH[call]
+
+
+def score_line(score: Score, *, digits: int = 2) -> str:
+    """Return a score with what it says: "0.62, called"."""
+    return f"{score.value:.{digits}f}, {score.call}"
+
+
+def title(finding: Finding) -> str:
+    """Return the head of a finding: "1. Pleural thickening · score 0.62, called"."""
+    score = finding.ranked.score
+    return f"{finding.rank}. {displayed(finding.label)} · score {score.value:.2f}, {call_at_length(score.call)}"
+
+
+def brief(finding: Finding) -> str:
+    """Return a finding as one among others in a line: "Pleural thickening 0.62 (called)"."""
+    score = finding.ranked.score
+    return f"{displayed(finding.label)} {score.value:.2f} ({score.call})"
+
+
+def agreement_line(agreement: Agreement | None) -> str:
+    """Return how far the maps behind an ensemble agree; empty below two of them, and where nothing can be compared."""
+    if agreement is None:
+        return ""
+    parts = []
+    if agreement.iou is not None:
+        parts.append(f"regions overlap {agreement.iou:.2f} (IoU)")
+    if agreement.rank_correlation is not None:
+        parts.append(f"rank correlation {agreement.rank_correlation:.2f}")
+    return " · ".join(parts)
+
+
+def behind(analysis: Analysis, finding: Finding) -> str:
+    """Return who stands behind a finding's ensemble map, whose score counts if others' do, and who cannot know it."""
+    if finding.ensemble is None:
+        return "no ensemble map"
+
+    def names(ids: tuple[str, ...]) -> str:
+        return ", ".join(analysis.result(id).classifier.config.name for id in ids)
+
+    text = f"ensemble of {names(finding.ensemble.classifiers)}"
+    if len(finding.ensemble.classifiers) == 1:
+        text += " alone"
+    if finding.ensemble.empty_classifiers:
+        text += f" (empty: {names(finding.ensemble.empty_classifiers)})"
+    scoring = tuple(
+        result.id
+        for result in analysis.results
+        if result.classifier.calibrated is finding.ranked.score.calibrated
+        and finding.label in result.scores
+        and analysis.settings.ensemble_weights[result.id] > 0
+    )
+    if scoring != finding.ensemble.classifiers:
+        text += f", score of {names(scoring)}"
+    # A classifier that failed has no scores at all, and its panel says so.
+    unknown = tuple(result.id for result in analysis.results if result.scores and finding.label not in result.scores)
+    return f"{text} · not known to {names(unknown)}" if unknown else text
+
+
+def support(analysis: Analysis, finding: Finding, threshold: float) -> str:
+    """Return what stands beside a finding's head: how far its maps agree first, then who stands behind their mean.
+
+    Args:
+        analysis: the finding's.
+        finding: one of those explained.
+        threshold: of the regions that are compared, in relative activation.
+    """
+    return " · ".join(filter(None, (agreement_line(finding.agreement(threshold)), behind(analysis, finding))))
+
+
+def extent(heatmap: Heatmap, region: Region | None, threshold: float, *, at_length: bool = False) -> str:
+    """Return how much of what the networks saw is at or above the threshold.
+
+    Args:
+        heatmap: the map.
+        region: its region at the threshold, see `Heatmap.region`.
+        threshold: in relative activation.
+        at_length: whether the threshold is named; it need not be where it stands beside.
+    """
+    if heatmap.empty:
+        return "empty map: nothing speaks for it"
+    if region is None:
+        return f"nothing at or above {threshold:.2f}"
+    share = f"{region.area:.1%} of what was seen"
+    return f"{share} is at or above {threshold:.2f}" if at_length else share
+
+
+def why_no_map(finding: Finding, id: str) -> str:
+    """Return why a classifier has no map of a finding, or why the ensemble has none, as half a sentence."""
+    return "no classifier with a weight above 0 has a map" if id == ENSEMBLE else finding.missing[id]
+
+
+def no_map(finding: Finding, id: str) -> str:
+    """Return what stands in a map's place: "no map: does not know this label"."""
+    return f"no map: {why_no_map(finding, id)}"
+
+
+def weights_line(result: ClassifierResult, *, digits: int | None = None) -> str:
+    """Return a classifier with its weights, their SHA-256 and what has to be said of them.
+
+    Args:
+        result: the classifier's.
+        digits: of the hash, as many as tell weights apart on a screen; None for all 64.
+    """
+    weights = result.classifier.weights
+    parts = [f"{result.classifier.config.name}: {weights.name}"]
+    if weights.sha256:
+        parts.append(f"SHA-256 {weights.sha256 if digits is None else f'{weights.sha256[:digits]}…'}")
+    if weights.remark:
+        parts.append(weights.remark)
+    return ", ".join(parts)
+
+
+def weighted_line(analysis: Analysis, result: ClassifierResult) -> str:
+    """Return `weights_line` with the classifier's ensemble weight, to its last digit."""
+    return f"{weights_line(result)}, ensemble weight {exact(analysis.settings.ensemble_weights[result.id])}"
+
+
+def method_line(review: Review) -> str:
+    """Return how the maps were made and what the networks were shown."""
+    parts = [review.analysis.settings.recipe.line, f"{review.analysis.settings.framing} framing"]
+    parts.append(f"{review.run.intensity} intensity")
+    if review.analysis.radiograph.rescaled:
+        parts.append("narrow range stretched")
+    return ", ".join(parts)
+
+
+def purpose_line(review: Review) -> str:
+    """Return what every output is for, with the notice of the set of classifiers where there is one."""
+    return f"{PURPOSE} {review.notice}." if review.notice else PURPOSE
+
+
+def exact(number: float) -> str:
+    """Write a number in as few digits as read back to the same one."""
+    return repr(float(number)).removesuffix(".0")
+
+
+def capitalised(text: str) -> str:
+    """Return a text as a line begins with it; names within keep their letters."""
+    return text[:1].upper() + text[1:]

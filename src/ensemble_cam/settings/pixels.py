@@ -1,0 +1,28 @@
+"""What of a film the networks are shown."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ensemble_cam.settings.rules import check_setting
+
+if TYPE_CHECKING:
+    from ensemble_cam.film.radiograph import Intensity
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """What of a film the networks are shown; see `film.radiograph.read_radiograph`.
+
+    Attributes:
+        intensity: of a DICOM film the "stored" values over their declared range, or the "windowed" ones of the screen.
+        rescale: whether a film of more than 8 bits that uses a quarter of its range or less is stretched.
+
+    Raises:
+        ConfigError: if `intensity` is another word.
+    """
+
+    intensity: "Intensity" = "stored"
+    rescale: bool = False
+
+    def __post_init__(self) -> None:
+        check_setting("intensity", self.intensity)

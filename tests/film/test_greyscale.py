@@ -1,0 +1,73 @@
+"""Both ways from a stored value, to the screen and to the networks, against the formulas value by value."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from ensemble_cam.film.greyscale import Greyscale, domain, stretch
+from ensemble_cam.film.intake import StoredFilm
+
+VALUES = np.array([[100, 500], [900, 1023]], np.uint16)
+
+
+def stored(pixels: np.ndarray = VALUES, *, bits: int = 12, format: str = "DICOM", **facts) -> StoredFilm:
+    """Return a film of 12 bits whose file shows it by a window of 100 to 1100."""
+    shown = stretch(domain(pixels.dtype), 100, 1100)
+    used = int(pixels.min()), int(pixels.max())
+    return StoredFilm(format, bits, pixels, (0, 2**bits - 1), shown, used, **facts)
+
+
+def scaled(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    """torchxrayvision's scale of a range: its lowest value is -1024, its highest 1024."""
+    return (2 * (values.astype(np.float64) - low) / (high - low) - 1) * 1024
+
+
+def test_networks_see_the_declared_range_and_the_screen_the_files_window():
+    film = stored()
+    greyscale = Greyscale.of(film)
+    assert_allclose(greyscale.for_networks(film.pixels), scaled(VALUES, 0, 4095), atol=1e-3)
+    assert_array_equal(greyscale.on_screen(film.pixels), np.rint((VALUES - 100.0) / 1000 * 255).clip(0, 255))
+    assert (greyscale.windowed, greyscale.narrow, greyscale.rescaled) == (False, True, False)
+    assert greyscale.for_networks(film.pixels).dtype == np.float32
+
+
+def test_networks_see_a_film_whose_lowest_value_is_white_from_the_top_down():
+    seen = Greyscale.of(stored(networks_invert=True)).for_networks(VALUES)
+    assert_allclose(seen, -scaled(VALUES, 0, 4095), atol=1e-3)
+
+
+def test_windowed_networks_see_the_screen_before_it_is_rounded_to_8_bits():
+    greyscale = Greyscale.of(stored(networks_invert=True), windowed=True)
+    assert greyscale.windowed
+    assert_allclose(greyscale.for_networks(VALUES), scaled(VALUES, 100, 1100).clip(-1024, 1024), atol=1e-3)
+
+
+@pytest.mark.parametrize("windowed", [False, True])
+def test_a_picture_declares_no_window_so_its_stored_values_are_seen(windowed):
+    greyscale = Greyscale.of(stored(format="PNG"), windowed=windowed)
+    assert not greyscale.windowed
+    assert_allclose(greyscale.for_networks(VALUES), scaled(VALUES, 0, 4095), atol=1e-3)
+    # Where it is narrow its screen is stretched over what it uses.
+    assert_array_equal(greyscale.on_screen(VALUES)[[0, 1], [0, 1]], [0, 255])
+
+
+@pytest.mark.parametrize(
+    ("pixels", "bits", "narrow"),
+    [
+        (VALUES, 12, True),
+        (np.array([[0, 1023]], np.uint16), 12, True),  # 1023 of 4095 is less than a quarter
+        (np.array([[0, 1024]], np.uint16), 12, False),
+        (np.array([[0, 10]], np.uint8), 8, False),  # of 8 bits none is
+    ],
+)
+def test_a_narrow_film_alone_is_stretched_where_that_is_asked_for(pixels, bits, narrow):
+    greyscale = Greyscale.of(stored(pixels, bits=bits), rescale=True)
+    assert (greyscale.narrow, greyscale.rescaled) == (narrow, narrow)
+    low, high = (int(pixels.min()), int(pixels.max())) if narrow else (0, 2**bits - 1)
+    assert_allclose(greyscale.for_networks(pixels), scaled(pixels, low, high), atol=1e-3)
+
+
+def test_nothing_is_stretched_for_windowed_networks_nor_on_a_film_of_one_value():
+    assert not Greyscale.of(stored(), windowed=True, rescale=True).rescaled
+    blank = Greyscale.of(stored(np.full((2, 2), 7, np.uint16)), rescale=True)
+    assert (blank.narrow, blank.rescaled) == (True, False)
