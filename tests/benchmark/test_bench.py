@@ -62,11 +62,8 @@ def test_all_labels_are_those_that_the_classifiers_know(config):
     assert counts == [18, 16, 5]
 
 
-def test_the_command_prints_json_alone_and_refuses_what_is_no_number(small_films, capsys):
+def test_the_command_prints_json_alone(small_films, capsys):
     assert main(["bench", "--set", "teaching", "--top-k", "all", "--runs", "1", "--json"]) == 0
     printed = capsys.readouterr()
     assert json.loads(printed.out)["set"] == "teaching"
     assert printed.err == ""
-    for options in (["--top-k", "0"], ["--top-k", "few"], ["--runs", "0"]):
-        assert main(["bench", *options]) == 2
-    assert "--top-k: got 'few', allowed is a number of at least 1, or all." in capsys.readouterr().err

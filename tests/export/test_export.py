@@ -209,6 +209,7 @@ CONTRACT = {
     "schema": 1,
     "purpose": "Research and teaching use. Not for diagnosis.",
     "notice": (str, None),
+    "case": (str, None),
     "software": {str: str},  # OpenVINO is among them where it is installed
     "input": {
         "sha256": str,

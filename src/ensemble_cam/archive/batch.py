@@ -137,8 +137,8 @@ class Batch:
             raise
         report.end(out)
         if sheet is not None:
-            for path in sheet.write():
-                self.line.line(f"Summary: {printable(str(path))}")
+            written = " and ".join(printable(str(path)) for path in sheet.write())
+            self.line.line(f"Summary: {written}")
         return report.failed
 
 

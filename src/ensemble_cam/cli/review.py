@@ -30,8 +30,10 @@ def add(commands: Commands) -> None:
     review = commands.add_parser(
         "review",
         help="review films into folders of overlays, a figure and review.json",
-        description="Review films. Each gets a folder of its own in DIR: overlays, a figure and review.json. "
-        "A film whose finished review lies there already is passed over.",
+        description=_wrapped(
+            "Review films. Each gets a folder of its own in DIR: overlays, a figure and review.json. A film whose "
+            "finished review lies there already is passed over."
+        ),
         epilog=_methods(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -190,9 +192,13 @@ def _log_to(path: Path) -> None:
 
 
 def _methods() -> str:
-    """Return a paragraph for each method, wrapped as argparse wraps."""
+    """Return a paragraph for each method."""
+    return "\n".join(
+        ["methods:", *(_wrapped(f"{method.name}: {method.line}", indent="  ") for method in METHODS.values())]
+    )
+
+
+def _wrapped(text: str, *, indent: str = "") -> str:
+    """Wrap a paragraph as argparse wraps, all lines but the first with an indent."""
     width = max(shutil.get_terminal_size().columns - 2, 40)
-    paragraphs = [
-        textwrap.fill(f"{method.name}: {method.line}", width, subsequent_indent="  ") for method in METHODS.values()
-    ]
-    return "\n".join(["methods:", *paragraphs])
+    return textwrap.fill(text, width, subsequent_indent=indent)
