@@ -16,7 +16,6 @@ from ensemble_cam.classifiers.loading import load_classifier
 from ensemble_cam.classifiers.runtime import PRECISION, choose_device, choose_runtime, prepare, runtimes
 from ensemble_cam.errors import ConfigError, WeightsMissing
 from ensemble_cam.machine.terminal import TerminalLine
-from ensemble_cam.reviewing.cautions import notice
 from ensemble_cam.reviewing.options import ReviewOptions
 from ensemble_cam.reviewing.request import find_labels, resolve
 from ensemble_cam.reviewing.review import RunInfo
@@ -96,7 +95,7 @@ class Batch:
             raise WeightsMissing("\n".join(missing))
         options = replace(options, settings=resolve(options.settings, loaded))
         line.line("Classifiers: " + "; ".join(_named(classifier) for classifier in loaded))
-        if words := notice(choice.set):
+        if words := SETS[choice.set].notice:
             line.line(f"{words}.")
         pixels = options.pixels
         run = RunInfo(choice.set, pixels.intensity, pixels.rescale, device.type, runtimes(loaded), PRECISION)

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from ensemble_cam.errors import Cancelled, WeightsError
-from ensemble_cam.ui import networks
-from ensemble_cam.ui.jobs import Job, sentence
-from ensemble_cam.ui.networks import Choice, Ready
+from ensemble_cam.ui.session import networks
+from ensemble_cam.ui.session.jobs import Job, sentence
+from ensemble_cam.ui.session.networks import Choice, Ready
 from ensemble_cam.ui.words import plain
 from ensemble_cam.weights.released import search_folders, weights_file
 

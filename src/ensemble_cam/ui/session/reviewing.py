@@ -8,9 +8,9 @@ import streamlit as st
 from ensemble_cam.errors import Cancelled
 from ensemble_cam.film.radiograph import Radiograph
 from ensemble_cam.settings.settings import Settings
-from ensemble_cam.ui import networks
-from ensemble_cam.ui.jobs import Job
-from ensemble_cam.ui.networks import Ready
+from ensemble_cam.ui.session import networks
+from ensemble_cam.ui.session.jobs import Job
+from ensemble_cam.ui.session.networks import Ready
 from ensemble_cam.ui.session.slot import Slot
 from ensemble_cam.ui.words import plain
 

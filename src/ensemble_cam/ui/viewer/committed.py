@@ -34,8 +34,10 @@ class Committed:
     serial: int = 0
 
     @classmethod
-    def of(cls, told: Mapping | None) -> "Committed | None":
+    def of(cls, told: object) -> "Committed | None":
         """Read a message of the browser's; None for one that is no such message, whoever wrote it."""
+        if not isinstance(told, Mapping):
+            return None
         try:
             window = told["window"]
             return cls(

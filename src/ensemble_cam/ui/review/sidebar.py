@@ -1,7 +1,6 @@
 """The sidebar: films, what is drawn, which findings, and which classifiers."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 
 import streamlit as st
 
@@ -9,12 +8,14 @@ from ensemble_cam.rendering.colours import colour_table
 from ensemble_cam.settings.config import ClassifierConfig, Config, ReviewDefaults, known_labels
 from ensemble_cam.settings.display import Display
 from ensemble_cam.settings.methods import AUG_SMOOTH, EIGEN_SMOOTH, LAYERS, METHODS, SEVERAL_LAYERS, Recipe
+from ensemble_cam.settings.pixels import Pixels
 from ensemble_cam.settings.settings import Settings, displayed
 from ensemble_cam.settings.vocabulary import COLORMAPS
 from ensemble_cam.ui import sets
-from ensemble_cam.ui.networks import Choice
 from ensemble_cam.ui.session import choices as held
 from ensemble_cam.ui.session import films
+from ensemble_cam.ui.session.controls import Controls
+from ensemble_cam.ui.session.networks import Choice
 from ensemble_cam.ui.session.stage import show_film_list
 from ensemble_cam.ui.viewer.payload import COLORMAP_NOTES
 from ensemble_cam.ui.words import RELATIVE_ACTIVATION, plain
@@ -23,36 +24,6 @@ _FRAMINGS = {"crop": "Centre square, as the networks were trained", "pad": "Whol
 _INTENSITIES = {"stored": "Stored values, as the networks were trained", "windowed": "Windowed, as on the screen"}
 _BY_SCORE, _BY_NAME = "Highest scores", "By name"
 _STILL, _FAILED = "still pictures", "viewer failed"
-
-
-@dataclass(frozen=True)
-class Controls:
-    """What the reader set.
-
-    Attributes:
-        set: the set of classifiers.
-        display: what maps are drawn like.
-        settings: which maps are made.
-        choices: the classifiers.
-        intensity: what the networks see of a DICOM.
-        rescale: whether narrow ranges are stretched.
-        read_first: whether scores and maps stay hidden until asked for.
-        live: whether the live viewer shows the film, which has its own controls for `display` and the weights.
-    """
-
-    set: str
-    display: Display
-    settings: Settings
-    choices: tuple[Choice, ...]
-    intensity: str
-    rescale: bool
-    read_first: bool
-    live: bool = True
-
-    def for_classifiers(self, choices: Sequence[Choice]) -> "Controls":
-        """Return the same for some of the chosen classifiers, those whose weights are there."""
-        shares = {choice.config.id: choice.ensemble_weight for choice in choices}
-        return replace(self, settings=replace(self.settings, ensemble_weights=shares), choices=tuple(choices))
 
 
 def show_film_picker() -> None:
@@ -90,7 +61,7 @@ def show_controls(config: Config, *, narrow_film: int | None) -> Controls:
         display = _show_display(defaults)
     set = sets.show_set_choice(config)
     with st.expander("Classifiers"):
-        shown = [_show_classifier(each, weighed=still) for each in config.in_set(set)]
+        shown = [_show_classifier(each, weighed=still) for each in config.in_set(set.name)]
         choices = tuple(choice for choice in shown if choice is not None)
     with st.expander("Findings and method", expanded=False):
         top_k, labels = _show_findings(choices, defaults.top_k)
@@ -119,8 +90,7 @@ def show_controls(config: Config, *, narrow_film: int | None) -> Controls:
             ensemble_weights={choice.config.id: choice.ensemble_weight for choice in choices},
         ),
         choices=choices,
-        intensity=intensity,
-        rescale=rescale,
+        pixels=Pixels(intensity, rescale),
         read_first=read_first,
         live=not still,
     )
@@ -129,7 +99,7 @@ def show_controls(config: Config, *, narrow_film: int | None) -> Controls:
 def _show_still_choice() -> None:
     st.toggle(
         "Still pictures",
-        held.start(_STILL),
+        held.start(_STILL, held.chosen(_STILL, False)),
         help="Shows panels that are drawn by the server, for browsers in which the live viewer cannot run.",
         **held.bound(_STILL),
     )

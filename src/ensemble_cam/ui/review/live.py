@@ -4,55 +4,35 @@ A fragment of the page: what the reader sets in the viewer runs this much of the
 the viewer is sent is put together before, and does not depend on what comes back, so nothing is sent anew.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from ensemble_cam.errors import ConfigError
 from ensemble_cam.film.geometry import Geometry
-from ensemble_cam.film.radiograph import Radiograph
 from ensemble_cam.settings.config import ReviewDefaults
 from ensemble_cam.settings.display import Display
 from ensemble_cam.settings.settings import Settings
-from ensemble_cam.ui import networks
-from ensemble_cam.ui.controls import Controls, fall_back_to_stills
-from ensemble_cam.ui.session import films
+from ensemble_cam.ui.review.remarks import foot_of, origin_of_view
+from ensemble_cam.ui.review.sidebar import fall_back_to_stills
+from ensemble_cam.ui.session import films, networks
+from ensemble_cam.ui.session.controls import Controls
 from ensemble_cam.ui.session.films import OpenFilm
+from ensemble_cam.ui.session.shown import Shown
 from ensemble_cam.ui.session.stage import of_film
+from ensemble_cam.ui.session.told import last_committed, take
 from ensemble_cam.ui.viewer.committed import Committed
 from ensemble_cam.ui.viewer.live import show_viewer
-from ensemble_cam.ui.viewer.payload import Payload, Words, payload
+from ensemble_cam.ui.viewer.payload import Words, payload
 from ensemble_cam.ui.words import plain
 
 if TYPE_CHECKING:
     from ensemble_cam.reviewing.analysis import Analysis
 
-_COMMITTED = "viewer committed"
 _MEANING = (
     "Colours: each map over its own maximum; where a network looked, not what is there. %: of what the networks saw."
 )
-
-
-@dataclass(frozen=True, eq=False)
-class Shown:
-    """What the viewer shows of a film.
-
-    Attributes:
-        radiograph: the film, as it was read.
-        geometry: the square that the networks see.
-        analysis: its review, None where the film is shown alone.
-        controls: what is set in the sidebar.
-        whole: whether the film is sent with all of its pixels.
-        payload: all of that, as it is sent.
-    """
-
-    radiograph: Radiograph
-    geometry: Geometry
-    analysis: "Analysis | None"
-    controls: Controls
-    whole: bool
-    payload: Payload
 
 
 def show_live(film: OpenFilm, geometry: Geometry, controls: Controls, analysis: "Analysis | None") -> None:
@@ -100,19 +80,19 @@ def _words(film: OpenFilm, geometry: Geometry, controls: Controls, analysis: "An
         outside = "Outlined: what the networks see. What lies outside is not looked at."
     elif radiograph.width != radiograph.height:
         outside = "The networks see the whole film, padded to a square; they were trained on the centre square."
-    set = f"{controls.set.capitalize()} set · {film.name}"  # so that no picture stands under another film's name
+    set = f"{controls.set.title} set · {film.name}"  # so that no picture stands under another film's name
     if analysis is None:
         return Words(set=set, outside=outside, meaning=outside)
-    from ensemble_cam.ui import results  # here, as it loads PyTorch: the film is on the screen before
+    from ensemble_cam.ui.review import downloads  # here, as it loads PyTorch: the film is on the screen before
 
-    review = results.review_of(analysis, controls.display)
+    review = downloads.review_of(analysis, controls.display)
     return Words(
         set=set,
         outside=outside,
         meaning=f"{outside} {_MEANING}".strip(),
-        foot=tuple(filter(None, (f"{outside} {_MEANING}".strip(), *results.foot_of(review)))),
-        origin=results.origin_of_view(review),
-        file=results.file_name(review),
+        foot=tuple(filter(None, (f"{outside} {_MEANING}".strip(), *foot_of(review)))),
+        origin=origin_of_view(review),
+        file=downloads.file_name(review),
     )
 
 
@@ -126,7 +106,7 @@ def _show_stage(number: int) -> None:
     if failed is not None:
         fall_back_to_stills(failed)
         st.rerun()
-    _take(told)
+    take(told)
     committed = last_committed()  # from before a visit to another page, where the viewer has told nothing yet
     if committed is not None and committed.detail == shown.radiograph.sha256 and not shown.whole:
         _send_whole(film)
@@ -136,13 +116,6 @@ def _show_stage(number: int) -> None:
             _show_downloads(shown, committed)
 
 
-def _take(told: Committed | None) -> None:
-    """Remember what the viewer told, unless something newer is known: the browser sends it with every message."""
-    known: Committed | None = st.session_state.get(_COMMITTED)
-    if told is not None and (known is None or told.serial > known.serial):
-        st.session_state[_COMMITTED] = told
-
-
 def _send_whole(film: OpenFilm) -> None:
     """Let a film that came as a smaller level come with all of its pixels; the rest is as it was."""
     shown = film.shown
@@ -150,7 +123,7 @@ def _send_whole(film: OpenFilm) -> None:
 
 
 def _show_downloads(shown: Shown, committed: Committed | None) -> None:
-    from ensemble_cam.ui import results  # here, as it loads PyTorch: the film is on the screen before
+    from ensemble_cam.ui.review import downloads  # here, as it loads PyTorch: the film is on the screen before
 
     display = shown.controls.display if committed is None else committed.display
     try:
@@ -163,9 +136,9 @@ def _show_downloads(shown: Shown, committed: Committed | None) -> None:
     if committed is not None and committed.film == shown.radiograph.sha256:
         finding = committed.finding
     is_there = any(each.label == finding for each in analysis.findings)
-    results.show_downloads(
-        results.review_of(chosen, display),
-        of_finding=results.review_of(analysis.only([finding]), display) if is_there else None,
+    downloads.show_downloads(
+        downloads.review_of(chosen, display),
+        of_finding=downloads.review_of(analysis.only([finding]), display) if is_there else None,
     )
 
 
@@ -194,13 +167,3 @@ def _chosen(analysis: "Analysis", settings: Settings) -> "Analysis":
     if not there:
         raise ConfigError("None of the findings that are chosen by name has a map. Choose others in the sidebar.")
     return analysis.only(there)
-
-
-def last_committed() -> Committed | None:
-    """Return what the viewer last told; of a film that was removed, nothing is remembered."""
-    committed = st.session_state.get(_COMMITTED)
-    if committed is None or committed.film is None:
-        return committed
-    if committed.film not in [film.id.sha256 for film in films.session_films().values()]:
-        committed = st.session_state[_COMMITTED] = committed.without_film()
-    return committed

@@ -9,17 +9,21 @@ from streamlit.delta_generator import DeltaGenerator
 
 from ensemble_cam.film.geometry import Geometry
 from ensemble_cam.purpose import PURPOSE
-from ensemble_cam.reviewing.cautions import cautions
+from ensemble_cam.settings.sets import ClassifierSet
 from ensemble_cam.settings.settings import Settings, displayed
-from ensemble_cam.ui import fetching, film_view, live_view, networks, opening, sets
-from ensemble_cam.ui.controls import Controls, show_controls, show_film_picker
-from ensemble_cam.ui.networks import Ready
+from ensemble_cam.ui import fetching, film_view, sets
 from ensemble_cam.ui.overlay_key import pass_on_overlay_key, show_overlays_button
-from ensemble_cam.ui.session import films
+from ensemble_cam.ui.review import live, opening
+from ensemble_cam.ui.review.remarks import show_failures, show_origin, show_remarks
+from ensemble_cam.ui.review.sidebar import show_controls, show_film_picker
+from ensemble_cam.ui.session import films, networks
+from ensemble_cam.ui.session.controls import Controls
 from ensemble_cam.ui.session.films import OpenFilm
+from ensemble_cam.ui.session.networks import Ready
 from ensemble_cam.ui.session.reviewing import identities, reviewing, show_work
 from ensemble_cam.ui.session.slot import PATIENCE, Slot
 from ensemble_cam.ui.session.stage import note_film, of_film
+from ensemble_cam.ui.session.told import last_committed
 from ensemble_cam.ui.words import plain
 
 if TYPE_CHECKING:
@@ -52,7 +56,7 @@ def show_review_page() -> None:
             opening.show_welcome(controls.set)
             return
         with st.spinner("Reading the film", show_time=True):
-            film.read(intensity=controls.intensity, rescale=controls.rescale)
+            film.read(controls.pixels)
         for other in films.session_films().values():
             if other is not film:
                 other.leave_stage()
@@ -115,7 +119,7 @@ def _show_live(
     """Show the viewer: the film at once, and its maps as soon as there are any."""
     hidden = _hidden(film, controls)
     with above, of_film(film, "facts"):
-        for caution in cautions(controls.set, film.radiograph):
+        for caution in controls.set.cautions(phantom=film.radiograph.phantom):
             _show_caution(caution, controls.set)
         film_view.show_facts(film.radiograph)
         if hidden:
@@ -124,12 +128,10 @@ def _show_live(
         if analysis is not None and not hidden:
             _show_remarks(film, analysis)
     with stage:
-        live_view.show_live(film, _geometry(film, controls), controls, None if hidden else analysis)
+        live.show_live(film, _geometry(film, controls), controls, None if hidden else analysis)
     if analysis is not None and not hidden:
-        from ensemble_cam.ui import results  # here, as it loads PyTorch: the film is on the screen before
-
         with below, of_film(film, "origin"):
-            results.show_origin(analysis)
+            show_origin(analysis)
 
 
 def _show_reveal(film: OpenFilm) -> None:
@@ -139,11 +141,9 @@ def _show_reveal(film: OpenFilm) -> None:
 
 
 def _show_remarks(film: OpenFilm, analysis: "Analysis") -> None:
-    from ensemble_cam.ui import results  # here, as it loads PyTorch: the film is on the screen before
-
-    if results.show_failures(analysis):
+    if show_failures(analysis):
         st.button("Run the failed classifiers again", on_click=_begin_anew, args=(film.id.number,))
-    results.show_remarks(analysis)
+    show_remarks(analysis)
 
 
 def _show_stills(film: OpenFilm, controls: Controls, ready: list[Ready]) -> None:
@@ -156,7 +156,7 @@ def _show_stills(film: OpenFilm, controls: Controls, ready: list[Ready]) -> None
     with left:
         film_view.show_film(radiograph, geometry)
     with right:
-        for caution in cautions(controls.set, radiograph):
+        for caution in controls.set.cautions(phantom=radiograph.phantom):
             _show_caution(caution, controls.set)
         film_view.show_facts(radiograph)
         if hidden:
@@ -166,17 +166,17 @@ def _show_stills(film: OpenFilm, controls: Controls, ready: list[Ready]) -> None
         analysis = _review(film, controls, ready)
         if analysis is None or hidden:
             return
-        from ensemble_cam.ui import results  # here, as it loads PyTorch: the film is on the screen before
+        from ensemble_cam.ui.review import downloads, stills  # here: the film is on the screen before
 
         _show_remarks(film, analysis)
-        results.show_scores(analysis)
-    results.show_findings(analysis, controls.display)
-    results.show_downloads(results.review_of(analysis, controls.display))
-    results.show_origin(analysis)
+        stills.show_scores(analysis)
+    stills.show_findings(analysis, controls.display)
+    downloads.show_downloads(downloads.review_of(analysis, controls.display))
+    show_origin(analysis)
 
 
-def _show_caution(caution: str, set: str) -> None:
-    if set == "teaching":
+def _show_caution(caution: str, set: ClassifierSet) -> None:
+    if set.learned_from_phantoms:
         st.warning(plain(caution), icon=":material/warning:")
     else:
         st.caption(plain(caution))
@@ -224,7 +224,7 @@ def _weights(settings: Settings) -> dict[str, float]:
     would be 0, each counts as much as the others: the viewer has the sliders.
     """
     weights = dict(settings.ensemble_weights)
-    committed = live_view.last_committed()
+    committed = last_committed()
     if settings.recipe.by_the_label and committed is not None:
         told = {id: committed.weights.get(id, weight) for id, weight in weights.items()}
         weights = told if any(told.values()) else weights
