@@ -101,7 +101,7 @@ def _draw() -> None:
     """Ask for the film that is set; a button's callback."""
     state, lab = st.session_state, session_lab()
     blind = state[_BLIND]
-    if blind and (state[_SEED] in lab.known or (lab.revealed and lab.wish.seed == state[_SEED])):
+    if blind and (state[_SEED] in lab.known or (lab.revealed and lab.seed == state[_SEED])):
         held.put(_SEED, secrets.randbelow(_SEEDS))  # its truth was seen already
     chosen = None if blind or state[_WHICH] == _AT_RANDOM else tuple(state.get(_LABELS) or ())
     lab.want(Wish(state[_SEED], chosen, _DIFFICULTIES[state[_DIFFICULTY]], blind))

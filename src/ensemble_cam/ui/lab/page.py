@@ -121,7 +121,7 @@ def _show_heading(lab: Lab, film: LabFilm | None) -> None:
 
 
 def _title(lab: Lab, film: LabFilm | None) -> str:
-    title = f"**Phantom {lab.wish.seed}**"
+    title = f"**Phantom {lab.seed}**"
     if film is None or not lab.revealed:
         return title
     return f"{title} · planted: **{', '.join(map(displayed, film.masks)) or 'nothing, a normal film'}**"

@@ -11,6 +11,7 @@ import streamlit as st
 
 from ensemble_cam.errors import ConfigError
 from ensemble_cam.film.geometry import Geometry
+from ensemble_cam.film.radiograph import Radiograph
 from ensemble_cam.settings.config import ReviewDefaults
 from ensemble_cam.settings.display import Display
 from ensemble_cam.settings.settings import Settings
@@ -35,31 +36,39 @@ _MEANING = (
 )
 
 
-def show_live(film: OpenFilm, geometry: Geometry, controls: Controls, analysis: "Analysis | None") -> None:
+def show_live(
+    film: OpenFilm, read: Radiograph, geometry: Geometry, controls: Controls, analysis: "Analysis | None"
+) -> None:
     """Show the viewer with a film, and with its review's maps where there is one, and the downloads below."""
     committed = last_committed()
-    whole = committed is not None and committed.detail == film.radiograph.sha256
-    if film.shown is not None and film.shown.radiograph is film.radiograph:
+    whole = committed is not None and committed.detail == read.sha256
+    if film.shown is not None and film.shown.radiograph is read:
         whole = whole or film.shown.whole
-    film.shown = _shown(film, geometry, controls, analysis, whole=whole)
+    film.shown = _shown(film, read, geometry, controls, analysis, whole=whole)
     _show_stage(film.id.number)
 
 
 def _shown(
-    film: OpenFilm, geometry: Geometry, controls: Controls, analysis: "Analysis | None", *, whole: bool
+    film: OpenFilm,
+    read: Radiograph,
+    geometry: Geometry,
+    controls: Controls,
+    analysis: "Analysis | None",
+    *,
+    whole: bool,
 ) -> Shown:
     committed = last_committed() or Committed(display=_display(networks.configuration().review))
     sent = payload(
         film.id.number,
-        film.part(whole=whole),
+        film.part(read, whole=whole),
         geometry,
-        _words(film, geometry, controls, analysis),
+        _words(film.name, geometry, controls, analysis),
         analysis=analysis,
         wanted=_wanted(controls, analysis),
         colours={} if analysis is None else {each.id: networks.colour(each.id) for each in analysis.results},
         start=committed.start(),
     )
-    return Shown(film.radiograph, geometry, analysis, controls, whole, sent)
+    return Shown(read, geometry, analysis, controls, whole, sent)
 
 
 def _wanted(controls: Controls, analysis: "Analysis | None") -> str | None:
@@ -73,14 +82,14 @@ def _display(defaults: ReviewDefaults) -> Display:
     return Display(defaults.threshold, defaults.opacity, defaults.colormap)
 
 
-def _words(film: OpenFilm, geometry: Geometry, controls: Controls, analysis: "Analysis | None") -> Words:
-    radiograph = film.radiograph
+def _words(name: str, geometry: Geometry, controls: Controls, analysis: "Analysis | None") -> Words:
     outside = ""
-    if geometry.crop != (0, 0, radiograph.width, radiograph.height):
+    width, height = geometry.source_size
+    if geometry.crop != (0, 0, width, height):
         outside = "Outlined: what the networks see. What lies outside is not looked at."
-    elif radiograph.width != radiograph.height:
+    elif width != height:
         outside = "The networks see the whole film, padded to a square; they were trained on the centre square."
-    set = f"{controls.set.title} set · {film.name}"  # so that no picture stands under another film's name
+    set = f"{controls.set.title} set · {name}"  # so that no picture stands under another film's name
     if analysis is None:
         return Words(set=set, outside=outside, meaning=outside)
     from ensemble_cam.ui.review import downloads  # here, as it loads PyTorch: the film is on the screen before
@@ -109,36 +118,31 @@ def _show_stage(number: int) -> None:
     take(told)
     committed = last_committed()  # from before a visit to another page, where the viewer has told nothing yet
     if committed is not None and committed.detail == shown.radiograph.sha256 and not shown.whole:
-        _send_whole(film)
+        # The film came as a smaller level; now it comes with all of its pixels, and the rest is as it was.
+        film.shown = _shown(film, shown.radiograph, shown.geometry, shown.controls, shown.analysis, whole=True)
         st.rerun(scope="fragment")
     if shown.analysis is not None:
         with of_film(film, "downloads"):
-            _show_downloads(shown, committed)
+            _show_downloads(shown, shown.analysis, committed)
 
 
-def _send_whole(film: OpenFilm) -> None:
-    """Let a film that came as a smaller level come with all of its pixels; the rest is as it was."""
-    shown = film.shown
-    film.shown = _shown(film, shown.geometry, shown.controls, shown.analysis, whole=True)
-
-
-def _show_downloads(shown: Shown, committed: Committed | None) -> None:
+def _show_downloads(shown: Shown, reviewed: "Analysis", committed: Committed | None) -> None:
     from ensemble_cam.ui.review import downloads  # here, as it loads PyTorch: the film is on the screen before
 
     display = shown.controls.display if committed is None else committed.display
     try:
-        analysis = shown.analysis if committed is None else _as_committed(shown.analysis, committed)
+        analysis = reviewed if committed is None else _as_committed(reviewed, committed)
         chosen = _chosen(analysis, shown.controls.settings)
     except ConfigError as error:
         st.caption(plain(f"{error} Until then there is nothing to export."))
         return
-    finding = shown.payload.header["first"]
+    label = shown.payload.first
     if committed is not None and committed.film == shown.radiograph.sha256:
-        finding = committed.finding
-    is_there = any(each.label == finding for each in analysis.findings)
+        label = committed.finding
+    is_there = any(each.label == label for each in analysis.findings)
     downloads.show_downloads(
         downloads.review_of(chosen, display),
-        of_finding=downloads.review_of(analysis.only([finding]), display) if is_there else None,
+        of_finding=downloads.review_of(analysis.only([label]), display) if label is not None and is_there else None,
     )
 
 

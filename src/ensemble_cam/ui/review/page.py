@@ -8,6 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from ensemble_cam.film.geometry import Geometry
+from ensemble_cam.film.radiograph import Radiograph
 from ensemble_cam.purpose import PURPOSE
 from ensemble_cam.settings.sets import ClassifierSet
 from ensemble_cam.settings.settings import Settings, displayed
@@ -38,8 +39,7 @@ def show_review_page() -> None:
     with st.sidebar:
         show_film_picker()
         film = films.session_films().on_stage
-        narrow = film is not None and film.radiograph is not None and film.radiograph.narrow_range
-        controls = show_controls(config, narrow_film=film.id.number if narrow else None)
+        controls = show_controls(config, narrow_film=_narrow(film))
         st.caption(PURPOSE)
     sets.show_notice(controls.set, None if film is None else film.radiograph)
     # The viewer keeps its place on the page, whatever comes and goes above it: it would begin anew at another one.
@@ -69,10 +69,17 @@ def show_review_page() -> None:
                 st.error(plain(f"{film.name}: {film.failure}"), icon=":material/broken_image:")
                 return
     if controls.live:
-        _show_live(film, controls, ready, above, stage, below)
+        _show_live(film, film.radiograph, controls, ready, above, stage, below)
     else:
         with below, of_film(film, "stills"):
-            _show_stills(film, controls, ready)
+            _show_stills(film, film.radiograph, controls, ready)
+
+
+def _narrow(film: OpenFilm | None) -> int | None:
+    """Return the film's number if it uses a narrow range, which can then be stretched."""
+    if film is None or film.radiograph is None or not film.radiograph.narrow_range:
+        return None
+    return film.id.number
 
 
 def _show_heading(film: OpenFilm, controls: Controls) -> None:
@@ -103,13 +110,13 @@ def _hidden(film: OpenFilm, controls: Controls) -> bool:
     return controls.read_first and not film.revealed
 
 
-def _geometry(film: OpenFilm, controls: Controls) -> Geometry:
-    size = film.radiograph.width, film.radiograph.height
-    return Geometry.framed(size, framing=controls.settings.framing, cells=1)
+def _geometry(read: Radiograph, controls: Controls) -> Geometry:
+    return Geometry.framed((read.width, read.height), framing=controls.settings.framing, cells=1)
 
 
 def _show_live(
     film: OpenFilm,
+    read: Radiograph,
     controls: Controls,
     ready: list[Ready],
     above: DeltaGenerator,
@@ -119,16 +126,16 @@ def _show_live(
     """Show the viewer: the film at once, and its maps as soon as there are any."""
     hidden = _hidden(film, controls)
     with above, of_film(film, "facts"):
-        for caution in controls.set.cautions(phantom=film.radiograph.phantom):
+        for caution in controls.set.cautions(phantom=read.phantom):
             _show_caution(caution, controls.set)
-        film_view.show_facts(film.radiograph)
+        film_view.show_facts(read)
         if hidden:
             _show_reveal(film)
-        analysis = _review(film, controls, ready) if ready else None
+        analysis = _review(film, read, controls, ready) if ready else None
         if analysis is not None and not hidden:
             _show_remarks(film, analysis)
     with stage:
-        live.show_live(film, _geometry(film, controls), controls, None if hidden else analysis)
+        live.show_live(film, read, _geometry(read, controls), controls, None if hidden else analysis)
     if analysis is not None and not hidden:
         with below, of_film(film, "origin"):
             show_origin(analysis)
@@ -146,24 +153,22 @@ def _show_remarks(film: OpenFilm, analysis: "Analysis") -> None:
     show_remarks(analysis)
 
 
-def _show_stills(film: OpenFilm, controls: Controls, ready: list[Ready]) -> None:
+def _show_stills(film: OpenFilm, read: Radiograph, controls: Controls, ready: list[Ready]) -> None:
     """Show panels drawn here, for browsers in which the viewer cannot run."""
-    radiograph = film.radiograph
     film.leave_stage()
-    geometry = _geometry(film, controls)
     hidden = _hidden(film, controls)
     left, right = st.columns([2.2, 1] if hidden else [1, 2.1], gap="small")
     with left:
-        film_view.show_film(radiograph, geometry)
+        film_view.show_film(read, _geometry(read, controls))
     with right:
-        for caution in controls.set.cautions(phantom=radiograph.phantom):
+        for caution in controls.set.cautions(phantom=read.phantom):
             _show_caution(caution, controls.set)
-        film_view.show_facts(radiograph)
+        film_view.show_facts(read)
         if hidden:
             _show_reveal(film)
         if not ready:
             return
-        analysis = _review(film, controls, ready)
+        analysis = _review(film, read, controls, ready)
         if analysis is None or hidden:
             return
         from ensemble_cam.ui.review import downloads, stills  # here: the film is on the screen before
@@ -187,7 +192,7 @@ def _reveal(number: int) -> None:
         film.revealed = True
 
 
-def _review(film: OpenFilm, controls: Controls, ready: list[Ready]) -> "Analysis | None":
+def _review(film: OpenFilm, read: Radiograph, controls: Controls, ready: list[Ready]) -> "Analysis | None":
     """Return the review for what is set now, or None while it is made or where there is none; shows which."""
     settings = controls.settings
     if controls.live:
@@ -200,7 +205,6 @@ def _review(film: OpenFilm, controls: Controls, ready: list[Ready]) -> "Analysis
         return None
     if controls.live and not settings.recipe.by_the_label:
         settings = replace(settings, top_k=_ALL, labels=None)  # any finding may be asked for, and none costs a wait
-    read = film.radiograph
     seen = read.sha256, read.intensity, read.rescaled, identities(ready), settings.framing
     key = seen, settings.top_k, settings.labels, settings.recipe, tuple(settings.ensemble_weights.items())
     work = reviewing(read, ready, lambda _: settings, framing=settings.framing, examining=film.examining)

@@ -1,9 +1,12 @@
 """The sidebar: films, what is drawn, which findings, and which classifiers."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 import streamlit as st
 
+from ensemble_cam.film.geometry import Framing
+from ensemble_cam.film.radiograph import Intensity
 from ensemble_cam.rendering.colours import colour_table
 from ensemble_cam.settings.config import ClassifierConfig, Config, ReviewDefaults, known_labels
 from ensemble_cam.settings.display import Display
@@ -20,8 +23,16 @@ from ensemble_cam.ui.session.stage import show_film_list
 from ensemble_cam.ui.viewer.payload import COLORMAP_NOTES
 from ensemble_cam.ui.words import RELATIVE_ACTIVATION, plain
 
-_FRAMINGS = {"crop": "Centre square, as the networks were trained", "pad": "Whole film, padded to a square"}
-_INTENSITIES = {"stored": "Stored values, as the networks were trained", "windowed": "Windowed, as on the screen"}
+_FRAMINGS: Mapping[Framing, str] = {
+    "crop": "Centre square, as the networks were trained",
+    "pad": "Whole film, padded to a square",
+}
+_INTENSITIES: Mapping[Intensity, str] = {
+    "stored": "Stored values, as the networks were trained",
+    "windowed": "Windowed, as on the screen",
+}
+T = TypeVar("T")
+
 _BY_SCORE, _BY_NAME = "Highest scores", "By name"
 _STILL, _FAILED = "still pictures", "viewer failed"
 
@@ -136,9 +147,10 @@ def _select(label: str, options: Sequence[str], default: str, key: str, name: Ca
     return st.selectbox(label, options, index=start, format_func=name, key=key, persist_state="session")
 
 
-def _radio(label: str, options: Mapping[str, str], default: str, key: str) -> str:
-    start = list(options).index(default)
-    return st.radio(label, options, index=start, format_func=options.get, key=key, persist_state="session")
+def _radio(label: str, options: Mapping[T, str], default: T, key: str) -> T:
+    names = list(options)
+    start = names.index(default)
+    return st.radio(label, names, index=start, format_func=lambda name: options[name], key=key, persist_state="session")
 
 
 def _show_colour_bar(colormap: str, threshold: float) -> None:
@@ -220,14 +232,28 @@ def _show_recipe(defaults: ReviewDefaults) -> Recipe:
     st.caption(f"Shows {told.shows}. Costs {told.costs}.")
     st.caption(f"⚠ {told.beware[0].upper()}{told.beware[1:]}.")
 
-    def tick(label: str, name: str, start: bool, text: str, **changed: object) -> bool:
-        possible = not Recipe.conflicts(method, **changed)
+    def tick(label: str, name: str, start: bool, text: str, conflicts: Sequence[str]) -> bool:
+        possible = not conflicts
         ticked = st.checkbox(
             label, value=start, key=name, persist_state="session", disabled=not possible, help=f"Shows {text}."
         )
         return ticked and possible
 
-    several = tick("Two layers", "layers", defaults.layers == "several", SEVERAL_LAYERS, layers="several")
-    aug_smooth = tick("Average six changed films", "aug smooth", defaults.aug_smooth, AUG_SMOOTH, aug_smooth=True)
-    eigen_smooth = tick("Principal component", "eigen smooth", defaults.eigen_smooth, EIGEN_SMOOTH, eigen_smooth=True)
+    several = tick(
+        "Two layers", "layers", defaults.layers == "several", SEVERAL_LAYERS, Recipe.conflicts(method, layers="several")
+    )
+    aug_smooth = tick(
+        "Average six changed films",
+        "aug smooth",
+        defaults.aug_smooth,
+        AUG_SMOOTH,
+        Recipe.conflicts(method, aug_smooth=True),
+    )
+    eigen_smooth = tick(
+        "Principal component",
+        "eigen smooth",
+        defaults.eigen_smooth,
+        EIGEN_SMOOTH,
+        Recipe.conflicts(method, eigen_smooth=True),
+    )
     return Recipe(method, layers=LAYERS[several], aug_smooth=aug_smooth, eigen_smooth=eigen_smooth)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import streamlit as st
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
@@ -125,10 +126,10 @@ class OpenFilm:
         self.name, self.data, self.reading = "", b"", None
         self.leave_stage()
 
-    def part(self, *, whole: bool) -> FilmPart:
-        """Return what the viewer is sent of the film itself, packed once."""
+    def part(self, read: Radiograph, *, whole: bool) -> FilmPart:
+        """Return what the viewer is sent of the film itself, as it was last read; packed once."""
         if whole not in self._parts:
-            self._parts[whole] = FilmPart.of(self.radiograph, whole=whole)
+            self._parts[whole] = FilmPart.of(read, whole=whole)
         return self._parts[whole]
 
     def leave_stage(self) -> None:
@@ -253,5 +254,5 @@ def read_new_films() -> None:
 def _forget_upload(upload: UploadedFile) -> None:
     """Take a file out of Streamlit's memory, where it would stay until the session ends."""
     context = get_script_run_ctx()
-    if context is not None:
+    if context is not None and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
         context.uploaded_file_mgr.remove_file(context.session_id, upload.file_id)

@@ -54,7 +54,7 @@ class Committed:
                     width=None if window is None else _number(window["width"]),
                     inverted=_truth(told["inverted"]),
                 ),
-                weights={_text(id): _weight(weight) for id, weight in told["weights"].items()},
+                weights={str(id): _weight(weight) for id, weight in told["weights"].items()},
                 hidden=_truth(told["hidden"]),
                 detail=_text(told["detail"]),
                 serial=int(_number(told["serial"])),
