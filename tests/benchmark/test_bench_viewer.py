@@ -9,7 +9,7 @@ from ensemble_cam.benchmark.viewer import as_text, frame_figures
 from ensemble_cam.benchmark.viewer_server import note_ends
 from ensemble_cam.cli import main
 from ensemble_cam.errors import EnsembleCamError
-from ensemble_cam.ui.jobs import JobQueue
+from ensemble_cam.ui.session.jobs import JobQueue
 
 
 def record(**changes) -> dict:

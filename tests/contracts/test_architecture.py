@@ -95,5 +95,5 @@ def test_a_room_without_networks_loads_nothing_heavy(room):
 
 def test_a_review_that_is_there_is_read_without_pytorch():
     names = ("maps.heatmap", "maps.agreement", "maps.ensemble")
-    names += tuple(f"reviewing.{name}" for name in ("scores", "analysis", "review", "sentences", "cautions"))
+    names += tuple(f"reviewing.{name}" for name in ("scores", "analysis", "review", "sentences"))
     assert loaded_by("import " + ", ".join(f"ensemble_cam.{name}" for name in names)) == "[]"

@@ -67,6 +67,10 @@ USAGE = [
         "review film.png --out out --ensemble-weight resnet=1",
         r"ensemble weight: got one for 'resnet'; .+ mean .+",
     ),
+    (
+        "review film.png --out out --classifiers resnet50 --ensemble-weight resnet50=0",
+        r"ensemble weights: all are 0\. Give at least one classifier a weight above 0\.",
+    ),
     ("review film.png --out out --device cudo", r"--device: got 'cudo'; allowed: .+ Did you mean \"cuda\"\?"),
     ("review film.png --out out --runtime opnvino", r"--runtime: got 'opnvino'; .+ Did you mean \"openvino\"\?"),
     # maps and drawing
@@ -141,7 +145,7 @@ def ran(*arguments: str) -> int | str | None:
         return stop.code
 
 
-@pytest.mark.parametrize(("line", "words"), USAGE, ids=[line[:60] or "nothing" for line, _ in USAGE])
+@pytest.mark.parametrize(("line", "words"), USAGE, ids=[line or "nothing" for line, _ in USAGE])
 def test_wrong_usage_is_one_line_that_says_the_remedy_and_nothing_is_done(line, words, folder, capfd):
     before = sorted(folder.rglob("*"))
 

@@ -15,8 +15,8 @@ from ensemble_cam.phantom import draw_phantom
 from ensemble_cam.phantom.files import film_name, phantom_files
 from ensemble_cam.purpose import TEACHING_LINE
 from ensemble_cam.settings.sets import NO_PHANTOM, PHANTOM
-from ensemble_cam.ui import networks
 from ensemble_cam.ui.launch import SOURCE_VARIABLE, app_script
+from ensemble_cam.ui.session import networks
 from ensemble_cam.weights import released
 from ensemble_cam.weights.released import ENVIRONMENT_VARIABLE, weights_file
 

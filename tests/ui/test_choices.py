@@ -11,7 +11,11 @@ def script():
 
     chosen = choices.chosen("colour", "red")
     st.segmented_control(
-        "Colour", ["red", "green", "blue"], default=choices.start("colour"), required=True, **choices.bound("colour")
+        "Colour",
+        ["red", "green", "blue"],
+        default=choices.start("colour", chosen),
+        required=True,
+        **choices.bound("colour"),
     )
     st.button("Blue", on_click=choices.put, args=("colour", "blue"))
     st.text(chosen)

@@ -5,7 +5,7 @@ from threading import Event
 import pytest
 
 from ensemble_cam.errors import Cancelled
-from ensemble_cam.ui.jobs import Job, JobQueue
+from ensemble_cam.ui.session.jobs import Job, JobQueue
 
 
 @pytest.fixture

@@ -302,7 +302,7 @@ def test_the_clinical_set_is_offered_where_its_weights_are_and_warned_of(lab_pag
 
 
 def test_a_failed_review_says_why_and_waits_until_it_is_asked_for_again(lab_page, monkeypatch):
-    from ensemble_cam.ui import networks
+    from ensemble_cam.ui.session import networks
 
     def failing(*_):
         raise MemoryError

@@ -5,6 +5,7 @@ import hashlib
 import pytest
 
 import films
+from ensemble_cam.settings.pixels import Pixels
 from ensemble_cam.ui.session.films import SessionFilms
 
 
@@ -117,6 +118,6 @@ def test_a_film_that_is_read_otherwise_is_read_anew():
     film = SessionFilms().add("film.png", films.png(films.film(60, 50)))
     film.read()
     stored = film.radiograph
-    film.read(intensity="windowed")
+    film.read(Pixels(intensity="windowed"))
     assert film.radiograph is not stored
     assert film.radiograph.intensity == "windowed"

@@ -16,9 +16,8 @@ from ensemble_cam.classifiers.loading import load_classifier
 from ensemble_cam.classifiers.runtime import PRECISION, choose_device, choose_runtime, prepare, runtimes
 from ensemble_cam.errors import ConfigError, WeightsMissing
 from ensemble_cam.machine.terminal import TerminalLine
-from ensemble_cam.reviewing.cautions import notice
 from ensemble_cam.reviewing.options import ReviewOptions
-from ensemble_cam.reviewing.request import find_labels, resolve
+from ensemble_cam.reviewing.request import resolve
 from ensemble_cam.reviewing.review import RunInfo
 from ensemble_cam.settings.config import ClassifierConfig, Config, known_labels
 from ensemble_cam.settings.families import FAMILIES
@@ -75,7 +74,7 @@ class Batch:
         weights = choice.weights or {}
         _check_ids("weights: got some", weights, config, configured)
         _check_ids("ensemble weight: got one", options.settings.ensemble_weights, config, configured)
-        _check_labels(options.settings.labels, configured, weights)
+        settings = resolve(options.settings, [_unloaded(classifier, weights) for classifier in configured])
         loaded, missing = [], []
         for classifier in configured:
             line.transient(f"Loading {classifier.name}")
@@ -94,13 +93,12 @@ class Batch:
                     "Until then, `--set teaching` needs no download: small networks, for drawn phantoms alone."
                 )
             raise WeightsMissing("\n".join(missing))
-        options = replace(options, settings=resolve(options.settings, loaded))
         line.line("Classifiers: " + "; ".join(_named(classifier) for classifier in loaded))
-        if words := notice(choice.set):
+        if words := SETS[choice.set].notice:
             line.line(f"{words}.")
         pixels = options.pixels
         run = RunInfo(choice.set, pixels.intensity, pixels.rescale, device.type, runtimes(loaded), PRECISION)
-        return cls(tuple(loaded), options, run, line)
+        return cls(tuple(loaded), replace(options, settings=settings), run, line)
 
     def review(
         self, found: FoundFilms, out: Path, *, errors: TextIO, save_maps: bool = False, summary: bool = False
@@ -152,25 +150,31 @@ def _check_ids(what: str, given: Iterable[str], config: Config, chosen: Sequence
             raise ConfigError(f"{what} for {id!r}; the classifiers are {', '.join(ids)}.{remedy}")
 
 
-def _check_labels(labels: Sequence[str] | None, chosen: Sequence[ClassifierConfig], weights: Mapping[str, str]) -> None:
-    """Refuse weights that a classifier does not have, and findings that none of them knows; nothing is loaded.
+@dataclass(frozen=True)
+class _Unloaded:
+    """What is known of a classifier before its weights are looked for."""
+
+    config: ClassifierConfig
+    labels: tuple[str, ...]
+
+    @property
+    def id(self) -> str:
+        return self.config.id
+
+
+def _unloaded(config: ClassifierConfig, weights: Mapping[str, str]) -> _Unloaded:
+    """Return a classifier with the labels that it knows by its weights' name.
 
     Raises:
-        ConfigError: it says which, and what there is.
+        ConfigError: if it has no such weights.
     """
-    known: set[str] = set()
-    for classifier in chosen:
-        name = weights.get(classifier.id, classifier.default_weight)
-        allowed = dict.fromkeys((*classifier.weights, *FAMILIES[classifier.model_type].weights, UNTRAINED))
-        if name not in allowed:
-            raise ConfigError(
-                f"weights of {classifier.id}: got {name!r}; allowed: one of {', '.join(allowed)}."
-                f"{did_you_mean(name, allowed)}"
-            )
-        if labels is not None:
-            known.update(known_labels(classifier, name))
-    if labels is not None:
-        find_labels(labels, sorted(known))
+    name = weights.get(config.id, config.default_weight)
+    allowed = dict.fromkeys((*config.weights, *FAMILIES[config.model_type].weights, UNTRAINED))
+    if name not in allowed:
+        raise ConfigError(
+            f"weights of {config.id}: got {name!r}; allowed: one of {', '.join(allowed)}.{did_you_mean(name, allowed)}"
+        )
+    return _Unloaded(config, known_labels(config, name))
 
 
 def _named(classifier: Classifier) -> str:

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from html import escape
 from urllib.parse import quote
 
+from ensemble_cam.maps.agreement import Agreement
 from ensemble_cam.purpose import PURPOSE
 from ensemble_cam.reviewing.scores import Call
+from ensemble_cam.reviewing.sentences import agreement_line
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ h2 { margin: 0; font-size: 1.05rem; overflow-wrap: anywhere; }
 .file { margin: 0; color: #aeb6bf; font-size: .85rem; overflow-wrap: anywhere; }
 .warning { margin: .25rem 0 0; color: #ffc36b; font-size: .9rem; }
 .findings { display: grid; gap: .75rem; margin-top: .6rem;
-  grid-template-columns: repeat(auto-fill, minmax(min(100%, 12.5rem), 1fr)); }
+  grid-template-columns: repeat(auto-fit, minmax(min(100%, 12.5rem), 1fr)); }
 figure { margin: 0; }
 figure img { display: block; width: 100%; height: auto; max-height: 26rem; object-fit: contain; background: #000; }
 .none { display: grid; place-items: center; min-height: 8rem; background: #000; color: #aeb6bf; }
@@ -206,7 +208,7 @@ def _figure(film: SheetFilm, finding: SheetFinding) -> str:
     words = [f'<span class="word {call.replace(" ", "-")}">{escape(call)}</span>']
     if finding.split and not film.meaningless:
         words.append('<span class="word split">classifiers split</span>')
-    notes = [] if finding.agreement is None else [f"agreement of the maps: IoU {finding.agreement:.2f}"]
+    notes = [] if finding.agreement is None else [agreement_line(Agreement(finding.agreement, None))]
     notes += ["empty map: nothing speaks for it"] if finding.is_empty else []
     each = [_classifier(*classifier, finding.call) for classifier in finding.classifiers]
     return (

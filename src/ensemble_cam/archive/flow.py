@@ -28,11 +28,11 @@ from ensemble_cam.film.radiograph import Radiograph, read_radiograph
 from ensemble_cam.machine.report import Report
 from ensemble_cam.machine.side_by_side import PixelBudget, in_threads
 from ensemble_cam.reviewing.analysis import Analysis
-from ensemble_cam.reviewing.cautions import cautions
 from ensemble_cam.reviewing.options import ReviewOptions
 from ensemble_cam.reviewing.pipeline import analyse
 from ensemble_cam.reviewing.review import Review, RunInfo
 from ensemble_cam.reviewing.sentences import brief
+from ensemble_cam.settings.sets import SETS
 
 # Films that are decoded before the networks ask for them, and reviews that are being written or wait for that.
 AHEAD, BEHIND = 2, 3
@@ -176,7 +176,8 @@ class Flow:
         return Outcome(number, film, "reviewed", sentence, remarks, folder)
 
     def _warnings(self, radiograph: Radiograph) -> tuple[tuple[str, bool], ...]:
-        return tuple((warning, False) for warning in (*cautions(self._run.set, radiograph), *radiograph.warnings))
+        cautions = SETS[self._run.set].cautions(phantom=radiograph.phantom)
+        return tuple((warning, False) for warning in (*cautions, *radiograph.warnings))
 
 
 def read_file(path: Path) -> bytes:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ensemble_cam.ui import serve
-from ensemble_cam.ui.jobs import PROCESSOR, Job, JobQueue
+from ensemble_cam.ui.session.jobs import PROCESSOR, Job, JobQueue
 
 HOLD = 2.0
 

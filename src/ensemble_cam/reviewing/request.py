@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ensemble_cam.errors import ConfigError
 from ensemble_cam.settings.nearest import did_you_mean
@@ -10,10 +10,26 @@ from ensemble_cam.settings.rules import ENSEMBLE_WEIGHT
 from ensemble_cam.settings.settings import Settings, displayed
 
 if TYPE_CHECKING:
-    from ensemble_cam.classifiers.classifier import Classifier
+    from ensemble_cam.settings.config import ClassifierConfig
 
 
-def resolve(settings: Settings, classifiers: Sequence["Classifier"]) -> Settings:
+class Asked(Protocol):
+    """A classifier as far as it is asked for something: a loaded one, or what is known of it before."""
+
+    @property
+    def id(self) -> str:
+        """Its name in files and settings."""
+
+    @property
+    def config(self) -> "ClassifierConfig":
+        """Its table of the configuration."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels that it knows."""
+
+
+def resolve(settings: Settings, classifiers: Sequence[Asked]) -> Settings:
     """Return the same settings with labels by their upstream names and an ensemble weight for every classifier.
 
     Args:
@@ -50,7 +66,7 @@ def find_labels(wanted: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _ensemble_weights(classifiers: Sequence["Classifier"], changed: Mapping[str, float]) -> dict[str, float]:
+def _ensemble_weights(classifiers: Sequence[Asked], changed: Mapping[str, float]) -> dict[str, float]:
     weights = {classifier.id: classifier.config.ensemble_weight for classifier in classifiers}
     for id, weight in changed.items():
         if id not in weights:

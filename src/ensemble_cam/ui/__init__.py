@@ -1,8 +1,7 @@
 """The browser app: everything that imports Streamlit.
 
-`page` is the whole app, of two pages: `review`, where films are read, and `lab`, where phantoms are. `films` is what a
-session holds; `jobs` is the queue for the processor that all sessions share; `networks` finds, fetches and loads
-classifiers; `controls` is the sidebar, `results` what a review shows. `sets` is the choice between the clinical and the
-teaching set, with what stands on every screen of the latter; `fetching` brings weights; `opening` is what a reader
-meets before any film of their own. `serve` starts the server.
+`page` is the whole app, of two pages: `review`, where films are read, and `lab`, where phantoms are. `session` is what
+one browser session holds, first of all which film is on the stage; `viewer` is the live viewer in the browser. `sets`
+is the choice between the sets of classifiers, with what stands on every screen of the teaching set; `fetching` brings
+weights; `film_view` shows a film alone. `launch` starts the app, `serve` its server, `warm_up` what takes long to load.
 """

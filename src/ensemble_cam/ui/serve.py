@@ -9,13 +9,13 @@ import sys
 from streamlit.web import cli
 
 from ensemble_cam.machine.threads import wait_briefly
-from ensemble_cam.ui import networks
+from ensemble_cam.ui.warm_up import warm_up
 
 
 def main() -> None:
     """Run Streamlit with its own command line."""
     wait_briefly()
-    networks.warm_up()
+    warm_up()
     cli.main(sys.argv[1:], prog_name="streamlit")
 
 

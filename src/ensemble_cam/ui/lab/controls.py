@@ -8,13 +8,15 @@ import streamlit as st
 from ensemble_cam.phantom import FINDINGS
 from ensemble_cam.settings.config import Config
 from ensemble_cam.settings.display import Display
+from ensemble_cam.settings.sets import CLINICAL, SETS, TEACHING, ClassifierSet
 from ensemble_cam.settings.settings import displayed
 from ensemble_cam.settings.vocabulary import COLORMAPS
-from ensemble_cam.ui import networks, sets
+from ensemble_cam.ui import sets
 from ensemble_cam.ui.lab.state import session_lab
 from ensemble_cam.ui.lab.work import Wish
-from ensemble_cam.ui.networks import Choice
 from ensemble_cam.ui.session import choices as held
+from ensemble_cam.ui.session import networks
+from ensemble_cam.ui.session.networks import Choice
 from ensemble_cam.ui.words import RELATIVE_ACTIVATION, plain
 
 _SEEDS = 1_000_000  # the networks learned from films of higher seeds
@@ -38,7 +40,7 @@ class View:
         method: of the maps.
     """
 
-    set: str
+    set: ClassifierSet
     choices: tuple[Choice, ...]
     display: Display
     truth: bool
@@ -50,7 +52,7 @@ def show_film_choice() -> None:
     blind = held.chosen(_BLIND, False)
     st.toggle(
         "Read blind",
-        held.start(_BLIND),
+        held.start(_BLIND, blind),
         help="The next film comes with findings at random, and truth, scores and maps stay hidden until you have said "
         "what is there.",
         **held.bound(_BLIND),
@@ -82,13 +84,13 @@ def show_film_choice() -> None:
         persist_state="session",
         help="Plain findings are large and dense; borderline ones are hardly to be seen.",
     )
-    held.chosen(_SEED, 12)
+    seed = held.chosen(_SEED, 12)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.number_input(
             "Seed",
             0,
             _SEEDS - 1,
-            held.start(_SEED),
+            held.start(_SEED, seed),
             help="The same seed gives the same chest, whichever findings are planted.",
             **held.bound(_SEED),
         )
@@ -99,7 +101,7 @@ def _draw() -> None:
     """Ask for the film that is set; a button's callback."""
     state, lab = st.session_state, session_lab()
     blind = state[_BLIND]
-    if blind and (state[_SEED] in lab.known or (lab.revealed and lab.wish.seed == state[_SEED])):
+    if blind and (state[_SEED] in lab.known or (lab.revealed and lab.seed == state[_SEED])):
         held.put(_SEED, secrets.randbelow(_SEEDS))  # its truth was seen already
     chosen = None if blind or state[_WHICH] == _AT_RANDOM else tuple(state.get(_LABELS) or ())
     lab.want(Wish(state[_SEED], chosen, _DIFFICULTIES[state[_DIFFICULTY]], blind))
@@ -121,8 +123,8 @@ def show_view(config: Config) -> View:
     """Show which networks are asked and what is drawn of their maps; all but the networks as on the review page."""
     defaults = config.review
     set = _show_set_choice(config)
-    choices = networks.default_choices(config, set)
-    choices += tuple(_optional(config, set))
+    choices = networks.default_choices(config, set.name)
+    choices += tuple(_optional(config, set.name))
     threshold = st.slider(
         "Sensitivity threshold",
         0.0,
@@ -141,23 +143,24 @@ def show_view(config: Config) -> View:
     return View(set, choices, Display(threshold, opacity, colormap, overlays), truth, defaults.method)
 
 
-def _show_set_choice(config: Config) -> str:
+def _show_set_choice(config: Config) -> ClassifierSet:
     """Let the reader choose the set where the clinical one is there; the teaching one comes first."""
-    offered = [set for set in ("teaching", "clinical") if config.in_set(set)]
-    kept = st.session_state.get("lab set") == "clinical"  # a set changes when the reader asks for it, and only then
+    offered = [each for each in (TEACHING, CLINICAL) if config.in_set(each.name)]
+    kept = st.session_state.get("lab set") == CLINICAL.name  # a set changes when the reader asks for it, and only then
     if len(offered) > 1 and sets.is_without_weights(config) and not kept:
-        offered.remove("clinical")
+        offered.remove(CLINICAL)
     if len(offered) == 1:
         return offered[0]
-    return st.segmented_control(
+    chosen = st.segmented_control(
         "Networks",
-        offered,
-        default=offered[0],
-        format_func=str.capitalize,
+        [each.name for each in offered],
+        default=offered[0].name,
+        format_func=lambda name: SETS[name].title,
         required=True,
         key="lab set",
         persist_state="session",
     )
+    return SETS[chosen]
 
 
 def _optional(config: Config, set: str) -> list[Choice]:

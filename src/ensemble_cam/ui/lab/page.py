@@ -14,17 +14,18 @@ from ensemble_cam.film.geometry import Geometry
 from ensemble_cam.phantom import FINDINGS
 from ensemble_cam.purpose import PURPOSE
 from ensemble_cam.rendering.screen import Screen
-from ensemble_cam.reviewing.cautions import cautions
 from ensemble_cam.settings.settings import displayed
-from ensemble_cam.ui import networks, sets
+from ensemble_cam.ui import sets
 from ensemble_cam.ui.lab.blind import show_reading
 from ensemble_cam.ui.lab.controls import View, begin_blind, draw_next, show_film_choice, show_view
 from ensemble_cam.ui.lab.panels import columns, show_answer, show_film, show_legend, show_maps, show_scores
 from ensemble_cam.ui.lab.state import Lab, session_lab
 from ensemble_cam.ui.lab.tally import LEARNER, TALLY_HELP, answered, outcomes, show_tally
 from ensemble_cam.ui.lab.work import SIZE, LabFilm, drawing, review_key, review_settings
-from ensemble_cam.ui.networks import Ready
 from ensemble_cam.ui.overlay_key import pass_on_overlay_key, show_overlays_button
+from ensemble_cam.ui.review.remarks import show_failures, show_remarks
+from ensemble_cam.ui.session import networks
+from ensemble_cam.ui.session.networks import Ready
 from ensemble_cam.ui.session.reviewing import reviewing, show_work
 from ensemble_cam.ui.session.slot import Slot
 from ensemble_cam.ui.words import plain
@@ -58,7 +59,7 @@ def show_lab() -> None:
 def _show_film(lab: Lab, film: LabFilm, view: View, ready: Sequence[Ready]) -> None:
     geometry = Geometry.framed((film.radiograph.width, film.radiograph.height), framing="crop", cells=1)
     screen = Screen.of(film.radiograph.display, geometry, longest=SIZE)
-    for caution in cautions(view.set, film.radiograph):
+    for caution in view.set.cautions(phantom=film.radiograph.phantom):
         st.warning(plain(caution), icon=":material/warning:")
     analysis = None
     if ready:
@@ -78,7 +79,7 @@ def _show_film(lab: Lab, film: LabFilm, view: View, ready: Sequence[Ready]) -> N
                 _show_tally(lab, view, [each.choice.config.id for each in ready], None)
         return
     if analysis is not None:
-        _count(lab, film, analysis, view.set)
+        _count(lab, film, analysis, view.set.name)
         _show_truth_and_maps(lab, film, analysis, screen, view)
         return
     left, right = columns(1 + len(ready))
@@ -120,18 +121,16 @@ def _show_heading(lab: Lab, film: LabFilm | None) -> None:
 
 
 def _title(lab: Lab, film: LabFilm | None) -> str:
-    title = f"**Phantom {lab.wish.seed}**"
+    title = f"**Phantom {lab.seed}**"
     if film is None or not lab.revealed:
         return title
     return f"{title} · planted: **{', '.join(map(displayed, film.masks)) or 'nothing, a normal film'}**"
 
 
 def _show_truth_and_maps(lab: Lab, film: LabFilm, analysis: "Analysis", screen: Screen, view: View) -> None:
-    from ensemble_cam.ui import results  # here, as it loads PyTorch: a blind film is on the screen before
-
-    if results.show_failures(analysis):
+    if show_failures(analysis):
         st.button("Try again", on_click=_try_again, args=("reviewing",), key="lab again failed")
-    results.show_remarks(analysis)
+    show_remarks(analysis)
     if lab.answer is not None:
         show_answer(film, lab.answer)
     known = [finding.label for finding in analysis.findings]
@@ -141,7 +140,7 @@ def _show_truth_and_maps(lab: Lab, film: LabFilm, analysis: "Analysis", screen: 
         default=next((label for label in film.masks if label in known), known[0]),
         format_func=lambda label: displayed(label) + (" ●" if label in film.masks else ""),
         required=True,
-        key=f"lab finding {film.sha256} {view.set}",
+        key=f"lab finding {film.sha256} {view.set.name}",
         label_visibility="collapsed",
         help="Planted ones have a dot.",
     )
@@ -149,7 +148,7 @@ def _show_truth_and_maps(lab: Lab, film: LabFilm, analysis: "Analysis", screen: 
     with left:
         show_film(film, screen, lab.answer, truth=view.truth)
         show_legend(film, lab.answer, truth=view.truth)
-        _show_tally(lab, view, [result.id for result in analysis.results], (film.sha256, view.set))
+        _show_tally(lab, view, [result.id for result in analysis.results], (film.sha256, view.set.name))
     with right:
         show_maps(film, analysis, label, screen, view.display, truth=view.truth)
     show_scores(film, analysis)
@@ -175,7 +174,7 @@ def _show_tally(lab: Lab, view: View, order: Sequence[str], shown: tuple[str, st
         st.markdown("**Tally**", help=TALLY_HELP, width="stretch")
         mine = blind and st.toggle("Read blind only", True, key="lab mine", persist_state="session")
         st.button("Reset", on_click=_reset, args=(shown,), key="lab reset", type="tertiary")
-    show_tally(lab.tally, view.set, order, answered_only=mine)
+    show_tally(lab.tally, view.set.name, order, answered_only=mine)
 
 
 def _reset(shown: tuple[str, str] | None) -> None:

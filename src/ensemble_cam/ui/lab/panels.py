@@ -101,7 +101,7 @@ def _show_map(
     picture, mask = screen.panel(heatmap, display), film.masks.get(finding.label)
     if truth and mask is not None:
         picture = draw_truth(picture, screen.mask(mask))
-    if display.overlays and not heatmap.empty:
+    if display.overlays and heatmap.hottest is not None:
         picture = draw_point(picture, screen.point(heatmap.hottest), colour=_HOTTEST_COLOUR)
     show_picture(picture, alt=f"{displayed(finding.label)}: map of {name}")
     judgement = None if mask is None else judge(heatmap, mask, threshold=display.threshold)

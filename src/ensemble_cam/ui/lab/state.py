@@ -43,6 +43,11 @@ class Lab:
     tally: Tally = field(default_factory=Tally)
     known: set[int] = field(default_factory=set)
 
+    @property
+    def seed(self) -> int | None:
+        """What the wanted film is drawn from; None before the first."""
+        return None if self.wish is None else self.wish.seed
+
     def want(self, wish: Wish) -> None:
         """Ask for a film; the one on the screen goes with all that was said of it."""
         if self.wish is not None and self.revealed:

@@ -68,7 +68,8 @@ def _outcome(film: LabFilm, analysis: "Analysis", id: str, name: str, calls: Map
     maps = {finding.label: finding.heatmaps().get(id) for finding in analysis.findings}
     judged: list[Judgement] = []
     for label, mask in film.masks.items():
-        judgement = None if maps.get(label) is None else judge(maps[label], mask)
+        heatmap = maps.get(label)
+        judgement = None if heatmap is None else judge(heatmap, mask)
         judged += [] if judgement is None else [judgement]
     known = {
         label: call is Call.CALLED

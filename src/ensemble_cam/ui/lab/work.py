@@ -10,8 +10,8 @@ from ensemble_cam.film.radiograph import Radiograph, read_radiograph
 from ensemble_cam.phantom import FINDINGS, draw_phantom
 from ensemble_cam.phantom.files import film_name, phantom_files
 from ensemble_cam.settings.settings import Settings
-from ensemble_cam.ui.jobs import Job
-from ensemble_cam.ui.networks import Ready
+from ensemble_cam.ui.session.jobs import Job
+from ensemble_cam.ui.session.networks import Ready
 from ensemble_cam.ui.session.reviewing import identities
 
 if TYPE_CHECKING:

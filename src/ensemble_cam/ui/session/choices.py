@@ -9,7 +9,7 @@ change. What comes back under an older key was meant for a widget that is not th
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TypedDict, TypeVar
+from typing import TypedDict, TypeVar, cast
 
 import streamlit as st
 
@@ -43,12 +43,12 @@ def put(name: str, value: object) -> None:
     shown.start, shown.revision = value, shown.revision + 1
 
 
-def start(name: str) -> object:
-    """Return what a widget that shows this choice has to begin with; `chosen` comes before."""
+def start(name: str, now: T) -> T:
+    """Return what a widget that shows this choice has to begin with; `now` is what is chosen."""
     shown = _shown(name)
     if _key(name, shown.revision) not in st.session_state:  # the widget is new on this page
-        shown.start = st.session_state[name]
-    return shown.start
+        shown.start = now
+    return cast("T", shown.start)
 
 
 def bound(name: str) -> Bound:

@@ -11,18 +11,20 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import streamlit as st
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from ensemble_cam.errors import RadiographError
-from ensemble_cam.film.radiograph import Intensity, Radiograph, read_radiograph
+from ensemble_cam.film.radiograph import Radiograph, read_radiograph
+from ensemble_cam.settings.pixels import Pixels
 from ensemble_cam.ui.session.slot import Slot
 from ensemble_cam.ui.viewer.payload import FilmPart
 
 if TYPE_CHECKING:
     from ensemble_cam.reviewing.analysis import Analysis
     from ensemble_cam.reviewing.pipeline import Examination
-    from ensemble_cam.ui.live_view import Shown
+    from ensemble_cam.ui.session.shown import Shown
 
 _FILMS, _UPLOADS = "films", "upload count"
 _OUT_OF_MEMORY = "This machine ran out of memory for the film. Close other programs or remove other films."
@@ -52,21 +54,20 @@ class Reading:
     """A film as it was read.
 
     Attributes:
-        asked: the intensity and rescaling.
+        asked: what of it the networks are shown.
         radiograph: the film, or None.
         failure: why it could not be read, or None.
     """
 
-    asked: tuple[Intensity, bool]
+    asked: Pixels
     radiograph: Radiograph | None = None
     failure: str | None = None
 
     @classmethod
-    def of(cls, data: bytes, *, intensity: Intensity, rescale: bool) -> "Reading":
+    def of(cls, data: bytes, asked: Pixels) -> "Reading":
         """Read a film; a failure is kept as a sentence."""
-        asked = intensity, rescale
         try:
-            return cls(asked, radiograph=read_radiograph(data, intensity=intensity, rescale=rescale))
+            return cls(asked, radiograph=read_radiograph(data, intensity=asked.intensity, rescale=asked.rescale))
         except RadiographError as error:
             return cls(asked, failure=str(error))
         except MemoryError:
@@ -110,12 +111,13 @@ class OpenFilm:
         """Why it could not be read, or None."""
         return self.reading.failure if self.reading is not None else None
 
-    def read(self, *, intensity: Intensity = "stored", rescale: bool = False) -> None:
+    def read(self, asked: Pixels | None = None) -> None:
         """Read the film, unless it was read this way before."""
-        if self.reading is None or self.reading.asked != (intensity, rescale):
+        asked = asked or Pixels()
+        if self.reading is None or self.reading.asked != asked:
             self.reading = None  # the one before is not to lie beside it in memory
             self._parts.clear()
-            self.reading = Reading.of(self.data, intensity=intensity, rescale=rescale)
+            self.reading = Reading.of(self.data, asked)
 
     def clear(self) -> None:
         """Let go of the film and of everything that was made of it, whoever still holds this object."""
@@ -124,10 +126,10 @@ class OpenFilm:
         self.name, self.data, self.reading = "", b"", None
         self.leave_stage()
 
-    def part(self, *, whole: bool) -> FilmPart:
-        """Return what the viewer is sent of the film itself, packed once."""
+    def part(self, read: Radiograph, *, whole: bool) -> FilmPart:
+        """Return what the viewer is sent of the film itself, as it was last read; packed once."""
         if whole not in self._parts:
-            self._parts[whole] = FilmPart.of(self.radiograph, whole=whole)
+            self._parts[whole] = FilmPart.of(read, whole=whole)
         return self._parts[whole]
 
     def leave_stage(self) -> None:
@@ -252,5 +254,5 @@ def read_new_films() -> None:
 def _forget_upload(upload: UploadedFile) -> None:
     """Take a file out of Streamlit's memory, where it would stay until the session ends."""
     context = get_script_run_ctx()
-    if context is not None:
+    if context is not None and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
         context.uploaded_file_mgr.remove_file(context.session_id, upload.file_id)

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from ensemble_cam.errors import Cancelled
+from ensemble_cam.film.geometry import Framing
 from ensemble_cam.film.radiograph import Radiograph
 from ensemble_cam.settings.settings import Settings
-from ensemble_cam.ui import networks
-from ensemble_cam.ui.jobs import Job
-from ensemble_cam.ui.networks import Ready
+from ensemble_cam.ui.session import networks
+from ensemble_cam.ui.session.jobs import Job
+from ensemble_cam.ui.session.networks import Ready
 from ensemble_cam.ui.session.slot import Slot
 from ensemble_cam.ui.words import plain
 
@@ -32,7 +33,7 @@ def reviewing(
     ready: Sequence[Ready],
     settings: "Callable[[Examination], Settings]",
     *,
-    framing: str,
+    framing: Framing,
     examining: "Slot[Examination]",
 ) -> "Callable[[Job[Analysis]], Analysis]":
     """Return the work that reviews a film. It holds the film as it is now and touches no session.

@@ -9,7 +9,7 @@ from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from ensemble_cam.errors import Cancelled
-from ensemble_cam.ui.jobs import PROCESSOR, Job, sentence
+from ensemble_cam.ui.session.jobs import PROCESSOR, Job, sentence
 
 T = TypeVar("T")
 

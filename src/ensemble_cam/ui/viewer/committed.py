@@ -34,8 +34,10 @@ class Committed:
     serial: int = 0
 
     @classmethod
-    def of(cls, told: Mapping | None) -> "Committed | None":
+    def of(cls, told: object) -> "Committed | None":
         """Read a message of the browser's; None for one that is no such message, whoever wrote it."""
+        if not isinstance(told, Mapping):
+            return None
         try:
             window = told["window"]
             return cls(
@@ -52,7 +54,7 @@ class Committed:
                     width=None if window is None else _number(window["width"]),
                     inverted=_truth(told["inverted"]),
                 ),
-                weights={_text(id): _weight(weight) for id, weight in told["weights"].items()},
+                weights={str(id): _weight(weight) for id, weight in told["weights"].items()},
                 hidden=_truth(told["hidden"]),
                 detail=_text(told["detail"]),
                 serial=int(_number(told["serial"])),

@@ -66,6 +66,12 @@ class Payload:
     header: Mapping[str, object]
     blobs: Mapping[str, bytes]
 
+    @property
+    def first(self) -> str | None:
+        """The finding that a viewer begins with, by upstream name; None where there is none."""
+        label = self.header["first"]
+        return label if isinstance(label, str) else None
+
     @cached_property
     def table(self) -> "pyarrow.Table":
         """The blobs as an Arrow table of `name`, `sha256` and `bytes`."""
@@ -242,7 +248,8 @@ def _classifiers(analysis: "Analysis", colours: Mapping[str, str]) -> list[dict]
 def _findings(analysis: "Analysis") -> tuple[list[dict], list[np.ndarray]]:
     """Return every ranked finding, those without maps too, and the grids that they name by their places."""
     explained = {finding.label: finding for finding in analysis.findings}
-    found, grids = [], []
+    found: list[dict] = []
+    grids: list[np.ndarray] = []
     for ranked in analysis.ranking:
         finding, maps = explained.get(ranked.label), {}
         for id, heatmap in finding.maps.items() if finding else ():
@@ -268,10 +275,10 @@ def _rank_correlations(finding: "Finding") -> dict[str, float | None]:
 
     ids = list(finding.maps)
     pairs = [(one, other) for place, one in enumerate(ids) for other in ids[place + 1 :]]
-    return {
-        f"{one} {other}": agreement([finding.maps[one], finding.maps[other]], threshold=1.0).rank_correlation
-        for one, other in pairs
+    agreed = {
+        f"{one} {other}": agreement([finding.maps[one], finding.maps[other]], threshold=1.0) for one, other in pairs
     }
+    return {pair: None if each is None else each.rank_correlation for pair, each in agreed.items()}
 
 
 def _sha256(data: bytes) -> str:

@@ -8,7 +8,6 @@ import pytest
 import films
 from ensemble_cam.film.radiograph import read_radiograph
 from ensemble_cam.purpose import TEACHING_LINE
-from ensemble_cam.reviewing.cautions import cautions, notice
 from ensemble_cam.settings.sets import NO_PHANTOM, PHANTOM, SETS
 
 
@@ -22,16 +21,17 @@ from ensemble_cam.settings.sets import NO_PHANTOM, PHANTOM, SETS
     ],
 )
 def test_film_that_a_set_never_saw_the_like_of_has_one_sentence(set, make, expected):
-    assert cautions(set, read_radiograph(make(films.film()))) == expected
+    film = read_radiograph(make(films.film()))
+    assert SETS[set].cautions(phantom=film.phantom) == expected
 
 
 def test_teaching_set_alone_has_a_notice():
-    assert {set: notice(set) for set in SETS} == {"clinical": None, "teaching": TEACHING_LINE}
+    assert {name: each.notice for name, each in SETS.items()} == {"clinical": None, "teaching": TEACHING_LINE}
 
 
 def test_asking_loads_no_network():
     script = (
-        "import sys, ensemble_cam.reviewing.cautions;"
+        "import sys, ensemble_cam.settings.sets;"
         "print(sorted({'torch', 'torchvision', 'torchxrayvision', 'streamlit', 'matplotlib'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -1,21 +1,17 @@
 """The classifiers of the app: which are there, fetching the others, and loading them once for all sessions."""
 
-import atexit
-import gc
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
-from importlib import import_module
+from functools import lru_cache
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING
 
 from ensemble_cam.errors import WeightsError, WeightsMissing
 from ensemble_cam.settings.config import ClassifierConfig, Config, load_config
 from ensemble_cam.settings.vocabulary import UNTRAINED
-from ensemble_cam.ui.jobs import DOWNLOADS, Job
 from ensemble_cam.ui.launch import CONFIG_VARIABLE, SOURCE_VARIABLE
+from ensemble_cam.ui.session.jobs import DOWNLOADS, Job
 from ensemble_cam.weights.released import search_folders, weights_file
 from ensemble_cam.weights.store import fetch, locate
 
@@ -103,26 +99,6 @@ def _load(config: ClassifierConfig, weights: str, sha256: str | None) -> "Classi
 
     device = choose_device("auto")
     return prepare(load_classifier(config, weights=weights, device=device), choose_runtime("auto", device))
-
-
-@cache
-def warm_up() -> None:
-    """Begin, once for each start, to import PyTorch and what belongs to it: it takes seconds that the reader has."""
-    importing = Thread(target=import_module, args=("ensemble_cam.ui.results",), name="warm-up", daemon=True)
-    importing.start()
-    Thread(target=_keep_out_of_collections, args=(importing,), name="warm-up watch", daemon=True).start()
-
-
-def _keep_out_of_collections(importing: Thread) -> None:
-    """Keep what is being imported out of the garbage collector's sight, from the beginning.
-
-    Streamlit collects garbage after every run of a page, which walks through all objects there are. The million that
-    belong to PyTorch would take half a second each time, while a review is computing.
-    """
-    while importing.is_alive():
-        importing.join(0.2)
-        gc.freeze()
-    atexit.register(gc.unfreeze)
 
 
 def size_to_fetch(choices: Sequence[Choice]) -> str:

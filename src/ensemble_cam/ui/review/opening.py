@@ -6,6 +6,7 @@ import streamlit as st
 
 from ensemble_cam.purpose import PURPOSE
 from ensemble_cam.settings.config import Config
+from ensemble_cam.settings.sets import ClassifierSet
 from ensemble_cam.ui import sets
 from ensemble_cam.ui.session.films import OpenFilm, session_films
 
@@ -16,7 +17,7 @@ _SIDE = 640  # pixels: as large as a panel is drawn
 _OPENED, _DRAWN = "phantom opened", "phantoms drawn"
 
 
-def open_first_phantom(config: Config, set: str) -> OpenFilm | None:
+def open_first_phantom(config: Config, set: ClassifierSet) -> OpenFilm | None:
     """Open a phantom in a session that begins without clinical weights and without a film; once, whatever comes of it.
 
     A review that works is then the first thing to be seen.
@@ -24,12 +25,12 @@ def open_first_phantom(config: Config, set: str) -> OpenFilm | None:
     if _OPENED in st.session_state:
         return None
     st.session_state[_OPENED] = True
-    if set != "teaching" or not sets.is_without_weights(config):
+    if not set.learned_from_phantoms or not sets.is_without_weights(config):
         return None
     return _open_phantom(_SEED, _FINDINGS, _DIFFICULTY)
 
 
-def show_welcome(set: str) -> None:
+def show_welcome(set: ClassifierSet) -> None:
     """Say what the app does and how to begin."""
     st.title("Ensemble-CAM")
     st.markdown(
@@ -38,12 +39,12 @@ def show_welcome(set: str) -> None:
         "classifier's map beside the ensemble's. Films stay on this machine: they are held in this browser session's "
         "memory and written nowhere."
     )
-    if set == "teaching":
+    if set.learned_from_phantoms:
         st.markdown(
             "The teaching set knows drawn phantoms and nothing else: begin with one. For films of your own, fetch the "
             "clinical weights."
         )
-    show_phantom_button("Show a phantom" if set == "teaching" else "Try a phantom")
+    show_phantom_button("Show a phantom" if set.learned_from_phantoms else "Try a phantom")
     st.info(f"{PURPOSE} A map shows where a network looked, not what is there.")
 
 

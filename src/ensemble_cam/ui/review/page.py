@@ -8,18 +8,23 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from ensemble_cam.film.geometry import Geometry
+from ensemble_cam.film.radiograph import Radiograph
 from ensemble_cam.purpose import PURPOSE
-from ensemble_cam.reviewing.cautions import cautions
+from ensemble_cam.settings.sets import ClassifierSet
 from ensemble_cam.settings.settings import Settings, displayed
-from ensemble_cam.ui import fetching, film_view, live_view, networks, opening, sets
-from ensemble_cam.ui.controls import Controls, show_controls, show_film_picker
-from ensemble_cam.ui.networks import Ready
+from ensemble_cam.ui import fetching, film_view, sets
 from ensemble_cam.ui.overlay_key import pass_on_overlay_key, show_overlays_button
-from ensemble_cam.ui.session import films
+from ensemble_cam.ui.review import live, opening
+from ensemble_cam.ui.review.remarks import show_failures, show_origin, show_remarks
+from ensemble_cam.ui.review.sidebar import show_controls, show_film_picker
+from ensemble_cam.ui.session import films, networks
+from ensemble_cam.ui.session.controls import Controls
 from ensemble_cam.ui.session.films import OpenFilm
+from ensemble_cam.ui.session.networks import Ready
 from ensemble_cam.ui.session.reviewing import identities, reviewing, show_work
 from ensemble_cam.ui.session.slot import PATIENCE, Slot
 from ensemble_cam.ui.session.stage import note_film, of_film
+from ensemble_cam.ui.session.told import last_committed
 from ensemble_cam.ui.words import plain
 
 if TYPE_CHECKING:
@@ -34,8 +39,7 @@ def show_review_page() -> None:
     with st.sidebar:
         show_film_picker()
         film = films.session_films().on_stage
-        narrow = film is not None and film.radiograph is not None and film.radiograph.narrow_range
-        controls = show_controls(config, narrow_film=film.id.number if narrow else None)
+        controls = show_controls(config, narrow_film=_narrow(film))
         st.caption(PURPOSE)
     sets.show_notice(controls.set, None if film is None else film.radiograph)
     # The viewer keeps its place on the page, whatever comes and goes above it: it would begin anew at another one.
@@ -52,7 +56,7 @@ def show_review_page() -> None:
             opening.show_welcome(controls.set)
             return
         with st.spinner("Reading the film", show_time=True):
-            film.read(intensity=controls.intensity, rescale=controls.rescale)
+            film.read(controls.pixels)
         for other in films.session_films().values():
             if other is not film:
                 other.leave_stage()
@@ -65,10 +69,17 @@ def show_review_page() -> None:
                 st.error(plain(f"{film.name}: {film.failure}"), icon=":material/broken_image:")
                 return
     if controls.live:
-        _show_live(film, controls, ready, above, stage, below)
+        _show_live(film, film.radiograph, controls, ready, above, stage, below)
     else:
         with below, of_film(film, "stills"):
-            _show_stills(film, controls, ready)
+            _show_stills(film, film.radiograph, controls, ready)
+
+
+def _narrow(film: OpenFilm | None) -> int | None:
+    """Return the film's number if it uses a narrow range, which can then be stretched."""
+    if film is None or film.radiograph is None or not film.radiograph.narrow_range:
+        return None
+    return film.id.number
 
 
 def _show_heading(film: OpenFilm, controls: Controls) -> None:
@@ -99,13 +110,13 @@ def _hidden(film: OpenFilm, controls: Controls) -> bool:
     return controls.read_first and not film.revealed
 
 
-def _geometry(film: OpenFilm, controls: Controls) -> Geometry:
-    size = film.radiograph.width, film.radiograph.height
-    return Geometry.framed(size, framing=controls.settings.framing, cells=1)
+def _geometry(read: Radiograph, controls: Controls) -> Geometry:
+    return Geometry.framed((read.width, read.height), framing=controls.settings.framing, cells=1)
 
 
 def _show_live(
     film: OpenFilm,
+    read: Radiograph,
     controls: Controls,
     ready: list[Ready],
     above: DeltaGenerator,
@@ -115,21 +126,19 @@ def _show_live(
     """Show the viewer: the film at once, and its maps as soon as there are any."""
     hidden = _hidden(film, controls)
     with above, of_film(film, "facts"):
-        for caution in cautions(controls.set, film.radiograph):
+        for caution in controls.set.cautions(phantom=read.phantom):
             _show_caution(caution, controls.set)
-        film_view.show_facts(film.radiograph)
+        film_view.show_facts(read)
         if hidden:
             _show_reveal(film)
-        analysis = _review(film, controls, ready) if ready else None
+        analysis = _review(film, read, controls, ready) if ready else None
         if analysis is not None and not hidden:
             _show_remarks(film, analysis)
     with stage:
-        live_view.show_live(film, _geometry(film, controls), controls, None if hidden else analysis)
+        live.show_live(film, read, _geometry(read, controls), controls, None if hidden else analysis)
     if analysis is not None and not hidden:
-        from ensemble_cam.ui import results  # here, as it loads PyTorch: the film is on the screen before
-
         with below, of_film(film, "origin"):
-            results.show_origin(analysis)
+            show_origin(analysis)
 
 
 def _show_reveal(film: OpenFilm) -> None:
@@ -139,44 +148,40 @@ def _show_reveal(film: OpenFilm) -> None:
 
 
 def _show_remarks(film: OpenFilm, analysis: "Analysis") -> None:
-    from ensemble_cam.ui import results  # here, as it loads PyTorch: the film is on the screen before
-
-    if results.show_failures(analysis):
+    if show_failures(analysis):
         st.button("Run the failed classifiers again", on_click=_begin_anew, args=(film.id.number,))
-    results.show_remarks(analysis)
+    show_remarks(analysis)
 
 
-def _show_stills(film: OpenFilm, controls: Controls, ready: list[Ready]) -> None:
+def _show_stills(film: OpenFilm, read: Radiograph, controls: Controls, ready: list[Ready]) -> None:
     """Show panels drawn here, for browsers in which the viewer cannot run."""
-    radiograph = film.radiograph
     film.leave_stage()
-    geometry = _geometry(film, controls)
     hidden = _hidden(film, controls)
     left, right = st.columns([2.2, 1] if hidden else [1, 2.1], gap="small")
     with left:
-        film_view.show_film(radiograph, geometry)
+        film_view.show_film(read, _geometry(read, controls))
     with right:
-        for caution in cautions(controls.set, radiograph):
+        for caution in controls.set.cautions(phantom=read.phantom):
             _show_caution(caution, controls.set)
-        film_view.show_facts(radiograph)
+        film_view.show_facts(read)
         if hidden:
             _show_reveal(film)
         if not ready:
             return
-        analysis = _review(film, controls, ready)
+        analysis = _review(film, read, controls, ready)
         if analysis is None or hidden:
             return
-        from ensemble_cam.ui import results  # here, as it loads PyTorch: the film is on the screen before
+        from ensemble_cam.ui.review import downloads, stills  # here: the film is on the screen before
 
         _show_remarks(film, analysis)
-        results.show_scores(analysis)
-    results.show_findings(analysis, controls.display)
-    results.show_downloads(results.review_of(analysis, controls.display))
-    results.show_origin(analysis)
+        stills.show_scores(analysis)
+    stills.show_findings(analysis, controls.display)
+    downloads.show_downloads(downloads.review_of(analysis, controls.display))
+    show_origin(analysis)
 
 
-def _show_caution(caution: str, set: str) -> None:
-    if set == "teaching":
+def _show_caution(caution: str, set: ClassifierSet) -> None:
+    if set.learned_from_phantoms:
         st.warning(plain(caution), icon=":material/warning:")
     else:
         st.caption(plain(caution))
@@ -187,7 +192,7 @@ def _reveal(number: int) -> None:
         film.revealed = True
 
 
-def _review(film: OpenFilm, controls: Controls, ready: list[Ready]) -> "Analysis | None":
+def _review(film: OpenFilm, read: Radiograph, controls: Controls, ready: list[Ready]) -> "Analysis | None":
     """Return the review for what is set now, or None while it is made or where there is none; shows which."""
     settings = controls.settings
     if controls.live:
@@ -200,7 +205,6 @@ def _review(film: OpenFilm, controls: Controls, ready: list[Ready]) -> "Analysis
         return None
     if controls.live and not settings.recipe.by_the_label:
         settings = replace(settings, top_k=_ALL, labels=None)  # any finding may be asked for, and none costs a wait
-    read = film.radiograph
     seen = read.sha256, read.intensity, read.rescaled, identities(ready), settings.framing
     key = seen, settings.top_k, settings.labels, settings.recipe, tuple(settings.ensemble_weights.items())
     work = reviewing(read, ready, lambda _: settings, framing=settings.framing, examining=film.examining)
@@ -224,7 +228,7 @@ def _weights(settings: Settings) -> dict[str, float]:
     would be 0, each counts as much as the others: the viewer has the sliders.
     """
     weights = dict(settings.ensemble_weights)
-    committed = live_view.last_committed()
+    committed = last_committed()
     if settings.recipe.by_the_label and committed is not None:
         told = {id: committed.weights.get(id, weight) for id, weight in weights.items()}
         weights = told if any(told.values()) else weights

@@ -4,7 +4,7 @@ A fragment of the page: what the reader sets in the viewer runs this much of the
 the viewer is sent is put together before, and does not depend on what comes back, so nothing is sent anew.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -15,71 +15,60 @@ from ensemble_cam.film.radiograph import Radiograph
 from ensemble_cam.settings.config import ReviewDefaults
 from ensemble_cam.settings.display import Display
 from ensemble_cam.settings.settings import Settings
-from ensemble_cam.ui import networks
-from ensemble_cam.ui.controls import Controls, fall_back_to_stills
-from ensemble_cam.ui.session import films
+from ensemble_cam.ui.review.remarks import foot_of, origin_of_view
+from ensemble_cam.ui.review.sidebar import fall_back_to_stills
+from ensemble_cam.ui.session import films, networks
+from ensemble_cam.ui.session.controls import Controls
 from ensemble_cam.ui.session.films import OpenFilm
+from ensemble_cam.ui.session.shown import Shown
 from ensemble_cam.ui.session.stage import of_film
+from ensemble_cam.ui.session.told import last_committed, take
 from ensemble_cam.ui.viewer.committed import Committed
 from ensemble_cam.ui.viewer.live import show_viewer
-from ensemble_cam.ui.viewer.payload import Payload, Words, payload
+from ensemble_cam.ui.viewer.payload import Words, payload
 from ensemble_cam.ui.words import plain
 
 if TYPE_CHECKING:
     from ensemble_cam.reviewing.analysis import Analysis
 
-_COMMITTED = "viewer committed"
 _MEANING = (
     "Colours: each map over its own maximum; where a network looked, not what is there. %: of what the networks saw."
 )
 
 
-@dataclass(frozen=True, eq=False)
-class Shown:
-    """What the viewer shows of a film.
-
-    Attributes:
-        radiograph: the film, as it was read.
-        geometry: the square that the networks see.
-        analysis: its review, None where the film is shown alone.
-        controls: what is set in the sidebar.
-        whole: whether the film is sent with all of its pixels.
-        payload: all of that, as it is sent.
-    """
-
-    radiograph: Radiograph
-    geometry: Geometry
-    analysis: "Analysis | None"
-    controls: Controls
-    whole: bool
-    payload: Payload
-
-
-def show_live(film: OpenFilm, geometry: Geometry, controls: Controls, analysis: "Analysis | None") -> None:
+def show_live(
+    film: OpenFilm, read: Radiograph, geometry: Geometry, controls: Controls, analysis: "Analysis | None"
+) -> None:
     """Show the viewer with a film, and with its review's maps where there is one, and the downloads below."""
     committed = last_committed()
-    whole = committed is not None and committed.detail == film.radiograph.sha256
-    if film.shown is not None and film.shown.radiograph is film.radiograph:
+    whole = committed is not None and committed.detail == read.sha256
+    if film.shown is not None and film.shown.radiograph is read:
         whole = whole or film.shown.whole
-    film.shown = _shown(film, geometry, controls, analysis, whole=whole)
+    film.shown = _shown(film, read, geometry, controls, analysis, whole=whole)
     _show_stage(film.id.number)
 
 
 def _shown(
-    film: OpenFilm, geometry: Geometry, controls: Controls, analysis: "Analysis | None", *, whole: bool
+    film: OpenFilm,
+    read: Radiograph,
+    geometry: Geometry,
+    controls: Controls,
+    analysis: "Analysis | None",
+    *,
+    whole: bool,
 ) -> Shown:
     committed = last_committed() or Committed(display=_display(networks.configuration().review))
     sent = payload(
         film.id.number,
-        film.part(whole=whole),
+        film.part(read, whole=whole),
         geometry,
-        _words(film, geometry, controls, analysis),
+        _words(film.name, geometry, controls, analysis),
         analysis=analysis,
         wanted=_wanted(controls, analysis),
         colours={} if analysis is None else {each.id: networks.colour(each.id) for each in analysis.results},
         start=committed.start(),
     )
-    return Shown(film.radiograph, geometry, analysis, controls, whole, sent)
+    return Shown(read, geometry, analysis, controls, whole, sent)
 
 
 def _wanted(controls: Controls, analysis: "Analysis | None") -> str | None:
@@ -93,26 +82,26 @@ def _display(defaults: ReviewDefaults) -> Display:
     return Display(defaults.threshold, defaults.opacity, defaults.colormap)
 
 
-def _words(film: OpenFilm, geometry: Geometry, controls: Controls, analysis: "Analysis | None") -> Words:
-    radiograph = film.radiograph
+def _words(name: str, geometry: Geometry, controls: Controls, analysis: "Analysis | None") -> Words:
     outside = ""
-    if geometry.crop != (0, 0, radiograph.width, radiograph.height):
+    width, height = geometry.source_size
+    if geometry.crop != (0, 0, width, height):
         outside = "Outlined: what the networks see. What lies outside is not looked at."
-    elif radiograph.width != radiograph.height:
+    elif width != height:
         outside = "The networks see the whole film, padded to a square; they were trained on the centre square."
-    set = f"{controls.set.capitalize()} set · {film.name}"  # so that no picture stands under another film's name
+    set = f"{controls.set.title} set · {name}"  # so that no picture stands under another film's name
     if analysis is None:
         return Words(set=set, outside=outside, meaning=outside)
-    from ensemble_cam.ui import results  # here, as it loads PyTorch: the film is on the screen before
+    from ensemble_cam.ui.review import downloads  # here, as it loads PyTorch: the film is on the screen before
 
-    review = results.review_of(analysis, controls.display)
+    review = downloads.review_of(analysis, controls.display)
     return Words(
         set=set,
         outside=outside,
         meaning=f"{outside} {_MEANING}".strip(),
-        foot=tuple(filter(None, (f"{outside} {_MEANING}".strip(), *results.foot_of(review)))),
-        origin=results.origin_of_view(review),
-        file=results.file_name(review),
+        foot=tuple(filter(None, (f"{outside} {_MEANING}".strip(), *foot_of(review)))),
+        origin=origin_of_view(review),
+        file=downloads.file_name(review),
     )
 
 
@@ -126,46 +115,34 @@ def _show_stage(number: int) -> None:
     if failed is not None:
         fall_back_to_stills(failed)
         st.rerun()
-    _take(told)
+    take(told)
     committed = last_committed()  # from before a visit to another page, where the viewer has told nothing yet
     if committed is not None and committed.detail == shown.radiograph.sha256 and not shown.whole:
-        _send_whole(film)
+        # The film came as a smaller level; now it comes with all of its pixels, and the rest is as it was.
+        film.shown = _shown(film, shown.radiograph, shown.geometry, shown.controls, shown.analysis, whole=True)
         st.rerun(scope="fragment")
     if shown.analysis is not None:
         with of_film(film, "downloads"):
-            _show_downloads(shown, committed)
+            _show_downloads(shown, shown.analysis, committed)
 
 
-def _take(told: Committed | None) -> None:
-    """Remember what the viewer told, unless something newer is known: the browser sends it with every message."""
-    known: Committed | None = st.session_state.get(_COMMITTED)
-    if told is not None and (known is None or told.serial > known.serial):
-        st.session_state[_COMMITTED] = told
-
-
-def _send_whole(film: OpenFilm) -> None:
-    """Let a film that came as a smaller level come with all of its pixels; the rest is as it was."""
-    shown = film.shown
-    film.shown = _shown(film, shown.geometry, shown.controls, shown.analysis, whole=True)
-
-
-def _show_downloads(shown: Shown, committed: Committed | None) -> None:
-    from ensemble_cam.ui import results  # here, as it loads PyTorch: the film is on the screen before
+def _show_downloads(shown: Shown, reviewed: "Analysis", committed: Committed | None) -> None:
+    from ensemble_cam.ui.review import downloads  # here, as it loads PyTorch: the film is on the screen before
 
     display = shown.controls.display if committed is None else committed.display
     try:
-        analysis = shown.analysis if committed is None else _as_committed(shown.analysis, committed)
+        analysis = reviewed if committed is None else _as_committed(reviewed, committed)
         chosen = _chosen(analysis, shown.controls.settings)
     except ConfigError as error:
         st.caption(plain(f"{error} Until then there is nothing to export."))
         return
-    finding = shown.payload.header["first"]
+    label = shown.payload.first
     if committed is not None and committed.film == shown.radiograph.sha256:
-        finding = committed.finding
-    is_there = any(each.label == finding for each in analysis.findings)
-    results.show_downloads(
-        results.review_of(chosen, display),
-        of_finding=results.review_of(analysis.only([finding]), display) if is_there else None,
+        label = committed.finding
+    is_there = any(each.label == label for each in analysis.findings)
+    downloads.show_downloads(
+        downloads.review_of(chosen, display),
+        of_finding=downloads.review_of(analysis.only([label]), display) if label is not None and is_there else None,
     )
 
 
@@ -194,13 +171,3 @@ def _chosen(analysis: "Analysis", settings: Settings) -> "Analysis":
     if not there:
         raise ConfigError("None of the findings that are chosen by name has a map. Choose others in the sidebar.")
     return analysis.only(there)
-
-
-def last_committed() -> Committed | None:
-    """Return what the viewer last told; of a film that was removed, nothing is remembered."""
-    committed = st.session_state.get(_COMMITTED)
-    if committed is None or committed.film is None:
-        return committed
-    if committed.film not in [film.id.sha256 for film in films.session_films().values()]:
-        committed = st.session_state[_COMMITTED] = committed.without_film()
-    return committed

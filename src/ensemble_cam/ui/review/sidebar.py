@@ -1,58 +1,40 @@
 """The sidebar: films, what is drawn, which findings, and which classifiers."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import streamlit as st
 
+from ensemble_cam.film.geometry import Framing
+from ensemble_cam.film.radiograph import Intensity
 from ensemble_cam.rendering.colours import colour_table
 from ensemble_cam.settings.config import ClassifierConfig, Config, ReviewDefaults, known_labels
 from ensemble_cam.settings.display import Display
 from ensemble_cam.settings.methods import AUG_SMOOTH, EIGEN_SMOOTH, LAYERS, METHODS, SEVERAL_LAYERS, Recipe
+from ensemble_cam.settings.pixels import Pixels
 from ensemble_cam.settings.settings import Settings, displayed
 from ensemble_cam.settings.vocabulary import COLORMAPS
 from ensemble_cam.ui import sets
-from ensemble_cam.ui.networks import Choice
 from ensemble_cam.ui.session import choices as held
 from ensemble_cam.ui.session import films
+from ensemble_cam.ui.session.controls import Controls
+from ensemble_cam.ui.session.networks import Choice
 from ensemble_cam.ui.session.stage import show_film_list
 from ensemble_cam.ui.viewer.payload import COLORMAP_NOTES
 from ensemble_cam.ui.words import RELATIVE_ACTIVATION, plain
 
-_FRAMINGS = {"crop": "Centre square, as the networks were trained", "pad": "Whole film, padded to a square"}
-_INTENSITIES = {"stored": "Stored values, as the networks were trained", "windowed": "Windowed, as on the screen"}
+_FRAMINGS: Mapping[Framing, str] = {
+    "crop": "Centre square, as the networks were trained",
+    "pad": "Whole film, padded to a square",
+}
+_INTENSITIES: Mapping[Intensity, str] = {
+    "stored": "Stored values, as the networks were trained",
+    "windowed": "Windowed, as on the screen",
+}
+T = TypeVar("T")
+
 _BY_SCORE, _BY_NAME = "Highest scores", "By name"
 _STILL, _FAILED = "still pictures", "viewer failed"
-
-
-@dataclass(frozen=True)
-class Controls:
-    """What the reader set.
-
-    Attributes:
-        set: the set of classifiers.
-        display: what maps are drawn like.
-        settings: which maps are made.
-        choices: the classifiers.
-        intensity: what the networks see of a DICOM.
-        rescale: whether narrow ranges are stretched.
-        read_first: whether scores and maps stay hidden until asked for.
-        live: whether the live viewer shows the film, which has its own controls for `display` and the weights.
-    """
-
-    set: str
-    display: Display
-    settings: Settings
-    choices: tuple[Choice, ...]
-    intensity: str
-    rescale: bool
-    read_first: bool
-    live: bool = True
-
-    def for_classifiers(self, choices: Sequence[Choice]) -> "Controls":
-        """Return the same for some of the chosen classifiers, those whose weights are there."""
-        shares = {choice.config.id: choice.ensemble_weight for choice in choices}
-        return replace(self, settings=replace(self.settings, ensemble_weights=shares), choices=tuple(choices))
 
 
 def show_film_picker() -> None:
@@ -90,7 +72,7 @@ def show_controls(config: Config, *, narrow_film: int | None) -> Controls:
         display = _show_display(defaults)
     set = sets.show_set_choice(config)
     with st.expander("Classifiers"):
-        shown = [_show_classifier(each, weighed=still) for each in config.in_set(set)]
+        shown = [_show_classifier(each, weighed=still) for each in config.in_set(set.name)]
         choices = tuple(choice for choice in shown if choice is not None)
     with st.expander("Findings and method", expanded=False):
         top_k, labels = _show_findings(choices, defaults.top_k)
@@ -119,8 +101,7 @@ def show_controls(config: Config, *, narrow_film: int | None) -> Controls:
             ensemble_weights={choice.config.id: choice.ensemble_weight for choice in choices},
         ),
         choices=choices,
-        intensity=intensity,
-        rescale=rescale,
+        pixels=Pixels(intensity, rescale),
         read_first=read_first,
         live=not still,
     )
@@ -129,7 +110,7 @@ def show_controls(config: Config, *, narrow_film: int | None) -> Controls:
 def _show_still_choice() -> None:
     st.toggle(
         "Still pictures",
-        held.start(_STILL),
+        held.start(_STILL, held.chosen(_STILL, False)),
         help="Shows panels that are drawn by the server, for browsers in which the live viewer cannot run.",
         **held.bound(_STILL),
     )
@@ -166,9 +147,10 @@ def _select(label: str, options: Sequence[str], default: str, key: str, name: Ca
     return st.selectbox(label, options, index=start, format_func=name, key=key, persist_state="session")
 
 
-def _radio(label: str, options: Mapping[str, str], default: str, key: str) -> str:
-    start = list(options).index(default)
-    return st.radio(label, options, index=start, format_func=options.get, key=key, persist_state="session")
+def _radio(label: str, options: Mapping[T, str], default: T, key: str) -> T:
+    names = list(options)
+    start = names.index(default)
+    return st.radio(label, names, index=start, format_func=lambda name: options[name], key=key, persist_state="session")
 
 
 def _show_colour_bar(colormap: str, threshold: float) -> None:
@@ -250,14 +232,28 @@ def _show_recipe(defaults: ReviewDefaults) -> Recipe:
     st.caption(f"Shows {told.shows}. Costs {told.costs}.")
     st.caption(f"⚠ {told.beware[0].upper()}{told.beware[1:]}.")
 
-    def tick(label: str, name: str, start: bool, text: str, **changed: object) -> bool:
-        possible = not Recipe.conflicts(method, **changed)
+    def tick(label: str, name: str, start: bool, text: str, conflicts: Sequence[str]) -> bool:
+        possible = not conflicts
         ticked = st.checkbox(
             label, value=start, key=name, persist_state="session", disabled=not possible, help=f"Shows {text}."
         )
         return ticked and possible
 
-    several = tick("Two layers", "layers", defaults.layers == "several", SEVERAL_LAYERS, layers="several")
-    aug_smooth = tick("Average six changed films", "aug smooth", defaults.aug_smooth, AUG_SMOOTH, aug_smooth=True)
-    eigen_smooth = tick("Principal component", "eigen smooth", defaults.eigen_smooth, EIGEN_SMOOTH, eigen_smooth=True)
+    several = tick(
+        "Two layers", "layers", defaults.layers == "several", SEVERAL_LAYERS, Recipe.conflicts(method, layers="several")
+    )
+    aug_smooth = tick(
+        "Average six changed films",
+        "aug smooth",
+        defaults.aug_smooth,
+        AUG_SMOOTH,
+        Recipe.conflicts(method, aug_smooth=True),
+    )
+    eigen_smooth = tick(
+        "Principal component",
+        "eigen smooth",
+        defaults.eigen_smooth,
+        EIGEN_SMOOTH,
+        Recipe.conflicts(method, eigen_smooth=True),
+    )
     return Recipe(method, layers=LAYERS[several], aug_smooth=aug_smooth, eigen_smooth=eigen_smooth)

@@ -1,0 +1,113 @@
+"""What leaves the page: the figure, every overlay, and the data of what is on the screen."""
+
+import io
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import streamlit as st
+
+from ensemble_cam.classifiers.runtime import PRECISION, runtimes
+from ensemble_cam.export.figure import WIDTH, figure_png
+from ensemble_cam.export.overlays import overlays
+from ensemble_cam.export.record import review_json
+from ensemble_cam.reviewing.analysis import Analysis
+from ensemble_cam.reviewing.review import Review, RunInfo
+from ensemble_cam.settings.display import Display
+
+_A4 = f"at 300 pixels an inch across A4, {WIDTH} pixels wide"
+
+
+@dataclass(frozen=True)
+class _Offer:
+    """A file that a button makes when it is pressed."""
+
+    label: str
+    make: Callable[[], bytes]
+    file: str
+    mime: str
+    icon: str
+    help: str
+
+
+def review_of(analysis: Analysis, display: Display) -> Review:
+    """Return what an export of an analysis needs."""
+    film = analysis.radiograph
+    asked = [result.classifier for result in analysis.results]
+    run = RunInfo(
+        analysis.classifier_set.name, film.intensity, film.rescaled, asked[0].device.type, runtimes(asked), PRECISION
+    )
+    # What is hidden on the screen for a look at the film is in the files all the same: they are named after the maps.
+    return Review(analysis, replace(display, overlays=True), run)
+
+
+def file_name(review: Review) -> str:
+    """Return what a downloaded file's name begins with: the film's hash, never its name."""
+    return f"review_{review.analysis.radiograph.sha256[:12]}"
+
+
+def show_downloads(review: Review, *, of_finding: Review | None = None) -> None:
+    """Offer the figure, every overlay and `review.json`; each is made when it is asked for.
+
+    Args:
+        review: all that is exported.
+        of_finding: the finding on the screen, whose figure is offered by itself.
+    """
+    with st.container(horizontal=True):
+        for each in _offers(review, of_finding):
+            st.download_button(
+                each.label, each.make, each.file, each.mime, on_click="ignore", icon=each.icon, help=each.help
+            )
+
+
+def _offers(review: Review, of_finding: Review | None) -> list[_Offer]:
+    name = file_name(review)
+    offers = []
+    if of_finding is not None:
+        offers.append(
+            _Offer(
+                "Figure of this finding",
+                lambda: figure_png(of_finding),
+                f"{name}_{of_finding.analysis.findings[0].label.lower()}.png",
+                "image/png",
+                ":material/image:",
+                f"The whole film and this finding's maps, annotated, {_A4}; drawn as on the screen.",
+            )
+        )
+    offers += [
+        _Offer(
+            "Figure (PNG)",
+            lambda: figure_png(review),
+            f"{name}.png",
+            "image/png",
+            ":material/image:",
+            f"The film and every row, annotated, {_A4}.",
+        ),
+        _Offer(
+            "Overlays (ZIP)",
+            lambda: _overlays_zip(review),
+            f"{name}_overlays.zip",
+            "application/zip",
+            ":material/folder_zip:",
+            "Every map over the film as a PNG in the film's own pixels.",
+        ),
+        _Offer(
+            "Data (JSON)",
+            lambda: review_json(review).encode(),
+            f"{name}.json",
+            "application/json",
+            ":material/data_object:",
+            "Scores, regions, settings, weights and versions: review.json.",
+        ),
+    ]
+    return offers
+
+
+def _overlays_zip(review: Review) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+        # First, as it differs between any two reviews: Streamlit tells large files apart by their ends and middle only.
+        archive.writestr("review.json", review_json(review))
+        for name, data in overlays(review):
+            archive.writestr(name, data)
+    return stream.getvalue()

@@ -1,0 +1,59 @@
+"""What has to be said of a review: what failed, whose weights these are, and where its pictures come from."""
+
+import streamlit as st
+
+from ensemble_cam import __version__
+from ensemble_cam.export.provenance import origin
+from ensemble_cam.purpose import PURPOSE
+from ensemble_cam.reviewing import sentences
+from ensemble_cam.reviewing.analysis import Analysis
+from ensemble_cam.reviewing.review import Review
+from ensemble_cam.reviewing.scores import ClassifierResult
+from ensemble_cam.ui.words import plain
+from ensemble_cam.weights.store import Published
+
+
+def show_failures(analysis: Analysis) -> bool:
+    """Say which classifiers failed, and why; return whether any did."""
+    failed = [result for result in analysis.results if result.failure is not None]
+    for result in failed:
+        st.error(plain(f"{result.classifier.config.name} {result.failure}."))
+    return bool(failed)
+
+
+def show_remarks(analysis: Analysis) -> None:
+    """Say, where it cannot be missed, whose weights are untrained or not the published ones."""
+    for result in analysis.results:
+        weights = result.classifier.weights
+        if weights.published is Published.NO:
+            st.warning(plain(f"{result.classifier.config.name}: {weights.remark}"), icon=":material/warning:")
+
+
+def show_origin(analysis: Analysis) -> None:
+    """Say which set and weights are behind the maps, in particular where they are not the published ones."""
+    if line := analysis.classifier_set.notice:
+        st.markdown(f":small[**{plain(line)}**]")
+    lines = " · ".join(map(_weights_line, analysis.results))
+    seconds = sum(result.seconds for result in analysis.results)
+    st.caption(plain(f"{lines} · {seconds:.1f} s for the networks and maps · {PURPOSE}"))
+
+
+def origin_of_view(review: Review) -> dict[str, str]:
+    """Return what an exported view says of its origin; the viewer adds what it alone knows, the weights among it."""
+    known = origin(review)
+    known["Classifiers"] = "; ".join(map(sentences.weights_line, review.analysis.results))
+    return known
+
+
+def foot_of(review: Review) -> tuple[str, ...]:
+    """Return the lines under an exported view."""
+    film = review.analysis.radiograph
+    lines = [" · ".join(map(_weights_line, review.analysis.results))]
+    lines.append(f"Film SHA-256 {film.sha256[:16]}… · ensemble-cam {__version__} · {sentences.method_line(review)}")
+    lines.append(sentences.purpose_line(review))
+    return (*lines, *review.warnings)
+
+
+def _weights_line(result: ClassifierResult) -> str:
+    """Return a classifier's weights, with as much of their hash as tells them apart."""
+    return sentences.weights_line(result, digits=12)

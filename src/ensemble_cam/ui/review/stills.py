@@ -1,0 +1,124 @@
+"""A review without the live viewer: every classifier's scores, and a row of panels for each finding."""
+
+import altair
+import streamlit as st
+
+from ensemble_cam.maps.heatmap import Heatmap
+from ensemble_cam.rendering.screen import Screen
+from ensemble_cam.reviewing import sentences
+from ensemble_cam.reviewing.analysis import Analysis, Finding
+from ensemble_cam.reviewing.scores import Call, Score
+from ensemble_cam.settings.display import Display
+from ensemble_cam.settings.settings import displayed
+from ensemble_cam.settings.vocabulary import ENSEMBLE
+from ensemble_cam.ui.film_view import show_picture
+from ensemble_cam.ui.session.networks import colour
+from ensemble_cam.ui.words import SCORE, plain
+
+# Panels are drawn larger than they stand on a small screen, so that a click enlarges them to something worth it.
+_PANEL = 640
+_AROUND_CHART = 120  # pixels of legend, axis and title
+
+
+def show_scores(analysis: Analysis) -> None:
+    """Show every classifier's score of every finding, with the operating point marked."""
+    st.markdown(":small[**Scores** of every classifier]", help=SCORE)
+    names = {result.id: result.classifier.config.name for result in analysis.results}
+    rows = [
+        {
+            "finding": displayed(ranked.label),
+            "classifier": names[id],
+            "score": round(score, 3),
+            "kind": "has an operating point" if analysis.result(id).classifier.calibrated else "uncalibrated",
+        }
+        for ranked in analysis.ranking
+        for id, score in ranked.scores.items()
+    ]
+    base = altair.Chart(altair.Data(values=rows))
+    order = [displayed(ranked.label) for ranked in analysis.ranking]
+    points = base.mark_point(size=55, filled=True, opacity=0.9).encode(
+        x=altair.X(
+            "score:Q",
+            scale=altair.Scale(domain=[0, 1]),
+            title="score (0.5: operating point)",
+            axis=altair.Axis(values=[0, 0.25, 0.5, 0.75, 1], format=".2~f", grid=True),
+        ),
+        y=altair.Y(
+            "finding:N",
+            sort=order,
+            title=None,
+            axis=altair.Axis(labelLimit=190, labelFontSize=11, labelOverlap=False, grid=True),
+        ),
+        color=altair.Color(
+            "classifier:N",
+            scale=altair.Scale(domain=list(names.values()), range=[colour(id) for id in names]),
+            legend=altair.Legend(orient="top", title=None),
+        ),
+        shape=altair.Shape(
+            "kind:N",
+            scale=altair.Scale(domain=["has an operating point", "uncalibrated"], range=["circle", "diamond"]),
+            legend=None,
+        ),
+        tooltip=["finding:N", "classifier:N", "score:Q", "kind:N"],
+    )
+    rule = altair.Chart(altair.Data(values=[{"score": 0.5}])).mark_rule(color="#d0d0d0", size=1.5).encode(x="score:Q")
+    height = 14 * len(order) + _AROUND_CHART
+    st.altair_chart(
+        (rule + points).properties(height=height), width="stretch", alt="Scores of all classifiers for all findings"
+    )
+    if not all(result.classifier.calibrated for result in analysis.results):
+        st.caption("Diamonds: uncalibrated, a bare sigmoid without an operating point.")
+
+
+def show_findings(analysis: Analysis, display: Display) -> None:
+    """Show a row for each finding: a panel for each classifier, then the ensemble."""
+    screen = Screen.of(analysis.radiograph.display, analysis.geometry, longest=_PANEL)
+    for finding in analysis.findings:
+        _show_finding(finding, analysis, screen, display)
+
+
+def _show_finding(finding: Finding, analysis: Analysis, screen: Screen, display: Display) -> None:
+    st.markdown(
+        f"**{finding.rank}. {displayed(finding.label)}** · score {finding.ranked.score.value:.2f} "
+        f"{_badge(finding.call, at_length=True)} :small[{_behind(finding, analysis, display)}]"
+    )
+    columns = st.columns(len(analysis.results) + 1, gap="small")
+    for column, result in zip(columns, analysis.results, strict=False):
+        with column:
+            _show_panel(analysis, screen, display, finding, result.id)
+    with columns[-1]:
+        _show_panel(analysis, screen, display, finding, ENSEMBLE)
+
+
+def _behind(finding: Finding, analysis: Analysis, display: Display) -> str:
+    return plain(sentences.support(analysis, finding, display.threshold))
+
+
+def _show_panel(analysis: Analysis, screen: Screen, display: Display, finding: Finding, id: str) -> None:
+    heatmap = finding.heatmaps().get(id)
+    name = "Ensemble" if id == ENSEMBLE else plain(analysis.result(id).classifier.config.name)
+    score = _score_text(analysis.score(finding, id))
+    with st.container(key=f"panel {finding.rank} {id}", gap=None):
+        st.markdown(f"**{name}**")
+        st.markdown(score or "&nbsp;")
+    if heatmap is None:
+        st.info(plain(sentences.capitalised(sentences.no_map(finding, id))), icon=":material/block:")
+        return
+    show_picture(screen.panel(heatmap, display), alt=f"{displayed(finding.label)}: map of {name}")
+    st.caption(_area_text(heatmap, display))
+
+
+def _score_text(score: Score | None) -> str:
+    return "" if score is None else f"{score.value:.2f} {_badge(score.call)}"
+
+
+_BADGES = {Call.CALLED: "orange", Call.NOT_CALLED: "gray", Call.UNCALIBRATED: "blue"}
+
+
+def _badge(call: Call, *, at_length: bool = False) -> str:
+    return f":{_BADGES[call]}-badge[{sentences.call_at_length(call) if at_length else call}]"
+
+
+def _area_text(heatmap: Heatmap, display: Display) -> str:
+    region = heatmap.region(display.threshold)
+    return sentences.capitalised(sentences.extent(heatmap, region, display.threshold, at_length=True))

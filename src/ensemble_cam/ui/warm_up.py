@@ -1,0 +1,40 @@
+"""Importing what takes seconds while the reader is still looking for a film."""
+
+import atexit
+import gc
+from functools import cache
+from importlib import import_module
+from threading import Thread
+
+# PyTorch and the networks, then what draws and exports. None of these puts a component on a page.
+_HEAVY = (
+    "ensemble_cam.reviewing.pipeline",
+    "ensemble_cam.classifiers.loading",
+    "ensemble_cam.ui.review.stills",
+    "ensemble_cam.ui.review.downloads",
+)
+
+
+@cache
+def warm_up() -> None:
+    """Begin, once for each start, to import PyTorch and what belongs to it: it takes seconds that the reader has."""
+    importing = Thread(target=_import_all, name="warm-up", daemon=True)
+    importing.start()
+    Thread(target=_keep_out_of_collections, args=(importing,), name="warm-up watch", daemon=True).start()
+
+
+def _import_all() -> None:
+    for each in _HEAVY:
+        import_module(each)
+
+
+def _keep_out_of_collections(importing: Thread) -> None:
+    """Keep what is being imported out of the garbage collector's sight, from the beginning.
+
+    Streamlit collects garbage after every run of a page, which walks through all objects there are. The million that
+    belong to PyTorch would take half a second each time, while a review is computing.
+    """
+    while importing.is_alive():
+        importing.join(0.2)
+        gc.freeze()
+    atexit.register(gc.unfreeze)
