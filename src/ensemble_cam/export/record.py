@@ -27,7 +27,7 @@ def overlay_name(finding: Finding, id: str) -> str:
 
 
 def review_record(review: Review, *, save_maps: bool = False) -> dict[str, Any]:
-    """Return `review.json` as a dictionary; DESIGN's contract, schema 1."""
+    """Return `review.json` as a dictionary; what its keys mean changes with `SCHEMA`."""
     analysis = review.analysis
     film = analysis.radiograph
     return {
