@@ -137,6 +137,7 @@ def test_untrained_networks_say_so(untrained, loaded):
         assert classifier.labels == loaded[id].labels
 
 
+@pytest.mark.slow
 def test_importing_upstream_leaves_the_process_as_it_was(another_process):
     assert {key: value for key, value in another_process.items() if key != "untrained"} == {
         "has JF Healthcare": True,

@@ -121,6 +121,7 @@ def test_the_activation_is_at_least_zero_on_a_grid_of_24_cells(classifier, film)
         assert activation.min() >= 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", PACKAGES.values(), ids=list(PACKAGES))
 def test_maps_are_those_of_the_package_hooked_on_the_whole_network(table, classifier, film, method):
     # Singular value decompositions and runs for every channel take their time, and Eigen-CAM's maps are of no label.

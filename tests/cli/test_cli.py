@@ -539,6 +539,7 @@ def test_python_runs_the_package_as_the_command(module):
     assert done.stdout == f"ensemble-cam {__version__}\n"
 
 
+@pytest.mark.slow
 def test_output_that_knows_ascii_only_stops_no_review(config, tmp_path):
     path = made(tmp_path / "films" / "Thorax_für_Größe.png")
     # The arrow before a folder's name is in no Windows code page either.

@@ -403,6 +403,7 @@ def test_explaining_twice_gives_the_same_bits_as_analysing(untrained):
     assert bits(explained[0]) != bits(explained[1])
 
 
+@pytest.mark.slow
 def test_eight_threads_with_eight_films_give_the_bits_of_one_after_the_other(config):
     # The real architectures, on a smaller film.
     tables = [replace(table, input_size=256) for table in config.in_set("clinical")]

@@ -17,6 +17,8 @@ from ensemble_cam.teaching.objective import SEE, Objective, Seen, grad_cam_plus_
 from ensemble_cam.teaching.train import RECIPES, Recipe, _youden, half_precision, logits, save, train
 from ensemble_cam.validation.localisation import area_under_curve
 
+pytestmark = pytest.mark.slow
+
 MODEL_TYPES = tuple(TEACHING_NETWORKS)
 
 

@@ -14,6 +14,7 @@ from ensemble_cam.reviewing.analysis import Analysis
 from ensemble_cam.reviewing.pipeline import analyse
 from ensemble_cam.settings.settings import Settings
 from ensemble_cam.ui.lab import blind
+from ensemble_cam.ui.lab import work as lab_work
 from ensemble_cam.ui.lab.state import Lab
 from ensemble_cam.ui.lab.tally import ENSEMBLE, LEARNER, Answer, Outcome, Tally, answered, outcomes
 from ensemble_cam.ui.lab.work import LabFilm, Slot, Wish, drawing
@@ -136,7 +137,8 @@ def test_work_is_done_once_for_each_key_and_stopped_work_waits_until_it_is_asked
     assert "secret" not in slot.ended
 
 
-def test_a_run_of_the_page_that_is_over_does_not_fight_the_one_that_followed_it():
+def test_a_run_of_the_page_that_is_over_does_not_fight_the_one_that_followed_it(monkeypatch):
+    monkeypatch.setattr(lab_work, "_PATIENCE", 10)  # the run waits, on a busy machine, too
     slot, begun, got = Slot(), [], {}
 
     def work_of(key):
