@@ -6,6 +6,7 @@ import json
 import re
 import signal
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -142,11 +143,15 @@ def test_film_is_told_of_once_it_is_written_and_not_when_others_follow(paths, ou
         return folder
 
     monkeypatch.setattr(flow, "write_review", write)
-    patched(
-        monkeypatch,
-        "analyse",
-        lambda call: (call == 1 or written.wait(LONG), told.append("film1" in stream.getvalue())),
-    )
+
+    def before(call: int) -> None:
+        assert call == 1 or written.wait(LONG)
+        until = time.monotonic() + LONG
+        while call == 4 and "film1" not in stream.getvalue() and time.monotonic() < until:
+            time.sleep(0.01)
+        told.append("film1" in stream.getvalue())
+
+    patched(monkeypatch, "analyse", before)
 
     review(paths, out, stream=stream)
 
