@@ -18,7 +18,7 @@ from ensemble_cam.classifiers.classifier import Classifier, load_classifier
 from ensemble_cam.classifiers.compilation import CACHE_VARIABLE
 from ensemble_cam.settings.config import Config, load_config
 from ensemble_cam.weights.store import ENVIRONMENT_VARIABLE
-from networks import write_stand_ins
+from support.networks import write_stand_ins
 
 TESTS = Path(__file__).parent
 # Built once for each process, which takes seconds: what asks for them is not quick.

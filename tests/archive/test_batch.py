@@ -15,7 +15,6 @@ from threading import Event
 import numpy as np
 import pytest
 
-import films
 from ensemble_cam import cli
 from ensemble_cam.archive import finished as places
 from ensemble_cam.archive import flow
@@ -25,8 +24,9 @@ from ensemble_cam.export import folder as export
 from ensemble_cam.machine.terminal import Progress
 from ensemble_cam.rendering.overlay import Display
 from ensemble_cam.settings.settings import Settings
-from networks import Failing, bright_classifier
-from reviews import RUN
+from support import films
+from support.networks import Failing, bright_classifier
+from support.reviews import RUN
 
 # How long a test waits for what must never happen, and for what must.
 BRIEFLY, LONG = 0.3, 30

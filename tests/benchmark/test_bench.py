@@ -10,7 +10,7 @@ from ensemble_cam.benchmark.speed import Contestant, bench, told
 from ensemble_cam.cli import main
 from ensemble_cam.maps.cams import cam_grids, expose
 from ensemble_cam.settings.methods import Recipe
-from networks import smooth_film
+from support.networks import smooth_film
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from ensemble_cam.classifiers.runtime import run_backbone
 from ensemble_cam.classifiers.upstream import torchxrayvision
 from ensemble_cam.errors import ClassifierError, WeightsError, WeightsMissing
 from ensemble_cam.weights.store import weights_file
-from networks import (
+from support.networks import (
     RELEASED,
     bright_classifier,
     smooth_film,

@@ -27,8 +27,8 @@ from ensemble_cam.settings.config import TEACHING_MODEL_TYPES, WEIGHTS_NAMES, Cl
 from ensemble_cam.settings.methods import METHODS, Recipe
 from ensemble_cam.weights import store as weights
 from ensemble_cam.weights.store import fetch, locate, status, weights_file
-from hooked import Hooked, over_its_maximum, rectified_layers
-from networks import relative_error, smooth_film
+from support.hooked import Hooked, over_its_maximum, rectified_layers
+from support.networks import relative_error, smooth_film
 
 IDS = ("teaching-densenet", "teaching-resnet", "teaching-jfhealthcare", "teaching-shortcut")
 FOLDER = Path(ensemble_cam.__file__).with_name("teaching")

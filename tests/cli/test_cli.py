@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import films
 from ensemble_cam import __version__, cli
 from ensemble_cam.export import folder as export
 from ensemble_cam.film.radiograph import read_radiograph
 from ensemble_cam.ui import launch
 from ensemble_cam.weights import store as weights
+from support import films
 
 SHARED = Path(__file__).parents[3] / "shared"
 TABLE = """

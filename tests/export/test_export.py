@@ -17,7 +17,6 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
-import films
 from ensemble_cam import __version__
 from ensemble_cam.archive import finished as places
 from ensemble_cam.archive.batch import Batch, Progress
@@ -31,8 +30,9 @@ from ensemble_cam.film.radiograph import read_radiograph
 from ensemble_cam.rendering.overlay import Display, source_overlay
 from ensemble_cam.reviewing.pipeline import analyse
 from ensemble_cam.settings.settings import Settings
-from networks import Failing, bright_classifier, table
-from reviews import RUN, dotted, made_review, two_classifiers
+from support import films
+from support.networks import Failing, bright_classifier, table
+from support.reviews import RUN, dotted, made_review, two_classifiers
 
 
 @pytest.fixture(autouse=True)

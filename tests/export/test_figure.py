@@ -9,14 +9,14 @@ import pytest
 from numpy.testing import assert_array_equal
 from PIL import Image
 
-import films
 from ensemble_cam import __version__
 from ensemble_cam.export import figure
 from ensemble_cam.export.figure import figure_png, figure_size
 from ensemble_cam.export.provenance import Review
 from ensemble_cam.rendering.overlay import Display
-from networks import Failing, bright_classifier
-from reviews import dotted, made_review
+from support import films
+from support.networks import Failing, bright_classifier
+from support.reviews import dotted, made_review
 
 LONG_WARNING = "The pixels use 12 to 99 of the declared range, which is said at some length here. " * 5
 OUT_OF_MEMORY = "ran out of memory; close other programs, or choose fewer classifiers"

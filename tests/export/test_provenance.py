@@ -16,7 +16,7 @@ from ensemble_cam.export.provenance import Review
 from ensemble_cam.export.record import review_record
 from ensemble_cam.film.greyscale import Greys
 from ensemble_cam.rendering.overlay import Display, source_overlay
-from reviews import dotted, made_review
+from support.reviews import dotted, made_review
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import films
-from browsing import (
+from support import films
+from support.browsing import (
     PATIENCE,
     expect,
     film_views,

@@ -12,7 +12,7 @@ from ensemble_cam.classifiers.untrained import fill_untrained
 from ensemble_cam.classifiers.upstream import torchxrayvision
 from ensemble_cam.settings.config import WEIGHTS_NAMES
 from ensemble_cam.weights.store import weights_file
-from networks import (
+from support.networks import (
     INPUT_SIZES,
     RELEASED,
     relative_error,

@@ -20,8 +20,8 @@ from ensemble_cam.film.radiograph import Radiograph, read_radiograph
 from ensemble_cam.reviewing.analysis import UNKNOWN_LABEL
 from ensemble_cam.reviewing.pipeline import analyse, examine, explain, model_input
 from ensemble_cam.settings.settings import Settings
-from networks import Brightness, Failing, bright_classifier
-from reviews import bits
+from support.networks import Brightness, Failing, bright_classifier
+from support.reviews import bits
 
 RANGE = 2048  # of torchxrayvision's pixels
 XRAYS = Path(__file__).parents[3] / "shared" / "xrays"

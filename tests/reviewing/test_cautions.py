@@ -5,11 +5,11 @@ import sys
 
 import pytest
 
-import films
 from ensemble_cam.film.radiograph import read_radiograph
 from ensemble_cam.purpose import TEACHING_LINE
 from ensemble_cam.reviewing.cautions import NO_PHANTOM, PHANTOM, cautions, notice
 from ensemble_cam.settings.config import SETS
+from support import films
 
 
 @pytest.mark.parametrize(

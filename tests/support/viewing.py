@@ -11,10 +11,10 @@ import numpy as np
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 
-from browsing import PATIENCE, expect, reviewed, settled, upload
 from ensemble_cam.film.radiograph import Radiograph
 from ensemble_cam.ui.viewer import live
 from ensemble_cam.ui.viewer.payload import Payload
+from support.browsing import PATIENCE, expect, reviewed, settled, upload
 
 _FRAME = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 _DRAWN = """(box, before) => new Promise((done, fail) => {

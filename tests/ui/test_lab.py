@@ -19,7 +19,7 @@ from ensemble_cam.ui.lab.state import Lab
 from ensemble_cam.ui.lab.tally import ENSEMBLE, LEARNER, Answer, Outcome, Tally, answered, outcomes
 from ensemble_cam.ui.lab.work import LabFilm, Slot, Wish, drawing
 from ensemble_cam.validation.localisation import Calls, judge
-from networks import Failing, bright_classifier
+from support.networks import Failing, bright_classifier
 
 PLANTED = ("Consolidation", "Mass")
 
