@@ -19,11 +19,13 @@ from ensemble_cam.classifiers.compilation import CACHE_VARIABLE
 from ensemble_cam.classifiers.loading import load_classifier
 from ensemble_cam.settings.config import Config, load_config
 from ensemble_cam.weights.released import ENVIRONMENT_VARIABLE
-from networks import write_stand_ins
+from support.networks import write_stand_ins
 
 TESTS = Path(__file__).parent
 # Built once for each process, which takes seconds: what asks for them is not quick.
 REAL_NETWORKS = {"weights_dir", "loaded", "untrained"}
+# Handed out first, so that no worker is left with a long file at the end.
+LONG_FOLDERS = ("pages", "reference", "teaching", "classifiers", "cli", "phantom")
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -35,15 +37,22 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by their folders; what is left is `quick`, unless it is `slow` or needs the real architectures."""
+    """Mark tests by their folders, and put long ones first; `quick` is what is neither long nor marked `slow`."""
     for item in items:
-        folder = item.path.relative_to(TESTS).parts[0]
+        folder = _folder(item)
         if folder in ("pages", "reference"):
             item.add_marker(folder)
         elif REAL_NETWORKS & set(item.fixturenames):
             item.add_marker("slow")
         elif item.get_closest_marker("slow") is None:
             item.add_marker("quick")
+    items.sort(
+        key=lambda item: LONG_FOLDERS.index(_folder(item)) if _folder(item) in LONG_FOLDERS else len(LONG_FOLDERS)
+    )
+
+
+def _folder(item: pytest.Item) -> str:
+    return item.path.relative_to(TESTS).parts[0]
 
 
 @pytest.fixture(autouse=True)

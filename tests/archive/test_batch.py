@@ -6,6 +6,7 @@ import json
 import re
 import signal
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -14,7 +15,6 @@ from threading import Event
 import numpy as np
 import pytest
 
-import films
 from ensemble_cam import cli
 from ensemble_cam.archive import finished as places
 from ensemble_cam.archive import flow
@@ -27,8 +27,9 @@ from ensemble_cam.reviewing.options import ReviewOptions
 from ensemble_cam.reviewing.request import resolve
 from ensemble_cam.settings.display import Display
 from ensemble_cam.settings.settings import Settings
-from networks import Failing, bright_classifier
-from reviews import RUN
+from support import films
+from support.networks import Failing, bright_classifier
+from support.reviews import RUN
 
 # How long a test waits for what must never happen, and for what must.
 BRIEFLY, LONG = 0.3, 30
@@ -145,11 +146,15 @@ def test_film_is_told_of_once_it_is_written_and_not_when_others_follow(paths, ou
         return folder
 
     monkeypatch.setattr(flow, "write_review", write)
-    patched(
-        monkeypatch,
-        "analyse",
-        lambda call: (call == 1 or written.wait(LONG), told.append("film1" in stream.getvalue())),
-    )
+
+    def before(call: int) -> None:
+        assert call == 1 or written.wait(LONG)
+        until = time.monotonic() + LONG
+        while call == 4 and "film1" not in stream.getvalue() and time.monotonic() < until:
+            time.sleep(0.01)
+        told.append("film1" in stream.getvalue())
+
+    patched(monkeypatch, "analyse", before)
 
     review(paths, out, stream=stream)
 

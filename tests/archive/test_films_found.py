@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-import films
 from ensemble_cam.archive.films import Film, FoundFilms, find_films, folder_name, printable
 from ensemble_cam.errors import ConfigError
+from support import films
 
 PNG, DICOM = films.png(films.film()), films.dicom(films.film(bits=12), bits=12)
 BAD = {name: data for name, data, _ in films.BAD_FILMS}

@@ -13,7 +13,6 @@ from urllib.parse import unquote_to_bytes
 import numpy as np
 import pytest
 
-import films
 from ensemble_cam.archive.batch import Batch
 from ensemble_cam.archive.films import FoundFilms, find_films
 from ensemble_cam.archive.summary import COLUMNS
@@ -26,8 +25,9 @@ from ensemble_cam.reviewing.options import ReviewOptions
 from ensemble_cam.reviewing.request import resolve
 from ensemble_cam.settings.display import Display
 from ensemble_cam.settings.settings import Settings
-from networks import bright_classifier
-from reviews import RUN
+from support import films
+from support.networks import bright_classifier
+from support.reviews import RUN
 
 ODD = '<img src=x onerror="a&b">\' \u202e 胸'
 

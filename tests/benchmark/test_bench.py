@@ -10,7 +10,7 @@ from ensemble_cam.benchmark.speed import ComparedClassifier, as_text, bench
 from ensemble_cam.cli import main
 from ensemble_cam.maps.cams import cam_grids, expose
 from ensemble_cam.settings.methods import Recipe
-from networks import smooth_film
+from support.networks import smooth_film
 
 
 @pytest.fixture
@@ -35,6 +35,7 @@ def test_the_peer_and_ours_explain_the_same_logits_by_the_same_layer(id, config)
         assert np.corrcoef(small.ravel(), grid.ravel())[0, 1] > 0.8
 
 
+@pytest.mark.slow
 def test_record_has_the_contracts_keys_and_is_told_in_lines(config, small_films):
     steps = []
     record = bench(config, set="teaching", labels=3, runs=1, report=lambda what, share: steps.append(what))
@@ -54,6 +55,7 @@ def test_record_has_the_contracts_keys_and_is_told_in_lines(config, small_films)
     assert "loading Teaching DenseNet" in steps
 
 
+@pytest.mark.slow
 def test_all_labels_are_those_that_the_classifiers_know(config):
     counts = [
         len(ComparedClassifier.load(config.classifier(id), weights="untrained", weights_dir=None, labels=None).labels)
@@ -62,6 +64,7 @@ def test_all_labels_are_those_that_the_classifiers_know(config):
     assert counts == [18, 16, 5]
 
 
+@pytest.mark.slow
 def test_the_command_prints_json_alone(small_films, capsys):
     assert main(["bench", "--set", "teaching", "--top-k", "all", "--runs", "1", "--json"]) == 0
     printed = capsys.readouterr()

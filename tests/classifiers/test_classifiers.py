@@ -20,7 +20,7 @@ from ensemble_cam.classifiers.upstream import torchxrayvision
 from ensemble_cam.errors import ClassifierError, WeightsError, WeightsMissing
 from ensemble_cam.weights.released import weights_file
 from ensemble_cam.weights.store import Published
-from networks import (
+from support.networks import (
     RELEASED,
     bright_classifier,
     smooth_film,
@@ -140,6 +140,7 @@ def test_untrained_networks_say_so(untrained, loaded):
         assert classifier.labels == loaded[id].labels
 
 
+@pytest.mark.slow
 def test_importing_upstream_leaves_the_process_as_it_was(another_process):
     assert {key: value for key, value in another_process.items() if key != "untrained"} == {
         "has JF Healthcare": True,

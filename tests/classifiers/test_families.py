@@ -22,7 +22,7 @@ from ensemble_cam.settings.vocabulary import FRAMINGS, INTENSITIES, UNTRAINED
 from ensemble_cam.teaching.objective import HEADS, SEE
 from ensemble_cam.teaching.train import RECIPES
 from ensemble_cam.weights.store import Published
-from networks import relative_error, smooth_film
+from support.networks import relative_error, smooth_film
 
 WITH_POINTS = [file for family in FAMILIES.values() for file in family.files if file.operating_points is not None]
 

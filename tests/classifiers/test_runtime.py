@@ -12,7 +12,7 @@ from ensemble_cam.classifiers.compilation import CACHE_VARIABLE
 from ensemble_cam.classifiers.loading import load_classifier
 from ensemble_cam.classifiers.runtime import choose_runtime, prepare, run_backbone, runtimes
 from ensemble_cam.errors import ConfigError
-from networks import relative_error, smooth_film
+from support.networks import relative_error, smooth_film
 
 CPU = torch.device("cpu")
 

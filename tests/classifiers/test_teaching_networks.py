@@ -33,8 +33,8 @@ from ensemble_cam.weights import released
 from ensemble_cam.weights import store as weights
 from ensemble_cam.weights.released import weights_file
 from ensemble_cam.weights.store import Published, fetch, locate, status
-from hooked import Hooked, over_its_maximum, rectified_layers
-from networks import relative_error, smooth_film
+from support.hooked import Hooked, over_its_maximum, rectified_layers
+from support.networks import relative_error, smooth_film
 
 IDS = ("teaching-densenet", "teaching-resnet", "teaching-jfhealthcare", "teaching-shortcut")
 FOLDER = Path(ensemble_cam.__file__).with_name("teaching")
@@ -127,6 +127,7 @@ def test_the_activation_is_at_least_zero_on_a_grid_of_24_cells(classifier, film)
         assert activation.min() >= 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", PACKAGES.values(), ids=list(PACKAGES))
 def test_maps_are_those_of_the_package_hooked_on_the_whole_network(table, classifier, film, method):
     # Singular value decompositions and runs for every channel take their time, and Eigen-CAM's maps are of no label.

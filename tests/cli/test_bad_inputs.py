@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-import films
 from ensemble_cam.archive.films import find_films
 from ensemble_cam.archive.flow import read_file
 from ensemble_cam.classifiers.loading import load_classifier
@@ -31,9 +30,10 @@ from ensemble_cam.weights.download import fetch_file
 from ensemble_cam.weights.released import weights_file
 from ensemble_cam.weights.store import fetch, locate
 from ensemble_cam.weights.unpickling import load_state_dict
-from networks import Failing, bright_classifier
-from reviews import made_review
-from servers import CONTENT, Mirror, serving, without_proxies
+from support import films
+from support.networks import Failing, bright_classifier
+from support.reviews import made_review
+from support.servers import CONTENT, Mirror, serving, without_proxies
 
 BAD = {name: (data, message) for name, data, message in films.BAD_FILMS}
 RESNET = "resnet50-res512-all"

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import films
 from ensemble_cam import __version__, cli
 from ensemble_cam.export import figure
 from ensemble_cam.export import folder as export
 from ensemble_cam.film.radiograph import read_radiograph
 from ensemble_cam.ui import launch
 from ensemble_cam.weights.released import weights_file
+from support import films
 
 SHARED = Path(__file__).parents[3] / "shared"
 TABLE = """
@@ -601,6 +601,7 @@ def test_python_runs_the_package_as_the_command(module):
     assert done.stdout == f"ensemble-cam {__version__}\n"
 
 
+@pytest.mark.slow
 def test_output_that_knows_ascii_only_stops_no_review(config, tmp_path):
     path = made(tmp_path / "films" / "Thorax_für_Größe.png")
     # The arrow before a folder's name is in no Windows code page either.

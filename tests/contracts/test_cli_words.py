@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-import films
 from ensemble_cam import cli
 from ensemble_cam.ui import launch
+from support import films
 
 # Wherever it says what is allowed, the table's patterns say a part of it.
 USAGE = [

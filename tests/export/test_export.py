@@ -17,7 +17,6 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
-import films
 from ensemble_cam import __version__
 from ensemble_cam.archive import finished as places
 from ensemble_cam.archive.batch import Batch
@@ -41,8 +40,9 @@ from ensemble_cam.settings.display import Display
 from ensemble_cam.settings.pixels import Pixels
 from ensemble_cam.settings.settings import Settings
 from ensemble_cam.weights.store import Published
-from networks import Failing, bright_classifier, table
-from reviews import RUN, dotted, made_review, two_classifiers
+from support import films
+from support.networks import Failing, bright_classifier, table
+from support.reviews import RUN, dotted, made_review, two_classifiers
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ from ensemble_cam.film.greyscale import Greys
 from ensemble_cam.rendering.overlay import source_overlay
 from ensemble_cam.reviewing.review import Review
 from ensemble_cam.settings.display import Display
-from reviews import dotted, made_review
+from support.reviews import dotted, made_review
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ from pydicom.uid import (
 from ensemble_cam.errors import RadiographError
 from ensemble_cam.film.radiograph import read_radiograph
 from ensemble_cam.purpose import PHANTOM_MARK
-from films import (
+from support.films import (
     CR,
     DX,
     DX_PROCESSING,

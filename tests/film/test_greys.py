@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from ensemble_cam.film.greyscale import Greys, domain, falls, look_up, own_window, to_screen
 from ensemble_cam.film.radiograph import Radiograph, read_radiograph
-from films import dicom, film, look_up_table, png
+from support.films import dicom, film, look_up_table, png
 
 TWELVE, SIGNED = film(bits=12), film(bits=12, signed=True)
 FIRST = dict(PhotometricInterpretation="MONOCHROME1")

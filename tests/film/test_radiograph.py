@@ -20,7 +20,7 @@ from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, JPEGLSLossless, RLEL
 from ensemble_cam.errors import ConfigError, RadiographError
 from ensemble_cam.film.geometry import Geometry
 from ensemble_cam.film.radiograph import Radiograph, read_radiograph
-from films import (
+from support.films import (
     BAD_FILMS,
     IDENTITY,
     dicom,

@@ -17,8 +17,8 @@ from ensemble_cam.maps.cams import CamMap, Exposure, cam_grids, expose
 from ensemble_cam.maps.formulas import principal_component
 from ensemble_cam.settings.methods import METHODS, Recipe
 from ensemble_cam.settings.settings import Settings
-from hooked import over_its_maximum
-from networks import bright_classifier, smooth_film
+from support.hooked import over_its_maximum
+from support.networks import bright_classifier, smooth_film
 
 
 @pytest.fixture

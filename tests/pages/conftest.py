@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from apps import NO_WAY_OUT, serving_app
-from browsing import chromium, pages_of
+from support.apps import NO_WAY_OUT, serving_app
+from support.browsing import chromium, pages_of
 
 
 @pytest.fixture(scope="module")

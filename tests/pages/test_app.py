@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import films
-from browsing import (
+from ensemble_cam.export import figure as figures
+from support import films
+from support.browsing import (
     PATIENCE,
     expect,
     film_views,
@@ -25,7 +26,6 @@ from browsing import (
     use_still_pictures,
     views,
 )
-from ensemble_cam.export import figure as figures
 
 pytestmark = needs_chromium
 

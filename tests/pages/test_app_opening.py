@@ -2,8 +2,11 @@
 
 import json
 
-import films
-from browsing import (
+from ensemble_cam.purpose import TEACHING_LINE
+from ensemble_cam.settings.sets import NO_PHANTOM
+from ensemble_cam.weights.released import weights_file
+from support import films
+from support.browsing import (
     FETCH,
     PATIENCE,
     expect,
@@ -17,9 +20,6 @@ from browsing import (
     upload,
     views,
 )
-from ensemble_cam.purpose import TEACHING_LINE
-from ensemble_cam.settings.sets import NO_PHANTOM
-from ensemble_cam.weights.released import weights_file
 
 pytestmark = needs_chromium
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from browsing import PATIENCE, expect, needs_chromium, pages_of, panels, pick, pictures, settled
 from ensemble_cam.phantom import draw_phantom
 from ensemble_cam.rendering.colours import TRUTH_COLOUR
 from ensemble_cam.settings.settings import displayed
+from support.browsing import PATIENCE, expect, needs_chromium, pages_of, panels, pick, pictures, settled
 
 pytestmark = needs_chromium
 

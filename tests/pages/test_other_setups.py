@@ -8,8 +8,13 @@ from threading import Event
 
 import pytest
 
-from apps import serving_app
-from browsing import (
+from ensemble_cam.phantom import draw_phantom
+from ensemble_cam.phantom.files import film_name, phantom_files
+from ensemble_cam.purpose import TEACHING_LINE
+from ensemble_cam.settings.config import default_config_path
+from ensemble_cam.weights.released import weights_file
+from support.apps import serving_app
+from support.browsing import (
     FETCH,
     PATIENCE,
     expect,
@@ -19,13 +24,8 @@ from browsing import (
     needs_chromium,
     reviewed,
 )
-from ensemble_cam.phantom import draw_phantom
-from ensemble_cam.phantom.files import film_name, phantom_files
-from ensemble_cam.purpose import TEACHING_LINE
-from ensemble_cam.settings.config import default_config_path
-from ensemble_cam.weights.released import weights_file
-from servers import Mirror, serving
-from viewing import assert_is_accessible, on_screen, shown
+from support.servers import Mirror, serving
+from support.viewing import assert_is_accessible, on_screen, shown
 
 pytestmark = needs_chromium
 

@@ -13,7 +13,7 @@ from uploads import (
     watch,
 )
 
-from browsing import PATIENCE, expect, needs_chromium, reviewed, settled
+from support.browsing import PATIENCE, expect, needs_chromium, reviewed, settled
 
 pytestmark = needs_chromium
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-import films
-from browsing import expect, needs_chromium, pages_of, settled
 from ensemble_cam.film.radiograph import read_radiograph
 from ensemble_cam.phantom import draw_phantom
 from ensemble_cam.phantom.files import film_name, phantom_files
 from ensemble_cam.settings.vocabulary import COLORMAPS
-from viewing import Live, coloured, on_screen
+from support import films
+from support.browsing import expect, needs_chromium, pages_of, settled
+from support.viewing import Live, coloured, on_screen
 
 pytestmark = needs_chromium
 

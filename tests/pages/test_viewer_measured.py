@@ -2,10 +2,10 @@
 
 import json
 
-from browsing import needs_chromium
 from ensemble_cam.benchmark import viewer as bench_viewer
 from ensemble_cam.film.radiograph import read_radiograph
 from ensemble_cam.ui.viewer.payload import FilmPart
+from support.browsing import needs_chromium
 
 pytestmark = needs_chromium
 

@@ -13,8 +13,11 @@ import pytest
 from PIL import Image
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
-import films
-from browsing import (
+from ensemble_cam.phantom import draw_phantom
+from ensemble_cam.phantom.files import film_name, phantom_files
+from ensemble_cam.purpose import PURPOSE, TEACHING_LINE
+from support import films
+from support.browsing import (
     PATIENCE,
     expect,
     needs_chromium,
@@ -24,10 +27,7 @@ from browsing import (
     upload,
     use_still_pictures,
 )
-from ensemble_cam.phantom import draw_phantom
-from ensemble_cam.phantom.files import film_name, phantom_files
-from ensemble_cam.purpose import PURPOSE, TEACHING_LINE
-from viewing import Live, assert_is_accessible, close, coloured, decoded, looked_at, on_screen, shown
+from support.viewing import Live, assert_is_accessible, close, coloured, decoded, looked_at, on_screen, shown
 
 pytestmark = needs_chromium
 

@@ -7,8 +7,6 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-import films
-from browsing import expect, needs_chromium
 from ensemble_cam.film.geometry import Geometry
 from ensemble_cam.film.greyscale import Greys, domain, to_screen
 from ensemble_cam.film.radiograph import Radiograph, read_radiograph
@@ -19,10 +17,12 @@ from ensemble_cam.reviewing.sentences import behind
 from ensemble_cam.settings.display import Display
 from ensemble_cam.ui.viewer.committed import Committed
 from ensemble_cam.ui.viewer.payload import FilmPart, _axis, packed
-from networks import bright_classifier
-from payloads import sent
-from reviews import dotted, made_review, with_cell_changed
-from viewing import blank_page, close, coloured, greys_of, looked_at, place, show, told
+from support import films
+from support.browsing import expect, needs_chromium
+from support.networks import bright_classifier
+from support.payloads import sent
+from support.reviews import dotted, made_review, with_cell_changed
+from support.viewing import blank_page, close, coloured, greys_of, looked_at, place, show, told
 
 pytestmark = needs_chromium
 

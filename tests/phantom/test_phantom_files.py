@@ -20,13 +20,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-import films
 from ensemble_cam import cli
 from ensemble_cam.errors import ConfigError, ExportError, RadiographError
 from ensemble_cam.film.radiograph import read_radiograph
 from ensemble_cam.phantom import FINDINGS, Phantom, draw_phantom, series
 from ensemble_cam.phantom.files import phantom_files, read_truth, write_phantom
 from ensemble_cam.purpose import PHANTOM_MARK, PURPOSE
+from support import films
 
 KINDS = [("png", 8), ("png", 16), ("dicom", 8), ("dicom", 16)]
 BOXES = {"Effusion": (200, 150, 257, 301), "Mass": (10, 20, 31, 29)}  # one in the corner, one near the other

@@ -15,7 +15,7 @@ from ensemble_cam.classifiers.upstream import torchxrayvision
 from ensemble_cam.settings.families import FAMILIES
 from ensemble_cam.weights.released import weights_file
 from ensemble_cam.weights.store import Published
-from networks import (
+from support.networks import (
     INPUT_SIZES,
     RELEASED,
     relative_error,

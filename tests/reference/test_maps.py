@@ -15,8 +15,8 @@ from ensemble_cam.film.radiograph import read_radiograph
 from ensemble_cam.maps.cams import cam_grids, expose
 from ensemble_cam.reviewing.pipeline import model_input
 from ensemble_cam.settings.methods import METHODS, Recipe
-from hooked import hooked_upstream, over_its_maximum
-from networks import INPUT_SIZES, relative_error, smooth_film, upstream_model
+from support.hooked import hooked_upstream, over_its_maximum
+from support.networks import INPUT_SIZES, relative_error, smooth_film, upstream_model
 
 IDS = {"densenet": "densenet121", "resnet": "resnet50", "jfhealthcare": "jfhealthcare"}
 # Labels at both ends of JF Healthcare's chain of attentions, and in its middle.

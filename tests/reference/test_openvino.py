@@ -6,8 +6,8 @@ import pytest
 from ensemble_cam.classifiers.runtime import prepare
 from ensemble_cam.maps.cams import cam_grids, expose
 from ensemble_cam.settings.methods import Recipe
-from hooked import over_its_maximum
-from networks import relative_error, smooth_film
+from support.hooked import over_its_maximum
+from support.networks import relative_error, smooth_film
 
 
 @pytest.mark.parametrize("id", ["densenet121", "resnet50", "jfhealthcare"])

@@ -21,8 +21,8 @@ from ensemble_cam.reviewing.analysis import UNKNOWN_LABEL
 from ensemble_cam.reviewing.pipeline import analyse, examine, explain, model_input
 from ensemble_cam.reviewing.scores import Call
 from ensemble_cam.settings.settings import Settings
-from networks import Brightness, Failing, bright_classifier
-from reviews import bits
+from support.networks import Brightness, Failing, bright_classifier
+from support.reviews import bits
 
 RANGE = 2048  # of torchxrayvision's pixels
 XRAYS = Path(__file__).parents[3] / "shared" / "xrays"
@@ -404,6 +404,7 @@ def test_explaining_twice_gives_the_same_bits_as_analysing(untrained):
     assert bits(explained[0]) != bits(explained[1])
 
 
+@pytest.mark.slow
 def test_eight_threads_with_eight_films_give_the_bits_of_one_after_the_other(config):
     # The real architectures, on a smaller film.
     tables = [replace(table, input_size=256) for table in config.in_set("clinical")]

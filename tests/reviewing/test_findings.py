@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 import pytest
 
-import films
 from ensemble_cam.classifiers.classifier import Classifier
 from ensemble_cam.errors import ConfigError
 from ensemble_cam.film.radiograph import read_radiograph
@@ -12,8 +11,9 @@ from ensemble_cam.reviewing import pipeline as analysis
 from ensemble_cam.reviewing.analysis import Analysis
 from ensemble_cam.reviewing.pipeline import analyse
 from ensemble_cam.settings.settings import Settings
-from networks import Failing, bright_classifier
-from reviews import bits
+from support import films
+from support.networks import Failing, bright_classifier
+from support.reviews import bits
 
 FILM = read_radiograph(films.png(films.film()))
 FIRST = {"Mass": 3.0, "Nodule": -2.5, "Edema": 0.5, "Hernia": 0.0}

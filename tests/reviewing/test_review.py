@@ -5,7 +5,7 @@ import pytest
 from ensemble_cam.export.folder import write_review
 from ensemble_cam.export.overlays import overlays
 from ensemble_cam.maps.heatmap import Heatmap
-from reviews import dotted, made_review
+from support.reviews import dotted, made_review
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from ensemble_cam.export.figure import figure_png
 from ensemble_cam.export.overlays import overlays
 from ensemble_cam.export.record import review_json
 from ensemble_cam.reviewing.scores import Call, Score, call_of
-from networks import bright_classifier
-from reviews import dotted, made_review
+from support.networks import bright_classifier
+from support.reviews import dotted, made_review
 
 CASES = [
     # score, calibrated, what it says

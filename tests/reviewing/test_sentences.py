@@ -23,9 +23,9 @@ from ensemble_cam.reviewing.review import Review
 from ensemble_cam.reviewing.scores import Call, Score
 from ensemble_cam.settings.vocabulary import ENSEMBLE
 from ensemble_cam.weights.store import Published
-from films import png
-from networks import Failing, bright_classifier
-from reviews import RUN, dotted, made_review, two_classifiers
+from support.films import png
+from support.networks import Failing, bright_classifier
+from support.reviews import RUN, dotted, made_review, two_classifiers
 
 
 @pytest.fixture(scope="module")

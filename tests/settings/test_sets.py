@@ -5,10 +5,10 @@ import sys
 
 import pytest
 
-import films
 from ensemble_cam.film.radiograph import read_radiograph
 from ensemble_cam.purpose import TEACHING_LINE
 from ensemble_cam.settings.sets import NO_PHANTOM, PHANTOM, SETS
+from support import films
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import films
 from ensemble_cam.ui.launch import app_script
+from support import films
 
 _OURS = ("ENSEMBLE_CAM_CONFIG", "ENSEMBLE_CAM_WEIGHTS", "ENSEMBLE_CAM_WEIGHTS_FROM")
 _PATIENCE = 90  # seconds: a cold start imports PyTorch

@@ -24,7 +24,7 @@ from pytorch_grad_cam.utils import svd_on_activations
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import Tensor, nn
 
-from networks import without_scores
+from support.networks import without_scores
 
 
 class Clone(nn.Module):

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import numpy as np
 
-import films
 from ensemble_cam.classifiers.classifier import Classifier
 from ensemble_cam.film.radiograph import read_radiograph
 from ensemble_cam.reviewing.analysis import Analysis
@@ -13,7 +12,8 @@ from ensemble_cam.reviewing.pipeline import analyse
 from ensemble_cam.reviewing.review import Review, RunInfo
 from ensemble_cam.settings.display import Display
 from ensemble_cam.settings.settings import Settings
-from networks import bright_classifier
+from support import films
+from support.networks import bright_classifier
 
 RUN = RunInfo("clinical", "stored", False, "cpu", "torch", "float32")
 

@@ -11,11 +11,11 @@ import numpy as np
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 
-from browsing import PATIENCE, expect, reviewed, settled, upload
 from ensemble_cam.film.radiograph import Radiograph
 from ensemble_cam.ui.viewer import live
 from ensemble_cam.ui.viewer.payload import Payload
 from ensemble_cam.ui.viewer.scripts import read
+from support.browsing import PATIENCE, expect, reviewed, settled, upload
 
 _FRAME = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 _DRAWN = """(box, before) => new Promise((done, fail) => {

@@ -26,6 +26,8 @@ from ensemble_cam.reviewing.pipeline import analyse
 from ensemble_cam.settings.settings import Settings
 from ensemble_cam.validation.localisation import Judgement, area_under_curve, judge
 
+pytestmark = pytest.mark.slow
+
 # None of these is large and always at the same place: a constant guess would not do.
 FINDINGS = ("Atelectasis", "Consolidation", "Effusion", "Mass", "Pneumothorax")
 WAYS = {  # name → size, format, bits

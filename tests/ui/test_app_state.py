@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-import films
 from ensemble_cam.phantom import draw_phantom
 from ensemble_cam.phantom.files import film_name, phantom_files
 from ensemble_cam.purpose import TEACHING_LINE
@@ -19,6 +18,7 @@ from ensemble_cam.ui.launch import SOURCE_VARIABLE, app_script
 from ensemble_cam.ui.session import networks
 from ensemble_cam.weights import released
 from ensemble_cam.weights.released import ENVIRONMENT_VARIABLE, weights_file
+from support import films
 
 TEACHING = ["teaching-densenet", "teaching-resnet", "teaching-jfhealthcare"]
 

@@ -19,7 +19,7 @@ from ensemble_cam.ui.lab.tally import ENSEMBLE, LEARNER, Answer, Outcome, Tally,
 from ensemble_cam.ui.lab.work import LabFilm, Wish, drawing
 from ensemble_cam.ui.session.slot import Slot
 from ensemble_cam.validation.localisation import Calls, judge
-from networks import Failing, bright_classifier
+from support.networks import Failing, bright_classifier
 
 PLANTED = ("Consolidation", "Mass")
 
@@ -152,7 +152,7 @@ def test_a_run_of_the_page_that_is_over_does_not_fight_the_one_that_followed_it(
         return work
 
     def run(key):
-        got[key] = slot.get(key, work_of(key))
+        got[key] = slot.get(key, work_of(key), patience=10)  # it waits, on a busy machine, too
 
     threads = [threading.Thread(target=run, args=(key,), daemon=True) for key in ("old", "new")]
     for thread in threads:

@@ -4,9 +4,9 @@ import hashlib
 
 import pytest
 
-import films
 from ensemble_cam.settings.pixels import Pixels
 from ensemble_cam.ui.session.films import SessionFilms
+from support import films
 
 
 @pytest.fixture

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-import films
 from ensemble_cam.film.greyscale import Greys
 from ensemble_cam.film.radiograph import read_radiograph
 from ensemble_cam.reviewing.review import Review
 from ensemble_cam.settings.display import Display
 from ensemble_cam.ui.viewer.committed import Committed
 from ensemble_cam.ui.viewer.payload import LEVEL, FilmPart, Words, ordered, packed
-from networks import bright_classifier
-from payloads import sent
-from reviews import dotted, made_review, with_cell_changed
+from support import films
+from support.networks import bright_classifier
+from support.payloads import sent
+from support.reviews import dotted, made_review, with_cell_changed
 
 HEAD = 64 * 2**10  # bytes at the head, in the middle and at the end by which Streamlit tells large files apart
 

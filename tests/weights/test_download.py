@@ -12,7 +12,7 @@ import pytest
 from ensemble_cam.errors import Cancelled, DownloadError, WeightsError
 from ensemble_cam.weights import download
 from ensemble_cam.weights.download import fetch_file, join
-from servers import CONTENT, Mirror, serving, without_proxies
+from support.servers import CONTENT, Mirror, serving, without_proxies
 
 NEW_CONTENT = CONTENT[::-1]
 

@@ -1,0 +1,1 @@
+"""What tests share: films, networks, reviews, the app and its pages, and servers to fetch from."""
