@@ -20,26 +20,8 @@ from support.networks import (
     RELEASED,
     relative_error,
     smooth_film,
-    upstream_model,
     without_scores,
 )
-
-IDS = {"densenet": "densenet121", "resnet": "resnet50", "jfhealthcare": "jfhealthcare"}
-
-
-@pytest.fixture(scope="module", params=list(IDS))
-def family(request):
-    return request.param
-
-
-@pytest.fixture(scope="module")
-def upstream(family, weights_dir):
-    return upstream_model(family, weights_dir)
-
-
-@pytest.fixture(scope="module")
-def classifier(family, loaded):
-    return loaded[IDS[family]]
 
 
 @pytest.fixture(scope="module")

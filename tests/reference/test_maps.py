@@ -16,9 +16,8 @@ from ensemble_cam.maps.cams import cam_grids, expose
 from ensemble_cam.reviewing.pipeline import model_input
 from ensemble_cam.settings.methods import METHODS, Recipe
 from support.hooked import hooked_upstream, over_its_maximum
-from support.networks import INPUT_SIZES, relative_error, smooth_film, upstream_model
+from support.networks import INPUT_SIZES, relative_error, smooth_film
 
-IDS = {"densenet": "densenet121", "resnet": "resnet50", "jfhealthcare": "jfhealthcare"}
 # Labels at both ends of JF Healthcare's chain of attentions, and in its middle.
 OUTPUTS = {"densenet": (0, 3, 7), "resnet": (3, 10), "jfhealthcare": (0, 4)}
 # The others run the network for every channel: see test_teaching_networks.py, where that takes no hour.
@@ -26,24 +25,9 @@ QUICK = [method for method in METHODS.values() if method.kind in ("gradient", "a
 REAL_FILM = Path(__file__).parents[3] / "shared" / "xrays" / "nih_00000001_002_cardiomegaly_effusion.png"
 
 
-@pytest.fixture(scope="module", params=list(IDS))
-def family(request):
-    return request.param
-
-
-@pytest.fixture(scope="module")
-def upstream(family, weights_dir):
-    return upstream_model(family, weights_dir)
-
-
 @pytest.fixture(scope="module")
 def hooked(family, upstream):
     return hooked_upstream(family, upstream)
-
-
-@pytest.fixture(scope="module")
-def classifier(family, loaded):
-    return loaded[IDS[family]]
 
 
 @pytest.fixture(scope="module")
