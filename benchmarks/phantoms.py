@@ -319,9 +319,14 @@ def _report(options: argparse.Namespace) -> dict:
         "method": options.method,
         "tolerance": TOLERANCE,
         "threshold": THRESHOLD,
-        "classifiers": {each.id: {"name": each.config.name, **asdict(each.weights)} for each in networks},
+        "classifiers": {each.id: _network(each) for each in networks},
         **summary(measured, {config.id: config.name for config in configs}),
     }
+
+
+def _network(classifier: Classifier) -> dict:
+    weights = classifier.weights
+    return {"name": classifier.config.name, **asdict(weights), "published": weights.published.value}
 
 
 if __name__ == "__main__":

@@ -2,10 +2,13 @@
 
 Every message is one plain sentence or two: the fact, then the remedy. No message carries anything that a film's header
 says of a patient, and none carries a file's name: whoever knows the name (the command line, the app) puts it in front.
+Where a name was misspelt, `did_you_mean` is the remedy.
 """
 
+import difflib
 import re
 import sys
+from collections.abc import Iterable
 
 
 class EnsembleCamError(Exception):
@@ -64,3 +67,12 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError) or (torch is not None and isinstance(error, torch.OutOfMemoryError)):
         return True
     return isinstance(error, RuntimeError) and _OUT_OF_MEMORY.search(str(error)) is not None
+
+
+def did_you_mean(name: object, known: Iterable[str]) -> str:
+    """Return ' Did you mean "…"?' with the nearest known name, whatever the case; nothing where none is near."""
+    if not isinstance(name, str):
+        return ""
+    by_folded = {each.casefold(): each for each in known}
+    close = difflib.get_close_matches(name.strip().casefold(), by_folded, n=1)
+    return f' Did you mean "{by_folded[close[0]]}"?' if close else ""

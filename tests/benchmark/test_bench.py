@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ensemble_cam.benchmark import speed as measured
-from ensemble_cam.benchmark.speed import Contestant, as_text, bench
+from ensemble_cam.benchmark.speed import ComparedClassifier, as_text, bench
 from ensemble_cam.cli import main
 from ensemble_cam.maps.cams import cam_grids, expose
 from ensemble_cam.settings.methods import Recipe
@@ -22,14 +22,14 @@ def small_films(monkeypatch):
 
 @pytest.mark.parametrize("id", ["teaching-densenet", "teaching-resnet", "teaching-jfhealthcare"])
 def test_the_peer_and_ours_explain_the_same_logits_by_the_same_layer(id, config):
-    contestant = Contestant.load(config.classifier(id), weights=None, weights_dir=None, labels=3)
+    compared = ComparedClassifier.load(config.classifier(id), weights=None, weights_dir=None, labels=3)
     film = smooth_film(192, seed=12)
-    exposure = expose(contestant.ours["torch"], film)
+    exposure = expose(compared.ours["torch"], film)
     with torch.no_grad():
-        assert torch.allclose(contestant.whole(film)[0], exposure.run.logits, rtol=1e-4, atol=1e-4)
-    peer = contestant.run_peer(film)
-    assert len(peer) == 3 == len(contestant.labels)
-    for map, grid in zip(peer, cam_grids(Recipe(), exposure, contestant.outputs), strict=True):
+        assert torch.allclose(compared.whole(film)[0], exposure.run.logits, rtol=1e-4, atol=1e-4)
+    peer = compared.run_peer(film)
+    assert len(peer) == 3 == len(compared.labels)
+    for map, grid in zip(peer, cam_grids(Recipe(), exposure, compared.outputs), strict=True):
         # The package scales its maps; and it sees the DenseNet's layer before its last ReLU.
         small = cv2.resize(map, grid.shape, interpolation=cv2.INTER_AREA)
         assert np.corrcoef(small.ravel(), grid.ravel())[0, 1] > 0.8
@@ -58,7 +58,7 @@ def test_record_has_the_contracts_keys_and_is_told_in_lines(config, small_films)
 @pytest.mark.slow
 def test_all_labels_are_those_that_the_classifiers_know(config):
     counts = [
-        len(Contestant.load(config.classifier(id), weights="untrained", weights_dir=None, labels=None).labels)
+        len(ComparedClassifier.load(config.classifier(id), weights="untrained", weights_dir=None, labels=None).labels)
         for id in ("densenet121", "resnet50", "jfhealthcare")
     ]
     assert counts == [18, 16, 5]

@@ -114,7 +114,7 @@ USAGE = [
     ("phantom --out out --size 12y", r"--size: got '12y'; allowed: a side in pixels, such as 1024, or WIDTHxHEIGHT\."),
     ("phantom --out out --bits 12", r"--bits: got '12'; allowed: one of 8, 16\."),
     ("phantom --out out --format dcm", r"--format: got 'dcm'; allowed: one of png, dicom\. Did you mean .+"),
-    ("phantom --out out --finding Nodul", r"finding: got \"Nodul\", .+ Did you mean \"Nodule\"\? Known: .+"),
+    ("phantom --out out --finding Nodul", r"finding: got \"Nodul\"; allowed: .+ Did you mean \"Nodule\"\?"),
     ("phantom --out out --difficulty hard", r"--difficulty: got 'hard'; allowed: a number\."),
     ("phantom --out film.png", r"The phantom could not be written \(.+\)\..+"),
     # speed

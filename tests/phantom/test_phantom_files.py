@@ -473,8 +473,8 @@ def test_finished_films_are_passed_over_and_said(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--finding", "Efusion"], 'finding: got "Efusion".*Did you mean "Effusion"\\? Known: Atelectasis'),
-        (["--finding", "ZZ"], 'finding: got "ZZ", which is none that is drawn. Known: Atelectasis'),
+        (["--finding", "Efusion"], 'finding: got "Efusion"; allowed: Atelectasis.*Did you mean "Effusion"'),
+        (["--finding", "ZZ"], 'finding: got "ZZ"; allowed: Atelectasis'),
         (["--seed", "-1"], "seed: got -1, allowed"),
         (["--size", "255"], "size: got 255×255, allowed"),
         (["--size", "3001"], "size: got 3001×3001, allowed"),

@@ -1,7 +1,7 @@
 """The grad-cam package hooked on a whole network: what our maps are held to.
 
 Its maps are taken before its min–max scaling. Where a principal component is taken, the package's own sign correction
-is put in, as its plain one leaves the sign to chance (`weighting.principal_component`).
+is put in, as its plain one leaves the sign to chance (`formulas.principal_component`).
 """
 
 import copy

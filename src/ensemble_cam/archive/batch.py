@@ -14,14 +14,13 @@ from ensemble_cam.archive.summary import Summary
 from ensemble_cam.classifiers.classifier import Classifier
 from ensemble_cam.classifiers.loading import load_classifier
 from ensemble_cam.classifiers.runtime import PRECISION, choose_device, choose_runtime, prepare, runtimes
-from ensemble_cam.errors import ConfigError, WeightsMissing
+from ensemble_cam.errors import ConfigError, WeightsMissing, did_you_mean
 from ensemble_cam.machine.terminal import TerminalLine
 from ensemble_cam.reviewing.options import ReviewOptions
 from ensemble_cam.reviewing.request import resolve
 from ensemble_cam.reviewing.review import RunInfo
 from ensemble_cam.settings.config import ClassifierConfig, Config, known_labels
 from ensemble_cam.settings.families import FAMILIES
-from ensemble_cam.settings.nearest import did_you_mean
 from ensemble_cam.settings.sets import SETS, TEACHING
 from ensemble_cam.settings.vocabulary import UNTRAINED
 

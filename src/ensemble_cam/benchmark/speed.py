@@ -61,7 +61,7 @@ _STAGES = ("backbones", "heads", "maps", "ensemble")
 
 
 @dataclass(frozen=True, eq=False)
-class Contestant:
+class ComparedClassifier:
     """One classifier of ours in every runtime, and the whole network that the peer is hooked on.
 
     Attributes:
@@ -79,7 +79,7 @@ class Contestant:
     @classmethod
     def load(
         cls, config: ClassifierConfig, *, weights: str | None, weights_dir: Path | None, labels: int | None
-    ) -> "Contestant":
+    ) -> "ComparedClassifier":
         """Load a classifier twice, cut and whole.
 
         Args:
@@ -143,16 +143,16 @@ def bench(
         WeightsMissing, WeightsError: see `load_classifier`.
         ConfigError: if there is no such set.
     """
-    contestants = []
+    compared = []
     for table in config.for_review(set):
         report(f"loading {table.name}", 0.0)
         weights = UNTRAINED if untrained else None
-        contestants.append(Contestant.load(table, weights=weights, weights_dir=weights_dir, labels=labels))
-    names = tuple(contestants[0].ours)
+        compared.append(ComparedClassifier.load(table, weights=weights, weights_dir=weights_dir, labels=labels))
+    names = tuple(compared[0].ours)
     report("drawing films", _PREPARED / 3)
     files = _films()
     report("a review's memory", _PREPARED / 2)
-    fastest = [each.ours[names[-1]] for each in contestants]
+    fastest = [each.ours[names[-1]] for each in compared]
     memory = _peak_memory(fastest, set)
     report("reading, drawing and writing", _PREPARED * 3 / 4)
     film = read_radiograph(files["png"])
@@ -162,17 +162,17 @@ def bench(
     for number in range(runs + 1):
         done = _PREPARED + (1 - _PREPARED) * number / (runs + 1)
         report(f"run {number} of {runs}: the peer", done)
-        peer = {each.config.id: _timed(partial(each.run_peer, _pixels(each, inputs))) for each in contestants}
+        peer = {each.config.id: _timed(partial(each.run_peer, _pixels(each, inputs))) for each in compared}
         ours = {}
         for name in names:
             report(f"run {number} of {runs}: {name}", done)
-            ours[name] = _run_ours([(each.ours[name], each.outputs) for each in contestants], inputs, film)
+            ours[name] = _run_ours([(each.ours[name], each.outputs) for each in compared], inputs, film)
         peak = _matrix_product()
         if number:  # the first one warms up
             shares.append({"peer": peer, **ours})
             peaks.append(peak)
-    work = sum(_operations(each.ours["torch"], _pixels(each, inputs)) for each in contestants)
-    return _record(contestants, shares, peaks, work) | {
+    work = sum(_operations(each.ours["torch"], _pixels(each, inputs)) for each in compared)
+    return _record(compared, shares, peaks, work) | {
         "set": set,
         "untrained": untrained,
         "runs": runs,
@@ -219,9 +219,9 @@ def as_text(record: Mapping[str, Any]) -> str:
 
 
 def _record(
-    contestants: Sequence[Contestant], shares: list[dict[str, Any]], peaks: list[float], work: float
+    compared: Sequence[ComparedClassifier], shares: list[dict[str, Any]], peaks: list[float], work: float
 ) -> dict[str, Any]:
-    names = tuple(contestants[0].ours)
+    names = tuple(compared[0].ours)
     speedup, behind, peak_share = {}, {}, {}
     for name in names:
         totals = [sum(run[name].values()) for run in shares]
@@ -233,7 +233,7 @@ def _record(
         peak_share[name] = round(statistics.median(reached), 3)
     return {
         "schema": 1,
-        "labels": {each.config.id: list(each.labels) for each in contestants},
+        "labels": {each.config.id: list(each.labels) for each in compared},
         "speedup": speedup,
         "share_behind_backbones": behind,
         "peak_share": peak_share,
@@ -257,8 +257,8 @@ def _timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def _pixels(contestant: Contestant, inputs: Mapping[int, Tensor]) -> Tensor:
-    return inputs[contestant.config.input_size]
+def _pixels(classifier: ComparedClassifier, inputs: Mapping[int, Tensor]) -> Tensor:
+    return inputs[classifier.config.input_size]
 
 
 def _sizes(classifiers: Sequence[Classifier]) -> list[int]:

@@ -32,7 +32,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -123,7 +123,7 @@ def as_text(record: Mapping[str, Any]) -> str:
     width, height = record["screen"]
     panels = " or ".join(sorted({str(each["panels"]) for each in viewer.values()}))
     load = "" if record["load"] is None else f", whose load was {record['load']:.1f} before"
-    rows = {
+    rows: dict[str, tuple[str, Callable[[float], str]]] = {
         "frame_ms_median": ("a frame while dragging, median", lambda value: f"{value:.1f} ms"),
         "frame_ms_p95": ("  95 of 100 within", lambda value: f"{value:.1f} ms"),
         "key_to_paint_ms": ("key to paint, median", lambda value: f"{value:.1f} ms"),

@@ -34,7 +34,7 @@ def teaching_densenet() -> nn.Module:
     )
 
 
-class TeachingResNet(ResNet):
+class TeachingResNet(ResNet):  # type: ignore[misc]  # torchvision carries no types
     """torchvision's ResNet of basic blocks, narrow, for one channel; `layer3` and `layer4` keep the resolution."""
 
     _PLANES = (16, 32, 48, 64)

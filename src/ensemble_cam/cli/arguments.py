@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
 from ensemble_cam.cli.exit_codes import USAGE
-from ensemble_cam.errors import ConfigError
-from ensemble_cam.settings.nearest import did_you_mean
+from ensemble_cam.errors import ConfigError, did_you_mean
 
 Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
 """What a command is added to."""

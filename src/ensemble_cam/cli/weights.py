@@ -6,10 +6,9 @@ from collections.abc import Callable, Sequence
 
 from ensemble_cam.cli.arguments import Commands, add_common
 from ensemble_cam.cli.exit_codes import OK, WEIGHTS
-from ensemble_cam.errors import ConfigError
+from ensemble_cam.errors import ConfigError, did_you_mean
 from ensemble_cam.machine.terminal import TerminalLine
 from ensemble_cam.settings.config import ClassifierConfig, Config, load_config
-from ensemble_cam.settings.nearest import did_you_mean
 from ensemble_cam.settings.vocabulary import UNTRAINED
 
 

@@ -1,7 +1,7 @@
 """`review.json`: a review in numbers, with all that made them."""
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ensemble_cam.export.provenance import software
 from ensemble_cam.film.greyscale import Greys
@@ -26,8 +26,8 @@ def overlay_name(finding: Finding, id: str) -> str:
     return f"{finding.rank}_{finding.label.replace(' ', '_').lower()}_{id}.png"
 
 
-def review_record(review: Review, *, save_maps: bool = False) -> dict:
-    """Return `review.json` as a dictionary; DESIGN's contract, schema 1."""
+def review_record(review: Review, *, save_maps: bool = False) -> dict[str, Any]:
+    """Return `review.json` as a dictionary; what its keys mean changes with `SCHEMA`."""
     analysis = review.analysis
     film = analysis.radiograph
     return {
@@ -59,7 +59,7 @@ def review_json(review: Review, *, save_maps: bool = False) -> str:
     return json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def settings_record(settings: Settings, display: Display, run: RunInfo, *, save_maps: bool) -> dict:
+def settings_record(settings: Settings, display: Display, run: RunInfo, *, save_maps: bool) -> dict[str, Any]:
     """Return `settings` of the record."""
     return {
         "set": run.set,
@@ -84,13 +84,13 @@ def settings_record(settings: Settings, display: Display, run: RunInfo, *, save_
     }
 
 
-def greys_record(greys: Greys) -> dict:
+def greys_record(greys: Greys) -> dict[str, Any]:
     """Return what `input` of the record says of the film's greys; a window of null is the file's own."""
     window = None if greys.window is None else dict(zip(("center", "width"), map(float, greys.window), strict=True))
     return {"window": window, "inverted": greys.inverted}
 
 
-def weights_record(classifier: "Classifier") -> dict:
+def weights_record(classifier: "Classifier") -> dict[str, Any]:
     """Return what the record says of a classifier before it has seen a film."""
     return {
         "id": classifier.id,
@@ -105,7 +105,7 @@ def weights_record(classifier: "Classifier") -> dict:
     }
 
 
-def _classifier_record(result: ClassifierResult) -> dict:
+def _classifier_record(result: ClassifierResult) -> dict[str, Any]:
     record = weights_record(result.classifier)
     record["scores"] = {label: round(score, 6) for label, score in result.scores.items()}
     record["seconds"] = round(result.seconds, 4)
@@ -114,9 +114,9 @@ def _classifier_record(result: ClassifierResult) -> dict:
     return record
 
 
-def _finding_record(finding: Finding, review: Review) -> dict:
+def _finding_record(finding: Finding, review: Review) -> dict[str, Any]:
     regions = review.regions[finding.label]
-    maps: dict[str, dict] = {}
+    maps: dict[str, dict[str, Any]] = {}
     for result in review.analysis.results:
         if result.id in finding.maps:
             maps[result.id] = _map_record(finding, result.id, finding.maps[result.id], regions[result.id])
@@ -145,7 +145,7 @@ def _finding_record(finding: Finding, review: Review) -> dict:
     }
 
 
-def _map_record(finding: Finding, id: str, heatmap: Heatmap, region: Region | None) -> dict:
+def _map_record(finding: Finding, id: str, heatmap: Heatmap, region: Region | None) -> dict[str, Any]:
     hottest = heatmap.hottest
     return {
         "file": overlay_name(finding, id),

@@ -48,7 +48,7 @@ class Canvas:
             cv2.fillPoly(mask, [self._to_pixels(outline)], 255, cv2.LINE_AA, _SUBPIXEL_BITS)
         return mask * np.float32(1 / 255)
 
-    def strokes(self, *groups: tuple[Sequence[np.ndarray], float, float]) -> Layer:
+    def strokes(self, *groups: tuple[Sequence[np.ndarray] | np.ndarray, float, float]) -> Layer:
         """Draw groups of lines, each (paths of (n, 2) points, width, value from 0 to 1), later ones over earlier.
 
         A group's paths may stand in one (k, n, 2) array.

@@ -240,8 +240,8 @@ def _clavicles(canvas: Canvas, build: Build, random: np.random.Generator) -> Lay
     )
     paths = []
     for side in SIDES:
-        course = [(0.035, 0.015), (0.10, -0.005), (0.20, -0.035 - tilt), (0.31, -0.04 - tilt), (0.40, -0.055 - tilt)]
-        course = np.array([(build.centre + 1.5 * build.turn + side * dx, y + dy) for dx, dy in course])
+        standard = [(0.035, 0.015), (0.10, -0.005), (0.20, -0.035 - tilt), (0.31, -0.04 - tilt), (0.40, -0.055 - tilt)]
+        course = np.array([(build.centre + 1.5 * build.turn + side * dx, y + dy) for dx, dy in standard])
         paths.append(smooth(course, closed=False))
     tube = canvas.strokes((paths, thick, 1.0), (paths, 0.55 * thick, 0.62))
     return between(random, 0.12, 0.19) * canvas.blur(tube, 0.0035)

@@ -57,7 +57,7 @@ def dicom_bytes(phantom: Phantom, *, mark: str, description: str) -> bytes:
 
 def _identify(dataset: Dataset, phantom: Phantom, mark: str) -> None:
     """Set UIDs that follow from what was drawn, and from nothing else."""
-    pixels = hashlib.sha256(np.ascontiguousarray(phantom.pixels)).hexdigest()
+    pixels = hashlib.sha256(np.ascontiguousarray(phantom.pixels).data).hexdigest()
     height, width = phantom.pixels.shape
     drawn = f"{phantom.seed} {phantom.difficulty} {phantom.findings} {width} {height} {phantom.bits}"
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from . import findings as planting
 from .anatomy import Build
-from .canvas import Canvas
+from .canvas import Canvas, Layer
 from .chest import stand
 from .exposure import Pose, expose, grain, hang_on, mark
 
@@ -121,7 +121,7 @@ def draw_phantom(
     canvas = Canvas(round(width * shrink), round(height * shrink))
     ratio = planting.HEART_RATIO["Cardiomegaly" in wanted](random["heart"], ease)
     chest = stand(canvas, Build.drawn(random["build"], heart_ratio=ratio), random["chest"])
-    effects = {}
+    effects: dict[str, Layer] = {}
     for name, plant in planting.PLANTERS.items():
         if name in wanted:
             beside = {"taken": effects.get("Mass")} if name == "Nodule" else {}

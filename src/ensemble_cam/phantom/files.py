@@ -16,7 +16,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from PIL import Image
@@ -212,7 +212,7 @@ class Truth:
         return masks
 
 
-def _record(phantom: Phantom, stem: str, *, film: str, mark: str) -> dict:
+def _record(phantom: Phantom, stem: str, *, film: str, mark: str) -> dict[str, Any]:
     """Return the truth as it is written to JSON."""
     height, width = phantom.pixels.shape
     planted = [PlantedFinding.of(label, mask, file=_mask_name(stem, label)) for label, mask in phantom.masks.items()]
@@ -251,10 +251,10 @@ def read_truth(path: Path) -> tuple[Truth, ...]:
     """
     if not path.is_dir():
         return (_read_one(path),)
-    found = [file for file in path.iterdir() if _TRUTH_NAME.fullmatch(file.name)]
+    found = [(int(name[1]), file) for file in path.iterdir() if (name := _TRUTH_NAME.fullmatch(file.name))]
     if not found:
         raise RadiographError("The folder holds no phantoms. Draw some with `ensemble-cam phantom`.")
-    return tuple(map(_read_one, sorted(found, key=lambda file: int(_TRUTH_NAME.fullmatch(file.name)[1]))))
+    return tuple(_read_one(file) for _, file in sorted(found))
 
 
 def _read_one(path: Path) -> Truth:

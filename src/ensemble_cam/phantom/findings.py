@@ -204,8 +204,8 @@ def mass(chest: Chest, random: np.random.Generator, ease: float) -> Layer:
     starts = 2 * np.pi * random.random(count)
     near, far = 0.9 * radius * np.ones(count), radius * (1.1 + 0.2 * random.random(count))
     ends = starts + 0.2 * (random.random(count) - 0.5)
-    spikes = [(near, starts), (far, ends)]
-    spikes = np.stack([np.stack([x + r * np.cos(a), y + r * np.sin(a)], 1) for r, a in spikes], 1)
+    rims = ((near, starts), (far, ends))
+    spikes = np.stack([np.stack([x + r * np.cos(a), y + r * np.sin(a)], 1) for r, a in rims], 1)
     chest.added += 0.08 * canvas.blur(canvas.strokes((spikes, 0.004, 0.6)), 0.0024) * inside
     thick = np.sqrt(np.clip(1 - (distance / (1.15 * rim)) ** 2, 0.15, 1))
     density = _graded(random, ease, 0.42, 0.86)

@@ -3,7 +3,6 @@
 Each film follows from its seed alone, so they come out the same whether one process draws them all or many share them.
 """
 
-import difflib
 import os
 import signal
 from collections.abc import Generator, Iterator, Sequence
@@ -17,7 +16,7 @@ from threading import current_thread, main_thread
 
 import cv2
 
-from ensemble_cam.errors import ConfigError, ExportError
+from ensemble_cam.errors import ConfigError, ExportError, did_you_mean
 
 from .drawing import FINDINGS, draw_phantom
 from .files import Format, film_name, write_phantom
@@ -114,11 +113,7 @@ def find_findings(wanted: Sequence[str]) -> tuple[str, ...]:
     for name in wanted:
         key = name.strip().casefold()
         if key not in by_name:
-            close = difflib.get_close_matches(key, by_name, n=1)
-            meant = f'Did you mean "{by_name[close[0]]}"? ' if close else ""
-            raise ConfigError(
-                f'finding: got "{name}", which is none that is drawn. {meant}Known: {", ".join(FINDINGS)}.'
-            )
+            raise ConfigError(f'finding: got "{name}"; allowed: {", ".join(FINDINGS)}.{did_you_mean(name, FINDINGS)}')
         found.append(by_name[key])
     return tuple(dict.fromkeys(found))
 

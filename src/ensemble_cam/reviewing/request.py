@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
-from ensemble_cam.errors import ConfigError
-from ensemble_cam.settings.nearest import did_you_mean
+from ensemble_cam.errors import ConfigError, did_you_mean
 from ensemble_cam.settings.rules import ENSEMBLE_WEIGHT
 from ensemble_cam.settings.settings import Settings, displayed
 

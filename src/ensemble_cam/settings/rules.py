@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ensemble_cam.errors import ConfigError
+from ensemble_cam.errors import ConfigError, did_you_mean
 from ensemble_cam.settings.families import FAMILIES
 from ensemble_cam.settings.methods import LAYERS, METHODS
-from ensemble_cam.settings.nearest import did_you_mean
 from ensemble_cam.settings.sets import SETS
 from ensemble_cam.settings.vocabulary import COLORMAPS, FRAMINGS, INTENSITIES
 

@@ -7,6 +7,7 @@ it, and compared with the planted mask. The teaching set therefore checks this p
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -38,19 +39,19 @@ class Seen:
     gain: float = 1.0
 
 
-def _densenet(network: nn.Module, films: Tensor) -> Seen:
+def _densenet(network: Any, films: Tensor) -> Seen:
     activation = F.relu(network.features(films))
     logits = network.classifier(activation.mean((2, 3)))
     return Seen(activation, logits, network.classifier.weight, rectified=True, gain=_GAIN)
 
 
-def _resnet(network: nn.Module, films: Tensor) -> Seen:
+def _resnet(network: Any, films: Tensor) -> Seen:
     found = network.maxpool(network.relu(network.bn1(network.conv1(films))))
     activation = network.layer4(network.layer3(network.layer2(network.layer1(found))))
     return Seen(activation, network.fc(activation.mean((2, 3))), network.fc.weight, gain=_GAIN)
 
 
-def _jfhealthcare(network: nn.Module, films: Tensor) -> Seen:
+def _jfhealthcare(network: Any, films: Tensor) -> Seen:
     activation = network.attention_map(network.backbone(films.repeat(1, 3, 1, 1) / 512))
     logits = network.fc_0(network.bn_0(network.global_pool(activation, None))).flatten(1)
     norm = network.bn_0
@@ -59,12 +60,15 @@ def _jfhealthcare(network: nn.Module, films: Tensor) -> Seen:
     return Seen(activation, logits, by_mean, by_maximum)
 
 
-SEE: Mapping[str, Callable[[nn.Module, Tensor], Seen]] = {
+SEE: Mapping[str, Callable[[Any, Tensor], Seen]] = {
     "teaching-densenet": _densenet,
     "teaching-resnet": _resnet,
     "teaching-jfhealthcare": _jfhealthcare,
 }
-"""Model type → its way from films, (n, 1, side, side) float32 in [-1024, 1024], to logits, in the open."""
+"""Model type → its way from films, (n, 1, side, side) float32 in [-1024, 1024], to logits, in the open.
+
+A network is Any here: its layers are upstream's, and no type tells them.
+"""
 
 
 HEADS: Mapping[str, tuple[str, float]] = {
@@ -112,6 +116,8 @@ class Objective(nn.Module):
         prevalence: (8,) share of films with each finding.
         masks: whether to train for maps at all.
     """
+
+    positive_weight: Tensor
 
     def __init__(self, prevalence: Tensor, *, masks: bool):
         super().__init__()

@@ -113,7 +113,7 @@ def _initialised(model_type: str) -> nn.Module:
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
     last, gain = HEADS[model_type]
-    nn.init.normal_(network.get_submodule(last).weight, 0, 0.05 * gain)
+    nn.init.normal_(network.get_parameter(f"{last}.weight"), 0, 0.05 * gain)
     return network.to(memory_format=torch.channels_last)
 
 
