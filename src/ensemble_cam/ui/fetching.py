@@ -76,7 +76,7 @@ def is_fetching() -> bool:
 
 def end_fetching() -> None:
     """Take note of what came of fetching, once it has ended."""
-    job: Job | None = st.session_state.get(_FETCHING)
+    job: Job[None] | None = st.session_state.get(_FETCHING)
     if job is None or not job.done:
         return
     del st.session_state[_FETCHING]
@@ -97,7 +97,7 @@ def show_progress() -> None:
 
 @st.fragment(run_every=0.6)
 def _show_fetching() -> None:
-    job: Job | None = st.session_state.get(_FETCHING)
+    job: Job[None] | None = st.session_state.get(_FETCHING)
     if job is None or job.done:
         st.rerun()
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -106,6 +106,6 @@ def _show_fetching() -> None:
 
 
 def _cancel_fetching() -> None:
-    job: Job | None = st.session_state.get(_FETCHING)
+    job: Job[None] | None = st.session_state.get(_FETCHING)
     if job is not None:
         job.cancel()

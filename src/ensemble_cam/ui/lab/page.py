@@ -6,7 +6,7 @@ count over the films of the session. Phantoms go the way of any film: written as
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -186,7 +186,7 @@ def _show_work(kind: str) -> None:
     show_work(partial(_slot, kind), again="Try again", key=f"lab {kind}")
 
 
-def _slot(kind: str) -> Slot:
+def _slot(kind: str) -> Slot[Any]:
     return getattr(session_lab(), kind)
 
 

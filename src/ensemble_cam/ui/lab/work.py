@@ -78,7 +78,7 @@ def drawing(wish: Wish) -> Callable[[Job[LabFilm]], LabFilm]:
     return work
 
 
-def review_key(film: LabFilm, ready: Sequence[Ready], method: str) -> tuple:
+def review_key(film: LabFilm, ready: Sequence[Ready], method: str) -> tuple[object, ...]:
     """Return what a review of a film follows from."""
     shares = tuple(each.choice.ensemble_weight for each in ready)
     return film.sha256, identities(ready), shares, method

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from threading import Event, Lock
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from ensemble_cam.errors import Cancelled, EnsembleCamError
 
@@ -87,7 +87,7 @@ class JobQueue:
     def __init__(self, name: str):
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
         self._lock = Lock()
-        self._jobs: list[Job] = []
+        self._jobs: list[Job[Any]] = []
 
     def submit(self, work: Callable[[Job[T]], T], *, wanted: Callable[[], bool] = lambda: True) -> Job[T]:
         """Put work at the end of the queue.
@@ -102,12 +102,12 @@ class JobQueue:
             job._future = self._executor.submit(job._run, work)
         return job
 
-    def _place(self, job: Job) -> int:
+    def _place(self, job: Job[Any]) -> int:
         with self._lock:
             waiting = [each for each in self._jobs if each is job or not each.stopped()]
             return waiting.index(job) if job in waiting else 0
 
-    def _leave(self, job: Job) -> None:
+    def _leave(self, job: Job[Any]) -> None:
         with self._lock:
             if job in self._jobs:
                 self._jobs.remove(job)

@@ -1,7 +1,7 @@
 """Reviewing a film in the background, and what stands on the page meanwhile: the same for the review and the lab."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _LOADING = 0.3  # of the way, with a first film
 
 
-def identities(ready: Sequence[Ready]) -> tuple[tuple, ...]:
+def identities(ready: Sequence[Ready]) -> tuple[tuple[str, str, str | None], ...]:
     """Return what tells these networks from any others: part of the key of all that they made."""
     return tuple((each.choice.config.id, each.choice.weights, each.sha256) for each in ready)
 
@@ -65,7 +65,7 @@ def reviewing(
     return work
 
 
-def _load(ready: Sequence[Ready], job: Job) -> "list[Classifier]":
+def _load(ready: Sequence[Ready], job: Job[Any]) -> "list[Classifier]":
     classifiers = []
     for number, each in enumerate(ready):
         job.report(f"Loading {each.choice.config.name}", _LOADING * number / len(ready))
@@ -75,7 +75,7 @@ def _load(ready: Sequence[Ready], job: Job) -> "list[Classifier]":
     return classifiers
 
 
-def show_work(slot_of: Callable[[], Slot | None], *, again: str, key: str) -> None:
+def show_work(slot_of: Callable[[], Slot[Any] | None], *, again: str, key: str) -> None:
     """Show how far the work of a slot is, or why it has ended without an outcome.
 
     Args:
@@ -96,7 +96,7 @@ def show_work(slot_of: Callable[[], Slot | None], *, again: str, key: str) -> No
 
 
 @st.fragment(run_every=0.3)
-def _show_waiting(slot_of: Callable[[], Slot | None], key: str) -> None:
+def _show_waiting(slot_of: Callable[[], Slot[Any] | None], key: str) -> None:
     slot = slot_of()
     job = slot.job if slot is not None else None
     if job is None or job.done:
@@ -109,11 +109,11 @@ def _show_waiting(slot_of: Callable[[], Slot | None], key: str) -> None:
     st.button("Cancel", on_click=_stop, args=(slot_of,), disabled=job.cancelled, key=f"cancel {key}")
 
 
-def _stop(slot_of: Callable[[], Slot | None]) -> None:
+def _stop(slot_of: Callable[[], Slot[Any] | None]) -> None:
     if (slot := slot_of()) is not None:
         slot.stop()
 
 
-def _begin_anew(slot_of: Callable[[], Slot | None]) -> None:
+def _begin_anew(slot_of: Callable[[], Slot[Any] | None]) -> None:
     if (slot := slot_of()) is not None:
         slot.begin_anew()

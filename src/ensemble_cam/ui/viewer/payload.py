@@ -230,7 +230,7 @@ def _axis(geometry: Geometry, axis: int) -> dict[str, int]:
     }
 
 
-def _classifiers(analysis: "Analysis", colours: Mapping[str, str]) -> list[dict]:
+def _classifiers(analysis: "Analysis", colours: Mapping[str, str]) -> list[dict[str, object]]:
     weights = analysis.settings.ensemble_weights
     return [
         {
@@ -245,10 +245,10 @@ def _classifiers(analysis: "Analysis", colours: Mapping[str, str]) -> list[dict]
     ]
 
 
-def _findings(analysis: "Analysis") -> tuple[list[dict], list[np.ndarray]]:
+def _findings(analysis: "Analysis") -> tuple[list[dict[str, object]], list[np.ndarray]]:
     """Return every ranked finding, those without maps too, and the grids that they name by their places."""
     explained = {finding.label: finding for finding in analysis.findings}
-    found: list[dict] = []
+    found: list[dict[str, object]] = []
     grids: list[np.ndarray] = []
     for ranked in analysis.ranking:
         finding, maps = explained.get(ranked.label), {}
