@@ -1,6 +1,7 @@
 """The live viewer's script, run in Chromium without the app, against its twins in Python."""
 
 import base64
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -12,9 +13,10 @@ from ensemble_cam.film.greyscale import Greys, domain, to_screen
 from ensemble_cam.film.radiograph import Radiograph, read_radiograph
 from ensemble_cam.maps.heatmap import Heatmap
 from ensemble_cam.rendering.overlay import source_overlay
+from ensemble_cam.reviewing import sentences
 from ensemble_cam.reviewing.review import Review
-from ensemble_cam.reviewing.sentences import behind
 from ensemble_cam.settings.display import Display
+from ensemble_cam.settings.vocabulary import ENSEMBLE
 from ensemble_cam.ui.viewer.committed import Committed
 from ensemble_cam.ui.viewer.payload import FilmPart, _axis, packed
 from support import films
@@ -420,7 +422,7 @@ def test_who_stands_behind_map_and_score_is_said_as_in_the_exports(page):
     for number, finding in enumerate(review.analysis.findings, start=1):
         page.keyboard.press(str(number))
         viewer.still()
-        expect(viewer.one(".behind")).to_contain_text(behind(review.analysis, finding))
+        expect(viewer.one(".behind")).to_contain_text(sentences.behind(review.analysis, finding))
 
 
 def test_what_is_set_while_the_whole_film_is_on_its_way_does_not_take_the_wish_back(page):
@@ -429,3 +431,48 @@ def test_what_is_set_while_the_whole_film_is_on_its_way_does_not_take_the_wish_b
     at_one_to_one(viewer)
     viewer.press("i")
     assert [message["detail"] for _, message in told(page)] == [review.analysis.radiograph.sha256] * 2
+
+
+def told_of(viewer, id: str) -> str:
+    return viewer.panel(id).locator(".note").inner_text()
+
+
+def test_title_and_panels_say_in_the_exports_words_what_is_there_and_what_is_not(page):
+    classifiers = [
+        bright_classifier("fine", logits={"Mass": 1.0, "Effusion": -1.0}, cells=16),
+        bright_classifier("coarse", logits={"Mass": -1.0}, cells=8),
+        bright_classifier("loose", logits={"Mass": -1.0}, calibrated=False),
+        bright_classifier("blind", logits={"Mass": 0.5}, slope=0.0),
+    ]
+    review = made_review(dotted(100, 100, 50, 50), classifiers=classifiers)
+    viewer = show(page, sent(review))
+    analysis, threshold = review.analysis, review.display.threshold
+    for number, finding in enumerate(analysis.findings, start=1):
+        page.keyboard.press(str(number))
+        viewer.still()
+        title = viewer.one(".title").inner_text()
+        line = sentences.agreement_line(finding.agreement(threshold))
+        assert title.endswith(f" · {line}" if line else sentences.score_line(finding.ranked.score))
+        assert sentences.score_line(finding.ranked.score) in title
+        for id, heatmap in finding.heatmaps().items():
+            call = sentences.call_at_length(analysis.score(finding, id).call)
+            said = sentences.extent(heatmap, heatmap.region(threshold), threshold, at_length=True)
+            share = re.compile(r"(about |less than )?\d+(\.\d)?%")  # the browser measures it at fewer points
+            assert share.sub("%", told_of(viewer, id)) == share.sub("%", f"{call} · {said}")
+        for id in finding.missing:
+            assert told_of(viewer, id).endswith(sentences.no_map(finding, id))
+    page.keyboard.press("1")
+    viewer.one(".weights").evaluate("details => { details.open = true }")
+    for classifier in classifiers:
+        viewer.choose(f"#weight-{classifier.id}", "0")
+    without = replace(analysis.findings[0], ensemble=None)
+    assert told_of(viewer, ENSEMBLE) == sentences.no_map(without, ENSEMBLE)
+    expect(viewer.one(".behind")).to_have_text(sentences.behind(analysis, without))
+
+
+def test_a_viewer_that_has_left_the_page_puts_no_film_on_the_stage_that_was_still_on_its_way(page):
+    page.evaluate("(() => { const { appear } = window; window.appear = (given) => appear(given)() })()")
+    viewer = show(page, sent(made_review(dotted(100, 100, 50, 50))), again=True)
+    page.wait_for_timeout(500)  # for what must not come
+    assert page.evaluate('window[Symbol.for("ensemble-cam stage")].shown') is None
+    assert viewer.drawn() is None

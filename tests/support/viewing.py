@@ -12,9 +12,8 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 
 from ensemble_cam.film.radiograph import Radiograph
-from ensemble_cam.ui.viewer import live
+from ensemble_cam.ui.scripts import linked, read
 from ensemble_cam.ui.viewer.payload import Payload
-from ensemble_cam.ui.viewer.scripts import read
 from support.browsing import PATIENCE, expect, reviewed, settled, upload
 
 _FRAME = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
@@ -209,18 +208,25 @@ def assert_is_accessible(page) -> None:
 # Alone on a page ---------------------------------------------------------------------------------------------------
 
 _ADDRESS = "http://localhost/viewer"  # a browser checks hashes where it trusts the address
-_INNER = (
-    "readMaps readPoint readSamples layOver greyTable unpack meanScore agreement ensembleParts behind View Film checked"
-)
+_INNER = {
+    "maps": ("readMaps", "readPoint", "readSamples"),
+    "greys": ("greyTable",),
+    "film": ("unpack",),
+    "viewer": ("VIEWERS", "appear"),
+}
 _STYLE = ":host { --st-text-color: #eee; --st-background-color: #111; --st-secondary-background-color: #222; }"
 
 
 def script() -> str:
     """Return the viewer's module with its inner functions within a test's reach, and a way to show it."""
-    return (
-        live.module().replace("export default function (", "function appear(")
-        + f"\nObject.assign(window, {{ {', '.join(_INNER.split())}, VIEWERS, appear }})"
-    )
+    imports = [f'import {{ {", ".join(names)} }} from "./{module}.js"' for module, names in _INNER.items()]
+    reached = ", ".join(name for names in _INNER.values() for name in names)
+    viewer = read("viewer/viewer.js").replace("export default function (", "export function appear(")
+    own = {
+        "viewer/test.js": "\n".join([*imports, f"Object.assign(window, {{ {reached} }})"]),
+        "viewer/viewer.js": viewer.replace("const VIEWERS", "export const VIEWERS"),
+    }
+    return linked("viewer/test.js", read=lambda path: own.get(path) or read(path))
 
 
 _SHOW = """async ([html, css, payloads]) => {
@@ -272,7 +278,7 @@ def show(
     `spoilt` names a blob to damage; `again` says that it is there already, so that nothing will be drawn;
     `before_it` comes at the same moment, before it.
     """
-    html, css = read("viewer.html"), f"{_STYLE} {read('viewer.css')}"
+    html, css = read("viewer/viewer.html"), f"{_STYLE} {read('viewer/viewer.css')}"
     viewer, shown = Live(page), page.locator(".viewer").count()
     before = viewer.drawn() if shown else None
     page.evaluate(_SHOW, [html, css, [_as_sent(each, spoilt) for each in (*before_it, sent)]])
@@ -293,7 +299,7 @@ def _as_sent(payload: Payload, spoilt: str | None) -> list:
 
 def place(page) -> Mapping[str, float]:
     """Return what part of the film the viewer that is alone on a page shows."""
-    return page.evaluate("VIEWERS.get(window.root).place")
+    return page.evaluate("VIEWERS.get(window.root).reading.panels.place")
 
 
 def told(page) -> Sequence[Mapping]:

@@ -2,72 +2,102 @@
 
 Figure, overlays, command line and screen take their words from here, and differ in layout alone. Texts begin in lower
 case, as most of them stand behind others; `capitalised` begins a line with one. The browser's viewer, which measures
-its maps anew while a hand moves, has the same words in `ui/viewer/words.js`.
+its maps anew while a hand moves, is sent `SAYS` and `CALLS_AT_LENGTH` and puts its own numbers and names into them.
 """
 
-from ensemble_cam.maps.agreement import Agreement
-from ensemble_cam.maps.heatmap import Heatmap, Region
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
 from ensemble_cam.purpose import PURPOSE
-from ensemble_cam.reviewing.analysis import Analysis, Finding
-from ensemble_cam.reviewing.review import Review
-from ensemble_cam.reviewing.scores import Call, ClassifierResult, Score
+from ensemble_cam.reviewing.scores import Call
 from ensemble_cam.settings.settings import displayed
 from ensemble_cam.settings.vocabulary import ENSEMBLE
 
-_AT_LENGTH = {
-    Call.CALLED: "called",
-    Call.NOT_CALLED: "below its operating point: not called",
-    Call.UNCALIBRATED: "uncalibrated: no operating point",
-}
+if TYPE_CHECKING:  # the viewer is sent these words before SciPy, which compares maps, is loaded
+    from ensemble_cam.maps.agreement import Agreement
+    from ensemble_cam.maps.heatmap import Heatmap, Region
+    from ensemble_cam.reviewing.analysis import Analysis, Finding
+    from ensemble_cam.reviewing.review import Review
+    from ensemble_cam.reviewing.scores import ClassifierResult, Score
+
+SAYS: Mapping[str, str] = MappingProxyType(
+    {
+        "score": "{value}, {call}",
+        "overlap": "regions overlap {iou} (IoU)",
+        "rank": "rank correlation {rank}",
+        "no_ensemble": "no ensemble map",
+        "ensemble": "ensemble of {names}",
+        "alone": " alone",
+        "empty_among": " (empty: {names})",
+        "score_of": ", score of {names}",
+        "unknown": " · not known to {names}",
+        "empty": "empty map: nothing speaks for it",
+        "nothing": "nothing at or above {threshold}",
+        "share": "{area} of what was seen",
+        "share_at": "{share} is at or above {threshold}",
+        "no_map": "no map: {why}",
+        "no_weight": "no classifier with a weight above 0 has a map",
+    }
+)
+"""Sentences with {places} for numbers and names, which come written out: Python and the browser fill them alike."""
+
+CALLS_AT_LENGTH: Mapping[Call, str] = MappingProxyType(
+    {
+        Call.CALLED: "called",
+        Call.NOT_CALLED: "below its operating point: not called",
+        Call.UNCALIBRATED: "uncalibrated: no operating point",
+    }
+)
 
 
 def call_at_length(call: Call) -> str:
     """Return what the networks say with its reason, as it stands at the head of a finding: the word and why."""
-    return _AT_LENGTH[call]
+    return CALLS_AT_LENGTH[call]
 
 
-def score_line(score: Score, *, digits: int = 2) -> str:
+def score_line(score: "Score", *, digits: int = 2) -> str:
     """Return a score with what it says: "0.62, called"."""
-    return f"{score.value:.{digits}f}, {score.call}"
+    return SAYS["score"].format(value=f"{score.value:.{digits}f}", call=score.call)
 
 
-def title(finding: Finding) -> str:
+def title(finding: "Finding") -> str:
     """Return the head of a finding: "1. Pleural thickening · score 0.62, called"."""
     score = finding.ranked.score
     return f"{finding.rank}. {displayed(finding.label)} · score {score.value:.2f}, {call_at_length(score.call)}"
 
 
-def brief(finding: Finding) -> str:
+def brief(finding: "Finding") -> str:
     """Return a finding as one among others in a line: "Pleural thickening 0.62 (called)"."""
     score = finding.ranked.score
     return f"{displayed(finding.label)} {score.value:.2f} ({score.call})"
 
 
-def agreement_line(agreement: Agreement | None) -> str:
+def agreement_line(agreement: "Agreement | None") -> str:
     """Return how far the maps behind an ensemble agree; empty below two of them, and where nothing can be compared."""
     if agreement is None:
         return ""
     parts = []
     if agreement.iou is not None:
-        parts.append(f"regions overlap {agreement.iou:.2f} (IoU)")
+        parts.append(SAYS["overlap"].format(iou=f"{agreement.iou:.2f}"))
     if agreement.rank_correlation is not None:
-        parts.append(f"rank correlation {agreement.rank_correlation:.2f}")
+        parts.append(SAYS["rank"].format(rank=f"{agreement.rank_correlation:.2f}"))
     return " · ".join(parts)
 
 
-def behind(analysis: Analysis, finding: Finding) -> str:
+def behind(analysis: "Analysis", finding: "Finding") -> str:
     """Return who stands behind a finding's ensemble map, whose score counts if others' do, and who cannot know it."""
     if finding.ensemble is None:
-        return "no ensemble map"
+        return SAYS["no_ensemble"]
 
     def names(ids: tuple[str, ...]) -> str:
         return ", ".join(analysis.result(id).classifier.config.name for id in ids)
 
-    text = f"ensemble of {names(finding.ensemble.classifiers)}"
+    text = SAYS["ensemble"].format(names=names(finding.ensemble.classifiers))
     if len(finding.ensemble.classifiers) == 1:
-        text += " alone"
+        text += SAYS["alone"]
     if finding.ensemble.empty_classifiers:
-        text += f" (empty: {names(finding.ensemble.empty_classifiers)})"
+        text += SAYS["empty_among"].format(names=names(finding.ensemble.empty_classifiers))
     scoring = tuple(
         result.id
         for result in analysis.results
@@ -76,13 +106,13 @@ def behind(analysis: Analysis, finding: Finding) -> str:
         and analysis.settings.ensemble_weights[result.id] > 0
     )
     if scoring != finding.ensemble.classifiers:
-        text += f", score of {names(scoring)}"
+        text += SAYS["score_of"].format(names=names(scoring))
     # A classifier that failed has no scores at all, and its panel says so.
     unknown = tuple(result.id for result in analysis.results if result.scores and finding.label not in result.scores)
-    return f"{text} · not known to {names(unknown)}" if unknown else text
+    return text + SAYS["unknown"].format(names=names(unknown)) if unknown else text
 
 
-def support(analysis: Analysis, finding: Finding, threshold: float) -> str:
+def support(analysis: "Analysis", finding: "Finding", threshold: float) -> str:
     """Return what stands beside a finding's head: how far its maps agree first, then who stands behind their mean.
 
     Args:
@@ -93,7 +123,7 @@ def support(analysis: Analysis, finding: Finding, threshold: float) -> str:
     return " · ".join(filter(None, (agreement_line(finding.agreement(threshold)), behind(analysis, finding))))
 
 
-def extent(heatmap: Heatmap, region: Region | None, threshold: float, *, at_length: bool = False) -> str:
+def extent(heatmap: "Heatmap", region: "Region | None", threshold: float, *, at_length: bool = False) -> str:
     """Return how much of what the networks saw is at or above the threshold.
 
     Args:
@@ -103,24 +133,24 @@ def extent(heatmap: Heatmap, region: Region | None, threshold: float, *, at_leng
         at_length: whether the threshold is named; it need not be where it stands beside.
     """
     if heatmap.empty:
-        return "empty map: nothing speaks for it"
+        return SAYS["empty"]
     if region is None:
-        return f"nothing at or above {threshold:.2f}"
-    share = f"{region.area:.1%} of what was seen"
-    return f"{share} is at or above {threshold:.2f}" if at_length else share
+        return SAYS["nothing"].format(threshold=f"{threshold:.2f}")
+    share = SAYS["share"].format(area=f"{region.area:.1%}")
+    return SAYS["share_at"].format(share=share, threshold=f"{threshold:.2f}") if at_length else share
 
 
-def why_no_map(finding: Finding, id: str) -> str:
+def why_no_map(finding: "Finding", id: str) -> str:
     """Return why a classifier has no map of a finding, or why the ensemble has none, as half a sentence."""
-    return "no classifier with a weight above 0 has a map" if id == ENSEMBLE else finding.missing[id]
+    return SAYS["no_weight"] if id == ENSEMBLE else finding.missing[id]
 
 
-def no_map(finding: Finding, id: str) -> str:
+def no_map(finding: "Finding", id: str) -> str:
     """Return what stands in a map's place: "no map: does not know this label"."""
-    return f"no map: {why_no_map(finding, id)}"
+    return SAYS["no_map"].format(why=why_no_map(finding, id))
 
 
-def weights_line(result: ClassifierResult, *, digits: int | None = None) -> str:
+def weights_line(result: "ClassifierResult", *, digits: int | None = None) -> str:
     """Return a classifier with its weights, their SHA-256 and what has to be said of them.
 
     Args:
@@ -136,12 +166,12 @@ def weights_line(result: ClassifierResult, *, digits: int | None = None) -> str:
     return ", ".join(parts)
 
 
-def weighted_line(analysis: Analysis, result: ClassifierResult) -> str:
+def weighted_line(analysis: "Analysis", result: "ClassifierResult") -> str:
     """Return `weights_line` with the classifier's ensemble weight, to its last digit."""
     return f"{weights_line(result)}, ensemble weight {exact(analysis.settings.ensemble_weights[result.id])}"
 
 
-def method_line(review: Review) -> str:
+def method_line(review: "Review") -> str:
     """Return how the maps were made and what the networks were shown."""
     parts = [review.analysis.settings.recipe.line, f"{review.analysis.settings.framing} framing"]
     parts.append(f"{review.run.intensity} intensity")
@@ -150,7 +180,7 @@ def method_line(review: Review) -> str:
     return ", ".join(parts)
 
 
-def purpose_line(review: Review) -> str:
+def purpose_line(review: "Review") -> str:
     """Return what every output is for, with the notice of the set of classifiers where there is one."""
     return f"{PURPOSE} {review.notice}." if review.notice else PURPOSE
 

@@ -9,8 +9,8 @@ from streamlit.navigation.page import StreamlitPage
 from ensemble_cam.errors import ConfigError
 from ensemble_cam.machine.threads import wait_briefly
 from ensemble_cam.ui.review.page import show_review_page
+from ensemble_cam.ui.scripts import read
 from ensemble_cam.ui.session import networks
-from ensemble_cam.ui.viewer.scripts import read
 from ensemble_cam.ui.warm_up import warm_up
 from ensemble_cam.ui.words import plain
 
@@ -18,7 +18,7 @@ from ensemble_cam.ui.words import plain
 def show_page() -> None:
     """Show the app; Streamlit calls this anew at every change."""
     st.set_page_config(page_title="Ensemble-CAM", page_icon="🩻", layout="wide", initial_sidebar_state="expanded")
-    st.html(f"<style>{read('style.css', __package__)}</style>")
+    st.html(f"<style>{read('style.css')}</style>")
     _prepare_process()
     try:
         networks.configuration()

@@ -1,19 +1,49 @@
 // The session's films. The mark follows the stage; a click asks the server, which alone decides what is shown.
 
+// @ts-check
+/** @import { Appearance, ListedFilm, NamedFilm } from "../viewer/types.js" */
+import { one } from "../viewer/elements.js"
+import { filmKey, theStage } from "../viewer/stage.js"
+
+/**
+ * What the server sends, see `session.stage`.
+ *
+ * @typedef {{ films: ListedFilm[], on_stage: NamedFilm, revision: number }} Told
+ */
+/** @typedef {Appearance<Told>["setTriggerValue"]} Send */
+
+/** @type {WeakMap<object, FilmList>} */
 const LISTS = new WeakMap()
 
 class FilmList {
+  /** @param {ParentNode} root */
   constructor(root) {
-    this.root = root
-    this.list = root.querySelector(".films")
-    this.asked = null // the number of the film that the server was asked for, and has not shown yet
+    this.list = one(root, ".films")
+    /** @type {number | null} the number of the film that the server was asked for, and has not shown yet */
+    this.asked = null
+    /** @type {ListedFilm[]} */
+    this.films = []
+    /** @type {HTMLElement[]} */
+    this.rows = []
+    this.revision = 0
+    this.told = "" // the films, as they were told last
+    /** @type {Send} */
+    this.send = () => {}
     this.ending = new AbortController()
     theStage().addEventListener("change", () => this.mark(), { signal: this.ending.signal })
   }
 
-  /** Show what the server sent: it has answered whatever it was asked. */
+  /**
+   * Show what the server sent: it has answered whatever it was asked.
+   *
+   * @param {Told} told
+   * @param {Send} send
+   */
   take({ films, on_stage, revision }, send) {
-    Object.assign(this, { films, revision, send, asked: null })
+    this.films = films
+    this.revision = revision
+    this.send = send
+    this.asked = null
     const told = JSON.stringify(films)
     if (told !== this.told) this.build(films)
     this.told = told
@@ -22,8 +52,11 @@ class FilmList {
     this.rows.find((row) => row.getAttribute("aria-checked") === "true")?.scrollIntoView({ block: "nearest" })
   }
 
+  /** @param {ListedFilm[]} films */
   build(films) {
-    const focused = this.rows?.indexOf(this.list.getRootNode().activeElement) ?? -1
+    const root = this.list.getRootNode()
+    const active = "activeElement" in root ? root.activeElement : null
+    const focused = this.rows.findIndex((row) => row === active)
     this.rows = films.map((film, place) => {
       const row = document.createElement("div")
       row.setAttribute("role", "radio")
@@ -39,6 +72,7 @@ class FilmList {
     if (focused >= 0) this.rows[Math.min(focused, films.length - 1)].focus()
   }
 
+  /** @param {number} place in the list */
   ask(place) {
     const { number, sha256 } = this.films[place]
     this.asked = number
@@ -46,9 +80,14 @@ class FilmList {
     this.send("request", { number, sha256, revision: this.revision })
   }
 
+  /**
+   * @param {KeyboardEvent} event
+   * @param {number} place the row's that has the focus
+   */
   press(event, place) {
     const last = this.rows.length - 1
-    const to = { ArrowDown: place + 1, ArrowUp: place - 1, Home: 0, End: last, " ": place, Enter: place }[event.key]
+    const places = { ArrowDown: place + 1, ArrowUp: place - 1, Home: 0, End: last, " ": place, Enter: place }
+    const to = new Map(Object.entries(places)).get(event.key)
     if (to === undefined || event.ctrlKey || event.metaKey || event.altKey) return
     event.preventDefault()
     event.stopPropagation()
@@ -57,10 +96,12 @@ class FilmList {
     this.ask(next)
   }
 
+  /** Mark the film that is on the stage, and the one that was asked for. */
   mark() {
     const { shown } = theStage()
-    let reached = null
-    this.rows?.forEach((row, place) => {
+    /** @type {HTMLElement | undefined} */
+    let reached
+    this.rows.forEach((row, place) => {
       const film = this.films[place]
       const here = shown !== null && filmKey(shown) === filmKey(film)
       if (here && this.asked === film.number) this.asked = null
@@ -68,7 +109,7 @@ class FilmList {
       row.setAttribute("aria-busy", String(this.asked === film.number))
       if (here) reached = row
     })
-    this.rows?.forEach((row, place) => (row.tabIndex = row === (reached ?? this.rows[0]) ? 0 : -1))
+    this.rows.forEach((row) => (row.tabIndex = row === (reached ?? this.rows[0]) ? 0 : -1))
   }
 
   end() {
@@ -77,13 +118,18 @@ class FilmList {
   }
 }
 
-/** Streamlit calls this when the component appears, and at every change of data or theme. */
+/**
+ * Streamlit calls this when the component appears, and at every change of data or theme.
+ *
+ * @param {Appearance<Told>} appearance
+ */
 export default function ({ data, parentElement, setTriggerValue }) {
   let list = LISTS.get(parentElement)
   if (!list) LISTS.set(parentElement, (list = new FilmList(parentElement)))
-  list.take(data, setTriggerValue)
+  const here = list
+  here.take(data, setTriggerValue)
   return () => {
     LISTS.delete(parentElement)
-    list.end()
+    here.end()
   }
 }

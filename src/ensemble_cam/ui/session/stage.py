@@ -3,8 +3,8 @@
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from ensemble_cam.ui.scripts import linked
 from ensemble_cam.ui.session.films import OpenFilm, session_films
-from ensemble_cam.ui.viewer.scripts import read, stage_script
 
 _LIST_CSS = """
 .films { display: flex; flex-direction: column; gap: 1px; max-height: 14rem; overflow-y: auto;
@@ -27,11 +27,9 @@ _list = st.components.v2.component(
     "ensemble_cam_film_list",
     html='<div class="films" role="radiogroup" aria-label="Films"></div>',
     css=_LIST_CSS,
-    js=stage_script() + read("film_list.js", __package__),
+    js=linked("session/film_list.js"),
 )
-_note = st.components.v2.component(
-    "ensemble_cam_stage_note", html="<span></span>", js=stage_script() + read("stage_note.js", __package__)
-)
+_note = st.components.v2.component("ensemble_cam_stage_note", html="<span></span>", js=linked("session/stage_note.js"))
 
 
 def show_film_list() -> None:

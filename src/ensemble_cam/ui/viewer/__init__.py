@@ -1,9 +1,13 @@
 """The live viewer: film and maps composited in the browser, under the reader's hand.
 
 `payload` is what is sent, once for a film and once for its review; `committed` is what comes back, on release; `live`
-puts the component on the page. The JavaScript is plain and needs no build: the files are joined, in the order of
-`live.SCRIPTS`, into the one module that Streamlit loads. `film.js` unpacks and draws the film, `maps.js` reads and
-colours maps exactly as the exports do, `view.js` is zoom and pan, `findings.js` the list with its scores, `words.js`
-what is said of them, `picture.js` the PNG of what is on the screen, `controls.js` and `gestures.js` what the reader
-does, `viewer.js` the whole.
+puts the component on the page; `scripts` joins the JavaScript, ES modules that need no build, into the one that
+Streamlit loads. `types.js` has the shapes of what is sent.
+
+What is here: `received.js` what came, `film.js`, `greys.js` and `maps.js` film and maps as the exports read them,
+`findings.js` scores and agreement. What is set: `state.js`, and `view.js` the part of the film in view. What is seen:
+`panels.js` the elements, `draw.js` their canvases, `words.js` (of `measures.js`) and `captions.js` what is said,
+`finding_list.js`, `readout.js`. What the reader does: `controls.js`, `keys.js`, `gestures.js`, `navigation.js`.
+`save.js`, `picture.js` and `png.js` make a picture of the view. `reading.js` puts all of that together for a film, and
+`viewer.js` takes films in, one after the other; `stage.js` and `doubt.js` see to it that no two are seen at once.
 """

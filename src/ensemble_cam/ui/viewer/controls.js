@@ -1,103 +1,130 @@
-// The controls beside the panels. They change a viewer's `state`; the viewer draws, and commits on release.
+// The controls beside the panels: they set while a hand moves, and Python is told on release.
 
-const STYLES = { heatmap: "Heatmap", contour: "Contour", both: "Both" }
+// @ts-check
+/** @import { Header, Settings, Style } from "./types.js" */
+/** @import { State } from "./state.js" */
+import { element, one } from "./elements.js"
 
-class Controls {
-  /** `viewer.set(changes)` shows changes at once; `viewer.commit()` tells Python of what stands now. */
-  constructor(root, viewer, signal) {
-    this.viewer = viewer
-    this.one = (selector) => root.querySelector(selector)
+export class Controls {
+  /**
+   * @param {ParentNode} root
+   * @param {State} state
+   * @param {AbortSignal} signal
+   */
+  constructor(root, state, signal) {
+    this.state = state
     this.signal = signal
+    this.box = one(root, ".controls")
+    this.bar = one(root, ".bar", HTMLCanvasElement)
+    this.colormap = one(root, "#colormap", HTMLSelectElement)
+    this.styles = [...one(root, "#style").querySelectorAll("input")]
+    this.weights = one(root, ".weights")
+    /** @type {{ id: string, slider: HTMLInputElement, output: HTMLElement }[]} */
+    this.weighted = []
     this.slider("threshold", (value) => ({ threshold: value }))
     this.slider("opacity", (value) => ({ opacity: value }))
-    this.slider("center", (value) => ({ window: { ...viewer.windowNow(), center: value } }))
-    this.slider("width", (value) => ({ window: { ...viewer.windowNow(), width: value } }))
-    this.on(this.one("#colormap"), "change", (event) => {
-      viewer.set({ colormap: event.target.value })
-      viewer.commit()
-    })
-    for (const [style, name] of Object.entries(STYLES)) {
-      const [label, radio] = [element("label"), element("input")]
-      Object.assign(radio, { type: "radio", name: "style", value: style })
-      this.on(radio, "change", () => {
-        viewer.set({ style })
-        viewer.commit()
-      })
-      label.append(radio, name)
-      this.one("#style").append(label)
+    this.slider("center", (value) => ({ window: { ...state.window, center: value } }))
+    this.slider("width", (value) => ({ window: { ...state.window, width: value } }))
+    this.choice(this.colormap, () => ({ colormap: this.colormap.value }))
+    for (const radio of this.styles) this.choice(radio, () => ({ style: /** @type {Style} */ (radio.value) }))
+  }
+
+  /**
+   * @param {HTMLElement} choice
+   * @param {() => Partial<Settings>} changes
+   */
+  choice(choice, changes) {
+    const choose = () => {
+      this.state.set(changes())
+      this.state.commit()
     }
+    choice.addEventListener("change", choose, { signal: this.signal })
   }
 
-  on(target, kind, act) {
-    target.addEventListener(kind, act, { signal: this.signal })
-  }
-
+  /**
+   * @param {string} id
+   * @param {(value: number) => Partial<Settings>} changes
+   */
   slider(id, changes) {
-    const slider = this.one(`#${id}`)
-    this.on(slider, "input", () => this.viewer.set(changes(Number(slider.value))))
-    this.on(slider, "change", () => this.viewer.commit())
+    const { signal } = this
+    const slider = one(this.box, `#${id}`, HTMLInputElement)
+    slider.addEventListener("input", () => this.state.set(changes(Number(slider.value))), { signal })
+    slider.addEventListener("change", () => this.state.commit(), { signal })
   }
 
-  /** Offer what the data has: colour maps, a weight for each classifier, the film's range. */
+  /**
+   * Offer what the data has: colour maps, a weight for each classifier, the film's range.
+   *
+   * @param {Header} header
+   */
   offer(header) {
-    const select = this.one("#colormap")
-    select.replaceChildren(
+    this.colormap.replaceChildren(
       ...header.colormaps.map(({ name, note }) => {
         const option = element("option", "", name + note)
         option.value = name
         return option
       }),
     )
-    const box = this.one(".weights div")
+    const box = one(this.weights, "div")
     box.replaceChildren()
-    for (const { id, name, weight } of header.classifiers) {
+    this.weighted = header.classifiers.map(({ id, name, weight }) => {
       const [label, output, slider] = [element("label", "", `${name} `), element("output"), element("input")]
       output.setAttribute("aria-live", "off")
       Object.assign(slider, { type: "range", min: 0, max: Math.max(2, 2 * weight), step: 0.05, id: `weight-${id}` })
       label.htmlFor = slider.id
       label.append(output)
       slider.addEventListener("input", () => {
-        this.viewer.set({ weights: { ...this.viewer.state.weights, [id]: Number(slider.value) } })
+        this.state.set({ weights: { ...this.state.settings.weights, [id]: Number(slider.value) } })
       })
-      slider.addEventListener("change", () => this.viewer.commit())
+      slider.addEventListener("change", () => this.state.commit())
       box.append(label, slider)
-    }
-    this.one(".weights").hidden = !header.classifiers.length
+      return { id, slider, output }
+    })
+    this.weights.hidden = !header.classifiers.length
     const [low, high] = header.film.range
-    Object.assign(this.one("#center"), { min: low, max: high })
-    Object.assign(this.one("#width"), { max: Math.max(2, Math.ceil((high - low) * 1.5)) })
-    this.one(".controls").hidden = false
-    for (const part of ["label[for=threshold]", "#threshold", ".bar", "label[for=opacity]", "#opacity", ".line", "#style"]) {
-      this.one(part).hidden = !header.findings.length
+    Object.assign(one(this.box, "#center"), { min: low, max: high })
+    Object.assign(one(this.box, "#width"), { max: Math.max(2, Math.ceil((high - low) * 1.5)) })
+    const labels = ["label[for=threshold]", "label[for=opacity]", ".line"]
+    for (const part of [...labels, "#threshold", ".bar", "#opacity", "#style"]) {
+      one(this.box, part).hidden = !header.findings.length
     }
   }
 
   /** Show what is set. */
-  sync(state, window) {
-    this.value("threshold", state.threshold, state.threshold.toFixed(2))
-    this.value("opacity", state.opacity, state.opacity.toFixed(2))
-    this.value("center", window.center, String(Math.round(window.center)))
-    this.value("width", window.width, String(Math.round(window.width)))
-    this.one("#colormap").value = state.colormap
-    for (const radio of this.one("#style").querySelectorAll("input")) radio.checked = radio.value === state.style
-    for (const slider of this.one(".weights").querySelectorAll("input")) {
-      const weight = state.weights[slider.id.slice("weight-".length)]
-      slider.value = weight
-      slider.previousElementSibling.querySelector("output").textContent = weight.toFixed(2)
+  sync() {
+    const { threshold, opacity, colormap, style, weights } = this.state.settings
+    const { center, width } = this.state.window
+    this.value("threshold", threshold, threshold.toFixed(2))
+    this.value("opacity", opacity, opacity.toFixed(2))
+    this.value("center", center, String(Math.round(center)))
+    this.value("width", width, String(Math.round(width)))
+    this.colormap.value = colormap
+    for (const radio of this.styles) radio.checked = radio.value === style
+    for (const { id, slider, output } of this.weighted) {
+      slider.value = String(weights[id])
+      output.textContent = weights[id].toFixed(2)
     }
   }
 
+  /**
+   * @param {string} id
+   * @param {number} number
+   * @param {string} text
+   */
   value(id, number, text) {
-    const slider = this.one(`#${id}`)
-    if (Number(slider.value) !== number) slider.value = number
+    const slider = one(this.box, `#${id}`, HTMLInputElement)
+    if (Number(slider.value) !== number) slider.value = String(number)
     slider.setAttribute("aria-valuetext", text)
-    this.one(`output[for=${id}]`).textContent = text
+    one(this.box, `output[for=${id}]`).textContent = text
   }
 
   /** Draw the colour bar: dark below the threshold, a white tick at it. */
-  drawBar(colours, { threshold, colormap }) {
-    const bar = this.one(".bar")
+  drawBar() {
+    const { bar } = this
+    const { colours } = this.state
+    const { threshold, colormap } = this.state.settings
     const context = bar.getContext("2d")
+    if (!context) return
     const image = context.createImageData(256, 10)
     const pixels = new Uint32Array(image.data.buffer)
     const tick = Math.min(Math.round(threshold * 255), 254)

@@ -2,14 +2,38 @@
 //
 // A pixel is the index of a stored value: value = index + film.lowest. `greys` maps an index to a grey, 0 to 255.
 
-/** Inflate zlib data: → Uint8Array. */
+// @ts-check
+/** @import { Bytes, FilmFacts, Place } from "./types.js" */
+
+/** @typedef {Uint8Array | Uint16Array} Pixels */
+/** @typedef {{ pixels: Pixels, width: number, height: number }} Picture */
+
+/**
+ * A picture of the film: pixels for one of the film's along each axis, and its greys by a table.
+ *
+ * @typedef {Picture & { perX: number, perY: number, shown: Uint8Array | null, by: Uint8Array | null }} Level
+ */
+
+/**
+ * Inflate zlib data.
+ *
+ * @param {Bytes} bytes
+ */
 async function inflate(bytes) {
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"))
   return new Uint8Array(await new Response(stream).arrayBuffer())
 }
 
-/** Undo what `payload.packed` did: each row was the difference to the pixel at its left, low bytes before high ones. */
-async function unpack(bytes, width, height, wide) {
+/**
+ * Undo what `payload.packed` did: each row was the difference to the pixel at its left, low bytes before high ones.
+ *
+ * @param {Bytes} bytes
+ * @param {number} width
+ * @param {number} height
+ * @param {boolean} wide whether a pixel has two bytes
+ * @returns {Promise<Pixels>}
+ */
+export async function unpack(bytes, width, height, wide) {
   const planes = await inflate(bytes)
   const count = width * height
   if (planes.length !== count * (wide ? 2 : 1)) throw new Error("The film came incomplete.")
@@ -27,12 +51,15 @@ async function unpack(bytes, width, height, wide) {
 /**
  * Halve a level by the mean of four pixels; a last odd row or column is left out.
  *
- * `clean`, where given, makes darkness of padding: its value means nothing that could be averaged.
+ * @param {Picture} level
+ * @param {((value: number) => number) | null} clean makes darkness of padding: its value means nothing that could be
+ *   averaged
+ * @returns {Picture}
  */
 function halved({ pixels, width, height }, clean) {
   const w = width >> 1
   const h = height >> 1
-  const half = new pixels.constructor(w * h)
+  const half = pixels instanceof Uint16Array ? new Uint16Array(w * h) : new Uint8Array(w * h)
   for (let y = 0, i = 0; y < h; y++) {
     let above = 2 * y * width
     for (let x = 0; x < w; x++, i++, above += 2) {
@@ -46,25 +73,47 @@ function halved({ pixels, width, height }, clean) {
   return { pixels: half, width: w, height: h }
 }
 
-class Film {
-  /** `facts`: the header's `film`; `pixels`: of its level, `width`×`height`. */
+export class Film {
+  /**
+   * @param {FilmFacts} facts the header's `film`
+   * @param {Pixels} pixels of its level, `width` × `height`
+   * @param {number} width
+   * @param {number} height
+   */
   constructor(facts, pixels, width, height) {
     this.facts = facts
-    this.levels = []
-    this.add(pixels, width, height)
-    this.greys = null
+    /** @type {Level[]} the largest first */
+    this.levels = this.levelsFrom(pixels, width, height)
+    this.greys = new Uint8Array(0) // index → grey
   }
 
-  /** Take in a level, the largest first; smaller ones are made of it as they are needed. */
+  /**
+   * Take in a larger level.
+   *
+   * @param {Pixels} pixels
+   * @param {number} width
+   * @param {number} height
+   */
   add(pixels, width, height) {
+    this.levels = this.levelsFrom(pixels, width, height)
+  }
+
+  /**
+   * A level, and the smaller ones that are made of it.
+   *
+   * @param {Pixels} pixels
+   * @param {number} width
+   * @param {number} height
+   */
+  levelsFrom(pixels, width, height) {
     const { width: across, height: down } = this.facts
+    /** @type {Level[]} */
     const levels = [{ pixels, width, height, perX: width / across, perY: height / down, shown: null, by: null }]
-    while (Math.min(levels.at(-1).width, levels.at(-1).height) >= 256) {
-      const last = levels.at(-1)
+    for (let [last] = levels; Math.min(last.width, last.height) >= 256; last = levels[levels.length - 1]) {
       const half = halved(last, levels.length === 1 ? this.cleaning() : null)
       levels.push({ ...half, perX: last.perX / 2, perY: last.perY / 2, shown: null, by: null })
     }
-    this.levels = levels
+    return levels
   }
 
   /** What makes darkness of padding, as `payload` does for the level that it sends; null where there is none. */
@@ -73,7 +122,7 @@ class Film {
     if (!padded) return null
     const [low, high] = [range[0] - lowest, range[1] - lowest]
     const dark = falling ? high : low
-    return (value) => (value < low || value > high ? dark : value)
+    return (/** @type {number} */ value) => (value < low || value > high ? dark : value)
   }
 
   /** Whether the largest level has every pixel of the film. */
@@ -81,38 +130,58 @@ class Film {
     return this.levels[0].width === this.facts.width && this.levels[0].height === this.facts.height
   }
 
-  /** The smallest level with at least one pixel for each of the screen's at `scale` screen pixels a source pixel. */
+  /**
+   * The smallest level with at least one pixel for each of the screen's at `scale` screen pixels a source pixel.
+   *
+   * @param {number} scale
+   */
   level(scale) {
     let found = this.levels[0]
     for (const level of this.levels) if (Math.min(level.perX, level.perY) >= scale * 0.999) found = level
     return found
   }
 
-  /** A level's greys by the table of this moment, made once for each table. */
+  /**
+   * A level's greys by the table of this moment, made once for each table.
+   *
+   * @param {Level} level
+   */
   shown(level) {
-    if (level.by !== this.greys) {
-      const { pixels } = level
-      const shown = level.shown ?? new Uint8Array(pixels.length)
-      for (let i = 0; i < pixels.length; i++) shown[i] = this.greys[pixels[i]]
-      level.shown = shown
-      level.by = this.greys
-    }
-    return level.shown
+    if (level.shown && level.by === this.greys) return level.shown
+    const { pixels } = level
+    const { greys } = this
+    const shown = level.shown ?? new Uint8Array(pixels.length)
+    for (let i = 0; i < pixels.length; i++) shown[i] = greys[pixels[i]]
+    level.shown = shown
+    level.by = greys
+    return shown
   }
 
-  /** The stored value at a source pixel, or null where only a smaller level is here. */
+  /**
+   * The stored value at a source pixel, or null where only a smaller level is here.
+   *
+   * @param {number} x
+   * @param {number} y
+   */
   value(x, y) {
     const { pixels, width } = this.levels[0]
     return this.whole ? pixels[y * width + x] + this.facts.lowest : null
   }
 
-  /** Draw greys into `out`, `place.width`×`place.height`; the screen beside the film stays black. */
+  /**
+   * Draw greys into `out`, `place.width` × `place.height`; the screen beside the film stays black.
+   *
+   * @param {Uint8Array} out
+   * @param {Place} place
+   */
   draw(out, place) {
     const level = this.level(place.scale)
     const shown = this.shown(level)
     const { width } = level
-    const [columns, rows] = [between(place.left, place.width, place.scale, level.perX, level.width, this.facts.width)]
-      .concat([between(place.top, place.height, place.scale, level.perY, level.height, this.facts.height)])
+    const [columns, rows] = [
+      between(place.left, place.width, place.scale, level.perX, level.width, this.facts.width),
+      between(place.top, place.height, place.scale, level.perY, level.height, this.facts.height),
+    ]
     for (let y = 0, i = 0; y < place.height; y++) {
       if (rows.off[y]) {
         out.fill(0, i, (i += place.width))
@@ -140,7 +209,15 @@ class Film {
 /**
  * Where the screen's pixels lie along an axis of a level, for linear interpolation between the centres of its pixels.
  *
- * The screen's pixel i has its centre at (first + i + .5) / scale in the film's edge coordinates, which end at `extent`.
+ * The screen's pixel i has its centre at (first + i + .5) / scale in the film's edge coordinates, which end at
+ * `extent`.
+ *
+ * @param {number} first
+ * @param {number} count
+ * @param {number} scale
+ * @param {number} per
+ * @param {number} size
+ * @param {number} extent
  */
 function between(first, count, scale, per, size, extent) {
   const low = new Int32Array(count)
@@ -149,32 +226,11 @@ function between(first, count, scale, per, size, extent) {
   const off = new Uint8Array(count)
   for (let i = 0; i < count; i++) {
     const edge = (first + i + 0.5) / scale
-    off[i] = edge < 0 || edge >= extent
+    off[i] = edge < 0 || edge >= extent ? 1 : 0
     const at = Math.min(Math.max(edge * per - 0.5, 0), size - 1)
     low[i] = Math.floor(at)
     high[i] = Math.min(low[i] + 1, size - 1)
     part[i] = at - low[i]
   }
   return { low, high, part, off }
-}
-
-/**
- * The grey of each index: the file's own table, or a window over stored values; `greyscale.Greys` is its twin.
- *
- * grey = (value - (center - width / 2)) / width, clipped to 0..1; turned round where the file's own table falls.
- */
-function greyTable(facts, own, { window, inverted }) {
-  const table = new Uint8Array(own.length)
-  for (let index = 0; index < own.length; index++) {
-    if (!window) {
-      table[index] = inverted ? 255 - own[index] : own[index]
-      continue
-    }
-    const low = window.center - window.width / 2
-    let share = Math.min(Math.max((index + facts.lowest - low) / window.width, 0), 1)
-    if (facts.falling) share = 1 - share
-    if (inverted) share = 1 - share
-    table[index] = Math.floor(share * 255 + 0.5)
-  }
-  return table
 }

@@ -2,32 +2,14 @@
 
 import streamlit as st
 
+from ensemble_cam.ui.scripts import linked, read
 from ensemble_cam.ui.viewer.committed import Committed
 from ensemble_cam.ui.viewer.payload import Payload
-from ensemble_cam.ui.viewer.scripts import read, stage_script
 
-# Each may use what those before it define.
-SCRIPTS = (
-    "film.js",
-    "maps.js",
-    "view.js",
-    "findings.js",
-    "picture.js",
-    "words.js",
-    "controls.js",
-    "gestures.js",
-    "viewer.js",
-)
 KEY = "viewer"
 
-
-def module() -> str:
-    """Return the component's JavaScript, one module."""
-    return "\n".join((stage_script(), *map(read, SCRIPTS)))
-
-
 _component = st.components.v2.component(
-    "ensemble_cam_viewer", html=read("viewer.html"), css=read("viewer.css"), js=module()
+    "ensemble_cam_viewer", html=read("viewer/viewer.html"), css=read("viewer/viewer.css"), js=linked("viewer/viewer.js")
 )
 
 

@@ -1,13 +1,26 @@
 // Maps: read at the screen's pixels exactly as the exports read them, and laid over the film.
 //
-// `heatmaps.py` and `rendering.py` are the twins: bilinear between the cells' centres, clamped at the rim, nothing
-// outside of the crop; relative activation from the threshold on is coloured.
+// `maps/heatmap.py` and `rendering/overlay.py` are the twins: bilinear between the cells' centres, clamped at the rim,
+// nothing outside of the crop; relative activation from the threshold on is coloured.
+
+// @ts-check
+/** @import { Axis, Geometry, Grid, Place } from "./types.js" */
+
+/** @typedef {Pick<Grid, "values" | "cells" | "weight">} Part */
 
 const OUTSIDE = -1 // on the film, but not in the crop: the networks did not see it
 const OFF = -2 // beside the film
-const ROUNDING = 1e-6 // as `heatmaps.at_or_above` allows for
+export const ROUNDING = 1e-6 // as `maps.heatmap.at_or_above` allows for
 
-/** Where the screen's pixels along an axis lie on a grid of `cells`, and on the crop. */
+/**
+ * Where the screen's pixels along an axis lie on a grid of `cells`, and on the crop.
+ *
+ * @param {number} first
+ * @param {number} count
+ * @param {number} scale
+ * @param {Axis} axis
+ * @param {number} cells
+ */
 function axisOnGrid(first, count, scale, axis, cells) {
   const low = new Int32Array(count)
   const part = new Float32Array(count)
@@ -22,7 +35,13 @@ function axisOnGrid(first, count, scale, axis, cells) {
   return { low, part, inside }
 }
 
-/** The two axes of a place on the screen, for grids of `cells`. */
+/**
+ * The two axes of a place on the screen, for grids of `cells`.
+ *
+ * @param {Place} place
+ * @param {Geometry} geometry
+ * @param {number} cells
+ */
 function onGrid(place, geometry, cells) {
   return {
     x: axisOnGrid(place.left, place.width, place.scale, geometry.x, cells),
@@ -33,9 +52,12 @@ function onGrid(place, geometry, cells) {
 /**
  * Read a weighted sum of grids at a place: relative activation, or OUTSIDE, or OFF.
  *
- * `parts`: [{values: Float32Array of cells×cells, cells, weight}]; without any, the place holds OUTSIDE and OFF and 0.
+ * @param {Float32Array} out
+ * @param {Place} place
+ * @param {Geometry} geometry
+ * @param {Part[]} parts without any, the place holds OUTSIDE and OFF and 0
  */
-function readMaps(out, place, geometry, parts) {
+export function readMaps(out, place, geometry, parts) {
   const axes = onGrid(place, geometry, parts.length ? parts[0].cells : 1)
   for (let y = 0, i = 0; y < place.height; y++) {
     const row = axes.y.inside[y]
@@ -64,15 +86,28 @@ function readMaps(out, place, geometry, parts) {
   }
 }
 
-/** Read a weighted sum of grids at one point of the film, edge coordinates; null outside of the crop. */
-function readPoint(x, y, geometry, parts) {
+/**
+ * Read a weighted sum of grids at one point of the film, edge coordinates; null outside of the crop.
+ *
+ * @param {number} x
+ * @param {number} y
+ * @param {Geometry} geometry
+ * @param {Part[]} parts
+ */
+export function readPoint(x, y, geometry, parts) {
   const value = new Float32Array(1)
   readMaps(value, { left: x - 0.5, top: y - 0.5, scale: 1, width: 1, height: 1 }, geometry, parts)
   return value[0] < 0 ? null : value[0]
 }
 
-/** Read a weighted sum of grids at count×count points spread evenly over the crop, as `Heatmap.samples` does. */
-function readSamples(geometry, parts, count) {
+/**
+ * Read a weighted sum of grids at count × count points spread evenly over the crop, as `Heatmap.samples` does.
+ *
+ * @param {Geometry} geometry
+ * @param {Part[]} parts
+ * @param {number} count
+ */
+export function readSamples(geometry, parts, count) {
   const [across, down] = [geometry.x.to - geometry.x.from, geometry.y.to - geometry.y.from]
   const sampled = new Float32Array(count * count)
   const side = { ...geometry.x, start: ((geometry.x.start - geometry.x.from) * count) / across }
@@ -86,12 +121,29 @@ function readSamples(geometry, parts, count) {
 }
 
 /**
+ * How maps are drawn.
+ *
+ * @typedef {object} Look
+ * @property {Uint8Array} colours 256 RGB
+ * @property {number} threshold
+ * @property {number} opacity
+ * @property {boolean} heat whether colours are drawn
+ * @property {boolean} line whether the threshold's contour is
+ * @property {boolean} dimmed whether what lies outside of the crop is darkened
+ * @property {number} thickness the contour's, in pixels
+ */
+
+/**
  * Lay relative activation over greys.
  *
- * `out`: Uint32Array of RGBA pixels, `greys` Uint8Array and `values` Float32Array of the same size. `look`: colours
- * (Uint8Array, 256 RGB), threshold, opacity, heat, line (what to draw), dimmed (darken what lies outside of the crop).
+ * @param {Uint32Array} out RGBA pixels
+ * @param {Uint8Array} greys of the same size
+ * @param {Float32Array} values of the same size, see `readMaps`
+ * @param {number} width
+ * @param {number} height
+ * @param {Look} look
  */
-function layOver(out, greys, values, width, height, look) {
+export function layOver(out, greys, values, width, height, look) {
   const { colours, opacity, heat, dimmed } = look
   const threshold = look.threshold - ROUNDING
   const red = new Float32Array(256)
@@ -119,13 +171,20 @@ function layOver(out, greys, values, width, height, look) {
 }
 
 /**
- * Draw the threshold's contour, white, as `rendering._draw_contours` does: the pixels of what reaches it that have one
+ * Draw the threshold's contour, white, as `rendering.overlay` does: the pixels of what reaches it that have one
  * that does not within `thickness` to the left, right, above or below.
  *
- * `rimmed`: with a dark rim, as no colour beside it tells it from bright bone.
+ * @param {Uint32Array} out
+ * @param {Float32Array} values
+ * @param {number} width
+ * @param {number} height
+ * @param {number} threshold
+ * @param {number} thickness
+ * @param {boolean} rimmed with a dark rim, as no colour beside it tells it from bright bone
  */
 function drawContour(out, values, width, height, threshold, thickness, rimmed) {
   const lowest = Math.max(threshold, 0)
+  /** @type {number[]} */
   const line = []
   for (let y = 0, i = 0; y < height; y++) {
     for (let x = 0; x < width; x++, i++) {

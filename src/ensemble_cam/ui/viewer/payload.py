@@ -19,6 +19,7 @@ from ensemble_cam.film.geometry import Geometry
 from ensemble_cam.film.greyscale import domain, own_window, to_screen
 from ensemble_cam.film.radiograph import Radiograph
 from ensemble_cam.rendering.colours import colour_table
+from ensemble_cam.reviewing.sentences import CALLS_AT_LENGTH, SAYS
 from ensemble_cam.settings.settings import displayed
 from ensemble_cam.settings.vocabulary import COLORMAPS
 
@@ -207,6 +208,7 @@ def payload(
         "foot": list(words.foot),
         "origin": dict(words.origin or {}),
         "file": words.file,
+        "says": {**SAYS, "calls": {str(call): said for call, said in CALLS_AT_LENGTH.items()}},
     }
     blobs = {
         **film.blobs,

@@ -1,13 +1,19 @@
-// "This view" as a PNG: the panels as they stand on the screen, with what they are, and the origin in text chunks.
+// The panels as they stand on the screen, on one canvas, with what they are.
+
+// @ts-check
 
 const STRIP = 20 // screen pixels of a line of text
 
 /**
- * Put panels on one canvas: `panels` [{canvas, lines}], in rows of `columns`; `foot`: lines below.
+ * Put panels on one canvas.
  *
- * Returns {canvas, places}; `places`: for each panel the box of its picture, [x, y, width, height].
+ * @param {{ canvas: HTMLCanvasElement, lines: string[] }[]} panels
+ * @param {number} columns of panels
+ * @param {string[]} foot lines below
+ * @param {number} ratio pixels of a canvas for a CSS pixel
+ * @returns {{ canvas: HTMLCanvasElement, places: number[][] }} places: of each panel's picture, [x, y, width, height]
  */
-function composed(panels, columns, foot, ratio) {
+export function composed(panels, columns, foot, ratio) {
   const line = Math.round(STRIP * ratio)
   const gap = Math.round(6 * ratio)
   const [width, height] = [panels[0].canvas.width, panels[0].canvas.height]
@@ -16,6 +22,7 @@ function composed(panels, columns, foot, ratio) {
   canvas.width = Math.max(columns * (width + gap) - gap, Math.round(560 * ratio))
   const size = Math.round(13 * ratio)
   const context = canvas.getContext("2d", { alpha: false })
+  if (!context) throw new Error("the browser draws no pictures")
   const face = `${size}px "DejaVu Sans", "Segoe UI", Arial, sans-serif`
   context.font = face
   const heads = panels.map(({ lines }) => lines.flatMap((text) => wrapped(context, text, width - gap)))
@@ -40,8 +47,15 @@ function composed(panels, columns, foot, ratio) {
   return { canvas, places }
 }
 
-/** Break a text into lines of a width. */
+/**
+ * Break a text into lines of a width.
+ *
+ * @param {CanvasRenderingContext2D} context
+ * @param {string} text
+ * @param {number} width
+ */
 function wrapped(context, text, width) {
+  /** @type {string[]} */
   const lines = []
   let line = ""
   for (const word of text.split(" ")) {
@@ -52,47 +66,4 @@ function wrapped(context, text, width) {
     } else line = longer
   }
   return lines.concat(line)
-}
-
-const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
-  for (let bit = 0; bit < 8; bit++) n = n & 1 ? 0xedb88320 ^ (n >>> 1) : n >>> 1
-  return n
-})
-
-/** CRC-32 (PNG, third edition, annex D). */
-function crc32(bytes) {
-  let crc = 0xffffffff
-  for (const byte of bytes) crc = CRC_TABLE[(crc ^ byte) & 0xff] ^ (crc >>> 8)
-  return (crc ^ 0xffffffff) >>> 0
-}
-
-/** A PNG's bytes with `texts` {key: text} put behind its header, as iTXt chunks (11.3.3.4), before any pixel. */
-function withTexts(png, texts) {
-  const chunks = Object.entries(texts).map(([key, text]) => {
-    const body = new TextEncoder().encode(`iTXt${key}\0\0\0\0\0${text}`)
-    const chunk = new Uint8Array(body.length + 8)
-    const numbers = new DataView(chunk.buffer)
-    numbers.setUint32(0, body.length - 4)
-    chunk.set(body, 4)
-    numbers.setUint32(4 + body.length, crc32(body))
-    return chunk
-  })
-  const head = 8 + 25 // the signature and IHDR
-  return new Blob([png.slice(0, head), ...chunks, png.slice(head)], { type: "image/png" })
-}
-
-/** A canvas as a PNG with texts. */
-async function pngOf(canvas, texts) {
-  const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/png"))
-  if (!blob) throw new Error("the browser could not make a picture of this size")
-  return withTexts(new Uint8Array(await blob.arrayBuffer()), texts)
-}
-
-/** Hand a file to the reader. */
-function download(blob, name) {
-  const link = document.createElement("a")
-  link.href = URL.createObjectURL(blob)
-  link.download = name
-  link.click()
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000)
 }

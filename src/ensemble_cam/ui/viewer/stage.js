@@ -4,35 +4,55 @@
 // that is of a film lies in containers whose keys bear that film's number and hash: those of any other film are hidden
 // from that moment on. So nothing that can be seen together is of two films, whatever comes late.
 
+// @ts-check
+/** @import { FilmId, NamedFilm } from "./types.js" */
+
 const STAGE = Symbol.for("ensemble-cam stage")
 
-/** A film's number and hash, as the keys of its containers bear them. */
-function filmKey(film) {
+/**
+ * A film's number and hash, as the keys of its containers bear them.
+ *
+ * @param {FilmId} film
+ */
+export function filmKey(film) {
   return `${film.number}-${film.sha256.slice(0, 12)}`
 }
 
 class Stage extends EventTarget {
   constructor() {
     super()
-    this.shown = null // {number, sha256} of the film on the stage
-    this.owner = null // which component has put it there
-    this.coming = null // {number, sha256, name} of the film that the server has put on the stage
+    /** @type {FilmId | null} the film on the stage */
+    this.shown = null
+    /** @type {object | null} which component has put it there */
+    this.owner = null
+    /** @type {NamedFilm | null} the film that the server has put on the stage */
+    this.coming = null
     this.serial = 0 // of messages to the server, over all components that come and go
     this.sheet = new CSSStyleSheet()
     document.adoptedStyleSheets.push(this.sheet)
   }
 
-  /** Say that a film is on the stage from now on. */
+  /**
+   * Say that a film is on the stage from now on.
+   *
+   * @param {FilmId} film
+   * @param {object} owner
+   */
   show(film, owner) {
     this.owner = owner
     this.shown = film
     const own = `[class*="st-key-of-film-${filmKey(film)}-"]`
     const others = `[class*="st-key-of-film-"]:not(${own})`
-    this.sheet.replaceSync(`${others}, ${others} * { visibility: hidden !important; }`) // some inside say they are visible
+    // Some inside say they are visible.
+    this.sheet.replaceSync(`${others}, ${others} * { visibility: hidden !important; }`)
     this.dispatchEvent(new Event("change"))
   }
 
-  /** Say that a component leaves the page, with its film. */
+  /**
+   * Say that a component leaves the page, with its film.
+   *
+   * @param {object} owner
+   */
   leave(owner) {
     if (this.owner !== owner) return
     this.owner = this.shown = null
@@ -40,20 +60,29 @@ class Stage extends EventTarget {
     this.dispatchEvent(new Event("change"))
   }
 
-  /** Say which film the server has put on the stage. */
+  /**
+   * Say which film the server has put on the stage.
+   *
+   * @param {NamedFilm | null} film
+   */
   expect(film) {
     this.coming = film
     this.dispatchEvent(new Event("change"))
   }
 
-  /** Whether a film other than this one is to be shown. */
+  /**
+   * Whether a film other than this one is to be shown.
+   *
+   * @param {FilmId} film
+   */
   inDoubt(film) {
     return this.coming !== null && filmKey(this.coming) !== filmKey(film)
   }
 }
 
-/** The page's stage. */
-function theStage() {
-  window[STAGE] ??= new Stage()
-  return window[STAGE]
+/** The page's stage: one for all components, each of which has this script for itself. */
+export function theStage() {
+  const page = /** @type {{ [STAGE]?: Stage }} */ (/** @type {unknown} */ (window))
+  page[STAGE] ??= new Stage()
+  return page[STAGE]
 }

@@ -1,30 +1,45 @@
 // What part of the film the panels show: zoom and pan, the same for all of them.
 
+// @ts-check
+/** @import { Place } from "./types.js" */
+
 const CLOSEST = 32 // screen pixels for a source pixel
 const FARTHEST = 0.5 // of the scale at which the whole film fits; 1:1 is in reach of any film
 
-class View {
+export class View {
+  /**
+   * @param {number} width the film's
+   * @param {number} height the film's
+   */
   constructor(width, height) {
     this.film = { width, height }
-    this.reset()
+    /** @type {number | null} screen pixels for a source pixel; null where the film fits */
+    this.scale = null
+    this.x = width / 2 // the film's point in the middle of a panel, edge coordinates
+    this.y = height / 2
   }
 
   /** Show the whole film again. */
   reset() {
-    this.scale = null // fits
+    this.scale = null
     this.x = this.film.width / 2
     this.y = this.film.height / 2
   }
 
-  get fits() {
-    return this.scale === null
-  }
-
-  /** Screen pixels for a source pixel in a panel of that size. */
+  /**
+   * Screen pixels for a source pixel in a panel of that size.
+   *
+   * @param {number} width
+   * @param {number} height
+   */
   scaleIn(width, height) {
     return this.scale ?? this.fitting(width, height)
   }
 
+  /**
+   * @param {number} width
+   * @param {number} height
+   */
   fitting(width, height) {
     return Math.min(width / this.film.width, height / this.film.height)
   }
@@ -32,6 +47,10 @@ class View {
   /**
    * The place of the film that a panel shows. At 1:1 its corner is a whole pixel, so that pixels are shown as they are;
    * elsewhere not, as what rounding takes at each step of a zoom would add up.
+   *
+   * @param {number} width
+   * @param {number} height
+   * @returns {Place}
    */
   placeIn(width, height) {
     const scale = this.scaleIn(width, height)
@@ -40,7 +59,15 @@ class View {
     return { ...corner, scale, width, height }
   }
 
-  /** Zoom to a scale so that the film's point under the panel's (x, y), edge coordinates, stays there. */
+  /**
+   * Zoom to a scale so that the film's point under the panel's (x, y), edge coordinates, stays there.
+   *
+   * @param {number} scale
+   * @param {number} x
+   * @param {number} y
+   * @param {number} width
+   * @param {number} height
+   */
   zoomTo(scale, x, y, width, height) {
     const place = this.placeIn(width, height)
     const farthest = Math.min(this.fitting(width, height) * FARTHEST, 1)
@@ -52,7 +79,14 @@ class View {
     this.keepInside()
   }
 
-  /** Move the film by screen pixels. */
+  /**
+   * Move the film by screen pixels.
+   *
+   * @param {number} across
+   * @param {number} down
+   * @param {number} width
+   * @param {number} height
+   */
   pan(across, down, width, height) {
     const scale = this.scaleIn(width, height)
     this.scale = scale

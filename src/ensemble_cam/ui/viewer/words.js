@@ -1,130 +1,169 @@
 // What is said of a finding and of how it is drawn: on the panels, in the title, and in an exported view.
+//
+// The sentences are Python's, `reviewing.sentences`, and come with the film; what is measured here is put into them.
 
-class Words {
-  /** Of what a viewer has and shows at this moment. */
-  constructor(viewer) {
-    this.viewer = viewer
-    this.forget()
+// @ts-check
+/** @import { Finding, Says } from "./types.js" */
+/** @import { Measures } from "./measures.js" */
+/** @import { State } from "./state.js" */
+import { ENSEMBLE, callOf, meanScore } from "./findings.js"
+
+/**
+ * Put values into the places of a sentence.
+ *
+ * @param {string} sentence
+ * @param {Record<string, string>} values
+ */
+export function filled(sentence, values) {
+  return sentence.replace(/\{(\w+)\}/g, (_, name) => values[name])
+}
+
+export class Words {
+  /**
+   * @param {State} state
+   * @param {Measures} measures
+   */
+  constructor(state, measures) {
+    this.state = state
+    this.measures = measures
   }
 
-  /** Let go of what was measured on maps that are no longer there. */
-  forget() {
-    this.samples = new Map()
-    this.peak = null
+  /** @returns {Says} */
+  get says() {
+    return this.state.review.header.says
   }
 
-  /** Who stands behind the ensemble's map and its score, as `provenance.behind` says it. */
+  /** @param {string[]} ids */
+  names(ids) {
+    return ids.map((id) => this.state.nameOf(id)).join(", ")
+  }
+
+  /**
+   * The mean score of a finding by the weights of this moment.
+   *
+   * @param {Finding} finding
+   */
+  mean(finding) {
+    return meanScore(finding, this.state.review.header.classifiers, this.state.settings.weights)
+  }
+
+  /**
+   * Who stands behind the ensemble's map and its score, as `sentences.behind` says it.
+   *
+   * @param {Finding} finding
+   */
   behind(finding) {
-    const { classifiers } = this.viewer.header
-    const { weights } = this.viewer.state
-    const names = (ids) => ids.map((id) => classifiers.find((each) => each.id === id).name).join(", ")
-    const ids = behind(finding, classifiers, weights)
-    if (!ids.length) return "no ensemble map"
-    const empty = ids.filter((id) => this.viewer.grids[finding.maps[id]].empty)
-    let text = `ensemble of ${names(ids)}${ids.length === 1 ? " alone" : ""}${empty.length ? ` (empty: ${names(empty)})` : ""}`
-    const mean = meanScore(finding, classifiers, weights)
-    const scoring = classifiers
-      .filter(({ id, calibrated }) => mean?.calibrated === calibrated && Object.hasOwn(finding.scores, id) && weights[id] > 0)
-      .map(({ id }) => id)
-    if (scoring.join() !== ids.join()) text += `, score of ${names(scoring) || "none"}`
+    const { says } = this
+    const { classifiers } = this.state.review.header
+    const { weights } = this.state.settings
+    const ids = this.state.behind(finding)
+    if (!ids.length) return says.no_ensemble
+    let text = filled(says.ensemble, { names: this.names(ids) })
+    if (ids.length === 1) text += says.alone
+    const empty = ids.filter((id) => this.state.review.grids[finding.maps[id]].empty)
+    if (empty.length) text += filled(says.empty_among, { names: this.names(empty) })
+    const mean = this.mean(finding)
+    const counted = classifiers.filter((each) => each.calibrated === mean?.calibrated && weights[each.id] > 0)
+    const scoring = counted.map(({ id }) => id).filter((id) => Object.hasOwn(finding.scores, id))
+    if (scoring.join() !== ids.join()) text += filled(says.score_of, { names: this.names(scoring) || "none" })
     const unknown = classifiers.filter(({ id }) => !Object.hasOwn(finding.scores, id)).map(({ id }) => id)
-    return unknown.length ? `${text} · not known to ${names(unknown)}` : text
+    return unknown.length ? text + filled(says.unknown, { names: this.names(unknown) }) : text
   }
 
+  /**
+   * A finding's head: its score, what that says, and how far its maps agree.
+   *
+   * @param {Finding} finding
+   */
   title(finding) {
-    const { iou, rank } = this.agreement(finding)
-    const mean = meanScore(finding, this.viewer.header.classifiers, this.viewer.state.weights)
-    const parts = [mean ? `${finding.name} ${mean.value.toFixed(2)}, ${verdict(mean.value, mean.calibrated)}` : finding.name]
-    if (iou !== null) parts.push(`maps overlap ${iou.toFixed(2)} (IoU)`)
-    if (rank !== null) parts.push(`rank correlation ${rank.toFixed(2)}`)
+    const { says } = this
+    const { iou, rank } = this.measures.agreement(finding)
+    const mean = this.mean(finding)
+    const score = mean && filled(says.score, { value: mean.value.toFixed(2), call: callOf(mean) })
+    const parts = [score ? `${finding.name} ${score}` : finding.name]
+    if (iou !== null) parts.push(filled(says.overlap, { iou: iou.toFixed(2) }))
+    if (rank !== null) parts.push(filled(says.rank, { rank: rank.toFixed(2) }))
     return parts.join(" · ")
   }
 
-  agreement(finding) {
-    const ids = behind(finding, this.viewer.header.classifiers, this.viewer.state.weights)
-    return agreement(finding, ids, this.viewer.state.threshold, (grid) => this.sampled(grid, SAMPLES), this.viewer.grids)
-  }
-
-  sampled(grid, count) {
-    const key = `${grid} ${count}`
-    if (!this.samples.has(key)) this.samples.set(key, readSamples(this.viewer.geometry, [this.viewer.grids[grid]], count))
-    return this.samples.get(key)
-  }
-
-  /** A panel's [caption, note, whether the score is below its operating point]. */
+  /**
+   * What stands over a panel.
+   *
+   * @param {string} id
+   * @param {Finding} finding
+   * @returns {{ caption: string, note: string, below: boolean }} below: whether the score is below its operating point
+   */
   panel(id, finding) {
-    const { state, header } = this.viewer
-    let [name, score, calibrated] = ["Ensemble", null, true]
-    if (id === ENSEMBLE) {
-      const mean = meanScore(finding, header.classifiers, state.weights)
-      if (mean) [score, calibrated] = [mean.value, mean.calibrated]
-    } else {
-      const classifier = header.classifiers.find((each) => each.id === id)
-      name = classifier.name
-      calibrated = classifier.calibrated
-      score = finding.scores[id] ?? null
+    const score = id === ENSEMBLE ? this.mean(finding) : this.scoreOf(id, finding)
+    const name = this.state.nameOf(id)
+    const extent = this.extent(id, finding)
+    if (!score) return { caption: name, note: extent, below: false }
+    const call = callOf(score)
+    return {
+      caption: `${name} · ${score.value.toFixed(2)}`,
+      note: `${this.says.calls[call]} · ${extent}`,
+      below: call === "not called",
     }
-    const caption = score === null ? name : `${name} · ${score.toFixed(2)}`
-    const parts = []
-    const below = score !== null && calibrated && score < 0.5
-    if (score !== null) parts.push(below ? "below its operating point: not called" : verdict(score, calibrated))
-    parts.push(this.extent(id, finding))
-    return [caption, parts.join(" · "), below]
   }
 
-  /** How much of what was seen is at or above the threshold, or why there is no map. */
+  /**
+   * @param {string} id
+   * @param {Finding} finding
+   */
+  scoreOf(id, finding) {
+    const classifier = this.state.review.header.classifiers.find((each) => each.id === id)
+    if (!classifier || !Object.hasOwn(finding.scores, id)) return null
+    return { value: finding.scores[id], calibrated: classifier.calibrated }
+  }
+
+  /**
+   * How much of what was seen is at or above the threshold, or why there is no map, as `sentences.extent` says it.
+   *
+   * @param {string} id
+   * @param {Finding} finding
+   */
   extent(id, finding) {
-    const parts = this.viewer.parts(id, finding)
+    const { says } = this
+    const parts = this.state.parts(id, finding)
     if (!parts.length) {
-      if (id !== ENSEMBLE) return `no map: ${finding.missing[id] ?? "none was made"}`
-      return "no map: no classifier with a weight above 0 has one"
+      const why = id === ENSEMBLE ? says.no_weight : (finding.missing[id] ?? "none was made")
+      return filled(says.no_map, { why })
     }
-    if (parts.every(({ empty }) => empty)) return "empty map: nothing speaks for this finding"
-    const ids = id === ENSEMBLE ? behind(finding, this.viewer.header.classifiers, this.viewer.state.weights) : [id]
-    const lowest = this.viewer.state.threshold - ROUNDING
-    const each = ids.map((one) => this.sampled(finding.maps[one], REGION_SAMPLES))
-    let count = 0
-    for (let i = 0; i < each[0].length; i++) {
-      let value = 0
-      for (let part = 0; part < each.length; part++) value += parts[part].weight * each[part][i]
-      count += value >= lowest
-    }
-    const at = `at or above ${this.viewer.state.threshold.toFixed(2)}`
-    if (!count && this.highest(id, finding, parts) < lowest) return `nothing ${at}`
-    const share = (100 * count) / each[0].length // at samples, so about that much
-    if (share < 0.05) return `less than 0.1 % ${at}`
-    return `about ${share < 1 ? share.toFixed(1) : Math.round(share)} % ${at}`
+    if (parts.every(({ empty }) => empty)) return says.empty
+    const threshold = this.state.settings.threshold.toFixed(2)
+    const share = this.measures.share(id, finding)
+    if (share === null) return filled(says.nothing, { threshold })
+    return filled(says.share_at, { share: filled(says.share, { area: about(100 * share) }), threshold })
   }
 
-  /** A map's largest value: a mean of maps is largest at the centre of one of their cells. */
-  highest(id, finding, parts) {
-    if (id !== ENSEMBLE) return 1 // relative activation is over its own maximum
-    const key = `${finding.label} ${JSON.stringify(this.viewer.state.weights)}`
-    if (this.peak?.key !== key) {
-      let value = 0
-      for (const cells of new Set(parts.map((part) => part.cells))) {
-        for (const each of readSamples(this.viewer.geometry, parts, cells)) if (each > value) value = each
-      }
-      this.peak = { key, value }
-    }
-    return this.peak.value
-  }
-
+  /** The ensemble's weights in one line. */
   weights() {
-    return this.viewer.header.classifiers.map(({ id }) => `${id} ${this.viewer.state.weights[id]}`).join(", ")
+    const { header } = this.state.review
+    return header.classifiers.map(({ id }) => `${id} ${this.state.settings.weights[id]}`).join(", ")
   }
 
+  /** How maps and film are drawn, in one line. */
   drawing() {
-    const { threshold, opacity, colormap, style, window, inverted, hidden } = this.viewer.state
-    const parts = hidden || this.viewer.held ? ["maps hidden"] : [`threshold ${threshold.toFixed(2)}`, colormap]
-    if (parts.length > 1) parts.push(`opacity ${opacity.toFixed(2)}`, STYLES[style].toLowerCase())
-    return `${parts.join(", ")}; ${window || inverted ? `window ${this.window()}` : "the file's own window"}`
+    const { threshold, opacity, colormap, style, window, inverted, hidden } = this.state.settings
+    const parts = [`threshold ${threshold.toFixed(2)}`, colormap, `opacity ${opacity.toFixed(2)}`, style]
+    const maps = hidden || this.state.held ? "maps hidden" : parts.join(", ")
+    return `${maps}; ${window || inverted ? `window ${this.window()}` : "the file's own window"}`
   }
 
-  /** The window as `provenance.window_line` has it. */
+  /** The window as `export.provenance.window_line` has it. */
   window() {
-    const { window, inverted } = this.viewer.state
+    const { window, inverted } = this.state.settings
     const words = window ? `center ${window.center}, width ${window.width}` : "as the file declares"
     return inverted ? `${words}, inverted` : words
   }
+}
+
+/**
+ * A percentage that was measured at samples: about that much.
+ *
+ * @param {number} percent
+ */
+function about(percent) {
+  if (percent < 0.05) return "less than 0.1%"
+  return `about ${percent < 1 ? percent.toFixed(1) : Math.round(percent)}%`
 }

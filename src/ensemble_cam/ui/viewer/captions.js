@@ -1,0 +1,52 @@
+// What is written at the panels, and the legend of the classifiers' marks.
+
+// @ts-check
+/** @import { Classifier, Finding, Header } from "./types.js" */
+/** @import { Panel } from "./panels.js" */
+/** @import { Words } from "./words.js" */
+import { element } from "./elements.js"
+
+/**
+ * Say over each panel whose map of a finding it shows, and what that says; or that it shows the film alone.
+ *
+ * @param {Panel[]} panels
+ * @param {Finding | null} finding
+ * @param {Header} header
+ * @param {Words} words
+ */
+export function captionPanels(panels, finding, header, words) {
+  if (!finding) {
+    const [panel] = panels
+    panel.caption.textContent = "The film"
+    panel.note.textContent = header.outside
+    panel.root.setAttribute("aria-label", "The film alone")
+    panel.canvas.setAttribute("aria-label", "The film")
+    return
+  }
+  for (const panel of panels) {
+    const { caption, note, below } = words.panel(panel.id, finding)
+    panel.caption.textContent = caption
+    panel.note.textContent = note
+    panel.note.title = note
+    panel.root.classList.toggle("below", below)
+    panel.root.setAttribute("aria-label", caption)
+    panel.canvas.setAttribute("aria-label", `${finding.name}: map of ${caption}. ${note}`)
+  }
+}
+
+/**
+ * Show which mark is whose.
+ *
+ * @param {HTMLElement} legend
+ * @param {Classifier[]} classifiers
+ */
+export function showLegend(legend, classifiers) {
+  const items = classifiers.map(({ name, colour, calibrated }) => {
+    const item = element("span")
+    const mark = element("i", calibrated ? "" : "diamond")
+    mark.style.background = colour
+    item.append(mark, calibrated ? name : `${name} (uncalibrated)`)
+    return item
+  })
+  legend.replaceChildren(...items)
+}

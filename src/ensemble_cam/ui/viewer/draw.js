@@ -1,0 +1,107 @@
+// Drawing: the film, and over it each panel's map, into the panels' canvases.
+
+// @ts-check
+/** @import { FilmFacts, Finding, Place, Stale } from "./types.js" */
+/** @import { Panel, Panels } from "./panels.js" */
+/** @import { State } from "./state.js" */
+import { layOver, readMaps } from "./maps.js"
+
+const CROP_COLOUR = "#56b4e9"
+
+/**
+ * Draw the panels anew; false where they are not on the screen, and will be drawn when their size changes.
+ *
+ * @param {State} state
+ * @param {Panels} panels
+ * @param {Set<Stale>} stale what has changed since they were drawn last
+ */
+export function drawPanels(state, panels, stale) {
+  const { film, header } = state.review
+  const resized = stale.has("size") || !panels.width
+  if (resized && !panels.measure(header.film)) return false
+  const moved = resized || stale.has("view")
+  const place = state.view.placeIn(panels.width, panels.height)
+  if (moved || stale.has("film")) film.draw(panels.greys, place)
+  const { finding } = state
+  for (const panel of panels.all) drawPanel(state, panels, panel, place, finding, moved || stale.has("maps"))
+  panels.place = place
+  return true
+}
+
+/**
+ * @param {State} state
+ * @param {Panels} panels
+ * @param {Panel} panel
+ * @param {Place} place
+ * @param {Finding | null} finding
+ * @param {boolean} moved whether its map is to be read anew
+ */
+function drawPanel(state, panels, panel, place, finding, moved) {
+  const { settings } = state
+  const { header } = state.review
+  const parts = finding ? state.parts(panel.id, finding) : []
+  const empty = parts.every((part) => part.empty)
+  if (moved) readMaps(panel.values, place, header.geometry, parts)
+  const off = settings.hidden || state.held || empty
+  layOver(panel.pixels, panels.greys, panel.values, panels.width, panels.height, {
+    colours: state.colours,
+    threshold: settings.threshold,
+    opacity: settings.opacity,
+    heat: !off && settings.style !== "contour",
+    line: !off && settings.style !== "heatmap",
+    dimmed: true,
+    thickness: lineThickness(header.film, place.scale, panels.ratio),
+  })
+  panel.context.putImageData(panel.image, 0, 0)
+  if (!header.whole) outlineCrop(panel.context, state, place, panels.ratio)
+  drawScale(panel, header.film, place.scale / panels.ratio)
+}
+
+/**
+ * A contour's thickness: at 1:1 as `rendering.overlay.contour_thickness` has it, no more beyond, and never too thin
+ * to see.
+ *
+ * @param {FilmFacts} film
+ * @param {number} scale
+ * @param {number} ratio
+ */
+function lineThickness({ width, height }, scale, ratio) {
+  const exported = Math.max(1, Math.round(Math.max(width, height) / 600))
+  return Math.max(Math.round(ratio), Math.round(exported * Math.min(scale, 1)))
+}
+
+/**
+ * Outline what the networks see.
+ *
+ * @param {CanvasRenderingContext2D} context
+ * @param {State} state
+ * @param {Place} place
+ * @param {number} ratio
+ */
+function outlineCrop(context, state, { left, top, scale }, ratio) {
+  const { x, y } = state.review.header.geometry
+  context.strokeStyle = CROP_COLOUR
+  context.lineWidth = Math.max(1, Math.round(ratio))
+  const half = context.lineWidth / 2
+  const [x0, y0] = [Math.round(x.from * scale - left) + half, Math.round(y.from * scale - top) + half]
+  const [x1, y1] = [Math.round(x.to * scale - left) - half, Math.round(y.to * scale - top) - half]
+  context.strokeRect(x0, y0, x1 - x0, y1 - y0)
+}
+
+/**
+ * A bar of a round length, about a quarter of the panel.
+ *
+ * @param {Panel} panel
+ * @param {FilmFacts} film
+ * @param {number} scale CSS pixels for a source pixel
+ */
+function drawScale({ scale: bar, length: written, screen }, { spacing }, scale) {
+  bar.hidden = !spacing
+  if (!spacing) return
+  const perMillimetre = scale / spacing.column
+  const room = screen.clientWidth / 4 / perMillimetre
+  const decade = 10 ** Math.floor(Math.log10(room))
+  const length = ([5, 2, 1].find((step) => step * decade <= room) ?? 1) * decade
+  bar.style.width = `${length * perMillimetre}px`
+  written.textContent = `${Number(length.toPrecision(1))} mm${spacing.detector ? " at the detector" : ""}`
+}

@@ -1,0 +1,31 @@
+// Elements of the page.
+
+/**
+ * An element with a class and text; text is only ever text.
+ *
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {string} [className]
+ * @param {string} [text]
+ */
+export function element(tag, className, text) {
+  const made = document.createElement(tag)
+  if (className) made.className = className
+  if (text !== undefined) made.textContent = text
+  return made
+}
+
+/**
+ * The element that a selector names, which must be of its kind: an HTMLElement, where none is given.
+ *
+ * @template {Element} [Kind=HTMLElement]
+ * @param {ParentNode} root
+ * @param {string} selector
+ * @param {new () => Kind} [kind]
+ * @returns {Kind}
+ */
+export function one(root, selector, kind) {
+  const found = root.querySelector(selector)
+  if (!(found instanceof (kind ?? HTMLElement))) throw new Error(`The page has no ${selector}.`)
+  return /** @type {Kind} */ (found)
+}

@@ -1,0 +1,197 @@
+// A film on the screen, as it is read: what is set, the panels that show it, and what stands around them.
+
+// @ts-check
+/** @import { Finding, Review, Root, Settings, Stale } from "./types.js" */
+import { captionPanels, showLegend } from "./captions.js"
+import { Controls } from "./controls.js"
+import { drawPanels } from "./draw.js"
+import { one } from "./elements.js"
+import { FindingList } from "./finding_list.js"
+import { Gestures } from "./gestures.js"
+import { greyTable } from "./greys.js"
+import { Keys } from "./keys.js"
+import { Measures } from "./measures.js"
+import { Navigation } from "./navigation.js"
+import { Panels } from "./panels.js"
+import { Readout } from "./readout.js"
+import { saveView } from "./save.js"
+import { State } from "./state.js"
+import { Words } from "./words.js"
+
+/**
+ * What a reading tells.
+ *
+ * @typedef {object} Telling
+ * @property {(message: object) => void} told what Python is to know
+ * @property {(text: string) => void} say what went wrong, to the reader
+ * @property {(error: unknown) => void} fail that nothing can be drawn
+ */
+
+export class Reading {
+  /**
+   * @param {HTMLElement} box the viewer's
+   * @param {Root} root that it lies in
+   * @param {Review} review the first that is here
+   * @param {Telling} telling
+   * @param {AbortSignal} signal ends it
+   */
+  constructor(box, root, review, telling, signal) {
+    this.box = box
+    this.telling = telling
+    /** @type {Set<Stale>} */
+    this.stale = new Set()
+    this.frame = 0 // that was asked for
+    const ask = (/** @type {Stale} */ what) => this.ask(what)
+    const state = new State(review, {
+      changed: (changes) => this.changed(changes),
+      reordered: () => this.reordered(),
+      told: telling.told,
+    })
+    this.state = state
+    this.measures = new Measures(state)
+    this.words = new Words(state, this.measures)
+    this.controls = new Controls(box, state, signal)
+    this.list = new FindingList(one(box, ".findings"), (label) => this.keys.change({ finding: label }))
+    this.panels = new Panels(one(box, ".panels"), root, (panel, canvas) => this.gestures.watch(panel, canvas))
+    this.readout = new Readout(one(box, ".readout"), state, this.panels)
+    const navigation = new Navigation(state, this.panels, ask)
+    this.gestures = new Gestures(state, this.panels, navigation, this.readout, signal)
+    this.keys = new Keys(box, state, this.panels, navigation, ask, signal)
+    one(box, "#save").addEventListener("click", () => this.save(), { signal })
+    const watcher = new ResizeObserver(() => ask("size"))
+    watcher.observe(this.panels.box)
+    signal.addEventListener("abort", () => {
+      watcher.disconnect()
+      cancelAnimationFrame(this.frame)
+    })
+  }
+
+  /**
+   * Begin with new data: what the reader set stays, as far as it goes with it.
+   *
+   * @param {Review} review
+   * @param {boolean} another whether it is of another film
+   */
+  show(review, another) {
+    const { box, state } = this
+    const { header } = review
+    this.measures.forget()
+    state.begin(review, another)
+    const alone = !header.findings.length
+    one(box, ".set").textContent = header.set
+    one(box, ".set").title = header.set
+    this.list.show(state.order, header.classifiers)
+    showLegend(one(box, ".legend"), header.classifiers)
+    this.controls.offer(header)
+    for (const part of [".findings", ".legend", "#hide", "#large", "#save"]) one(box, part).hidden = alone
+    this.renewGreys()
+    this.build()
+    this.list.reveal(state.settings.finding)
+    if (!alone && !state.isKnown) state.commit()
+  }
+
+  /**
+   * Show at the next frame what was set.
+   *
+   * @param {Partial<Settings>} changes
+   */
+  changed(changes) {
+    if ("window" in changes || "inverted" in changes) this.renewGreys()
+    if ("finding" in changes) this.list.reveal(this.state.settings.finding)
+    if ("large" in changes) this.build()
+    this.ask("finding" in changes || "weights" in changes ? "maps" : "look")
+  }
+
+  /** Show the findings in their new order. */
+  reordered() {
+    const { state } = this
+    this.list.show(state.order, state.review.header.classifiers)
+    this.list.reveal(state.settings.finding)
+    this.ask("look")
+  }
+
+  renewGreys() {
+    const { film, header, own } = this.state.review
+    film.greys = greyTable(header.film, own, this.state.settings)
+    this.ask("film")
+  }
+
+  /** Have the panels stand on the screen that are to be shown. */
+  build() {
+    this.panels.build(this.state.shownIds)
+    this.press("#large", Boolean(this.state.settings.large))
+    this.ask("size")
+  }
+
+  /**
+   * Have the next frame drawn.
+   *
+   * @param {Stale} what has changed
+   */
+  ask(what) {
+    this.stale.add(what)
+    if (this.frame) return
+    this.frame = requestAnimationFrame(() => {
+      this.frame = 0
+      try {
+        this.draw()
+      } catch (error) {
+        this.telling.fail(error)
+      }
+    })
+  }
+
+  draw() {
+    const { box, state, panels } = this
+    if (!drawPanels(state, panels, this.stale)) return
+    this.stale.clear()
+    box.removeAttribute("data-undrawn")
+    this.readout.renew()
+    this.renewWords(state.finding)
+    const { film } = state.review
+    const enough = Math.min(film.levels[0].perX * 1.3, 0.999) // at 1:1 every pixel is the film's own
+    if (!film.whole && panels.place && panels.place.scale > enough) state.askForDetail()
+    box.dataset.drawn = String(Number(box.dataset.drawn ?? 0) + 1)
+    box.dispatchEvent(new CustomEvent("drawn"))
+  }
+
+  /**
+   * Say what is set and what is seen.
+   *
+   * @param {Finding | null} finding
+   */
+  renewWords(finding) {
+    const { box, state, words } = this
+    this.controls.sync()
+    this.press("#hide", state.settings.hidden)
+    this.press("#invert", state.settings.inverted)
+    const behind = finding ? words.behind(finding) : ""
+    one(box, ".title").textContent = finding ? words.title(finding) : ""
+    one(box, ".behind").textContent = behind
+    one(box, ".behind").title = behind
+    captionPanels(this.panels.all, finding, state.review.header, words)
+    if (!finding) return
+    this.controls.drawBar()
+    const agreement = (/** @type {Finding} */ each) => this.measures.agreement(each)
+    this.list.renew(state.settings.finding, (each) => words.mean(each), agreement)
+  }
+
+  /**
+   * @param {string} button
+   * @param {boolean} on
+   */
+  press(button, on) {
+    one(this.box, button).setAttribute("aria-pressed", String(on))
+  }
+
+  /** Hand the reader what the panels show, as a picture. */
+  async save() {
+    const { finding } = this.state
+    if (!finding) return
+    try {
+      await saveView(finding, this.state, this.panels, this.words)
+    } catch (error) {
+      this.telling.say(`The picture could not be made: ${error instanceof Error ? error.message : error}.`)
+    }
+  }
+}

@@ -1,0 +1,211 @@
+// The shapes of what Python sends, and of what the scripts hand on: comments alone, for the type check. Nothing of this
+// reaches the browser.
+//
+// "Edge coordinates" of an axis begin at 0 at the first pixel's outer edge: pixel i reaches from i to i + 1.
+
+/** @typedef {Uint8Array<ArrayBuffer>} Bytes */
+
+// What Python sends: `payload.payload` ------------------------------------------------------------------------------
+
+/**
+ * An axis of the square that the networks see and of the crop within it, in the film's edge coordinates.
+ *
+ * @typedef {object} Axis
+ * @property {number} start of the square
+ * @property {number} side of the square
+ * @property {number} from where the crop begins
+ * @property {number} to where it ends
+ * @property {number} size of the film
+ */
+
+/** @typedef {{ x: Axis, y: Axis }} Geometry */
+
+/**
+ * A window over stored values.
+ *
+ * @typedef {{ center: number, width: number }} GreyWindow
+ */
+
+/**
+ * What `payload.FilmPart` says of a film.
+ *
+ * @typedef {object} FilmFacts
+ * @property {string} sha256 of the file
+ * @property {number} width in pixels
+ * @property {number} height in pixels
+ * @property {[number, number]} sent width and height of the level that came
+ * @property {boolean} detailed whether the whole of a large film came
+ * @property {boolean} wide whether a pixel has two bytes
+ * @property {number} lowest the stored value of index 0
+ * @property {GreyWindow} window the file's own
+ * @property {boolean} falling whether higher values are darker
+ * @property {boolean} padded whether there are values outside of `range`
+ * @property {[number, number]} range of the stored values that are the film's
+ * @property {{ row: number, column: number, detector: boolean } | null} spacing millimetres a pixel
+ */
+
+/**
+ * @typedef {object} Classifier
+ * @property {string} id
+ * @property {string} name
+ * @property {boolean} calibrated whether it has operating points
+ * @property {number} weight in the ensemble, at first
+ * @property {string} colour of its marks, CSS
+ */
+
+/**
+ * @typedef {object} Finding
+ * @property {string} label upstream's name
+ * @property {string} name as it is shown
+ * @property {Record<string, number>} scores of each classifier that knows it, by id
+ * @property {Record<string, number>} maps the place of each classifier's grid, by id
+ * @property {Record<string, string>} missing why a classifier has no map, by id
+ * @property {Record<string, number | null>} ranks "<id> <id>" → rank correlation of two maps
+ */
+
+/**
+ * What the networks say of a finding, spelt as `reviewing.scores.Call` spells it.
+ *
+ * @typedef {"called" | "not called" | "uncalibrated"} Call
+ */
+
+/**
+ * Sentences with {places} for what is measured here: `reviewing.sentences.SAYS`, and `calls`, each at length.
+ *
+ * @typedef {object} Says
+ * @property {Record<Call, string>} calls
+ * @property {string} score
+ * @property {string} overlap
+ * @property {string} rank
+ * @property {string} no_ensemble
+ * @property {string} ensemble
+ * @property {string} alone
+ * @property {string} empty_among
+ * @property {string} score_of
+ * @property {string} unknown
+ * @property {string} empty
+ * @property {string} nothing
+ * @property {string} share
+ * @property {string} share_at
+ * @property {string} no_map
+ * @property {string} no_weight
+ */
+
+/** @typedef {"heatmap" | "contour" | "both"} Style */
+
+/**
+ * What is set where the viewer appears anew: `committed.Committed.start`.
+ *
+ * @typedef {object} Start
+ * @property {string | null} film the SHA-256 of the film that finding, window and inversion belong to
+ * @property {string | null} finding
+ * @property {number} threshold
+ * @property {number} opacity
+ * @property {string} colormap
+ * @property {Style} style
+ * @property {GreyWindow | null} window
+ * @property {boolean} inverted
+ * @property {Record<string, number>} weights
+ * @property {boolean} hidden
+ */
+
+/**
+ * @typedef {object} Header
+ * @property {number} number the film's in its session
+ * @property {FilmFacts} film
+ * @property {string | null} maps_of the SHA-256 of the film that was reviewed; null without a review
+ * @property {Geometry} geometry
+ * @property {boolean} whole whether the networks see all of the film
+ * @property {string} outside what is said of what they do not see
+ * @property {string} meaning what the colours mean
+ * @property {Classifier[]} classifiers
+ * @property {Finding[]} findings
+ * @property {string | null} first the finding by which Python begins
+ * @property {string | null} wanted the finding that was asked for by name
+ * @property {number[]} grids the cells along a side of each
+ * @property {string} set the set of classifiers and the film's name
+ * @property {{ name: string, note: string }[]} colormaps
+ * @property {string[]} foot lines under an exported view
+ * @property {Record<string, string>} origin text chunks of an exported view
+ * @property {string} file an exported view's name begins with it
+ * @property {Says} says
+ * @property {string} sha256 over all that is sent, but for `start`
+ * @property {Start} start
+ */
+
+/**
+ * The Arrow table of blobs, as Streamlit hands it over: the edge at which nothing is known of a cell.
+ *
+ * @typedef {object} Table
+ * @property {number} numRows
+ * @property {(column: string) => { get: (row: number) => any }} getChild
+ */
+
+/** @typedef {{ header: Header, blobs: Table }} Sent */
+
+/** @typedef {ShadowRoot | HTMLElement} Root of a component's elements */
+
+/**
+ * What a component is called with.
+ *
+ * @template Data
+ * @typedef {object} Appearance
+ * @property {Data} data
+ * @property {Root} parentElement
+ * @property {(name: string, value: unknown) => void} setStateValue
+ * @property {(name: string, value: unknown) => void} setTriggerValue
+ */
+
+// What is made of it --------------------------------------------------------------------------------------------------
+
+/**
+ * A map on its own grid, row by row, and its weight in what is shown.
+ *
+ * @typedef {object} Grid
+ * @property {Float32Array} values cells × cells, relative activation
+ * @property {number} cells along a side
+ * @property {number} weight
+ * @property {boolean} empty whether nothing in it is above 0
+ */
+
+/**
+ * What is here of a film and of its review, if there is one.
+ *
+ * @typedef {object} Review
+ * @property {Header} header
+ * @property {import("./film.js").Film} film
+ * @property {Bytes} own the file's own greys: index → grey
+ * @property {Bytes} colours 256 RGB of each colour map
+ * @property {Grid[]} grids
+ */
+
+/**
+ * What the reader has set.
+ *
+ * @typedef {Omit<Start, "film"> & { large: string | null }} Settings
+ */
+
+/** @typedef {{ value: number, calibrated: boolean }} Score */
+
+/**
+ * The part of the film that a panel shows: screen pixel i has its centre at (left + i + .5) / scale.
+ *
+ * @typedef {object} Place
+ * @property {number} left in screen pixels
+ * @property {number} top in screen pixels
+ * @property {number} scale screen pixels for a source pixel
+ * @property {number} width of the panel's canvas
+ * @property {number} height of the panel's canvas
+ */
+
+/**
+ * What has to be drawn anew: all, what follows the view, the film's greys, the maps, or only how they look.
+ *
+ * @typedef {"size" | "view" | "film" | "maps" | "look"} Stale
+ */
+
+// The films of a session: `session.stage` -----------------------------------------------------------------------------
+
+/** @typedef {{ number: number, sha256: string }} FilmId */
+/** @typedef {FilmId & { name: string }} NamedFilm */
+/** @typedef {NamedFilm & { failure: string | null }} ListedFilm */
