@@ -1,7 +1,7 @@
 """The live viewer: film and maps composited in the browser, under the reader's hand.
 
 `payload` is what is sent, once for a film and once for its review; `committed` is what comes back, on release; `live`
-puts the component on the page; `scripts` joins the JavaScript, ES modules that need no build, into the one that
+puts the component on the page, its JavaScript, ES modules that need no build, joined into the one that
 Streamlit loads. `types.js` has the shapes of what is sent.
 
 What is here: `received.js` what came, `film.js`, `greys.js` and `maps.js` film and maps as the exports read them,
