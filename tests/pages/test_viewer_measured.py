@@ -15,7 +15,9 @@ PROMISED = {"frame_ms_median", "frame_ms_p95", "key_to_paint_ms", "first_view_s"
 def test_the_live_viewer_is_measured_and_the_readers_home_is_left_alone(own_home, monkeypatch):
     monkeypatch.setattr(bench_viewer, "_PRESSES", 3)
     steps = []
-    measured = bench_viewer.bench_viewer(sides=(512,), views=1, drag_seconds=1, progress=steps.append)
+    measured = bench_viewer.bench_viewer(
+        sides=(512,), views=1, drag_seconds=1, report=lambda what, share=None: steps.append(what)
+    )
     assert set(measured["viewer"]) == {"512"}
     figures = measured["viewer"]["512"]
     assert set(figures) >= PROMISED
