@@ -36,7 +36,6 @@ def test_each_module_stands_once_in_a_function_of_its_own_behind_those_that_it_i
     assert (
         text
         == """const $session_b = (() => {
-// what b is
 const b = 1
 async function c() {}
 class D {}
@@ -64,14 +63,20 @@ def test_what_looks_like_a_comment_in_a_string_hides_nothing():
     assert 'const b = ["http://b", "/*", a]' in joined(files)
 
 
-def test_comments_and_types_are_no_imports():
-    text = joined(
-        {
-            "viewer/main.js": '/** @import { T } from "./no.js" */\n/*\nimport { x } from "./no.js"\n*/\n'
-            '/** @type {import("./no.js").T} */\nexport default function () {}\n'
-        }
-    )
-    assert text.count("no.js") == 3
+def test_comments_and_types_are_no_imports_and_stay_behind():
+    main = """// @ts-check
+/** @import { T } from "./no.js" */
+/**
+ * import { x } from "./no.js"
+ */
+/** @type {import("./no.js").T} */
+export default function () {
+  // a remark
+
+  return 1 // a remark beside
+}
+"""
+    assert joined({"viewer/main.js": main}) == "export default function () {\n  return 1 // a remark beside\n}"
 
 
 @pytest.mark.parametrize(

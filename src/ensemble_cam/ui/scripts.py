@@ -9,7 +9,8 @@ built or installed for that; in exchange few forms are allowed:
     export function, export async function, export class, export const
     export default function (…)                   (in the first file alone, whose names stand at the top)
 
-All of them begin a line, and stand on one.
+All of them begin a line, and stand on one. Comments on lines of their own, types most of them, stay behind: a browser
+is sent a component's text again and again.
 """
 
 import posixpath
@@ -20,6 +21,7 @@ from importlib.resources import files
 from ensemble_cam.errors import EnsembleCamError
 
 _COMMENT = re.compile(r'("(?:[^"\\\n]|\\.)*")|/\*.*?\*/|//[^\n]*', re.DOTALL)
+_OWN_LINES = re.compile(r"^[ \t]*(?:/\*\*.*?\*/|//[^\n]*)[ \t]*\n|^[ \t]*\n", re.DOTALL | re.MULTILINE)
 _IMPORT = re.compile(r'import \{ ([\w$]+(?:, [\w$]+)*) \} from "(\.{1,2}/[\w./]+\.js)"')
 _EXPORT = re.compile(r"export (?:(?:async )?function|class|const) ([\w$]+)")
 _DEFAULT = "export default function ("
@@ -90,7 +92,7 @@ class _Linker:
                 line = line.removeprefix("export ")
             lines.append(line)
         self.exports[path] = tuple(exports)
-        return "\n".join(lines).strip("\n")
+        return _OWN_LINES.sub("", "\n".join(lines)).strip("\n")
 
     def _imported(self, line: str, path: str, importers: tuple[str, ...], where: str, bare: str) -> str:
         found = _IMPORT.fullmatch(line)
