@@ -18,8 +18,8 @@ trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
 "$folder/venv/bin/pip" install --quiet --disable-pip-version-check "import-linter==2.17" "grimp==3.20"
 
-mkdir -p "$folder/work/house"
-cd "$folder/work"
+mkdir -p "$folder/tree/house"
+cd "$folder/tree"
 touch house/__init__.py
 echo "VALUE = 1" > house/lower.py
 echo "from house.lower import VALUE" > house/upper.py
