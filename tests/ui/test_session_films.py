@@ -1,10 +1,12 @@
 """Which film is on the stage, and what the browser may ask for."""
 
+import contextlib
 import hashlib
 
 import pytest
 
 from ensemble_cam.settings.pixels import Pixels
+from ensemble_cam.ui.session import films as module
 from ensemble_cam.ui.session.films import SessionFilms
 from support import films
 
@@ -121,3 +123,60 @@ def test_a_film_that_is_read_otherwise_is_read_anew():
     film.read(Pixels(intensity="windowed"))
     assert film.radiograph is not stored
     assert film.radiograph.intensity == "windowed"
+
+
+class Upload:
+    """As Streamlit hands an uploaded file over."""
+
+    def __init__(self, name: str):
+        self.name, self.file_id = name, f"id of {name}"
+
+    def getvalue(self) -> bytes:
+        return self.name.encode()
+
+
+class BrokenOff(Exception):
+    """What Streamlit raises inside of a run that it ends."""
+
+
+class State(dict):
+    """A session's state in which a run may be broken off at every look, as in Streamlit's own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looks: int | None = None
+
+    def _look(self) -> None:
+        if self.looks is not None:
+            self.looks -= 1
+            if self.looks < 0:
+                raise BrokenOff
+
+    def setdefault(self, key, default=None):
+        self._look()
+        return super().setdefault(key, default)
+
+    def get(self, key, default=None):
+        self._look()
+        return super().get(key, default)
+
+    def __setitem__(self, key, value):
+        self._look()
+        super().__setitem__(key, value)
+
+
+@pytest.mark.parametrize("looks", range(4))
+def test_uploads_are_taken_once_wherever_the_run_is_broken_off(looks, monkeypatch):
+    state = State()
+    monkeypatch.setattr(module.st, "session_state", state)
+    before = module.uploader_key()
+    uploads = [Upload("one.png"), Upload("two.png")]
+    state.looks = looks
+    with contextlib.suppress(BrokenOff):
+        module.take_uploads(uploads)
+    state.looks = None
+    while module.uploader_key() == before:  # the next run finds them in the uploader as long as it is the same
+        module.take_uploads(uploads)
+    session = module.session_films()
+    assert [film.name for film in session.values()] == ["one.png", "two.png"]
+    assert session.on_stage.name == "one.png"

@@ -8,13 +8,13 @@ from ensemble_cam.purpose import PURPOSE
 from ensemble_cam.settings.config import Config
 from ensemble_cam.settings.sets import ClassifierSet
 from ensemble_cam.ui import sets
-from ensemble_cam.ui.session.films import OpenFilm, session_films
+from ensemble_cam.ui.session.films import OpenFilm, SessionFilms, session_films
 
 # A plain film with three findings at three places. The networks were trained on seeds of a million and more.
 _SEED, _FINDINGS, _DIFFICULTY = 12, ("Cardiomegaly", "Effusion", "Mass"), 0.15
 _SIDE = 640  # pixels: as large as a panel is drawn
 
-_OPENED, _DRAWN = "phantom opened", "phantoms drawn"
+_DRAWN = "phantoms drawn"
 
 
 def open_first_phantom(config: Config, set: ClassifierSet) -> OpenFilm | None:
@@ -22,12 +22,13 @@ def open_first_phantom(config: Config, set: ClassifierSet) -> OpenFilm | None:
 
     A review that works is then the first thing to be seen.
     """
-    if _OPENED in st.session_state:
+    films = session_films()
+    if films.phantom_opened:
         return None
-    st.session_state[_OPENED] = True
+    films.phantom_opened = True  # and no look into the session's state from here on, where the run may be broken off
     if not set.learned_from_phantoms or not sets.is_without_weights(config):
         return None
-    return _open_phantom(_SEED, _FINDINGS, _DIFFICULTY)
+    return _open_phantom(films, _SEED, _FINDINGS, _DIFFICULTY)
 
 
 def show_welcome(set: ClassifierSet) -> None:
@@ -59,13 +60,16 @@ def show_phantom_button(label: str) -> None:
 
 
 def _open_another() -> None:
-    drawn = st.session_state[_DRAWN] = st.session_state.get(_DRAWN, 0) + 1
-    session_films().put_on_stage(_open_phantom(_SEED + drawn, None, None))
+    films, drawn = session_films(), st.session_state.get(_DRAWN, 0) + 1
+    st.session_state[_DRAWN] = drawn
+    films.put_on_stage(_open_phantom(films, _SEED + drawn, None, None))
 
 
-def _open_phantom(seed: int, findings: tuple[str, ...] | None, difficulty: float | None) -> OpenFilm:
+def _open_phantom(
+    films: SessionFilms, seed: int, findings: tuple[str, ...] | None, difficulty: float | None
+) -> OpenFilm:
     data, planted = _draw(seed, findings, difficulty)
-    return session_films().add(f"Phantom, seed {seed}", data, planted=planted)
+    return films.add(f"Phantom, seed {seed}", data, planted=planted)
 
 
 @lru_cache(maxsize=4)

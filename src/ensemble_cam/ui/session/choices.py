@@ -38,8 +38,8 @@ def chosen(name: str, default: T) -> T:
 
 def put(name: str, value: object) -> None:
     """Change a choice: the server's own doing, after which nothing counts that was chosen on an older page."""
-    st.session_state[name] = value
     shown = _shown(name)
+    st.session_state[name] = value  # where Streamlit may break the run off, before it is done
     shown.start, shown.revision = value, shown.revision + 1
 
 

@@ -6,7 +6,7 @@ dropped.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -143,13 +143,16 @@ class SessionFilms(Mapping[int, OpenFilm]):
 
     Attributes:
         revision: how often the server itself has put a film on the stage, for an upload, a phantom or a removal.
+        phantom_opened: whether the session has begun with a drawn film; it does so once.
     """
 
     def __init__(self) -> None:
         self._films: dict[int, OpenFilm] = {}
         self._last = 0
         self._on_stage: int | None = None
+        self._taken: set[str] = set()
         self.revision = 0
+        self.phantom_opened = False
 
     def __getitem__(self, number: int) -> OpenFilm:
         return self._films[number]
@@ -173,6 +176,14 @@ class SessionFilms(Mapping[int, OpenFilm]):
         if self.on_stage is None:
             self.put_on_stage(film)
         return film
+
+    def take(self, uploads: Sequence[UploadedFile]) -> None:
+        """Put uploaded files among the films, the first of them on the stage; those that were taken before are not."""
+        new = [upload for upload in uploads if upload.file_id not in self._taken]
+        added = [self.add(upload.name, upload.getvalue()) for upload in new]
+        self._taken.update(upload.file_id for upload in new)
+        if added:
+            self.put_on_stage(added[0])
 
     def put_on_stage(self, film: OpenFilm | None) -> None:
         """Put a film on the stage: the server's own doing, which no older request may undo."""
@@ -229,12 +240,12 @@ def uploader_key() -> str:
 def take_uploads(uploads: list[UploadedFile]) -> None:
     """Move uploaded files into the session's films, and out of Streamlit's own store; the first goes on the stage.
 
-    Nothing is drawn here: a run of the page may be broken off wherever it draws, and files would be lost.
+    Streamlit may break a run of the page off wherever it draws and at each look into `st.session_state`, when something
+    newer has come from the browser. So files are taken in one go before the uploader is emptied; if the run ends in
+    between, the next one finds them in it again, and they are taken once all the same.
     """
+    session_films().take(uploads)
     st.session_state[_UPLOADS] = st.session_state.get(_UPLOADS, 0) + 1
-    films = session_films()
-    added = [films.add(upload.name, upload.getvalue()) for upload in uploads]
-    films.put_on_stage(added[0])
     for upload in uploads:
         _forget_upload(upload)
 
