@@ -20,6 +20,23 @@ pytestmark = needs_chromium
 HELD = re.compile(rb"film_list.*request|request.*revision", re.DOTALL)
 
 
+# Notes at every repaint which pictures are to be seen beside which heading.
+STILLS = """() => {
+  window.stills = []
+  const seen = (element) => element.checkVisibility({ visibilityProperty: true, opacityProperty: true })
+  const look = () => {
+    const name = [...document.querySelectorAll(".stMain strong")].filter(seen).map((each) => each.textContent)
+      .find((text) => /film_\\d+/.test(text))
+    for (const each of document.querySelectorAll(".stMain img")) {
+      if (name && seen(each)) window.stills.push([name, each.src])
+    }
+    if (window.stills.length > 4000) window.stills.splice(40, 2000)
+    requestAnimationFrame(look)
+  }
+  look()
+}"""
+
+
 @pytest.fixture(scope="module")
 def numbered():
     return numbered_films(3)
@@ -95,6 +112,62 @@ def test_a_choice_that_arrives_after_a_newer_film_is_dropped(open_page, numbered
     row(page, first).click()  # and the list is not deaf now
     watch(page, first, numbered, found, signatures, seconds=1)
     assert found.differ == []
+
+
+def test_a_late_click_on_a_films_button_does_not_act_on_the_next_film(open_page, numbered):
+    sockets, held, hold = [], [], []
+
+    def keep_back(socket):
+        server = socket.connect_to_server()
+        sockets.append(server)
+
+        def pass_on(message):
+            data = message if isinstance(message, bytes) else message.encode()
+            if hold and b"remove" in data and not held:
+                held.append(message)
+            else:
+                server.send(message)
+
+        socket.on_message(pass_on)
+
+    page = open_page(lambda page: page.route_web_socket(re.compile("stream"), keep_back))
+    without_phantom(page)
+    first, second, _ = numbered
+    upload(page, [first])
+    reviewed(page)
+    hold.append(True)
+    page.get_by_role("button", name="Remove this film").click()
+    page.wait_for_timeout(300)
+    assert len(held) == 1
+    upload(page, [second])
+    expect(row(page, second)).to_be_checked(timeout=PATIENCE)
+    reviewed(page)
+    sockets[-1].send(held[0])
+    page.wait_for_timeout(2000)
+    settled(page)
+    expect(page.locator(".viewer .set")).to_contain_text(second.name)
+    assert downloaded_film(page) == second.sha256
+
+
+def test_still_pictures_of_another_film_never_stand_under_a_films_name(open_page, numbered):
+    page = open_page()
+    without_phantom(page)
+    first, second, _ = numbered
+    upload(page, [first, second])
+    reviewed(page)
+    page.get_by_text("Still pictures", exact=True).click()
+    expect(page.locator('img[alt*=": map of"]').first).to_be_visible(timeout=PATIENCE)
+    settled(page)
+    before = set(page.locator("img").evaluate_all("all => all.map((each) => each.src)"))
+    slowed(page, 6)
+    page.evaluate(STILLS)
+    row(page, second).click()
+    expect(page.get_by_text(second.name).last).to_be_visible(timeout=PATIENCE)
+    expect(page.locator('img[alt*=": map of"]').first).to_be_visible(timeout=PATIENCE)
+    settled(page)
+    seen = page.evaluate("window.stills")
+    assert {name for name, _ in seen} >= {first.name, second.name}
+    assert not [name for name, source in seen if name == second.name and source in before]
 
 
 def test_the_list_is_worked_with_keys(open_page, numbered):

@@ -125,6 +125,32 @@ def test_a_film_that_is_read_otherwise_is_read_anew():
     assert film.radiograph.intensity == "windowed"
 
 
+def test_a_part_that_was_packed_of_an_earlier_reading_is_not_sent():
+    film = SessionFilms().add("film.png", films.png(films.film(60, 50)))
+    film.read()
+    earlier = film.radiograph
+    film.read(Pixels(intensity="windowed"))
+    film.part(earlier, whole=False)  # of a run of the page that another one has overtaken
+    assert film.part(film.radiograph, whole=False) is not film.part(earlier, whole=False)
+
+
+def test_a_removed_film_is_reviewed_no_more(session):
+    film = session[1]
+    session.remove(1)
+    assert film.reviewing.get("key", lambda job: 1, patience=10) is None
+    assert film.reviewing.job is None
+
+
+def test_what_the_networks_made_of_a_film_is_kept_for_the_one_on_the_stage_alone(session):
+    film = session[1]
+    film.leave_stage()
+    film.examining.hold("key", "late")  # by work that was under way
+    assert film.examining.held("key") is None
+    film.examining.take_values()
+    film.examining.hold("key", "again")
+    assert film.examining.held("key") == "again"
+
+
 class Upload:
     """As Streamlit hands an uploaded file over."""
 

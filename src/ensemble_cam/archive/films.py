@@ -171,6 +171,8 @@ def _walk(folder: Path, out: Path | None) -> Iterator[tuple[Path, str | None]]:
             yield path, "hidden"
         elif path.is_symlink():
             yield path, "a link to a folder, which is not followed"
+        elif not os.access(path, os.R_OK | os.X_OK):
+            yield path, "a folder that may not be read"
         elif _is_same(path, out) or (path / RECORD).is_file():
             yield path, "reviews"
         else:

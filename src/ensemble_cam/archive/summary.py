@@ -61,9 +61,13 @@ class Summary:
         self._folders: set[Path] = set()
         self._made_by: tuple[str, ...] = ()
         self._notice: str | None = None
+        self._unreadable: str | None = None
 
     def add(self, outcome: Outcome) -> None:
-        """Take in what became of a film; one whose review is here already is not taken twice."""
+        """Take in what became of a film; one whose review is here already is not taken twice.
+
+        A record that cannot be read is told of by `write`: the other films are reviewed first.
+        """
         folder, film = outcome.folder, outcome.film
         if folder is None:
             shown = film.shown
@@ -76,11 +80,12 @@ class Summary:
         self._folders.add(folder)
         try:
             record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or "it is no JSON"
-            raise ExportError(f"The summary cannot be written: a film's {RECORD} cannot be read ({reason}).") from None
+            rows = _rows(printable(folder.name), record)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            self._unreadable = getattr(error, "strerror", None) or "it is no record of a review"
+            return
         name = printable(folder.name)
-        self._rows += _rows(name, record)
+        self._rows += rows
         # Of films with the same name in several folders, this tells which is which.
         is_told = self._is_private or folder_name(film.shown) == name
         self._films.append(_sheet_film(name, folder.name, None if is_told else film.shown, record))
@@ -90,8 +95,11 @@ class Summary:
         """Write table and contact sheet, in the place of those of an earlier run.
 
         Raises:
-            ExportError: if they cannot be written.
+            ExportError: if they cannot be written, or a film's record could not be read.
         """
+        if self._unreadable is not None:
+            reason = self._unreadable
+            raise ExportError(f"The summary cannot be written: a film's {RECORD} cannot be read ({reason}).")
         text = io.StringIO(newline="")
         csv.writer(text, lineterminator="\n").writerows([COLUMNS, *self._rows])
         left_out = f"{len(self._found.left_out)} left out" if self._found.left_out else ""

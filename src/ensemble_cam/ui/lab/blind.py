@@ -35,11 +35,11 @@ def show_reading(film: LabFilm, screen: Screen) -> DeltaGenerator:
             st.button(
                 "Answer" if named else "Answer: nothing, a normal film",
                 on_click=_answer,
-                args=(tuple(named),),
+                args=(film.sha256,),
                 type="primary",
-                key="lab answer",
+                key=f"lab answer {film.sha256}",
             )
-            st.button("Show without an answer", on_click=_reveal, key="lab reveal")
+            st.button("Show without an answer", on_click=_reveal, args=(film.sha256,), key=f"lab reveal {film.sha256}")
     with left:
         height, width = film.radiograph.display.shape
         encoded = base64.b64encode(jpeg(screen.panel(None, Display()))).decode("ascii")
@@ -48,8 +48,8 @@ def show_reading(film: LabFilm, screen: Screen) -> DeltaGenerator:
             film.sha256,
             f"data:image/jpeg;base64,{encoded}",
             shares,
-            asks_for=displayed(target) if target else None,
-            on_point=partial(_mark, target, width, height),
+            asks_for=None if target is None else (target, displayed(target)),
+            on_point=partial(_mark, width, height),
         )
     return right
 
@@ -68,16 +68,22 @@ def _show_target(film: LabFilm, named: list[str], marked: list[str]) -> str:
     )
 
 
-def _mark(target: str | None, width: int, height: int, x: float, y: float) -> None:
-    if target is not None:  # a click can come in before the browser knows that nothing is to be marked any more
+def _mark(width: int, height: int, target: str, x: float, y: float) -> None:
+    if target in FINDINGS:  # it comes from the browser
         session_lab().marks[target] = int(x * width), int(y * height)
 
 
-def _answer(named: tuple[str, ...]) -> None:
+def _answer(sha256: str) -> None:
+    """Take the answer to a film, with the findings that are named at this moment; nothing if another film is there."""
     lab = session_lab()
+    if not lab.shows(sha256):
+        return
+    named = tuple(st.session_state.get(f"lab findings {sha256}") or ())
     lab.answer = Answer(named, {label: point for label, point in lab.marks.items() if label in named})
     lab.revealed = True
 
 
-def _reveal() -> None:
-    session_lab().revealed = True
+def _reveal(sha256: str) -> None:
+    lab = session_lab()
+    if lab.shows(sha256):
+        lab.revealed = True

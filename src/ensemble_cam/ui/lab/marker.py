@@ -31,7 +31,7 @@ export default ({ data, parentElement, setTriggerValue }) => {
   const picture = film.querySelector("img")
   const cross = film.querySelector(".cross")
   if (picture.src !== data.film) picture.src = data.film
-  film.setAttribute("aria-disabled", String(!data.open))
+  film.setAttribute("aria-disabled", String(!data.target))
   film.setAttribute("aria-label", data.label)
   film.querySelectorAll(".mark").forEach((mark) => mark.remove())
   for (const { name, x, y } of data.marks) {
@@ -45,7 +45,8 @@ export default ({ data, parentElement, setTriggerValue }) => {
     film.append(mark)
   }
   const within = (value) => Math.min(Math.max(value, 0), 0.9999)
-  const point = (x, y) => data.open && setTriggerValue("point", { x: within(x), y: within(y), film: data.id })
+  const point = (x, y) =>
+    data.target && setTriggerValue("point", { x: within(x), y: within(y), film: data.id, target: data.target })
   let at = [0.5, 0.5]
   film.onclick = (event) => {
     const box = picture.getBoundingClientRect()
@@ -53,7 +54,7 @@ export default ({ data, parentElement, setTriggerValue }) => {
   }
   film.onkeydown = (event) => {
     const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key]
-    if (!data.open || !(step || event.key === "Enter")) return
+    if (!data.target || !(step || event.key === "Enter")) return
     event.preventDefault()
     event.stopPropagation()
     if (!step) return point(...at)
@@ -74,8 +75,8 @@ def show_marker(
     source: str,
     marks: Mapping[str, tuple[float, float]],
     *,
-    asks_for: str | None,
-    on_point: Callable[[float, float], None],
+    asks_for: tuple[str, str] | None,
+    on_point: Callable[[str, float, float], None],
 ) -> None:
     """Show a film that can be clicked on.
 
@@ -83,23 +84,23 @@ def show_marker(
         id: tells one film from another; a click that was meant for another film is passed over.
         source: the picture, as a data URI.
         marks: what a mark is called → its (x, y) as shares of the film's width and height.
-        asks_for: what the next click marks; None while clicks mean nothing.
-        on_point: called with (x, y) in [0, 1) before the page runs again.
+        asks_for: what the next click marks, by its name and as it is displayed; None while clicks mean nothing.
+        on_point: called with what was marked and (x, y) in [0, 1) before the page runs again.
     """
     key = f"lab marker {id}"
 
     def take_point() -> None:
         point = st.session_state[key].get("point")
         if point and point.get("film") == id:
-            on_point(float(point["x"]), float(point["y"]))
+            on_point(str(point.get("target")), float(point["x"]), float(point["y"]))
 
     _component(
         key=key,
         data={
             "id": id,
             "film": source,
-            "open": asks_for is not None,
-            "label": f"The film; click to mark: {asks_for}" if asks_for else "The film",
+            "target": None if asks_for is None else asks_for[0],
+            "label": "The film" if asks_for is None else f"The film; click to mark: {asks_for[1]}",
             "marks": [{"name": name, "x": x, "y": y} for name, (x, y) in marks.items()],
         },
         on_point_change=take_point,

@@ -28,6 +28,7 @@ from ensemble_cam.ui.session import networks
 from ensemble_cam.ui.session.networks import Ready
 from ensemble_cam.ui.session.reviewing import reviewing, show_work
 from ensemble_cam.ui.session.slot import Slot
+from ensemble_cam.ui.session.stage import emptied
 from ensemble_cam.ui.words import plain
 
 if TYPE_CHECKING:
@@ -49,11 +50,15 @@ def show_lab() -> None:
         _show_welcome()
         return
     film = lab.drawing.get(lab.wish, drawing(lab.wish))
-    _show_heading(lab, film)
-    if film is None:
-        _show_work("drawing")
-    else:
-        _show_film(lab, film, view, ready)
+    # The pictures of the film before go first, so that no heading ever stands over another film's.
+    heading, body = st.container(), emptied("lab", f"lab-{lab.seed}-{'' if film is None else film.sha256[:12]}")
+    with heading:
+        _show_heading(lab, film)
+    with body:
+        if film is None:
+            _show_work("drawing")
+        else:
+            _show_film(lab, film, view, ready)
 
 
 def _show_film(lab: Lab, film: LabFilm, view: View, ready: Sequence[Ready]) -> None:

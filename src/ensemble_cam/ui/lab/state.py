@@ -43,6 +43,11 @@ class Lab:
     tally: Tally = field(default_factory=Tally)
     known: set[int] = field(default_factory=set)
 
+    def shows(self, sha256: str) -> bool:
+        """Whether the film with this hash is on the screen; what was meant for another one comes too late."""
+        film = self.drawing.value
+        return film is not None and film.sha256 == sha256
+
     @property
     def seed(self) -> int | None:
         """What the wanted film is drawn from; None before the first."""

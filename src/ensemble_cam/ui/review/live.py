@@ -44,7 +44,9 @@ def show_live(
     whole = committed is not None and committed.detail == read.sha256
     if film.shown is not None and film.shown.radiograph is read:
         whole = whole or film.shown.whole
-    film.shown = _shown(film, read, geometry, controls, analysis, whole=whole)
+    made = _shown(film, read, geometry, controls, analysis, whole=whole)
+    films.session_films()  # where Streamlit ends a run that a newer one has overtaken while this was made
+    film.shown = made
     _show_stage(film.id.number)
 
 
@@ -118,9 +120,7 @@ def _show_stage(number: int) -> None:
     take(told)
     committed = last_committed()  # from before a visit to another page, where the viewer has told nothing yet
     if committed is not None and committed.detail == shown.radiograph.sha256 and not shown.whole:
-        # The film came as a smaller level; now it comes with all of its pixels, and the rest is as it was.
-        film.shown = _shown(film, shown.radiograph, shown.geometry, shown.controls, shown.analysis, whole=True)
-        st.rerun(scope="fragment")
+        st.rerun()  # the film came as a smaller level; now it comes with all of its pixels
     if shown.analysis is not None:
         with of_film(film, "downloads"):
             _show_downloads(shown, shown.analysis, committed)

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 _ALL = 18  # findings, as many as any set of classifiers knows
 
 
+# The buttons below have keys that name their film: a late click on one must not act on another film.
+
+
 def show_review_page() -> None:
     """Show the sidebar, and the film on the stage with its review."""
     config = networks.configuration()
@@ -57,22 +60,23 @@ def show_review_page() -> None:
             return
         with st.spinner("Reading the film", show_time=True):
             film.read(controls.pixels)
+        read = film.radiograph
+        film.examining.take_values()
         for other in films.session_films().values():
             if other is not film:
                 other.leave_stage()
-                other.examining.begin_anew()  # tens of megabytes a film: kept for the one on the stage alone
-        if not controls.live or film.radiograph is None:
+        if not controls.live or read is None:
             note_film(film)
         with of_film(film, "heading"):
             _show_heading(film, controls)
-            if film.radiograph is None:
+            if read is None:
                 st.error(plain(f"{film.name}: {film.failure}"), icon=":material/broken_image:")
                 return
     if controls.live:
-        _show_live(film, film.radiograph, controls, ready, above, stage, below)
+        _show_live(film, read, controls, ready, above, stage, below)
     else:
         with below, of_film(film, "stills"):
-            _show_stills(film, film.radiograph, controls, ready)
+            _show_stills(film, read, controls, ready)
 
 
 def _narrow(film: OpenFilm | None) -> int | None:
@@ -94,6 +98,7 @@ def _show_heading(film: OpenFilm, controls: Controls) -> None:
             "Remove this film",
             on_click=films.remove_film,
             args=(film.id.number,),
+            key=f"remove {film.id.key}",
             icon=":material/delete:",
             help="Drops the film and its results from this session at once.",
         )
@@ -144,18 +149,29 @@ def _show_live(
 def _show_reveal(film: OpenFilm) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown("Read the film first. Scores and maps are hidden.")
-        st.button("Show scores and maps", on_click=_reveal, args=(film.id.number,), type="primary")
+        st.button(
+            "Show scores and maps",
+            on_click=_reveal,
+            args=(film.id.number,),
+            key=f"reveal {film.id.key}",
+            type="primary",
+        )
 
 
 def _show_remarks(film: OpenFilm, analysis: "Analysis") -> None:
     if show_failures(analysis):
-        st.button("Run the failed classifiers again", on_click=_begin_anew, args=(film.id.number,))
+        st.button(
+            "Run the failed classifiers again",
+            on_click=_begin_anew,
+            args=(film.id.number,),
+            key=f"run again {film.id.key}",
+        )
     show_remarks(analysis)
 
 
 def _show_stills(film: OpenFilm, read: Radiograph, controls: Controls, ready: list[Ready]) -> None:
     """Show panels drawn here, for browsers in which the viewer cannot run."""
-    film.leave_stage()
+    film.leave_viewer()
     hidden = _hidden(film, controls)
     left, right = st.columns([2.2, 1] if hidden else [1, 2.1], gap="small")
     with left:
@@ -212,7 +228,7 @@ def _review(film: OpenFilm, read: Radiograph, controls: Controls, ready: list[Re
     patience = 0.0 if controls.live and film.shown is None else PATIENCE
     analysis = film.reviewing.get(key, work, patience=patience)
     if analysis is None:
-        show_work(partial(_reviewing_of, film.id.number), again="Review this film", key="review")
+        show_work(partial(_reviewing_of, film.id.number), again="Review this film", key=f"review {film.id.key}")
     return analysis
 
 

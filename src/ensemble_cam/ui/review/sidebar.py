@@ -39,13 +39,16 @@ _STILL, _FAILED = "still pictures", "viewer failed"
 
 def show_film_picker() -> None:
     """Show the uploader and, for several films, which one is on the stage."""
+    key = films.uploader_key()
     uploads = st.file_uploader(
         "Open films",
         accept_multiple_files=True,
-        key=films.uploader_key(),
+        key=key,
+        on_change=films.take_late_uploads,
+        args=(key,),
         help="PNG, JPEG, TIFF, BMP or DICOM, told apart by content. Films stay on this machine and in this session.",
     )
-    if uploads:
+    if uploads:  # the callback was broken off
         films.take_uploads(uploads)
         st.rerun()
     films.read_new_films()
@@ -114,7 +117,8 @@ def _show_still_choice() -> None:
         help="Shows panels that are drawn by the server, for browsers in which the live viewer cannot run.",
         **held.bound(_STILL),
     )
-    if reason := st.session_state.get(_FAILED):
+    reason = st.session_state.get(_FAILED)
+    if reason and held.chosen(_STILL, False):
         st.caption(plain(f"The live viewer cannot run in this browser ({reason}). Still pictures stand in for it."))
 
 

@@ -25,6 +25,8 @@ class FilmList {
     this.films = []
     /** @type {HTMLElement[]} */
     this.rows = []
+    /** @type {HTMLElement | undefined} the row that is marked */
+    this.reached = undefined
     this.revision = 0
     this.told = "" // the films, as they were told last
     /** @type {Send} */
@@ -49,7 +51,6 @@ class FilmList {
     this.told = told
     theStage().expect(on_stage)
     this.mark()
-    this.rows.find((row) => row.getAttribute("aria-checked") === "true")?.scrollIntoView({ block: "nearest" })
   }
 
   /** @param {ListedFilm[]} films */
@@ -110,6 +111,8 @@ class FilmList {
       if (here) reached = row
     })
     this.rows.forEach((row) => (row.tabIndex = row === (reached ?? this.rows[0]) ? 0 : -1))
+    if (reached !== this.reached) reached?.scrollIntoView({ block: "nearest" })
+    this.reached = reached
   }
 
   end() {

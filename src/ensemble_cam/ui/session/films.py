@@ -45,7 +45,7 @@ class FilmId:
 
     @property
     def key(self) -> str:
-        """How the keys of the film's containers bear it."""
+        """The film's part of the keys of containers and buttons, which `stage.js` looks for."""
         return f"{self.number}-{self.sha256[:12]}"
 
 
@@ -99,7 +99,7 @@ class OpenFilm:
     examining: "Slot[Examination]" = field(default_factory=Slot)
     reviewing: "Slot[Analysis]" = field(default_factory=Slot)
     shown: "Shown | None" = field(default=None, repr=False)
-    _parts: dict[bool, FilmPart] = field(default_factory=dict, repr=False)
+    _parts: dict[bool, tuple[Radiograph, FilmPart]] = field(default_factory=dict, repr=False)
 
     @property
     def radiograph(self) -> Radiograph | None:
@@ -124,18 +124,24 @@ class OpenFilm:
         self.reviewing.close()
         self.examining.close()
         self.name, self.data, self.reading = "", b"", None
-        self.leave_stage()
+        self.leave_viewer()
 
     def part(self, read: Radiograph, *, whole: bool) -> FilmPart:
         """Return what the viewer is sent of the film itself, as it was last read; packed once."""
-        if whole not in self._parts:
-            self._parts[whole] = FilmPart.of(read, whole=whole)
-        return self._parts[whole]
+        held = self._parts.get(whole)
+        if held is None or held[0] is not read:
+            held = self._parts[whole] = read, FilmPart.of(read, whole=whole)
+        return held[1]
 
-    def leave_stage(self) -> None:
-        """Let go of what the viewer was sent: another film is on the stage."""
+    def leave_viewer(self) -> None:
+        """Let go of what the viewer was sent."""
         self.shown = None
         self._parts.clear()
+
+    def leave_stage(self) -> None:
+        """Let go of what only the film on the stage needs, tens of megabytes a film, and of what is still to come."""
+        self.leave_viewer()
+        self.examining.refuse_values()
 
 
 class SessionFilms(Mapping[int, OpenFilm]):
@@ -144,6 +150,7 @@ class SessionFilms(Mapping[int, OpenFilm]):
     Attributes:
         revision: how often the server itself has put a film on the stage, for an upload, a phantom or a removal.
         phantom_opened: whether the session has begun with a drawn film; it does so once.
+        drawn: part of the page → what it was last drawn for, and in which of its two places; see `stage.emptied`.
     """
 
     def __init__(self) -> None:
@@ -153,12 +160,13 @@ class SessionFilms(Mapping[int, OpenFilm]):
         self._taken: set[str] = set()
         self.revision = 0
         self.phantom_opened = False
+        self.drawn: dict[str, tuple[str, int]] = {}
 
     def __getitem__(self, number: int) -> OpenFilm:
         return self._films[number]
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self._films)
+        return iter(tuple(self._films))  # two runs of a page can overlap, and one of them add a film
 
     def __len__(self) -> int:
         return len(self._films)
@@ -235,6 +243,12 @@ def remove_film(number: int) -> None:
 def uploader_key() -> str:
     """Return the key of the uploader, which changes with every upload so that it is empty again."""
     return f"uploader {st.session_state.get(_UPLOADS, 0)}"
+
+
+def take_late_uploads(key: str) -> None:
+    """Take what the uploader of this key holds; its callback, which also runs for one that was replaced meanwhile."""
+    if uploads := st.session_state.get(key):
+        take_uploads(uploads)
 
 
 def take_uploads(uploads: list[UploadedFile]) -> None:

@@ -38,7 +38,7 @@ class Slot(Generic[T]):
         self._key: object = None
         self._job_key: object = None
         self._ended_key: object = None
-        self._closed = False
+        self._closed = self._refuses = False
         self._lock = Lock()
 
     @property
@@ -52,10 +52,19 @@ class Slot(Generic[T]):
             return self._value if self._key == key else None
 
     def hold(self, key: object, value: T) -> None:
-        """Put in an outcome that came by other work; a slot that was closed takes none."""
+        """Put in an outcome that came by other work, unless the slot refuses values or was closed."""
         with self._lock:
-            if not self._closed:
+            if not (self._closed or self._refuses):
                 self._key, self._value = key, value
+
+    def refuse_values(self) -> None:
+        """Let go of the outcome, and take none until `take_values`, whatever is still under way."""
+        self._refuses = True
+        self.begin_anew()
+
+    def take_values(self) -> None:
+        """Take outcomes again."""
+        self._refuses = False
 
     def get(self, key: object, work: Callable[[Job[T]], T], *, patience: float = PATIENCE) -> T | None:
         """Return the outcome of the work that `key` stands for, and begin it where that is needed.
@@ -69,6 +78,8 @@ class Slot(Generic[T]):
             None while it is under way, see `job`, and where it has ended without an outcome, see `ended`.
         """
         with self._lock:
+            if self._closed:
+                return None
             if key in (self._key, self._ended_key):
                 return self._value if self._key == key else None
             if self.job is None or self._job_key != key:
@@ -80,7 +91,8 @@ class Slot(Generic[T]):
         with self._lock:
             if self.job is job:
                 self._collect(job)
-            # Begun at most once in a call: a run of the page that is over must not fight the one that followed it.
+            # Whatever came out, nothing is begun a second time in one call: where two runs of a page overlap, they
+            # would stop each other's work by turns.
             return self._value if self._key == key else None
 
     def stop(self) -> None:
@@ -97,7 +109,8 @@ class Slot(Generic[T]):
 
     def close(self) -> None:
         """Let go of everything for good, also of what work that is still running puts in."""
-        self._closed = True
+        with self._lock:
+            self._closed = True
         self.begin_anew()
 
     def _collect(self, job: Job[T]) -> None:

@@ -61,7 +61,22 @@ def of_film(film: OpenFilm, part: str) -> DeltaGenerator:
         film: whose it is.
         part: of the page, told apart from the other parts.
     """
-    return st.container(key=f"of-film-{film.id.key}-{part}", gap="small")
+    return emptied(part, f"of-film-{film.id.key}-{part}")
+
+
+def emptied(part: str, key: str) -> DeltaGenerator:
+    """Return a container with this key, which is empty at first where the part had another key before.
+
+    A container takes over what one in its place held, whatever their keys, until it is overwritten piece by piece: the
+    old film's pictures would stand in the new film's container. So each part has two places, and the next film's is the
+    one that was empty.
+    """
+    drawn = session_films().drawn
+    places = st.empty(), st.empty()
+    last, turn = drawn.get(part, ("", 0))
+    turn = turn if last == key else 1 - turn
+    drawn[part] = key, turn
+    return places[turn].container(key=key, gap="small")
 
 
 def note_film(film: OpenFilm) -> None:

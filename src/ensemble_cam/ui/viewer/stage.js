@@ -27,7 +27,7 @@ class Stage extends EventTarget {
     this.owner = null
     /** @type {NamedFilm | null} the film that the server has put on the stage */
     this.coming = null
-    this.serial = 0 // of messages to the server, over all components that come and go
+    this.serial = Math.floor(performance.timeOrigin) // of messages to the server: a later page goes on above an earlier one
     this.sheet = new CSSStyleSheet()
     document.adoptedStyleSheets.push(this.sheet)
   }

@@ -79,7 +79,7 @@ class Viewer {
     if (here?.sha256 === header.sha256) {
       this.taking = null // what came in between is not wanted any more
       this.doubt.another = false
-      this.look()
+      theStage().show({ number: header.number, sha256: header.film.sha256 }, this) // and not of what came in between
       return
     }
     this.taking = header.sha256
@@ -98,7 +98,7 @@ class Viewer {
       try {
         pixels = await unpack(blobs.film, width, height, header.film.wide)
       } catch (error) {
-        if (!film) throw error
+        if (!film || this.doubt.another) throw error
         this.taking = null
         return this.say("The film's finest pixels could not be loaded; it is shown coarser than it is.")
       }
