@@ -31,7 +31,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,6 +40,7 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 from ensemble_cam.phantom import draw_phantom
 from ensemble_cam.ui.launch import app_script
@@ -209,6 +210,7 @@ def downloaded_film(page: Page) -> str | None:
     if not button.is_visible():
         return None
     try:
+        page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for(timeout=30_000)
         with page.expect_download(timeout=60_000) as waiting:
             button.click(timeout=30_000)
         return json.loads(Path(waiting.value.path()).read_text())["input"]["sha256"]
@@ -223,7 +225,14 @@ def marked(page: Page) -> int | None:
 
 
 def watch(
-    page: Page, wanted: Film, films: Sequence[Film], found: Findings, signatures: dict[str, int], seconds: float
+    page: Page,
+    wanted: Film,
+    films: Sequence[Film],
+    found: Findings,
+    signatures: dict[str, int],
+    seconds: float,
+    *,
+    downloads: bool = True,
 ) -> None:
     """Look at every repaint for so long, download meanwhile, and hold the end to the film that was asked for."""
     by_hash = {film.sha256: film.number for film in films}
@@ -232,7 +241,7 @@ def watch(
         page.wait_for_timeout(min(2_000, 1_000 * seconds / 3))
         look_through(page, found, signatures)
         before = marked(page)
-        sha256 = downloaded_film(page)
+        sha256 = downloaded_film(page) if downloads else None
         if sha256 is not None and before is not None and before == marked(page):
             found.downloads += 1
             if by_hash.get(sha256) != before:
@@ -254,9 +263,19 @@ def watch(
 
 def upload(page: Page, films: Sequence[Film]) -> None:
     """Hand films to the page."""
-    page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(
-        [{"name": film.name, "mimeType": "image/png", "buffer": film.data} for film in films]
-    )
+    hand_over(page, [{"name": film.name, "mimeType": "image/png", "buffer": film.data} for film in films])
+
+
+def hand_over(page: Page, files: Sequence[Mapping[str, object]]) -> None:
+    """Put files into the uploader; again where the page has just appeared and does not listen yet, as no hand could."""
+    for _ in range(5):
+        try:
+            with page.expect_request(lambda request: "upload_file" in request.url, timeout=20_000):
+                page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(files)
+            return
+        except PlaywrightTimeoutError:
+            continue
+    raise AssertionError("the uploader took no file")
 
 
 def choose(page: Page, film: Film) -> None:

@@ -102,9 +102,10 @@ def test_every_screen_of_the_teaching_set_carries_its_line(open_page):
     upload(page, ("secret_name.png", films.png(films.film(400, 400))[:2000]))
     expect(page.get_by_text("The PNG file is broken or ends too early")).to_be_visible(timeout=PATIENCE)
     expect(line(page)).to_be_visible()
-    for _ in range(2):
-        settled(page)
-        page.get_by_role("button", name="Remove this film").click()
+    page.get_by_role("button", name="Remove this film").click()
+    expect(page.get_by_text("Phantom, seed").first).to_be_visible(timeout=PATIENCE)  # and its button with it
+    settled(page)
+    page.get_by_role("button", name="Remove this film").click()
     expect(page.get_by_role("button", name="Show a phantom")).to_be_visible(timeout=PATIENCE)
     expect(line(page)).to_be_visible()
 

@@ -65,7 +65,7 @@ def test_in_a_slow_browser_every_repaint_is_of_one_film(open_page, numbered):
     found, signatures = Findings(), {}
     for count, film in enumerate(numbered):
         upload(page, [film])
-        watch(page, film, numbered[: count + 1], found, signatures, seconds=3)
+        watch(page, film, numbered[: count + 1], found, signatures, seconds=3, downloads=False)
     assert found.differ == []
     assert found.downloads >= 3
     assert len(signatures) == 3  # the scores tell the films apart
@@ -93,24 +93,24 @@ def test_a_choice_that_arrives_after_a_newer_film_is_dropped(open_page, numbered
     found, signatures = Findings(), {}
     first, second, third = numbered
     upload(page, [first, second])
-    watch(page, first, numbered[:2], found, signatures, seconds=1)
+    watch(page, first, numbered[:2], found, signatures, seconds=1, downloads=False)
     row(page, second).click()
-    watch(page, second, numbered[:2], found, signatures, seconds=1)
+    watch(page, second, numbered[:2], found, signatures, seconds=1, downloads=False)
     hold.append(True)
     row(page, first).click()
     page.wait_for_timeout(300)
     assert len(held) == 1  # the reader's choice is on its way, and the newer film comes before it
     expect(row(page, first)).to_have_attribute("aria-busy", "true")
     upload(page, [third])
-    watch(page, third, numbered, found, signatures, seconds=1)
+    watch(page, third, numbered, found, signatures, seconds=1, downloads=False)
     hold.clear()
     sockets[-1].send(held[0])
-    watch(page, third, numbered, found, signatures, seconds=3)
+    watch(page, third, numbered, found, signatures, seconds=3, downloads=False)
     expect(row(page, third)).to_be_checked()
     assert downloaded_film(page) == third.sha256
     assert found.differ == []
     row(page, first).click()  # and the list is not deaf now
-    watch(page, first, numbered, found, signatures, seconds=1)
+    watch(page, first, numbered, found, signatures, seconds=1, downloads=False)
     assert found.differ == []
 
 

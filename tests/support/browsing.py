@@ -69,9 +69,9 @@ def pages_of(browser: "playwright.Browser", address: str) -> Iterator[Callable[.
 
 
 def upload(page, *named: tuple[str, bytes]) -> None:
-    page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(
-        [{"name": name, "mimeType": "application/octet-stream", "buffer": data} for name, data in named]
-    )
+    from uploads import hand_over  # here, as it needs Playwright
+
+    hand_over(page, [{"name": name, "mimeType": "application/octet-stream", "buffer": data} for name, data in named])
 
 
 def settled(page) -> None:
