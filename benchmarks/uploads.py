@@ -1,6 +1,6 @@
 """Holds the page to one film: list, heading, stage, scores and downloads, at every repaint, in slow browsers.
 
-    python benchmarks/uploads.py                      # all conditions: some 20 minutes
+    python benchmarks/uploads.py                      # all conditions: some 40 minutes
     python benchmarks/uploads.py --rates 12 --films 3 --seconds 5 --ways singly
 
 The app is served to this machine alone, with the teaching set and an empty home folder. Films are phantoms that bear

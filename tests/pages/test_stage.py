@@ -72,22 +72,34 @@ def test_in_a_slow_browser_every_repaint_is_of_one_film(open_page, numbered):
     assert found.looks >= 10
 
 
+class Held:
+    """A page's messages to the server: the first that `pattern` finds is held back while `holding`."""
+
+    def __init__(self, pattern: re.Pattern[bytes]):
+        self.pattern, self.holding = pattern, False
+        self.message, self.server = None, None
+
+    def watch(self, page) -> None:
+        page.route_web_socket(re.compile("stream"), self._connect)
+
+    def _connect(self, socket) -> None:
+        self.server = socket.connect_to_server()
+        socket.on_message(self._pass_on)
+
+    def _pass_on(self, message) -> None:
+        data = message if isinstance(message, bytes) else message.encode()
+        if self.holding and self.message is None and self.pattern.search(data):
+            self.message = message
+        else:
+            self.server.send(message)
+
+    def let_go(self) -> None:
+        self.server.send(self.message)
+
+
 def test_a_choice_that_arrives_after_a_newer_film_is_dropped(open_page, numbered):
-    sockets, held, hold = [], [], []
-
-    def keep_back(socket):
-        server = socket.connect_to_server()
-        sockets.append(server)
-
-        def pass_on(message):
-            if hold and HELD.search(message if isinstance(message, bytes) else message.encode()):
-                held.append(message)
-            else:
-                server.send(message)
-
-        socket.on_message(pass_on)
-
-    page = open_page(lambda page: page.route_web_socket(re.compile("stream"), keep_back))
+    held = Held(HELD)
+    page = open_page(held.watch)
     without_phantom(page)
     start_watching(page)
     found, signatures = Findings(), {}
@@ -96,15 +108,14 @@ def test_a_choice_that_arrives_after_a_newer_film_is_dropped(open_page, numbered
     watch(page, first, numbered[:2], found, signatures, seconds=1, downloads=False)
     row(page, second).click()
     watch(page, second, numbered[:2], found, signatures, seconds=1, downloads=False)
-    hold.append(True)
+    held.holding = True
     row(page, first).click()
     page.wait_for_timeout(300)
-    assert len(held) == 1  # the reader's choice is on its way, and the newer film comes before it
+    assert held.message is not None  # the reader's choice is on its way, and the newer film comes before it
     expect(row(page, first)).to_have_attribute("aria-busy", "true")
     upload(page, [third])
     watch(page, third, numbered, found, signatures, seconds=1, downloads=False)
-    hold.clear()
-    sockets[-1].send(held[0])
+    held.let_go()
     watch(page, third, numbered, found, signatures, seconds=3, downloads=False)
     expect(row(page, third)).to_be_checked()
     assert downloaded_film(page) == third.sha256
@@ -115,34 +126,20 @@ def test_a_choice_that_arrives_after_a_newer_film_is_dropped(open_page, numbered
 
 
 def test_a_late_click_on_a_films_button_does_not_act_on_the_next_film(open_page, numbered):
-    sockets, held, hold = [], [], []
-
-    def keep_back(socket):
-        server = socket.connect_to_server()
-        sockets.append(server)
-
-        def pass_on(message):
-            data = message if isinstance(message, bytes) else message.encode()
-            if hold and b"remove" in data and not held:
-                held.append(message)
-            else:
-                server.send(message)
-
-        socket.on_message(pass_on)
-
-    page = open_page(lambda page: page.route_web_socket(re.compile("stream"), keep_back))
+    held = Held(re.compile(rb"remove"))
+    page = open_page(held.watch)
     without_phantom(page)
     first, second, _ = numbered
     upload(page, [first])
     reviewed(page)
-    hold.append(True)
+    held.holding = True
     page.get_by_role("button", name="Remove this film").click()
     page.wait_for_timeout(300)
-    assert len(held) == 1
+    assert held.message is not None
     upload(page, [second])
     expect(row(page, second)).to_be_checked(timeout=PATIENCE)
     reviewed(page)
-    sockets[-1].send(held[0])
+    held.let_go()
     page.wait_for_timeout(2000)
     settled(page)
     expect(page.locator(".viewer .set")).to_contain_text(second.name)
