@@ -1,10 +1,14 @@
-"""Importing what takes seconds while the reader is still looking for a film."""
+"""Importing what takes seconds while the reader is still looking for a film.
+
+One thread imports all of it, and work that needs it waits for that thread: packages whose modules import one another
+in a circle, such as narwhals below altair and scikit-learn, can fail with a KeyError where two threads import them.
+"""
 
 import atexit
 import gc
 from functools import cache
 from importlib import import_module
-from threading import Thread
+from threading import Event, Thread
 
 # PyTorch and the networks, then what draws and exports. None of these puts a component on a page.
 _HEAVY = (
@@ -14,18 +18,30 @@ _HEAVY = (
     "ensemble_cam.ui.review.downloads",
 )
 
+_begun, _imported = Event(), Event()
+
 
 @cache
 def warm_up() -> None:
     """Begin, once for each start, to import PyTorch and what belongs to it: it takes seconds that the reader has."""
+    _begun.set()
     importing = Thread(target=_import_all, name="warm-up", daemon=True)
     importing.start()
     Thread(target=_keep_out_of_collections, args=(importing,), name="warm-up watch", daemon=True).start()
 
 
+def wait_until_imported() -> None:
+    """Wait until it has ended, where it has begun at all."""
+    if _begun.is_set():
+        _imported.wait()
+
+
 def _import_all() -> None:
-    for each in _HEAVY:
-        import_module(each)
+    try:
+        for each in _HEAVY:
+            import_module(each)
+    finally:
+        _imported.set()  # what could not be imported says so where it is needed
 
 
 def _keep_out_of_collections(importing: Thread) -> None:

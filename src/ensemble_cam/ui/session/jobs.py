@@ -11,6 +11,7 @@ from threading import Event, Lock
 from typing import Any, Generic, TypeVar
 
 from ensemble_cam.errors import Cancelled, EnsembleCamError
+from ensemble_cam.ui.warm_up import wait_until_imported
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +77,7 @@ class Job(Generic[T]):
         try:
             if self.stopped():
                 raise Cancelled("Stopped before it began.")
+            self._queue._first()
             return work(self)
         finally:
             self._queue._leave(self)
@@ -84,7 +86,14 @@ class Job(Generic[T]):
 class JobQueue:
     """Runs jobs one at a time, in the order in which they came."""
 
-    def __init__(self, name: str):
+    def __init__(self, name: str, *, first: Callable[[], None] = lambda: None):
+        """Make an empty queue.
+
+        Args:
+            name: of its thread.
+            first: called before each job's own work.
+        """
+        self._first = first
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
         self._lock = Lock()
         self._jobs: list[Job[Any]] = []
@@ -114,7 +123,7 @@ class JobQueue:
 
 
 # Shared by all sessions: there is one processor, and one line to the internet.
-PROCESSOR = JobQueue("review")
+PROCESSOR = JobQueue("review", first=wait_until_imported)
 DOWNLOADS = JobQueue("download")
 
 
