@@ -204,6 +204,8 @@ MAP = {
     "hottest": (PIXEL, None),
     "box": ([int], None),
     "area": float,
+    "region_count": int,
+    "regions": [{"box": [int], "area": float, "hottest": PIXEL, "outline": [[int]]}],
     "call": (str, None),
 }
 CONTRACT = {
@@ -424,6 +426,8 @@ def test_empty_map_is_told_as_such_and_no_number_is_missing():
         "hottest": None,
         "box": None,
         "area": 0.0,
+        "region_count": 0,
+        "regions": [],
         "call": "called",
     }
     assert maps["ensemble"]["empty_classifiers"] == ["blind"]

@@ -12,6 +12,7 @@ from ensemble_cam.film.geometry import Geometry
 from ensemble_cam.film.greyscale import Greys, domain, to_screen
 from ensemble_cam.film.radiograph import Radiograph, read_radiograph
 from ensemble_cam.maps.heatmap import Heatmap
+from ensemble_cam.maps.regions import extent_of
 from ensemble_cam.rendering.overlay import source_overlay
 from ensemble_cam.reviewing import sentences
 from ensemble_cam.reviewing.review import Review
@@ -457,7 +458,7 @@ def test_title_and_panels_say_in_the_exports_words_what_is_there_and_what_is_not
         assert sentences.score_line(finding.ranked.score) in title
         for id, heatmap in finding.heatmaps().items():
             call = sentences.call_at_length(analysis.score(finding, id).call)
-            said = sentences.extent(heatmap, heatmap.region(threshold), threshold, at_length=True)
+            said = sentences.extent(heatmap, extent_of(heatmap, threshold), threshold, at_length=True)
             share = re.compile(r"(about |less than )?\d+(\.\d)?%")  # the browser measures it at fewer points
             assert share.sub("%", told_of(viewer, id)) == share.sub("%", f"{call} · {said}")
         for id in finding.missing:
