@@ -472,6 +472,28 @@ def test_title_and_panels_say_in_the_exports_words_what_is_there_and_what_is_not
     expect(viewer.one(".behind")).to_have_text(sentences.behind(analysis, without))
 
 
+def test_regions_are_counted_as_in_the_exports_at_any_threshold_and_weights(page):
+    lungs = np.maximum(dotted(420, 380, 160, 250), dotted(420, 380, 265, 240))
+    classifiers = [bright_classifier("fine", cells=16), bright_classifier("coarse", cells=7)]
+    review = made_review(lungs, classifiers=classifiers)
+    viewer = show(page, sent(review))
+    (finding,) = review.analysis.findings
+    counts = set()
+    for threshold in (0.1, 0.5, 0.65, 0.8):
+        viewer.choose("#threshold", str(threshold))
+        viewer.still()
+        for id, heatmap in finding.heatmaps().items():
+            count = extent_of(heatmap, threshold).count
+            assert (f"{count} regions: " in told_of(viewer, id)) == (count > 1), (id, threshold)
+            counts.add(count)
+    assert {1, 2} <= counts
+    viewer.one(".weights").evaluate("details => { details.open = true }")
+    viewer.choose("#weight-fine", "0")
+    mean = review.analysis.reweighted({"fine": 0.0}).findings[0].ensemble
+    count = extent_of(mean, 0.8).count
+    assert (f"{count} regions: " in told_of(viewer, ENSEMBLE)) == (count > 1)
+
+
 def test_a_mean_means_nothing_in_the_browser_as_in_the_exports_while_an_untrained_network_has_a_weight_in_it(page):
     trained = bright_classifier("trained", logits={"Mass": 1.0, "Effusion": -1.0})
     seeded = as_untrained(bright_classifier("seeded", logits={"Mass": 1.0}))
