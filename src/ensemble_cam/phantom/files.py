@@ -23,7 +23,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from ensemble_cam.errors import ConfigError, ExportError, RadiographError
-from ensemble_cam.film.pictures import read_picture
+from ensemble_cam.film.decoding import decode_apart
 from ensemble_cam.purpose import PHANTOM_MARK, PURPOSE
 
 from .drawing import FINDINGS, Phantom
@@ -290,6 +290,6 @@ def _no_truth(path: Path) -> RadiographError:
 
 def _read_mask(path: Path) -> np.ndarray:
     try:
-        return read_picture(path.read_bytes(), kind="PNG").pixels > 127
+        return decode_apart(path.read_bytes()).pixels > 127
     except OSError as error:
         raise RadiographError(f"{path.name}: cannot be read ({error.strerror}). Draw the phantom again.") from None
