@@ -8,6 +8,8 @@ a word of what was raised, which may quote a header; what it does worse than tha
 import logging
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
+from importlib import import_module
 
 from ensemble_cam.errors import RadiographError
 from ensemble_cam.film import intake
@@ -23,6 +25,14 @@ _UNFORESEEN = "The file is broken in a way that its decoder was not made for. Ex
 
 # DICOM's transfer syntaxes of JPEG 2000, .4.90 to .4.93, and of HTJ2K, .4.201 to .4.203, by the file's first elements.
 _JPEG_2000, _META_BYTES = (b"1.2.840.10008.1.2.4.9", b"1.2.840.10008.1.2.4.20"), 4096
+
+
+# What the readers import where they need it is loaded before the first film comes: it takes longer than most films.
+_DECODERS = (
+    "ensemble_cam.film.pictures",
+    "ensemble_cam.film.dicom.read",
+    *("gdcm", "jpeg_ls", "openjpeg.utils", "pydicom.uid"),
+)
 
 
 def allowance(data: bytes, pixels: int = 0) -> Allowance:
@@ -42,10 +52,9 @@ def main() -> None:
     """Decode films until no more are asked for."""
     logging.disable()
     warnings.simplefilter("ignore")
-    # What takes longer to load than most films to read, before the first one comes.
-    import ensemble_cam.film.dicom.read
-    import ensemble_cam.film.pictures  # noqa: F401
-
+    for each in _DECODERS:
+        with suppress(ImportError):  # which is said where it is needed
+            import_module(each)
     serve(answer, first=allowance)
 
 

@@ -1,10 +1,12 @@
 """What a film's bytes are, by their content and never by a name."""
 
 from ensemble_cam.errors import RadiographError
+from ensemble_cam.film.dicom.file import is_dicom
 
 DICOM = "DICOM"
 ACCEPTED = "PNG, JPEG, TIFF, BMP and DICOM films are read"
 
+_HEAD_BYTES = 1024  # enough to tell what a file is
 _PICTURES = {
     b"\x89PNG\r\n\x1a\n": "PNG",
     b"\xff\xd8\xff": "JPEG",
@@ -34,7 +36,7 @@ def kind_of(data: bytes) -> str:
     Raises:
         RadiographError: if it is none of them; the message says what it is.
     """
-    if data[128:132] == b"DICM":
+    if is_dicom(data[:_HEAD_BYTES]):
         return DICOM
     for magic, kind in _PICTURES.items():
         if data.startswith(magic):
@@ -50,10 +52,10 @@ def is_a_picture(head: bytes) -> bool:
     """Whether a file that begins so is a picture or a DICOM object, be it of a kind that is read here or refused.
 
     Args:
-        head: its first 132 bytes or more.
+        head: its first 132 bytes or more; some hundred tell a DICOM object without preamble.
     """
     refused = any(head[offset : offset + len(magic)] == magic for offset, magic, name in _REFUSED if "picture" in name)
-    return refused or head[128:132] == b"DICM" or head.startswith(tuple(_PICTURES))
+    return refused or is_dicom(head) or head.startswith(tuple(_PICTURES))
 
 
 def _is_text(head: bytes) -> bool:

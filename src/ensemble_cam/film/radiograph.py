@@ -7,7 +7,7 @@ reader's choice (`intensity`).
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Literal, get_args
@@ -86,7 +86,13 @@ class Radiograph:
         return f"Radiograph({self.format}, {self.width}×{self.height}, {self.bits} bits, sha256 {self.sha256[:12]}…)"
 
 
-def read_radiograph(data: bytes, *, intensity: Intensity = "stored", rescale: bool = False) -> Radiograph:
+def read_radiograph(
+    data: bytes,
+    *,
+    intensity: Intensity = "stored",
+    rescale: bool = False,
+    cancelled: Callable[[], bool] | None = None,
+) -> Radiograph:
     """Read a film from a file's bytes.
 
     Args:
@@ -94,14 +100,16 @@ def read_radiograph(data: bytes, *, intensity: Intensity = "stored", rescale: bo
         intensity: what the networks see of a DICOM film: the stored values over the declared range, as torchxrayvision
             reads them, or the windowed ones of the screen. For pictures both are the same.
         rescale: stretch a film of `narrow_range` so that the range it uses becomes the whole range.
+        cancelled: asked ten times a second while the film is decoded; once it says so, the film is given up.
 
     Raises:
         RadiographError: if this is no film that can be reviewed; the message says why and what to do.
+        Cancelled: if it was given up.
         ConfigError: if `intensity` is another word.
     """
     if intensity not in get_args(Intensity):
         raise ConfigError(f'intensity: got "{intensity}"; allowed: one of {", ".join(get_args(Intensity))}.')
-    film = decode_apart(data)
+    film = decode_apart(data, cancelled=cancelled)
     height, width = film.pixels.shape
     warnings = list(film.warnings)
     if min(width, height) < _SMALLEST_INPUT:

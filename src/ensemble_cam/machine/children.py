@@ -135,7 +135,7 @@ class Children:
             idle, self._idle = self._idle, []
             self._changed.notify_all()
         for child in children:
-            child.end() if child in idle else child.kill()
+            child.end() if child in idle and child.is_ready else child.kill()
         for child in idle:
             child.wait()
 
@@ -218,7 +218,7 @@ class _Child:
 
     def __init__(self, module: str, environment: Mapping[str, str], *, seconds: float, most_seconds: float):
         self._seconds, self._most_seconds = seconds, most_seconds
-        self._number, self._is_ready, self.at_rest, self.since = 0, False, True, 0.0
+        self._number, self.is_ready, self.at_rest, self.since = 0, False, True, 0.0
         self._watch: _Watch | None = None
         try:
             self._process = _popen(module, environment)
@@ -240,7 +240,7 @@ class _Child:
     def ask(self, request: bytes, receive: Receive[Answer], cancelled: Callable[[], bool] | None) -> Answer:
         self.at_rest = False
         self._number += 1
-        if not self._is_ready:
+        if not self.is_ready:
             self._wait_until_ready(cancelled)
         with _Watch(self.kill, self._seconds, cancelled) as watch:
             try:
@@ -300,7 +300,7 @@ class _Child:
                 raise CannotStart from None
         if (kind, number, *lengths) != (READY, 0, 0, 0):
             raise CannotStart
-        self._is_ready = True
+        self.is_ready = True
 
     def _write(self, request: bytes) -> None:
         write_all(self._requests, memoryview(FRAME.pack(REQUEST, self._number, 0, len(request))))
