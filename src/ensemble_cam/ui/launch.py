@@ -26,6 +26,11 @@ def app_script() -> Path:
     return packaged if packaged.is_file() else package.parents[1] / "app.py"
 
 
+def page_script() -> Path:
+    """Return the script of the pages, which `AppTest` opens."""
+    return Path(str(files("ensemble_cam.ui") / "script.py"))
+
+
 def run_app(*, config: Path | None, weights_dir: Path | None, port: int | None, browser: bool) -> int:
     """Serve the app until it is stopped; return Streamlit's exit code."""
     environment = dict(os.environ)
