@@ -4,9 +4,12 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from threading import current_thread, main_thread
+
+from ensemble_cam.ui.web.hosts import ALLOW_VARIABLE, EVERY_ADDRESS
 
 # How the command line's choices reach the app, which Streamlit starts as a process of its own.
 CONFIG_VARIABLE = "ENSEMBLE_CAM_CONFIG"
@@ -31,16 +34,39 @@ def page_script() -> Path:
     return Path(str(files("ensemble_cam.ui") / "script.py"))
 
 
-def run_app(*, config: Path | None, weights_dir: Path | None, port: int | None, browser: bool) -> int:
-    """Serve the app until it is stopped; return Streamlit's exit code."""
+def run_app(
+    *,
+    config: Path | None,
+    weights_dir: Path | None,
+    port: int | None,
+    browser: bool,
+    address: str | None = None,
+    allow_hosts: Sequence[str] = (),
+) -> int:
+    """Serve the app until it is stopped; return Streamlit's exit code.
+
+    Args:
+        config: the configuration's file; None for the one that comes with the package.
+        weights_dir: where weights are looked for first.
+        port: None for Streamlit's, or the next free one.
+        browser: whether one is opened.
+        address: where to listen, IPv6 without brackets; None for this machine alone.
+        allow_hosts: further names that it answers to.
+    """
     environment = dict(os.environ)
     if config is not None:
         environment[CONFIG_VARIABLE] = str(config.resolve())
     if weights_dir is not None:
         environment[WEIGHTS_VARIABLE] = str(weights_dir.resolve())
+    if allow_hosts:
+        environment[ALLOW_VARIABLE] = ",".join(allow_hosts)
     command = [sys.executable, "-m", "ensemble_cam.ui.serve", "run", str(app_script())]
     if port is not None:
         command += ["--server.port", str(port)]
+    if address is not None:
+        command += ["--server.address", address]
+        if address not in EVERY_ADDRESS:
+            command += ["--browser.serverAddress", f"[{address}]" if ":" in address else address]
     if not browser:
         command += ["--server.headless", "true"]
     if current_thread() is main_thread():

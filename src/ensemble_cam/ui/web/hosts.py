@@ -6,7 +6,7 @@ if it were their own, with that name in the header Host, which a script cannot c
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 
@@ -18,7 +18,8 @@ ALLOW_VARIABLE = "ENSEMBLE_CAM_ALLOW_HOST"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 """What this machine calls itself."""
 
-_EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})
+EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})
+"""A server listens on these for all of its machine's addresses; nobody asks for it by them."""
 
 # RFC 3986 3.2: a host and a port, without user information.
 _AUTHORITY = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[^\s:/?#@\[\]\\,]+)(?P<port>:[0-9]*)?")
@@ -68,7 +69,7 @@ def served_names(address: str | None, environment: Mapping[str, str] = os.enviro
     given = [text.strip() for text in environment.get(ALLOW_VARIABLE, "").split(",")]
     allowed = frozenset(checked_name(text, of=ALLOW_VARIABLE) for text in given if text)
     own = set(LOOPBACK)
-    if address and address not in _EVERY_ADDRESS:
+    if address and address not in EVERY_ADDRESS:
         own.add(_plain(address))
     return ServedNames(frozenset(own), allowed)
 
@@ -107,11 +108,6 @@ def is_loopback(address: str) -> bool:
         return ip_address(address).is_loopback
     except ValueError:
         return address.lower() == "localhost"
-
-
-def joined(names: Iterable[str]) -> str:
-    """Return names as `ALLOW_VARIABLE` holds them."""
-    return ",".join(names)
 
 
 def _plain(name: str) -> str:

@@ -3,6 +3,7 @@
 `streamlit run app.py` loads this with the app, `ensemble-cam app` before Streamlit's server begins.
 """
 
+from collections.abc import Callable
 from functools import cache, wraps
 from pathlib import Path
 from typing import Any
@@ -36,8 +37,11 @@ def patch_streamlit() -> None:
     AppSession._create_new_session_message = create_without_folder  # type: ignore[method-assign]
 
 
-def hold_options(names: ServedNames) -> None:
-    """Set what the served names decide, also whenever Streamlit reads its configuration anew."""
+def hold_options(names: ServedNames) -> Callable[[], None]:
+    """Set what the served names decide, also whenever Streamlit reads its configuration anew.
+
+    Returns a function that ends this for the next time.
+    """
 
     def hold() -> None:
         config.set_option("server.allowedHosts", sorted(names.all))
@@ -45,8 +49,8 @@ def hold_options(names: ServedNames) -> None:
         config.set_option("server.corsAllowedOrigins", origins)
         config.set_option("server.trustedUserHeaders", {})  # anybody can send a header
 
-    config.on_config_parsed(hold, force_connect=True)
     hold()
+    return config.on_config_parsed(hold, force_connect=True)
 
 
 def _in_address(name: str) -> str:
