@@ -29,7 +29,8 @@ def content_security_policy(index: str) -> str:
     """Return the policy under which Streamlit's page runs, without `unsafe-eval` and without other hosts.
 
     Streamlit styles by inline style elements, loads a component's script from a blob: address, and draws charts by an
-    interpreter that needs no eval. WebAssembly is not used.
+    interpreter that needs no eval. WebAssembly is not allowed: protobuf.js tries it for 64-bit products, and can do
+    without.
 
     Args:
         index: its page, whose inline scripts are allowed by their hashes (CSP Level 3, 6.7.3.3).
