@@ -22,6 +22,7 @@ from pydicom.uid import (
 )
 
 from ensemble_cam.errors import RadiographError
+from ensemble_cam.film.dicom.read import read_dicom
 from ensemble_cam.film.radiograph import read_radiograph
 from ensemble_cam.purpose import PHANTOM_MARK
 from support.films import (
@@ -369,6 +370,24 @@ def test_pixel_spacing_says_where_it_was_measured(header, fact, spacing, at_dete
     radiograph = read_radiograph(dicom(TWELVE, bits=12, **header))
     assert radiograph.facts["Pixel spacing"] == fact
     assert (radiograph.spacing, radiograph.spacing_at_detector) == (spacing, at_detector)
+
+
+@pytest.mark.parametrize(
+    ("header", "aspect"),
+    [
+        ({}, 1),
+        ({"PixelSpacing": [0.1, 0.2]}, 0.5),
+        ({"ImagerPixelSpacing": [0.3, 0.2]}, 1.5),
+        ({"NominalScannedPixelSpacing": [0.1, 0.4]}, 0.25),
+        ({"PixelAspectRatio": [4, 3]}, 4 / 3),
+        ({"PixelSpacing": [0.2, 0.2], "ImagerPixelSpacing": [0.1, 0.2], "PixelAspectRatio": [1, 2]}, 1),
+        ({"PixelSpacing": [0, 0.2], "ImagerPixelSpacing": [0.1], "PixelAspectRatio": [1, 2]}, 0.5),
+        ({"PixelSpacing": [0.1, 99]}, 1),
+        ({"PixelSpacing": [0.1999, 0.2]}, 1),
+    ],
+)
+def test_pixels_aspect_is_their_height_over_their_width(header, aspect):
+    assert read_dicom(dicom(TWELVE, bits=12, **header)).pixel_aspect == pytest.approx(aspect, abs=1e-12)
 
 
 def test_pictures_have_no_pixel_spacing():

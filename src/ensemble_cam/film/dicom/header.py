@@ -53,6 +53,9 @@ _OTHER_PARTS = {
     *("SKULL", "SPINE", "SSPINE", "STERNUM", "TOE", "TSPINE", "WRIST"),
 }
 
+_ASPECT_TOLERANCE = 0.01  # less is a detector's or a scanner's own inaccuracy
+_LARGEST_ASPECT = 8  # no film's pixels are longer than that: the numbers are wrong
+
 
 class Header:
     """Typed access to a dataset's values; what is absent, empty or broken reads as nothing."""
@@ -185,6 +188,22 @@ def pixel_spacing(header: Header) -> tuple[tuple[float, float], bool] | None:
     if len(spacing) != 2 or not all(0 < value < 100 for value in spacing):
         return None
     return (spacing[0], spacing[1]), measured_there
+
+
+def pixel_aspect(header: Header) -> float:
+    """Return a pixel's height over its width, by the distance of rows over that of columns; 1 where nothing is said.
+
+    The first of the attributes that gives two usable numbers decides. The last of them holds no distances, but the
+    same ratio as two whole numbers, height first (PS3.3 C.7.6.3.1.7).
+    """
+    for keyword in ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing", "PixelAspectRatio"):
+        numbers = header.numbers(keyword)
+        if len(numbers) != 2 or min(numbers) <= 0:
+            continue
+        aspect = numbers[0] / numbers[1]
+        if 1 / _LARGEST_ASPECT <= aspect <= _LARGEST_ASPECT:
+            return aspect if abs(aspect - 1) > _ASPECT_TOLERANCE else 1.0
+    return 1.0
 
 
 def _spacing(header: Header) -> str:

@@ -14,7 +14,14 @@ from pydicom.uid import UID, UID_dictionary
 
 from ensemble_cam.errors import RadiographError
 from ensemble_cam.film.dicom.file import DicomFile, parse_dicom
-from ensemble_cam.film.dicom.header import OTHER_MODALITIES, Header, header_facts, header_warnings, pixel_spacing
+from ensemble_cam.film.dicom.header import (
+    OTHER_MODALITIES,
+    Header,
+    header_facts,
+    header_warnings,
+    pixel_aspect,
+    pixel_spacing,
+)
 from ensemble_cam.film.dicom.pixels import PixelLayout, decode_pixels, syntax_name
 from ensemble_cam.film.greyscale import Lut, Window, WindowFunction, domain, histogram, percentiles, stretch, used_range
 from ensemble_cam.film.intake import DECODER_FAILURES, StoredFilm, check_size, phantom_facts, silence
@@ -35,7 +42,8 @@ _WANTED = [
         *("Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation"),
         *("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"),
         *("PixelPaddingValue", "PixelPaddingRangeLimit"),
-        *("PixelSpacing", "ImagerPixelSpacing", "ModalityLUTSequence", "RescaleSlope", "RescaleIntercept"),
+        *("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing", "PixelAspectRatio"),
+        *("ModalityLUTSequence", "RescaleSlope", "RescaleIntercept"),
         *("VOILUTSequence", "WindowCenter", "WindowWidth", "VOILUTFunction", "PresentationLUTShape"),
     )
     if (tag := tag_for_keyword(keyword)) is not None
@@ -81,6 +89,7 @@ def read_dicom(data: bytes) -> StoredFilm:
             networks_invert=layout.photometric == "MONOCHROME1",
             spacing=spacing,
             spacing_at_detector=at_detector,
+            pixel_aspect=pixel_aspect(header),
             phantom=bool(origin),
             facts=facts,
             warnings=(*header_warnings(header), *grey.warnings),
