@@ -3,7 +3,8 @@
 import pytest
 
 from ensemble_cam.errors import ConfigError
-from ensemble_cam.ui.web.hosts import ALLOW_VARIABLE, checked_name, is_loopback, name_of, served_names
+from ensemble_cam.ui.launch import ALLOW_VARIABLE
+from ensemble_cam.ui.web.hosts import checked_name, is_loopback, name_of, served_names
 
 
 def served(address: str | None = "127.0.0.1", allowed: str = ""):

@@ -9,14 +9,18 @@ from importlib.resources import files
 from pathlib import Path
 from threading import current_thread, main_thread
 
-from ensemble_cam.ui.web.hosts import ALLOW_VARIABLE, EVERY_ADDRESS
-
 # How the command line's choices reach the app, which Streamlit starts as a process of its own.
 CONFIG_VARIABLE = "ENSEMBLE_CAM_CONFIG"
 WEIGHTS_VARIABLE = "ENSEMBLE_CAM_WEIGHTS"
 
 SOURCE_VARIABLE = "ENSEMBLE_CAM_WEIGHTS_FROM"
 """Names a mirror's address or a folder that the app's button fetches weights from, instead of the release."""
+
+ALLOW_VARIABLE = "ENSEMBLE_CAM_ALLOW_HOST"
+"""Further names that the app answers to, with commas between: those of `--allow-host`, or set by hand."""
+
+EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})
+"""A server listens on these for all of its machine's addresses; nobody asks for it by them."""
 
 
 def app_script() -> Path:

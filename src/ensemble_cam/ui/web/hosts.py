@@ -11,15 +11,10 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from ensemble_cam.errors import ConfigError
-
-ALLOW_VARIABLE = "ENSEMBLE_CAM_ALLOW_HOST"
-"""Further names, with commas between: what `--allow-host` gave, or what is set where Streamlit is started by hand."""
+from ensemble_cam.ui.launch import ALLOW_VARIABLE, EVERY_ADDRESS
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 """What this machine calls itself."""
-
-EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})
-"""A server listens on these for all of its machine's addresses; nobody asks for it by them."""
 
 # RFC 3986 3.2: a host and a port, without user information.
 _AUTHORITY = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[^\s:/?#@\[\]\\,]+)(?P<port>:[0-9]*)?")
