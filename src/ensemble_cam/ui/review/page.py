@@ -228,7 +228,7 @@ def _review(film: OpenFilm, read: Radiograph, controls: Controls, ready: list[Re
     work = reviewing(read, ready, lambda _: settings, framing=settings.framing, examining=film.examining)
     # A film that has just been opened is to be seen at once, and never under another one's name.
     patience = 0.0 if controls.live and film.shown is None else PATIENCE
-    analysis = film.reviewing.get(key, work, patience=patience)
+    analysis = film.reviewing.get(key, work, patience=patience, gives_way=film.example)
     if analysis is None:
         show_work(partial(_reviewing_of, film.id.number), again="Review this film", key=f"review {film.id.key}")
     return analysis
