@@ -18,6 +18,7 @@ from ensemble_cam.ui.review import live, opening
 from ensemble_cam.ui.review.remarks import show_failures, show_origin, show_remarks
 from ensemble_cam.ui.review.sidebar import show_controls, show_film_picker
 from ensemble_cam.ui.session import films, networks
+from ensemble_cam.ui.session.closing import when_closed
 from ensemble_cam.ui.session.controls import Controls
 from ensemble_cam.ui.session.films import OpenFilm
 from ensemble_cam.ui.session.networks import Ready
@@ -40,6 +41,7 @@ _ALL = 18  # findings, as many as any set of classifiers knows
 def show_review_page() -> None:
     """Show the sidebar, and the film on the stage with its review."""
     config = networks.configuration()
+    when_closed("films", films.session_films().clear)
     with st.sidebar:
         show_film_picker()
         film = films.session_films().on_stage

@@ -228,6 +228,12 @@ class SessionFilms(Mapping[int, OpenFilm]):
         if self._on_stage == number:
             self.put_on_stage(following or next(iter(reversed(self._films.values())), None))
 
+    def clear(self) -> None:
+        """Drop all films, whoever still holds this object."""
+        for film in tuple(self._films.values()):
+            film.clear()
+        self._films.clear()
+
 
 def session_films() -> SessionFilms:
     """Return this session's films."""

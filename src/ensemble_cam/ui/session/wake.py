@@ -102,14 +102,26 @@ def _poll(job_of: "ref[Job[Any]]") -> None:
 
 def here() -> Wake | None:
     """Return what runs the fragment again that asks; None where this is no fragment, or Streamlit has no such way."""
-    context = get_script_run_ctx()
-    if context is None or not runtime.exists():
+    context, loop = get_script_run_ctx(), server_loop()
+    if context is None or loop is None:
         return None
     try:
         fragment = script_run_context.ThreadState.get().fragment_id
         session = runtime.get_instance().get_app_session(context.session_id)
         if session is None or fragment is None or session._scriptrunner is None or not callable(session.request_rerun):
             return None
-        return Wake(context.session_id, fragment, context.page_script_hash, context.query_string, session._event_loop)
+    except AttributeError:
+        return None
+    return Wake(context.session_id, fragment, context.page_script_hash, context.query_string, loop)
+
+
+def server_loop() -> AbstractEventLoop | None:
+    """Return the loop of the server that runs this page; None where there is none, or it is not to be had."""
+    context = get_script_run_ctx()
+    if context is None or not runtime.exists():
+        return None
+    try:
+        session = runtime.get_instance().get_app_session(context.session_id)
+        return None if session is None else session._event_loop
     except AttributeError:
         return None
