@@ -22,6 +22,7 @@ from pydicom.uid import (
 )
 
 from ensemble_cam.errors import RadiographError
+from ensemble_cam.film.dicom.read import read_dicom
 from ensemble_cam.film.radiograph import read_radiograph
 from ensemble_cam.purpose import PHANTOM_MARK
 from support.films import (
@@ -150,8 +151,10 @@ def test_presentation_shape_decides_before_the_photometric_interpretation(photom
     if shape:
         header["PresentationLUTShape"] = shape
     data = dicom(TWELVE, bits=12, **header)
-    assert read_radiograph(data).display[0, 0] == (255 if inverted else 0)
-    assert warned(data, "contradicts") == (shape in ("INVERSE", "IDENTITY") and inverted != (photometric[-1] == "1"))
+    radiograph = read_radiograph(data)
+    assert radiograph.display[0, 0] == (255 if inverted else 0)
+    assert radiograph.model[0, 0] == (1024 if inverted else -1024)
+    assert warned(data, "turns the greys round") == (inverted != (photometric == "MONOCHROME1"))
 
 
 @pytest.mark.parametrize("function", ["LINEAR", "LINEAR_EXACT", "SIGMOID"])
@@ -230,12 +233,12 @@ def test_look_up_table_of_65536_entries_is_read():
         dict(WindowCenter=100, WindowWidth=0),
         dict(WindowCenter=100, WindowWidth=0.5),
         dict(WindowCenter=100, WindowWidth=-5),
-        dict(WindowCenter=None, WindowWidth=None),
+        dict(WindowCenter=100, WindowWidth=None),
         dict(WindowCenter=100, WindowWidth=50, VOILUTFunction="BENT"),
         dict(VOILUTSequence=look_up_table(np.arange(10), first=0, bits=32)),
         dict(VOILUTSequence=[Dataset()]),
         dict(RescaleSlope=0, RescaleIntercept=0),
-        dict(RescaleSlope=1),
+        dict(RescaleSlope=1e300, RescaleIntercept=0),
         dict(ModalityLUTSequence=[Dataset()]),
     ],
     ids=lambda header: "-".join(f"{k}={v}" for k, v in header.items() if not isinstance(v, list)) or str(len(header)),
@@ -369,6 +372,24 @@ def test_pixel_spacing_says_where_it_was_measured(header, fact, spacing, at_dete
     radiograph = read_radiograph(dicom(TWELVE, bits=12, **header))
     assert radiograph.facts["Pixel spacing"] == fact
     assert (radiograph.spacing, radiograph.spacing_at_detector) == (spacing, at_detector)
+
+
+@pytest.mark.parametrize(
+    ("header", "aspect"),
+    [
+        ({}, 1),
+        ({"PixelSpacing": [0.1, 0.2]}, 0.5),
+        ({"ImagerPixelSpacing": [0.3, 0.2]}, 1.5),
+        ({"NominalScannedPixelSpacing": [0.1, 0.4]}, 0.25),
+        ({"PixelAspectRatio": [4, 3]}, 4 / 3),
+        ({"PixelSpacing": [0.2, 0.2], "ImagerPixelSpacing": [0.1, 0.2], "PixelAspectRatio": [1, 2]}, 1),
+        ({"PixelSpacing": [0, 0.2], "ImagerPixelSpacing": [0.1], "PixelAspectRatio": [1, 2]}, 0.5),
+        ({"PixelSpacing": [0.1, 99]}, 1),
+        ({"PixelSpacing": [0.1999, 0.2]}, 1),
+    ],
+)
+def test_pixels_aspect_is_their_height_over_their_width(header, aspect):
+    assert read_dicom(dicom(TWELVE, bits=12, **header)).pixel_aspect == pytest.approx(aspect, abs=1e-12)
 
 
 def test_pictures_have_no_pixel_spacing():

@@ -60,6 +60,7 @@ class StoredFilm:
         networks_invert: the networks read the stored values from the top down (DICOM's MONOCHROME1).
         spacing: the distances of rows and of columns in mm, from centre to centre; None where the file declares none.
         spacing_at_detector: `spacing` holds at the detector, where the patient is magnified.
+        pixel_aspect: a stored pixel's height over its width; 1 where both are equal or the file says nothing.
         phantom: the file carries a phantom's mark; any film without it counts as real.
         facts: header facts that identify nobody, by name.
         warnings: one plain sentence each.
@@ -74,6 +75,7 @@ class StoredFilm:
     networks_invert: bool = False
     spacing: tuple[float, float] | None = None
     spacing_at_detector: bool = False
+    pixel_aspect: float = 1.0
     phantom: bool = False
     facts: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
