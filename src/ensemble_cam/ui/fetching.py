@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from ensemble_cam.errors import Cancelled, WeightsError
-from ensemble_cam.ui.session import networks
+from ensemble_cam.ui.session import networks, wake
 from ensemble_cam.ui.session.jobs import Job, sentence
 from ensemble_cam.ui.session.networks import Choice, Ready
 from ensemble_cam.ui.words import plain, without_home
@@ -95,14 +95,16 @@ def show_progress() -> None:
         st.error(plain(st.session_state[_FAILURE]))
 
 
-@st.fragment(run_every=0.6)
+@st.fragment
 def _show_fetching() -> None:
     job: Job[None] | None = st.session_state.get(_FETCHING)
     if job is None or job.done:
         st.rerun()
+    state = job.state
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.progress(job.share, text=plain(job.what) if not job.place else "Waiting for another download")
+        st.progress(state.share, text=plain(state.what) if not state.place else "Waiting for another download")
         st.button("Stop fetching", on_click=_cancel_fetching, disabled=job.cancelled)
+    wake.when_changed(job, state)
 
 
 def _cancel_fetching() -> None:
