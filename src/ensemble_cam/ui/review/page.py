@@ -26,6 +26,7 @@ from ensemble_cam.ui.session.reviewing import identities, reviewing, show_work
 from ensemble_cam.ui.session.slot import PATIENCE, Slot
 from ensemble_cam.ui.session.stage import note_film, of_film
 from ensemble_cam.ui.session.told import last_committed
+from ensemble_cam.ui.session.turns import TURNS
 from ensemble_cam.ui.warm_up import wait_until_imported
 from ensemble_cam.ui.words import plain
 
@@ -216,7 +217,8 @@ def _show_stills(film: OpenFilm, read: Radiograph, controls: Controls, ready: li
         analysis = _review(film, read, controls, ready)
         if analysis is None or hidden:
             return
-        wait_until_imported()
+        with TURNS.aside():
+            wait_until_imported()
         from ensemble_cam.ui.review import downloads, stills  # here: the film is on the screen before
 
         _show_remarks(film, analysis)

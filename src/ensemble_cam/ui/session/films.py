@@ -20,6 +20,7 @@ from ensemble_cam.film.radiograph import Radiograph, read_radiograph
 from ensemble_cam.machine.names import escaped
 from ensemble_cam.settings.pixels import Pixels
 from ensemble_cam.ui.session.slot import Slot
+from ensemble_cam.ui.session.turns import FILM, OPENING, RESULT, TURNS
 from ensemble_cam.ui.viewer.payload import FilmPart
 
 if TYPE_CHECKING:
@@ -122,7 +123,8 @@ class OpenFilm:
         if self.reading is None or self.reading.asked != asked:
             self.reading = None  # the one before is not to lie beside it in memory
             self._parts.clear()
-            self.reading = Reading.of(self.data, asked)
+            with TURNS.aside():
+                self.reading = Reading.of(self.data, asked)
 
     def clear(self) -> None:
         """Let go of the film and of everything that was made of it, whoever still holds this object."""
@@ -178,6 +180,15 @@ class SessionFilms(Mapping[int, OpenFilm]):
 
     def __len__(self) -> int:
         return len(self._films)
+
+    @property
+    def urgency(self) -> int:
+        """How urgent the next run of the page is, see `turns`."""
+        film = self.on_stage
+        if film is None or film.example:
+            return OPENING
+        job = film.reviewing.job
+        return FILM if job is None or not job.done else RESULT
 
     @property
     def on_stage(self) -> OpenFilm | None:
