@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from ensemble_cam.cli.arguments import Commands, add_common
 from ensemble_cam.cli.exit_codes import OK, WEIGHTS
@@ -17,7 +18,7 @@ def add(commands: Commands) -> None:
     """Add the command and its actions."""
     weights = commands.add_parser("weights", help="list, fetch or verify the networks' weights")
     actions = weights.add_subparsers(title="actions", required=True, metavar="ACTION")
-    for name, help_text in (("list", "say what is there"), ("verify", "check every file's hash")):
+    for name, help_text in (("list", "say what is there"), ("verify", "the same, with what was found of each file")):
         action = actions.add_parser(name, help=help_text)
         add_common(action)
         action.set_defaults(command=_status, verify=name == "verify")
@@ -32,7 +33,7 @@ def _status(options: argparse.Namespace) -> int:
     from ensemble_cam.weights.released import search_folders
     from ensemble_cam.weights.store import status
 
-    states = status(load_config(options.config), weights_dir=options.weights_dir, verify=options.verify)
+    states = status(load_config(options.config), weights_dir=options.weights_dir)
     print("Looked in", ", then ".join(escaped(str(folder)) for folder in search_folders(options.weights_dir)))
     wide = max((len(state.name) for state in states), default=0)
     for state in states:
@@ -41,7 +42,7 @@ def _status(options: argparse.Namespace) -> int:
         print(f"{state.name:<{wide}}  {state.state:<13}  {size}  {where}".rstrip())
         if options.verify and state.path:
             print(f"{'':<{wide}}  {state.detail}")
-    broken = [state for state in states if state.state == "wrong hash"]
+    broken = [state for state in states if state.state in ("wrong hash", "unusable")]
     for state in broken if not options.verify else ():
         print(f"ensemble-cam: {state.detail}", file=sys.stderr)
     return WEIGHTS if broken else OK
@@ -51,6 +52,12 @@ def _fetch(options: argparse.Namespace) -> int:
     from ensemble_cam.weights.released import weights_file
     from ensemble_cam.weights.store import fetch
 
+    def fits(classifier: ClassifierConfig, name: str, path: Path, sha256: str) -> None:
+        line.transient(f"{name}: filling its network, as no hash of it is known")
+        from ensemble_cam.classifiers.loading import check_fits  # here, as it loads PyTorch
+
+        check_fits(classifier, name, path, sha256)
+
     wanted = _wanted(load_config(options.config), options.names)
     line = TerminalLine(sys.stdout)
     for classifier, name in wanted:
@@ -58,6 +65,7 @@ def _fetch(options: argparse.Namespace) -> int:
             classifier,
             name,
             weights_dir=options.weights_dir,
+            fits=fits,
             source=options.source,
             progress=_shown_at(line, name),
         )
