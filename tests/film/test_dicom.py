@@ -151,8 +151,10 @@ def test_presentation_shape_decides_before_the_photometric_interpretation(photom
     if shape:
         header["PresentationLUTShape"] = shape
     data = dicom(TWELVE, bits=12, **header)
-    assert read_radiograph(data).display[0, 0] == (255 if inverted else 0)
-    assert warned(data, "contradicts") == (shape in ("INVERSE", "IDENTITY") and inverted != (photometric[-1] == "1"))
+    radiograph = read_radiograph(data)
+    assert radiograph.display[0, 0] == (255 if inverted else 0)
+    assert radiograph.model[0, 0] == (1024 if inverted else -1024)
+    assert warned(data, "turns the greys round") == (inverted != (photometric == "MONOCHROME1"))
 
 
 @pytest.mark.parametrize("function", ["LINEAR", "LINEAR_EXACT", "SIGMOID"])
@@ -231,12 +233,12 @@ def test_look_up_table_of_65536_entries_is_read():
         dict(WindowCenter=100, WindowWidth=0),
         dict(WindowCenter=100, WindowWidth=0.5),
         dict(WindowCenter=100, WindowWidth=-5),
-        dict(WindowCenter=None, WindowWidth=None),
+        dict(WindowCenter=100, WindowWidth=None),
         dict(WindowCenter=100, WindowWidth=50, VOILUTFunction="BENT"),
         dict(VOILUTSequence=look_up_table(np.arange(10), first=0, bits=32)),
         dict(VOILUTSequence=[Dataset()]),
         dict(RescaleSlope=0, RescaleIntercept=0),
-        dict(RescaleSlope=1),
+        dict(RescaleSlope=1e300, RescaleIntercept=0),
         dict(ModalityLUTSequence=[Dataset()]),
     ],
     ids=lambda header: "-".join(f"{k}={v}" for k, v in header.items() if not isinstance(v, list)) or str(len(header)),
@@ -488,7 +490,7 @@ FREE_TEXT = [
 
 
 @pytest.mark.parametrize("attributes", FREE_TEXT, ids=lambda attributes: "-".join(attributes) or "plain")
-@pytest.mark.parametrize("harm", ["whole", "truncated", "flipped"])
+@pytest.mark.parametrize("harm", ["whole", "truncated", "flipped", "lengths", "numbers", "bare"])
 def test_nothing_that_a_header_says_of_a_patient_comes_out(attributes, harm, caplog, capfd):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -498,6 +500,16 @@ def test_nothing_that_a_header_says_of_a_patient_comes_out(attributes, harm, cap
         data = data[:-1000]
     if harm == "flipped":
         data = data.replace(b"PN", b"SQ").replace(b"DS\x02\0", b"DS\x01\0")
+    if harm == "lengths":  # values that do not fit their VR
+        for tag in (b"\x28\0\x10\0", b"\x28\0\x11\0", b"\x28\0\x03\x01", b"\x28\0\x02\0"):
+            position = data.index(tag + b"US\x02\0")
+            data = data[:position] + tag + b"US\x05\0ZZ471" + data[position + 10 :]
+    if harm == "numbers":  # a number of the patient where one of the film is due
+        header.NumberOfFrames = "19480229"
+        header.WindowWidth = "0"
+        data = written(header, ExplicitVRLittleEndian, TWELVE.tobytes())
+    if harm == "bare":
+        data = data[132:]
     caplog.clear()
     capfd.readouterr()
     said = everything_said(data, caplog, capfd)
