@@ -31,6 +31,18 @@ class WeightsError(EnsembleCamError):
     """A weights file is broken, is not the one that was promised, or would run code."""
 
 
+class UnusableWeights(WeightsError):
+    """What a weights file holds cannot be taken into its network.
+
+    Attributes:
+        fact: the sentence that says why, without the file's name and the remedy.
+    """
+
+    def __init__(self, fact: str, *, file_name: str = "", remedy: str = "Delete it and fetch it again."):
+        super().__init__(f"{file_name}: {fact} {remedy}" if file_name else f"{fact} {remedy}")
+        self.fact = fact
+
+
 class WeightsMissing(WeightsError):
     """A weights file is not on this machine."""
 

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import zipfile
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from torch import Tensor, nn
 import ensemble_cam
 from ensemble_cam.classifiers.classifier import Classifier
 from ensemble_cam.classifiers.families import ARCHITECTURES, upstream_network
-from ensemble_cam.classifiers.loading import load_classifier
+from ensemble_cam.classifiers.loading import check_fits, load_classifier
 from ensemble_cam.classifiers.runtime import run_backbone
 from ensemble_cam.classifiers.teaching_networks import CELLS, INPUT_SIZE
 from ensemble_cam.classifiers.untrained import fill_untrained
@@ -345,7 +346,7 @@ def test_a_file_with_another_hash_than_the_pin_is_refused_whatever_a_sidecar_say
     message = rf"^{path.name}: SHA-256 is {sha256[:12]}…, expected {table.sha256[SAMPLE][:12]}…\. Install this program"
     with pytest.raises(WeightsError, match=message):
         load_classifier(table)
-    (entry,) = status(replace(config, classifiers=(table,)), weights_dir=None, verify=True)
+    (entry,) = status(replace(config, classifiers=(table,)), weights_dir=None)
     assert (entry.state, entry.packaged) == ("wrong hash", True)
     # Who trained them anew names their hash.
     mine = load_classifier(replace(table, sha256={SAMPLE: sha256}))
@@ -354,11 +355,11 @@ def test_a_file_with_another_hash_than_the_pin_is_refused_whatever_a_sidecar_say
 
 
 def test_a_file_that_should_have_come_with_the_package_is_not_one_to_be_fetched(folder, config):
-    for ask in (locate, fetch):
+    for ask in (locate, partial(fetch, fits=check_fits)):
         with pytest.raises(WeightsError, match=rf"{SAMPLE}\.safetensors should have come with this program") as refusal:
             ask(config.classifier(SAMPLE), SAMPLE, weights_dir=None)
         assert not isinstance(refusal.value, WeightsMissing)
-    entries = status(replace(config, classifiers=config.in_set("teaching")), weights_dir=None, verify=True)
+    entries = status(replace(config, classifiers=config.in_set("teaching")), weights_dir=None)
     assert {entry.state for entry in entries} == {"missing"}
 
 
@@ -371,7 +372,7 @@ def test_the_packages_files_are_found_wherever_weights_are_looked_for_and_never_
 
     for located in (
         locate(table, SAMPLE, weights_dir=tmp_path),
-        fetch(table, SAMPLE, weights_dir=tmp_path, source="https://mirror.invalid"),
+        fetch(table, SAMPLE, weights_dir=tmp_path, fits=check_fits, source="https://mirror.invalid"),
     ):
         assert (located.path, located.published) == (FOLDER / impostor.name, Published.YES)
     assert weights_file(SAMPLE).packaged

@@ -1,8 +1,10 @@
 """Everything that a reader may hand over by mistake, and the sentence that comes back; one table."""
 
 import hashlib
+import io
 import os
 import pickle
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import torch
 
 from ensemble_cam.archive.films import find_films
 from ensemble_cam.archive.flow import read_file
-from ensemble_cam.classifiers.loading import load_classifier
+from ensemble_cam.classifiers.loading import check_fits, load_classifier
 from ensemble_cam.errors import (
     ClassifierError,
     ConfigError,
@@ -40,6 +42,7 @@ from support.servers import CONTENT, Mirror, serving, without_proxies
 BAD = {name: (data, message) for name, data, message in films.BAD_FILMS}
 RESNET = "resnet50-res512-all"
 RESNET_FILE = weights_file(RESNET).file_name
+MOST = weights_file(RESNET).most_bytes
 Attempt = Callable[[Path], object]
 
 
@@ -108,7 +111,7 @@ def opened(data: bytes) -> Attempt:
 
     def attempt(folder: Path):
         path = written(folder / RESNET_FILE, data)
-        return load_state_dict(path, expected_sha256=hashlib.sha256(data).hexdigest())
+        return load_state_dict(path, expected_sha256=hashlib.sha256(data).hexdigest(), most=MOST)
 
     return attempt
 
@@ -151,13 +154,46 @@ def other_networks_weights(folder: Path) -> None:
     load_classifier(resnet(), weights_dir=folder)
 
 
-def download(**behaviour: object) -> Attempt:
+def too_large_weights(folder: Path) -> None:
+    with (folder / RESNET_FILE).open("wb") as file:
+        file.truncate(MOST + 1)
+    locate(resnet(), RESNET, weights_dir=folder)
+
+
+def pipe_for_weights(folder: Path) -> None:
+    pipe(folder / RESNET_FILE)
+    load_classifier(resnet(), weights_dir=folder)
+
+
+def fetched_misfit(folder: Path) -> None:
+    (folder / "mirror").mkdir()
+    torch.save({"conv1.weight": torch.zeros(3)}, folder / "mirror" / RESNET_FILE)
+    try:
+        fetch(resnet(), RESNET, weights_dir=folder / "mine", fits=check_fits, source=str(folder / "mirror"))
+    finally:
+        assert list((folder / "mine").iterdir()) == []
+
+
+def mirrors_pipe(folder: Path) -> None:
+    pipe(folder / RESNET_FILE)
+    fetch(resnet(), RESNET, weights_dir=folder / "mine", fits=check_fits, source=str(folder))
+
+
+def zipped(records: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", method, compresslevel=1) as archive:
+        for name, content in records.items():
+            archive.writestr(name, content)
+    return stream.getvalue()
+
+
+def download(*, most: int = len(CONTENT), **behaviour: object) -> Attempt:
     """Fetch a file from a server that behaves in some way; nothing that is called `w.pt` may be left."""
 
     def attempt(folder: Path) -> None:
         with serving(Mirror(**behaviour)) as mirror:
             try:
-                fetch_file(mirror.url, folder / "w.pt", check=lambda part: None)
+                fetch_file(mirror.url, folder / "w.pt", check=lambda part: None, most=most)
             finally:
                 assert not (folder / "w.pt").exists()
 
@@ -166,7 +202,7 @@ def download(**behaviour: object) -> Attempt:
 
 def login_page(folder: Path) -> None:
     with serving(Mirror(content=b"<!doctype html><title>Guest network</title>")) as mirror:
-        fetch(resnet(), RESNET, weights_dir=folder, source=mirror.url.rpartition("/")[0])
+        fetch(resnet(), RESNET, weights_dir=folder, fits=check_fits, source=mirror.url.rpartition("/")[0])
 
 
 def review_below_a_file(folder: Path) -> None:
@@ -265,7 +301,27 @@ CASES: dict[str, tuple[Attempt, type[EnsembleCamError], str]] = {
     "empty-weights": (opened(b""), WeightsError, "is no PyTorch weights file. Delete it"),
     "wrong-hash": (wrong_hash, WeightsError, r"SHA-256 is [0-9a-f]{12}…, expected aaaaaaaaaaaa….*Delete the file"),
     "other-networks-weights": (other_networks_weights, WeightsError, "does not fit .*Fetch the file again"),
+    "weights-that-take-gigabytes": (
+        opened(zipped({"archive/data.pkl": b"", "archive/data/0": bytes(200_000_000)})),
+        WeightsError,
+        r"unpacks to 200\.0 MB, and 117\.5 MB are the most that it can need\. Delete it and fetch it again\.$",
+    ),
+    "weights-packed-in-another-way": (
+        opened(zipped({"archive/data.pkl": b""}, zipfile.ZIP_LZMA)),
+        WeightsError,
+        "is packed in a way that torch does not read",
+    ),
+    "weights-that-end-early": (opened(zipped({"a": b"b"})[:-1]), WeightsError, r"damaged \(it does not end as a zip"),
+    "too-large-weights": (too_large_weights, WeightsError, "has 117,500,001 bytes, and such weights have 117,500,000"),
+    "pipe-for-weights": (pipe_for_weights, WeightsError, r"^pc.+\.pt: this is a pipe and no file\. Move it away, or"),
     # downloads
+    "too-large-download": (
+        download(most=700_000),
+        DownloadError,
+        "has 1,048,576 bytes or more, and the weights have 700,000 at most. Nothing of it was kept",
+    ),
+    "fetched-weights-that-do-not-fit": (fetched_misfit, DownloadError, r"what came was deleted: it does not fit the"),
+    "mirrors-pipe": (mirrors_pipe, DownloadError, r"this is a pipe and no file\. Check the folder that --from names"),
     "broken-off": (download(break_after=300_000), DownloadError, "broke off; 300,000 of 1,048,576 bytes.*Fetch again"),
     "refused": (download(status=403), DownloadError, "the server answered 403 Forbidden"),
     "not-found": (download(status=404), DownloadError, "the server answered 404 Not Found"),
@@ -313,9 +369,9 @@ def test_download_that_broke_off_goes_on_and_ends_whole(tmp_path):
     target = tmp_path / "w.pt"
     with serving(Mirror(break_after=300_000)) as mirror:
         with pytest.raises(DownloadError, match="go on from there"):
-            fetch_file(mirror.url, target, check=lambda part: None)
+            fetch_file(mirror.url, target, check=lambda part: None, most=len(CONTENT))
         mirror.break_after = None
-        fetch_file(mirror.url, target, check=lambda part: None)
+        fetch_file(mirror.url, target, check=lambda part: None, most=len(CONTENT))
 
     assert target.read_bytes() == CONTENT
     assert mirror.ranges == [None, "bytes=300000-"]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from ensemble_cam import __version__, cli
@@ -515,38 +516,51 @@ def test_optional_classifier_is_part_of_a_review_only_where_it_is_chosen(film, t
 # weights
 
 RESNET, RESNET_FILE = "resnet50-res512-all", "pc-nih-rsna-siim-vin-resnet50-test512-e400-state.pt"
-TINY = b"PK\x03\x04" + b"begins as a file of torch does"
 
 
-@pytest.fixture
-def mirror(tmp_path) -> Path:
-    folder = tmp_path / "mirror"
-    folder.mkdir()
-    (folder / RESNET_FILE).write_bytes(TINY)
-    return folder
-
-
-def test_weights_are_fetched_from_a_folder_listed_and_verified(mirror, tmp_path, capsys):
+def test_weights_are_fetched_from_a_folder_listed_and_verified(weights_dir, tmp_path, capsys):
     target = tmp_path / "weights"
-    sha256 = hashlib.sha256(TINY).hexdigest()
+    data = (weights_dir / RESNET_FILE).read_bytes()
+    sha256 = hashlib.sha256(data).hexdigest()
 
-    assert run("weights", "fetch", RESNET, "--from", mirror, "--weights-dir", target) == 0
-    assert (target / RESNET_FILE).read_bytes() == TINY
+    assert run("weights", "fetch", RESNET, "--from", weights_dir, "--weights-dir", target) == 0
+    assert (target / RESNET_FILE).read_bytes() == data
+    assert (target / f"{RESNET_FILE}.sha256").read_text() == f"{sha256}  {RESNET_FILE}\n"
     assert f"{RESNET}: {target / RESNET_FILE} (SHA-256 {sha256})" in capsys.readouterr().out
 
     for action in ("list", "verify"):
         assert run("weights", action, "--weights-dir", target) == 0
         lines = [line.split() for line in capsys.readouterr().out.splitlines()]
         assert ["densenet121-res224-all", "missing"] in [line[:2] for line in lines]
-        assert [RESNET, "unpinned", "0.0", "MB", str(target / RESNET_FILE)] in lines
+        assert [RESNET, "unpinned", f"{len(data) / 1e6:.1f}", "MB", str(target / RESNET_FILE)] in lines
 
-    (target / RESNET_FILE).write_bytes(TINY + b"!")
-    assert run("weights", "verify", "--weights-dir", target) == 4
-    assert f"expected {sha256[:12]}" in capsys.readouterr().out
+    (target / RESNET_FILE).write_bytes(data + b"!")
+    for action in ("list", "verify"):
+        assert run("weights", action, "--weights-dir", target) == 4
+        printed = capsys.readouterr()
+        assert re.search(rf"^{RESNET} +wrong hash ", printed.out, re.MULTILINE)
+        assert f"expected {sha256[:12]}" in printed.out + printed.err
 
 
-def test_fetching_without_a_name_wants_the_configured_defaults(mirror, tmp_path, capsys):
-    assert run("weights", "fetch", "--from", mirror, "--weights-dir", tmp_path / "weights") == 4
+def test_fetched_weights_that_fill_no_network_are_not_kept_and_those_that_are_here_not_held(tmp_path, capsys):
+    mirror, target = tmp_path / "mirror", tmp_path / "weights"
+    mirror.mkdir()
+    torch.save({"fc.weight": torch.zeros(3)}, mirror / RESNET_FILE)
+
+    assert run("weights", "fetch", RESNET, "--from", mirror, "--weights-dir", target) == 4
+    message = (
+        f"ensemble-cam: {RESNET_FILE}: what came was deleted: it does not fit the {RESNET} network: it lacks conv1"
+    )
+    assert capsys.readouterr().err.startswith(message)
+    assert folders(target) == []
+
+    assert run("weights", "fetch", RESNET, "--weights-dir", mirror) == 4
+    assert "Fetch the file again, or put these weights under another classifier." in capsys.readouterr().err
+    assert folders(mirror) == [RESNET_FILE]
+
+
+def test_fetching_without_a_name_wants_the_configured_defaults(tmp_path, capsys):
+    assert run("weights", "fetch", "--from", tmp_path, "--weights-dir", tmp_path / "weights") == 4
 
     file = weights_file("densenet121-res224-all").file_name
     assert f"{file}: the file cannot be read (No such file or directory)" in capsys.readouterr().err

@@ -119,6 +119,10 @@ USAGE = [
     ("weights lst", r"ACTION: got 'lst'; allowed: one of list, verify, fetch\. Did you mean \"list\"\?"),
     ("weights list --weight-dir .", r"--weight-dir: there is no such option\. Did you mean \"--weights-dir\"\?"),
     (
+        "weights list --against-upstream",
+        r"--against-upstream: there is no such option\. See `.+ weights list --help`\.",
+    ),
+    (
         "weights fetch resnet50-res512-al",
         r"weights: got 'resnet50-res512-al'; .+ mean \"resnet50-res512-all\"\?",
     ),

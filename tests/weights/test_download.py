@@ -1,6 +1,7 @@
 """Files arrive whole or not at all, and a broken-off download goes on where it stopped."""
 
 import errno
+import os
 import re
 import socket
 import threading
@@ -16,6 +17,7 @@ from ensemble_cam.weights.download import fetch_file, join
 from support.servers import CONTENT, Mirror, serving, without_proxies
 
 NEW_CONTENT = CONTENT[::-1]
+MOST = len(CONTENT)
 
 
 @pytest.fixture
@@ -39,7 +41,7 @@ def must_be(*allowed: bytes):
 
 
 def fetched(mirror: Mirror, target: Path, **options) -> bytes:
-    fetch_file(mirror.url, target, check=options.pop("check", must_be(CONTENT, NEW_CONTENT)), **options)
+    fetch_file(mirror.url, target, **{"check": must_be(CONTENT, NEW_CONTENT), "most": MOST} | options)
     return target.read_bytes()
 
 
@@ -170,6 +172,34 @@ def test_length_that_is_not_announced_is_no_fault(mirror, target):
     assert totals == {None}
 
 
+@pytest.mark.parametrize("says_length", [True, False])
+def test_of_a_file_that_is_too_large_no_more_is_written_than_it_may_have_and_nothing_kept(mirror, target, says_length):
+    mirror.says_length, told = says_length, []
+    with pytest.raises(DownloadError, match=r"bytes or more, and the weights have 700,000 at most\. Nothing of it was"):
+        fetched(mirror, target, most=700_000, progress=lambda done, total: told.append(done))
+    assert names_beside(target) == []
+    assert all(done <= 700_000 for done in told)
+    assert bool(told) == (not says_length)
+
+
+def test_part_that_is_longer_than_the_file_may_be_is_not_continued(mirror, target):
+    break_off(mirror, target)
+    with pytest.raises(DownloadError, match="Nothing of it was kept"):
+        fetched(mirror, target, most=200_000)
+    assert names_beside(target) == []
+
+
+def test_folder_with_a_file_that_is_too_large_or_a_pipe_leaves_nothing(tmp_path, target):
+    (tmp_path / "large.pt").write_bytes(CONTENT)
+    with pytest.raises(DownloadError, match=r"large\.pt: this has 1,048,576 bytes or more"):
+        fetch_file(str(tmp_path / "large.pt"), target, check=must_be(), most=MOST - 1)
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe.pt")
+        with pytest.raises(DownloadError, match=r"pipe\.pt: this is a pipe and no file\. Check the folder that --from"):
+            fetch_file(str(tmp_path / "pipe.pt"), target, check=must_be(), most=MOST)
+    assert names_beside(target) == []
+
+
 @pytest.mark.parametrize(
     ("status", "words"), [(404, "404 Not Found"), (500, "500 Internal Server Error"), (403, "403")]
 )
@@ -197,9 +227,9 @@ def test_closed_port_and_bad_address_are_named_with_a_remedy(tmp_path):
         listener.bind(("127.0.0.1", 0))
         closed = listener.getsockname()[1]  # bound, and nobody listens
         with pytest.raises(DownloadError, match=rf"127\.0\.0\.1:{closed}/w\.pt: cannot be reached .*--from"):
-            fetch_file(f"http://127.0.0.1:{closed}/w.pt", tmp_path / "w.pt", check=must_be())
+            fetch_file(f"http://127.0.0.1:{closed}/w.pt", tmp_path / "w.pt", check=must_be(), most=MOST)
     with pytest.raises(DownloadError, match="cannot be reached"):
-        fetch_file("http://127.0.0.1:port/w.pt", tmp_path / "w.pt", check=must_be())
+        fetch_file("http://127.0.0.1:port/w.pt", tmp_path / "w.pt", check=must_be(), most=MOST)
 
 
 def test_silent_server_is_given_up_and_the_part_kept(mirror, target, monkeypatch):
@@ -213,7 +243,7 @@ def test_silent_server_is_given_up_and_the_part_kept(mirror, target, monkeypatch
 @pytest.mark.parametrize("address", ["ftp://127.0.0.1/w.pt", "file:///etc/hostname", "data://x"])
 def test_other_kinds_of_address_are_refused(target, address):
     with pytest.raises(DownloadError, match=r"allowed: http, https, or a folder's path"):
-        fetch_file(address, target, check=must_be())
+        fetch_file(address, target, check=must_be(), most=MOST)
 
 
 @pytest.mark.parametrize("elsewhere", ["ftp://127.0.0.1/w.pt", "file:///etc/hostname"])
@@ -308,7 +338,7 @@ def test_two_fetches_at_once_download_once(mirror, target):
 def test_waiting_for_another_fetch_can_be_cancelled(tmp_path):
     lock = tmp_path / "w.pt.lock"
     with download._locked(lock, lambda: False), pytest.raises(Cancelled):
-        fetch_file("http://127.0.0.1:1/w.pt", tmp_path / "w.pt", check=must_be(), cancelled=lambda: True)
+        fetch_file("http://127.0.0.1:1/w.pt", tmp_path / "w.pt", check=must_be(), most=MOST, cancelled=lambda: True)
     assert not lock.exists()
 
 
@@ -342,7 +372,9 @@ def test_folder_is_a_mirror_too(tmp_path, target):
     source.write_bytes(CONTENT)
     seen = []
 
-    fetch_file(str(source), target, check=must_be(CONTENT), progress=lambda done, total: seen.append((done, total)))
+    fetch_file(
+        str(source), target, check=must_be(CONTENT), most=MOST, progress=lambda done, total: seen.append((done, total))
+    )
 
     assert target.read_bytes() == CONTENT
     assert seen == sorted(seen)
@@ -352,10 +384,10 @@ def test_folder_is_a_mirror_too(tmp_path, target):
 
 def test_folder_without_the_file_and_wrong_copy_leave_nothing(tmp_path, target):
     with pytest.raises(DownloadError, match=r"absent\.pt: the file cannot be read \(No such file"):
-        fetch_file(str(tmp_path / "absent.pt"), target, check=must_be())
+        fetch_file(str(tmp_path / "absent.pt"), target, check=must_be(), most=MOST)
     (tmp_path / "wrong.pt").write_bytes(b"wrong")
     with pytest.raises(WeightsError, match="the wrong file"):
-        fetch_file(str(tmp_path / "wrong.pt"), target, check=must_be(CONTENT))
+        fetch_file(str(tmp_path / "wrong.pt"), target, check=must_be(CONTENT), most=MOST)
 
     assert names_beside(target) == []
 

@@ -20,6 +20,7 @@ from ensemble_cam.errors import WeightsError
 from ensemble_cam.weights import unpickling
 from ensemble_cam.weights.unpickling import load_state_dict
 
+MOST = 64 * 2**20
 FORMATS = pytest.mark.parametrize("as_zip", [True, False], ids=["zip", "stream-before-1.6"])
 
 
@@ -32,7 +33,7 @@ def saved(value: object, *, as_zip: bool = True) -> bytes:
 def load(folder: Path, data: bytes) -> dict[str, torch.Tensor]:
     path = folder / "w.pt"
     path.write_bytes(data)
-    return load_state_dict(path, expected_sha256=hashlib.sha256(data).hexdigest())
+    return load_state_dict(path, expected_sha256=hashlib.sha256(data).hexdigest(), most=MOST)
 
 
 def assert_same(got: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) -> None:
@@ -147,7 +148,9 @@ def test_many_threads_load_at_once(tmp_path, densenet, as_zip):
     def work() -> None:
         try:
             for _ in range(5):
-                assert_same(load_state_dict(path, expected_sha256=hashlib.sha256(data).hexdigest()), expected)
+                assert_same(
+                    load_state_dict(path, expected_sha256=hashlib.sha256(data).hexdigest(), most=MOST), expected
+                )
         except BaseException as error:
             failures.append(error)
 
@@ -333,6 +336,45 @@ def test_anything_else_is_refused_with_what_it_is(tmp_path, make, message):
         load(tmp_path, make())
 
 
+class Memory:
+    """Pickles as a call that takes two gigabytes."""
+
+    def __reduce__(self):
+        return bytearray, (2 * 10**9,)
+
+
+def deflated(value: object) -> bytes:
+    """Return a file of torch's, packed anew with compression."""
+    stream = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(saved(value))) as stored,
+        zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as made,
+    ):
+        for each in stored.infolist():
+            made.writestr(each.filename, stored.read(each))
+    return stream.getvalue()
+
+
+TOO_MUCH = {
+    "zip": (deflated({"w": torch.zeros(20_000_000)}), r"unpacks to 80\.\d MB, and 67\.1 MB are the most that it can"),
+    "file": (saved({"w": torch.zeros(20_000_000)}), "has more than 64 MB"),
+    "number": (saved({"w": Memory()}), "asks for memory that is no tensor's"),
+    "number in a stream": (saved({"w": Memory()}, as_zip=False), "asks for memory that is no tensor's"),
+    "number, packed": (deflated({"w": Memory()}), "asks for memory that is no tensor's"),
+}
+
+
+@pytest.mark.parametrize(("data", "message"), TOO_MUCH.values(), ids=TOO_MUCH)
+def test_file_that_asks_for_more_memory_than_its_network_needs_is_not_loaded(tmp_path, monkeypatch, data, message):
+    monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("it was loaded"))
+    with pytest.raises(WeightsError, match=rf"^w\.pt: the file {message}"):
+        load(tmp_path, data)
+
+
+def test_compressed_zip_that_unpacks_to_what_the_network_needs_is_read(tmp_path):
+    assert_same(load(tmp_path, deflated({"w": torch.arange(9.0)})), {"w": torch.arange(9.0)})
+
+
 @FORMATS
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.999])
 def test_truncated_file_is_refused_as_damaged(tmp_path, densenet, as_zip, share):
@@ -365,6 +407,6 @@ def test_file_that_changed_since_it_was_located_is_refused(tmp_path):
     path.write_bytes(saved({"w": torch.ones(1)}))
 
     with pytest.raises(WeightsError, match=r"w\.pt: SHA-256 is .*, expected 000000000000…\. The file has changed"):
-        load_state_dict(path, expected_sha256="0" * 64)
+        load_state_dict(path, expected_sha256="0" * 64, most=MOST)
     with pytest.raises(WeightsError, match=r"absent\.pt: the file cannot be read"):
-        load_state_dict(tmp_path / "absent.pt", expected_sha256="0" * 64)
+        load_state_dict(tmp_path / "absent.pt", expected_sha256="0" * 64, most=MOST)

@@ -30,12 +30,15 @@ import platformdirs
 import torch
 from torch import Tensor, nn
 
+from ensemble_cam.machine.files import read_file
+
 logger = logging.getLogger(__name__)
 
 CACHE_VARIABLE = "ENSEMBLE_CAM_CACHE"
 """Names the folder that compiled networks are kept in, instead of the user's own cache folder."""
 
 _SUFFIX, _KEPT = ".openvino", 16
+_MOST_BYTES = 2**30  # of one compiled network; the largest of ours has 95 MB
 # Without the first, processors that can would compute in bfloat16. The second is for one film at a time.
 _PROPERTIES = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
 
@@ -161,7 +164,7 @@ def _converted(backbone: nn.Module, side: int) -> Any:
 def _read(path: Path) -> Any:
     """Return the compiled network in a cache file; None where there is none that can be used."""
     try:
-        data = path.read_bytes()
+        data = read_file(path, most=_MOST_BYTES)
     except OSError:
         return None
     if hashlib.sha256(data[32:]).digest() != data[:32]:

@@ -10,10 +10,11 @@ from ensemble_cam.classifiers.classifier import Classifier, WeightsInfo
 from ensemble_cam.classifiers.families import ARCHITECTURES, upstream_network
 from ensemble_cam.classifiers.teaching_weights import load_teaching_weights
 from ensemble_cam.classifiers.untrained import fill_untrained
-from ensemble_cam.errors import ClassifierError, WeightsError
+from ensemble_cam.errors import ClassifierError, UnusableWeights
 from ensemble_cam.settings.config import ClassifierConfig
 from ensemble_cam.settings.vocabulary import UNTRAINED
-from ensemble_cam.weights.store import LocatedWeights, Published, locate
+from ensemble_cam.weights.released import weights_file
+from ensemble_cam.weights.store import Published, locate, pin
 from ensemble_cam.weights.unpickling import load_state_dict
 
 
@@ -54,16 +55,19 @@ def load_network(
         fill_untrained(network)
         return network, WeightsInfo(UNTRAINED, sha256=None, published=Published.NO), None
     located = locate(config, name, weights_dir=weights_dir)
-    network = upstream_network(config.model_type)
-    points: Mapping[str, float] | None = None
-    if config.family.points_in_file:
-        file = load_teaching_weights(located.path, expected_sha256=located.sha256, model_type=config.model_type)
-        _fill(network, file.tensors, located, remedy="Install this program again")
-        points = file.operating_points
-    else:
-        values = load_state_dict(located.path, expected_sha256=located.sha256)
-        _fill(network, values, located, remedy="Fetch the file again, or put these weights under another classifier")
+    network, points = _filled(config, name, located.path, located.sha256)
+    pin(located)
     return network, WeightsInfo(name, sha256=located.sha256, published=located.published), points
+
+
+def check_fits(config: ClassifierConfig, name: str, path: Path, sha256: str) -> None:
+    """Fill a classifier's network with a file's values, and let go of it: `weights.store.Fits`.
+
+    Raises:
+        UnusableWeights: if the file does not fit, is damaged or would run code.
+        WeightsError: if it cannot be read or has another hash.
+    """
+    _filled(config, name, path, sha256)
 
 
 def cut_classifier(
@@ -114,7 +118,27 @@ def cut_classifier(
     )
 
 
-def _fill(network: nn.Module, values: Mapping[str, Tensor], located: LocatedWeights, *, remedy: str) -> None:
+def _filled(
+    config: ClassifierConfig, name: str, path: Path, sha256: str
+) -> tuple[nn.Module, Mapping[str, float] | None]:
+    """Return a classifier's network filled from a file, and the operating points that came with it, if any did."""
+    most = weights_file(name).most_bytes
+    network = upstream_network(config.model_type)
+    points: Mapping[str, float] | None = None
+    if config.family.points_in_file:
+        file = load_teaching_weights(path, expected_sha256=sha256, model_type=config.model_type, most=most)
+        values, points, remedy = file.tensors, file.operating_points, "Install this program again."
+    else:
+        values = load_state_dict(path, expected_sha256=sha256, most=most)
+        remedy = "Fetch the file again, or put these weights under another classifier."
+    if misfit := _misfit(network, values):
+        raise UnusableWeights(f"it does not fit the {name} network: it {misfit}.", file_name=path.name, remedy=remedy)
+    network.load_state_dict(values, strict=False)
+    return network, points
+
+
+def _misfit(network: nn.Module, values: Mapping[str, Tensor]) -> str | None:
+    """Say what of a network's values is missing, strange or of another shape; None where all is right."""
     own = network.state_dict()
     # `num_batches_tracked` came with a later PyTorch than some of the released files; it plays no part in eval mode.
     missing = [key for key in own if key not in values and not key.endswith("num_batches_tracked")]
@@ -122,8 +146,5 @@ def _fill(network: nn.Module, values: Mapping[str, Tensor], located: LocatedWeig
     misshapen = [key for key in values if key in own and values[key].shape != own[key].shape]
     for what, keys in (("lacks", missing), ("has unknown", strange), ("has another shape of", misshapen)):
         if keys:
-            raise WeightsError(
-                f"{located.path.name} does not fit the {located.name} network: it {what} {keys[0]} "
-                f"({len(keys)} such values). {remedy}."
-            )
-    network.load_state_dict(values, strict=False)
+            return f"{what} {keys[0][:60]} ({len(keys)} such values)"
+    return None

@@ -43,7 +43,7 @@ class TeachingWeights:
     operating_points: Mapping[str, float]
 
 
-def load_teaching_weights(path: Path, *, expected_sha256: str, model_type: str) -> TeachingWeights:
+def load_teaching_weights(path: Path, *, expected_sha256: str, model_type: str, most: int) -> TeachingWeights:
     """Read a teaching network's weights file to the CPU.
 
     The hash is taken of the very bytes that are then read, so a file swapped in between is noticed.
@@ -52,12 +52,13 @@ def load_teaching_weights(path: Path, *, expected_sha256: str, model_type: str) 
         path: the file.
         expected_sha256: the hash that `weights.store.locate` found, 64 lower-case hex digits.
         model_type: what the file must have been trained as.
+        most: how many bytes it may have.
 
     Raises:
         WeightsError: if the file cannot be read, has another hash, is damaged, holds values that are not finite, or its
             metadata are not those of such a network.
     """
-    data = read_checked(path, expected_sha256)
+    data = read_checked(path, expected_sha256, most=most)
     try:
         return TeachingWeights(_tensors(data), _operating_points(data, model_type))
     except WeightsError as error:

@@ -8,8 +8,8 @@ opened without waiting and looked at again, as it may have been changed in betwe
 import errno
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
@@ -33,7 +33,7 @@ class Changed(OSError):
     """A file was written to while it was read."""
 
 
-def open_file(path: Path) -> BinaryIO:
+def open_file(path: Path) -> BufferedReader:
     """Open a regular file, or a link to one, for reading bytes; whoever calls it closes it.
 
     Raises:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from ensemble_cam.settings.sets import CLINICAL, TEACHING, ClassifierSet
 from ensemble_cam.settings.vocabulary import UNTRAINED
 
+_MOST_PACKAGED_BYTES = 64 * 2**20
+
 
 @dataclass(frozen=True)
 class WeightsFile:
@@ -19,7 +21,7 @@ class WeightsFile:
         name: the weights name of the configuration.
         file_name: under which it is released and stored.
         url: where it is released; None for one that comes with the package.
-        size: in bytes; for people to see, never a check.
+        size: in bytes; None for one that comes with the package.
         approximate: whether `size` is rounded.
         operating_points: label → the probability, in (0, 1), at which it is called, as published for these weights; a
             label without one is not known with them. None where nothing is published, and every label is known.
@@ -31,6 +33,14 @@ class WeightsFile:
     size: int | None
     approximate: bool = True
     operating_points: Mapping[str, float] | None = field(default=None, hash=False)
+
+    @property
+    def most_bytes(self) -> int:
+        """How many bytes such a file may have, and may unpack to: a quarter more than the released one.
+
+        That leaves room for other ways of writing the same tensors, and none for a file that fills disk or memory.
+        """
+        return _MOST_PACKAGED_BYTES if self.size is None else self.size * 5 // 4
 
     @property
     def packaged(self) -> bool:

@@ -45,6 +45,7 @@ def fetch_file(
     target: Path,
     *,
     check: Callable[[Path], None],
+    most: int,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> None:
@@ -56,11 +57,12 @@ def fetch_file(
         source: an http or https address, or a file's path.
         target: the file to be; its folder is made if need be. An existing one is left alone.
         check: called with the complete part before it gets its name; raises `WeightsError` if it is the wrong file.
+        most: how many bytes it may have, whatever the server says; of a larger one no more is written, and none kept.
         progress: see `Progress`. The count grows, but starts again where a resumed file turns out to be another one.
         cancelled: asked between pieces; true stops.
 
     Raises:
-        DownloadError: if the file cannot be reached, did not come whole, or cannot be written.
+        DownloadError: if the file cannot be reached, is too large, did not come whole, or cannot be written.
         WeightsError: whatever `check` raises; nothing is kept then.
         Cancelled: if `cancelled` returned true. What has come is kept.
     """
@@ -74,10 +76,10 @@ def fetch_file(
                 return
             while True:
                 if is_web_address(source):
-                    resumed = _download(source, part, progress, cancelled)
+                    resumed = _download(source, part, most, progress, cancelled)
                 else:
                     resumed = False
-                    _copy(Path(source), part, progress, cancelled)
+                    _copy(Path(source), part, most, progress, cancelled)
                 try:
                     check(part)
                     break
@@ -113,7 +115,7 @@ def join(base: str, file_name: str) -> str:
     return f"{base.rstrip('/')}/{quote(file_name)}" if is_web_address(base) else str(Path(base) / file_name)
 
 
-def _download(url: str, part: Path, progress: Progress, cancelled: Callable[[], bool]) -> bool:
+def _download(url: str, part: Path, most: int, progress: Progress, cancelled: Callable[[], bool]) -> bool:
     """Bring `part` to its full length and tell whether an earlier part was continued."""
     offset, version = _resume_point(url, part)
     headers = {"User-Agent": f"ensemble-cam/{__version__}", "Accept-Encoding": "identity"}
@@ -125,18 +127,19 @@ def _download(url: str, part: Path, progress: Progress, cancelled: Callable[[], 
         with error:
             if offset and error.code == 416:  # range not satisfiable: the file there is shorter than our part
                 _discard(part)
-                return _download(url, part, progress, cancelled)
+                return _download(url, part, most, progress, cancelled)
             raise DownloadError(f"{url}: the server answered {error.code} {error.reason}.") from None
 
     with response:
         resumed = offset > 0 and response.status == 206
         if resumed and not _continues(response, offset, version):  # a server that does not know If-Range
             _discard(part)
-            return _download(url, part, progress, cancelled)
+            return _download(url, part, most, progress, cancelled)
         if response.status != 200 and not resumed:
             raise DownloadError(f"{url}: the server answered {response.status} {response.reason}.")
         done = offset if resumed else 0
         total = None if response.length is None else done + response.length
+        _check_size(url, part, total or 0, most)
         _check_space(part.parent, response.length or 0)
         if not resumed:
             _discard(part)
@@ -146,8 +149,9 @@ def _download(url: str, part: Path, progress: Progress, cancelled: Callable[[], 
         with part.open("ab") as file:
             try:
                 for piece in _pieces(response):
-                    file.write(piece)
                     done += len(piece)
+                    _check_size(url, part, done, most)
+                    file.write(piece)
                     progress(done, total)
                     if cancelled():
                         raise Cancelled("The download was stopped.")
@@ -244,7 +248,7 @@ def _discard(part: Path) -> None:
     _note_of(part).unlink(missing_ok=True)
 
 
-def _copy(source: Path, part: Path, progress: Progress, cancelled: Callable[[], bool]) -> None:
+def _copy(source: Path, part: Path, most: int, progress: Progress, cancelled: Callable[[], bool]) -> None:
     try:
         file_in = open_file(source)
     except OSError as error:
@@ -254,15 +258,27 @@ def _copy(source: Path, part: Path, progress: Progress, cancelled: Callable[[], 
     _discard(part)
     with file_in, part.open("wb") as file_out:
         total = os.fstat(file_in.fileno()).st_size
+        _check_size(str(source), part, total, most)
         _check_space(part.parent, total)
         progress(0, total)
         while piece := file_in.read(_CHUNK):
+            _check_size(str(source), part, file_out.tell() + len(piece), most)
             file_out.write(piece)
             progress(file_out.tell(), total)
             if cancelled():
                 raise Cancelled("The copy was stopped.")
         file_out.flush()
         os.fsync(file_out.fileno())
+
+
+def _check_size(source: str, part: Path, size: int, most: int) -> None:
+    """Refuse what is larger than the file can be, and keep nothing of it."""
+    if size > most:
+        _discard(part)
+        raise DownloadError(
+            f"{escaped(source)}: this has {size:,} bytes or more, and the weights have {most:,} at most. Nothing of it "
+            "was kept. Fetch from another address with --from."
+        )
 
 
 def _check_space(folder: Path, needed: int) -> None:

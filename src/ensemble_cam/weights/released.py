@@ -43,9 +43,12 @@ def search_folders(weights_dir: Path | None) -> tuple[Path, ...]:
 
 
 def find(file: WeightsFile, folders: Sequence[Path]) -> Path | None:
-    """Return where a file lies, in the first of the folders that has it, or in the package; None if it is nowhere."""
+    """Return where a file lies, in the first of the folders that has it, or in the package; None if it is nowhere.
+
+    Whatever has the name counts: a pipe or a folder is no missing file, and whoever reads it says so.
+    """
     searched = (PACKAGED_FOLDER,) if file.packaged else folders
-    return next((path for folder in searched if (path := folder / file.file_name).is_file()), None)
+    return next((path for folder in searched if (path := folder / file.file_name).exists()), None)
 
 
 def how_to_get(file: WeightsFile, weights_dir: Path | None) -> str:

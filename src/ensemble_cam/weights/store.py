@@ -6,8 +6,9 @@ A file is held to a hash, always:
                                       it has another, and a sidecar beside the file names that one: *not* the
                                       published weights, which every output then says
                                       it has another and no sidecar says so: refused
-    no pin is known                   the first use writes the sidecar; every later use is held to it. Whether these
-                                      are the published weights is not known, and nothing claims it
+    no pin is known                   the first use writes the sidecar, once the file has filled its network; every
+                                      later use is held to it. Whether these are the published weights is not known,
+                                      and nothing claims it
 
 The files that come with the package are held to the configuration's pins too; sidecars count for nothing there, and
 none is written.
@@ -21,19 +22,25 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from ensemble_cam.errors import DownloadError, WeightsError, WeightsMissing
+from ensemble_cam.errors import DownloadError, UnusableWeights, WeightsError, WeightsMissing
+from ensemble_cam.machine.files import open_file, why_unreadable
 from ensemble_cam.settings.config import ClassifierConfig, Config
 from ensemble_cam.settings.families import WeightsFile
 from ensemble_cam.settings.vocabulary import UNTRAINED
 from ensemble_cam.weights.download import Progress, fetch_file, join
 from ensemble_cam.weights.released import find, how_to_get, search_folders, weights_file
 from ensemble_cam.weights.sidecar import read_sidecar, sidecar_of, write_sidecar
-from ensemble_cam.weights.unpickling import is_torch_file
+from ensemble_cam.weights.unpickling import check_container, is_torch_file
 
-State = Literal["ok", "missing", "wrong hash", "unpinned", "not published"]
+State = Literal["ok", "missing", "wrong hash", "unusable", "unpinned", "not published"]
+
+Fits = Callable[[ClassifierConfig, str, Path, str], None]
+"""Called with a classifier, a weights name, a file and its SHA-256: raises `WeightsError` if the file does not fill the
+classifier's network, see `classifiers.loading.check_fits`. Networks are of a higher floor."""
 
 
 class Published(Enum):
@@ -61,12 +68,14 @@ class LocatedWeights:
         path: the file.
         sha256: its hash, 64 lower-case hex digits; `unpickling.load_state_dict` wants it back.
         published: whether that is the published weights' hash.
+        held: whether a pin or a sidecar names that hash; where neither does, `pin` has to follow.
     """
 
     name: str
     path: Path
     sha256: str
     published: Published
+    held: bool = True
 
 
 @dataclass(frozen=True)
@@ -78,9 +87,9 @@ class WeightsStatus:
         file_name: under which it is released and stored.
         path: where it lies, None if it is missing.
         size: in bytes, of the file that lies there.
-        sha256: its hash, None if it was not taken.
+        sha256: its hash, None if there is none to take.
         state: in a word or two.
-        detail: a sentence for people; says so where the hash was not taken.
+        detail: a sentence for people.
         packaged: whether it comes with the package.
     """
 
@@ -98,7 +107,8 @@ def locate(config: ClassifierConfig, name: str, *, weights_dir: Path | None) -> 
     """Find a weights file and hold it to its hash, as this module's docstring tells.
 
     The first folder that has the file counts, right or wrong. Hashing takes a tenth of a second or two for 100 MB and
-    is done once a process for an unchanged file.
+    is done once a process for an unchanged file. Nothing is written: a file that nothing holds yet is held once it has
+    filled its network, see `pin`.
 
     Raises:
         WeightsMissing: if no folder has it.
@@ -110,13 +120,18 @@ def locate(config: ClassifierConfig, name: str, *, weights_dir: Path | None) -> 
     if path is None:
         missing = WeightsError if file.packaged else WeightsMissing  # there is no fetching what should be here already
         raise missing(how_to_get(file, weights_dir))
-    sha256 = _sha256(path)
+    sha256 = _sha256(path, most=file.most_bytes)
     state, detail = _judge(file, path, sha256, pin=config.sha256.get(name))
     if state == "wrong hash":
         raise WeightsError(detail)
-    if state == "unpinned" and not file.packaged:
-        write_sidecar(path, sha256)
-    return LocatedWeights(name, path, sha256, _PUBLISHED.get(state, Published.UNKNOWN))
+    held = state != "unpinned" or file.packaged or read_sidecar(path) is not None
+    return LocatedWeights(name, path, sha256, _PUBLISHED.get(state, Published.UNKNOWN), held)
+
+
+def pin(located: LocatedWeights) -> None:
+    """Write the sidecar of a file that nothing holds yet, and that has filled its network; of others nothing."""
+    if not located.held:
+        write_sidecar(located.path, located.sha256)
 
 
 def fetch(
@@ -124,6 +139,7 @@ def fetch(
     name: str,
     *,
     weights_dir: Path | None,
+    fits: Fits,
     source: str | None = None,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
@@ -131,18 +147,20 @@ def fetch(
     """Fetch a weights file, unless it is here already or comes with the package, and hold it to its hash.
 
     Into `weights_dir` if it is given, else into the first of the search folders. A fetched file must have the pinned
-    hash or, without a pin, the one that a sidecar from an earlier use names; no sidecar excuses it from a pin.
+    hash or, without a pin, the one that a sidecar from an earlier use names; no sidecar excuses it from a pin. One that
+    neither holds must fill its network, and is held to its own hash from then on; else it is not kept.
 
     Args:
         config: whose pins count.
         name: the weights name.
         weights_dir: see above.
+        fits: see `Fits`; asked of files alone that nothing holds.
         source: a mirror's address or a folder, with files under their released names; None for the release itself.
         progress: called with the bytes that are there and the bytes there will be, None if that is not known.
         cancelled: asked often; true stops and keeps what has come for the next time.
 
     Raises:
-        DownloadError: if the file did not come, or another one came; see `download.fetch_file`.
+        DownloadError: if the file did not come, or what came cannot be used; see `download.fetch_file`.
         WeightsError: if a file that is here already, or its sidecar, is wrong.
         Cancelled: if `cancelled` returned true.
     """
@@ -152,23 +170,29 @@ def fetch(
     folders = search_folders(weights_dir)
     if weights_dir is not None:
         folders = folders[:1]
-    if find(file, folders) is None:
+    is_here = find(file, folders) is not None
+    if not is_here:
         target = folders[0] / file.file_name
         expected = config.sha256.get(name) or read_sidecar(target)
         fetch_file(
             file.url if source is None else join(str(source), file.file_name),
             target,
-            check=lambda part: _check_fetched(part, file, expected),
+            check=lambda part: _check_fetched(part, file, expected, partial(fits, config, name)),
+            most=file.most_bytes,
             progress=progress,
             cancelled=cancelled,
         )
-    return locate(config, name, weights_dir=weights_dir)
+    located = locate(config, name, weights_dir=weights_dir)
+    if is_here and not located.held:
+        fits(config, name, located.path, located.sha256)
+    pin(located)
+    return located
 
 
-def status(config: Config, *, weights_dir: Path | None, verify: bool) -> list[WeightsStatus]:
+def status(config: Config, *, weights_dir: Path | None) -> list[WeightsStatus]:
     """Return the state of every weights file that the configuration names, in its order, each once.
 
-    Writes nothing. With `verify` every file is hashed; without, only its presence and its sidecar are looked at.
+    Every file is hashed; one that nothing holds yet is looked at, too, as far as that takes no network. Writes nothing.
     """
     pins = {
         (name, classifier.sha256.get(name)): None
@@ -176,10 +200,10 @@ def status(config: Config, *, weights_dir: Path | None, verify: bool) -> list[We
         for name in classifier.weights
         if name != UNTRAINED
     }
-    return [_status(weights_file(name), pin, weights_dir=weights_dir, verify=verify) for name, pin in pins]
+    return [_status(weights_file(name), pin, weights_dir=weights_dir) for name, pin in pins]
 
 
-def _status(file: WeightsFile, pin: str | None, *, weights_dir: Path | None, verify: bool) -> WeightsStatus:
+def _status(file: WeightsFile, pin: str | None, *, weights_dir: Path | None) -> WeightsStatus:
     path = find(file, search_folders(weights_dir))
     if path is None:
         detail = how_to_get(file, weights_dir)
@@ -188,14 +212,15 @@ def _status(file: WeightsFile, pin: str | None, *, weights_dir: Path | None, ver
     size, sha256 = None, None
     try:
         size = path.stat().st_size
-        sha256 = _sha256(path) if verify else None
-        # Without a hash taken, a file is what its sidecar says, or else what it should be.
-        supposed = sha256 or (None if file.packaged else read_sidecar(path)) or pin
-        state, detail = _judge(file, path, supposed, pin=pin)
+        sha256 = _sha256(path, most=file.most_bytes)
+        state, detail = _judge(file, path, sha256, pin=pin)
+        if state == "unpinned" and not file.packaged:
+            with open_file(path) as opened:
+                check_container(opened, most=file.most_bytes)
+    except UnusableWeights as error:
+        state, detail = "unusable", f"{path.name}: {error}"
     except (OSError, WeightsError) as error:
-        state, detail = "wrong hash", str(error)
-    if not verify:
-        detail += " The hash was not checked."
+        state, detail = "unusable", str(error)
     return WeightsStatus(file.name, file.file_name, path, size, sha256, state, detail, file.packaged)
 
 
@@ -213,7 +238,7 @@ def _judge(file: WeightsFile, path: Path, sha256: str | None, *, pin: str | None
     noted = read_sidecar(path)
     sidecar = sidecar_of(path).name
     if noted is None and pin is None:
-        return "unpinned", f"No published hash is known; the first use notes this file's in {sidecar}."
+        return "unpinned", f"No published hash is known; once it has filled its network, {sidecar} holds it to its own."
     if noted is None or noted != sha256:
         expected = noted if pin is None else pin
         return "wrong hash", (
@@ -231,19 +256,28 @@ def _file_of(config: ClassifierConfig, name: str) -> WeightsFile:
     return weights_file(name)
 
 
-def _check_fetched(part: Path, file: WeightsFile, expected: str | None) -> None:
-    got = _sha256(part)
+def _check_fetched(part: Path, file: WeightsFile, expected: str | None, fits: Callable[[Path, str], None]) -> None:
+    got = _sha256(part, most=file.most_bytes)
     if expected is not None and got != expected:
         raise DownloadError(
             f"{file.file_name}: what came has SHA-256 {_short(got)}, expected {_short(expected)}, and was deleted. "
             "Fetch it again, or from another address with --from."
         )
+    if expected is not None:
+        return
     with part.open("rb") as opened:
-        if expected is None and not is_torch_file(opened.read(16)):
+        if not is_torch_file(opened.read(16)):
             raise DownloadError(
                 f"{file.file_name}: what came is no PyTorch file, perhaps a login page, and was deleted. "
                 "Fetch it again, or from another address with --from."
             )
+    try:
+        fits(part, got)
+    except UnusableWeights as error:
+        raise DownloadError(
+            f"{file.file_name}: what came was deleted: {error.fact} "
+            "Fetch it again, or from another address with --from."
+        ) from None
 
 
 def _short(sha256: str | None) -> str:
@@ -254,15 +288,24 @@ _hashes: dict[tuple[Path, int, int, int], str] = {}
 _hashes_lock = threading.Lock()
 
 
-def _sha256(path: Path) -> str:
-    """Return a file's hash; hashed once as long as its size, time of change and inode stay."""
+def _sha256(path: Path, *, most: int) -> str:
+    """Return a file's hash; hashed once as long as its size, time of change and inode stay.
+
+    Raises:
+        WeightsError: if it is no file, has more than `most` bytes or cannot be read.
+    """
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             facts = os.fstat(file.fileno())
+            if facts.st_size > most:
+                raise WeightsError(
+                    f"{path.name}: the file has {facts.st_size:,} bytes, and such weights have {most:,} at most. "
+                    "Delete it and fetch it again."
+                )
             key = (path, facts.st_size, facts.st_mtime_ns, facts.st_ino)
             with _hashes_lock:
                 if key not in _hashes:
                     _hashes[key] = hashlib.file_digest(file, "sha256").hexdigest()
                 return _hashes[key]
     except OSError as error:
-        raise WeightsError(f"{path.name}: the file cannot be read ({error.strerror}). Check its permissions.") from None
+        raise WeightsError(f"{path.name}: {why_unreadable(error)}. Move it away, or check its permissions.") from None

@@ -12,6 +12,10 @@ torchxrayvision's DenseNet files, which are whole pickled modules:
 
 Only the two containers that torch itself writes are read: its zip file and its older stream. Everything else is refused
 by its first bytes, tar archives among them (CVE-2025-32434).
+
+Neither can a file take more memory than its network needs: its size is bounded, what a zip file unpacks to is read from
+its directory first, and the one name among those that torch allows that makes memory out of a number, `bytearray`, is
+refused.
 """
 
 import hashlib
@@ -21,11 +25,15 @@ import pickletools
 import re
 import struct
 import threading
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from ensemble_cam.errors import WeightsError
+from ensemble_cam.errors import UnusableWeights, WeightsError
+from ensemble_cam.machine.files import read_file, why_unreadable
+from ensemble_cam.weights.zip_directory import DEFLATED, STORED, BadDirectory, entries
 
 if TYPE_CHECKING:
     import torch
@@ -33,6 +41,8 @@ if TYPE_CHECKING:
 _ZIP_HEAD = b"PK\x03\x04"
 _STREAM_HEAD = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # the pickled torch.serialization.MAGIC_NUMBER
 _DENSENET = "torchxrayvision.models.DenseNet"
+_HEAD_BYTES = 2**16  # enough to say of most files that are none of torch's what they ask for
+_BYTEARRAY = b"\nbytearray\n"
 _MOST_DEPTH = 16  # DenseNet121's parts lie five deep
 
 # safe_globals is a setting of the whole process: one thread's exit would take the names from under another's load.
@@ -54,6 +64,8 @@ _LOAD_FAILURES = (
     ValueError,
     pickle.UnpicklingError,
     struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
 )
 
 
@@ -98,7 +110,40 @@ def is_torch_file(head: bytes) -> bool:
     return head.startswith((_ZIP_HEAD, _STREAM_HEAD))
 
 
-def load_state_dict(path: Path, *, expected_sha256: str) -> "dict[str, torch.Tensor]":
+def check_container(file: BinaryIO, *, most: int) -> None:
+    """Refuse what torch did not write, and what takes more memory than it should, by head, size and directory alone.
+
+    Args:
+        file: a weights file, open at any place, whatever its last bytes are.
+        most: how many bytes it may have, and may unpack to.
+
+    Raises:
+        UnusableWeights: if it is no weights file of torch's, or too large.
+    """
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    head = file.read(_HEAD_BYTES)
+    if not is_torch_file(head):
+        raise UnusableWeights(_why_no_torch_file(head))
+    if size > most:
+        raise UnusableWeights(f"the file has {_megabytes(size)}, and {_megabytes(most)} are the most that it can need.")
+    if head.startswith(_STREAM_HEAD):
+        return
+    unpacked = 0
+    try:
+        for entry in entries(file):
+            unpacked += entry.unpacked
+            if entry.method not in (STORED, DEFLATED) or entry.encrypted:
+                raise UnusableWeights("the file is packed in a way that torch does not read.")
+    except BadDirectory as error:
+        raise UnusableWeights(f"the file is damaged ({error}).") from None
+    if unpacked > most:
+        raise UnusableWeights(
+            f"the file unpacks to {_megabytes(unpacked)}, and {_megabytes(most)} are the most that it can need."
+        )
+
+
+def load_state_dict(path: Path, *, expected_sha256: str, most: int) -> "dict[str, torch.Tensor]":
     """Read the tensors of a weights file to the CPU, running none of its code.
 
     The hash is taken of the very bytes that are then read, so a file swapped in between is noticed.
@@ -106,31 +151,38 @@ def load_state_dict(path: Path, *, expected_sha256: str) -> "dict[str, torch.Ten
     Args:
         path: a state dict, or a whole torchxrayvision DenseNet, in either of torch's formats.
         expected_sha256: the hash that `weights.store.locate` found, 64 lower-case hex digits.
+        most: how many bytes it may have, and may unpack to.
 
     Returns:
         Names, as `load_state_dict` of the bare network knows them (no `module.` in front), to detached dense tensors.
 
     Raises:
-        WeightsError: if the file cannot be read, has another hash, is damaged, holds anything but tensors or a
-            DenseNet, or asks for a name that is not allowed; the message then says which.
+        WeightsError: if the file cannot be read or has another hash.
+        UnusableWeights: if it is damaged, holds anything but tensors or a DenseNet, takes more memory than it should,
+            or asks for a name that is not allowed; the message then says which.
     """
-    data = read_checked(path, expected_sha256)
+    data = read_checked(path, expected_sha256, most=most)
     try:
-        return _state_dict(_load(data))
-    except WeightsError as error:
-        raise WeightsError(f"{path.name}: {error}") from None
+        return _state_dict(_load(data, most))
+    except UnusableWeights as error:
+        raise UnusableWeights(error.fact, file_name=path.name) from None
 
 
-def read_checked(path: Path, expected_sha256: str) -> bytes:
+def read_checked(path: Path, expected_sha256: str, *, most: int) -> bytes:
     """Return the bytes of a weights file, if their hash is the expected one.
 
+    Args:
+        path: the file.
+        expected_sha256: 64 lower-case hex digits.
+        most: how many bytes it may have.
+
     Raises:
-        WeightsError: if the file cannot be read or has another hash.
+        WeightsError: if the file cannot be read, is larger or has another hash.
     """
     try:
-        data = path.read_bytes()
+        data = read_file(path, most=most)
     except OSError as error:
-        raise WeightsError(f"{path.name}: the file cannot be read ({error.strerror}). Check its permissions.") from None
+        raise WeightsError(f"{path.name}: {why_unreadable(error)}. Check it, or fetch the weights again.") from None
     got = hashlib.sha256(data).hexdigest()
     if got != expected_sha256:
         raise WeightsError(
@@ -140,26 +192,29 @@ def read_checked(path: Path, expected_sha256: str) -> bytes:
     return data
 
 
-def _load(data: bytes) -> object:
+def _load(data: bytes, most: int) -> object:
+    check_container(io.BytesIO(data), most=most)
     import torch
 
-    if not is_torch_file(data[:16]):
-        raise WeightsError(_why_no_torch_file(data))
     try:
+        if _asks_for_memory(data):
+            raise UnusableWeights("the file asks for memory that is no tensor's (bytearray), and was not loaded.")
         if data.startswith(_STREAM_HEAD):
             data = _without_sources(data)
         with _LOADING, torch.serialization.safe_globals([*_INERT_CLASSES, _class_without_source]):
             return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except _LOAD_FAILURES as error:
         if refused := re.search(r"\bGLOBAL ([\w.]+)", str(error)):
-            raise WeightsError(_refusal(refused[1])) from None
-        raise WeightsError(
-            f"the file is damaged, or is no weights file ({_first_line(error)}). Delete it and fetch it again."
-        ) from error
+            raise UnusableWeights(_refusal(refused[1])) from None
+        raise UnusableWeights(f"the file is damaged, or is no weights file ({_first_line(error)}).") from error
 
 
 def _refusal(name: str) -> str:
-    return f"the file asks for {name}, which could run code, and was not loaded. Delete it and fetch it again."
+    return f"the file asks for {name}, which could run code, and was not loaded."
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB"
 
 
 def _first_line(error: BaseException) -> str:
@@ -167,14 +222,14 @@ def _first_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {lines[0][:120]}" if lines else type(error).__name__
 
 
-def _why_no_torch_file(data: bytes) -> str:
-    if data.startswith(b"\x80"):  # a bare pickle: say what it would have called
+def _why_no_torch_file(head: bytes) -> str:
+    if head.startswith(b"\x80"):  # a bare pickle: say what it would have called
         try:
-            for name in _global_names(data):
+            for name in _global_names(head):
                 return _refusal(name)
         except ValueError:  # from pickletools: no pickle after all
             pass
-    return "the file is no PyTorch weights file. Delete it and fetch it again."
+    return "the file is no PyTorch weights file."
 
 
 def _global_names(data: bytes) -> Iterator[str]:
@@ -187,6 +242,18 @@ def _global_names(data: bytes) -> Iterator[str]:
             yield ".".join(texts[-2:])
         elif isinstance(argument, str):
             texts.append(argument)
+
+
+def _asks_for_memory(data: bytes) -> bool:
+    """Whether a pickle in a file that `check_container` let pass asks for `bytearray`, which takes any length.
+
+    The restricted unpickler knows one way to ask for a name, GLOBAL, which is text in every protocol.
+    """
+    if data.startswith(_STREAM_HEAD):
+        return _BYTEARRAY in data
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        pickles = (each for each in archive.infolist() if each.filename.lower().endswith(".pkl"))  # as torch asks
+        return any(_BYTEARRAY in archive.read(each) for each in pickles)
 
 
 def _without_sources(data: bytes) -> bytes:
@@ -239,12 +306,13 @@ def _state_dict(loaded: object) -> "dict[str, torch.Tensor]":
     elif _class_path(loaded) == _DENSENET:
         named = dict(_named_tensors(loaded, prefix="", seen=set()))
     else:
-        raise WeightsError(f"holds a {_class_path(loaded)}, neither tensors by name nor a torchxrayvision DenseNet.")
+        kind = _class_path(loaded)
+        raise UnusableWeights(f"the file holds a {kind}, neither tensors by name nor a torchxrayvision DenseNet.")
     if not named:
-        raise WeightsError("holds no tensors. Delete it and fetch it again.")
+        raise UnusableWeights("the file holds no tensors.")
     for name, value in named.items():
         if not isinstance(name, str) or not _is_dense(value):
-            raise WeightsError(f"the entry {str(name)[:60]!r} is no dense tensor: this is no file of weights.")
+            raise UnusableWeights(f"the entry {str(name)[:60]!r} is no dense tensor: this is no file of weights.")
     if all(name.startswith("module.") for name in named):  # written by torch.nn.DataParallel
         named = {name.removeprefix("module."): value for name, value in named.items()}
     return {name: value.detach() for name, value in named.items()}
@@ -260,7 +328,7 @@ def _named_tensors(module: object, *, prefix: str, seen: set[int]) -> Iterator[t
     passing = attributes.get("_non_persistent_buffers_set", set())
     fits = all(isinstance(table, dict) for table in tables) and isinstance(passing, set)
     if not fits or id(module) in seen or prefix.count(".") > _MOST_DEPTH:
-        raise WeightsError(f"its part {prefix[:60]!r} is no module of a DenseNet. Delete it and fetch it again.")
+        raise UnusableWeights(f"its part {prefix[:60]!r} is no module of a DenseNet.")
     seen.add(id(module))
     parameters, buffers, children = tables
     for name, value in (*parameters.items(), *buffers.items()):

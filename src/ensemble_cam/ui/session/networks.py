@@ -12,6 +12,7 @@ from ensemble_cam.settings.config import ClassifierConfig, Config, load_config
 from ensemble_cam.settings.vocabulary import UNTRAINED
 from ensemble_cam.ui.launch import CONFIG_VARIABLE, SOURCE_VARIABLE
 from ensemble_cam.ui.session.jobs import DOWNLOADS, Job
+from ensemble_cam.ui.warm_up import wait_until_imported
 from ensemble_cam.weights.released import search_folders, weights_file
 from ensemble_cam.weights.store import fetch, locate
 
@@ -133,12 +134,20 @@ def start_fetching(choices: Sequence[Choice]) -> Job[None]:
                 choice.config,
                 choice.weights,
                 weights_dir=None,
+                fits=_check_fits,
                 source=mirror,
                 progress=report,
                 cancelled=job.stopped,
             )
 
     return DOWNLOADS.submit(work)
+
+
+def _check_fits(config: ClassifierConfig, name: str, path: Path, sha256: str) -> None:
+    wait_until_imported()
+    from ensemble_cam.classifiers.loading import check_fits
+
+    check_fits(config, name, path, sha256)
 
 
 def is_missing(error: WeightsError) -> bool:
