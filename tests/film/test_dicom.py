@@ -316,7 +316,7 @@ def test_narrow_dicom_film_is_warned_about_and_rescaled_on_request():
 def test_facts_of_a_plain_film():
     header = dict(ViewPosition="PA", BodyPartExamined="CHEST", PatientOrientation=UPRIGHT, Modality="DX")
     data = dicom(
-        TWELVE, bits=12, sop_class=DX, ImagerPixelSpacing=[0.139, 0.139], WindowCenter=10, WindowWidth=4, **header
+        TWELVE, bits=12, sop_class=DX, ImagerPixelSpacing=[0.139, 0.139], WindowCenter=1000, WindowWidth=4000, **header
     )
     radiograph = read_radiograph(data)
     assert radiograph.warnings == ()

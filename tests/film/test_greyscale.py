@@ -55,8 +55,9 @@ def test_a_picture_declares_no_window_so_its_stored_values_are_seen(windowed):
     ("pixels", "bits", "narrow"),
     [
         (VALUES, 12, True),
-        (np.array([[0, 1023]], np.uint16), 12, True),  # 1023 of 4095 is less than a quarter
-        (np.array([[0, 1024]], np.uint16), 12, False),
+        (np.array([[0, 1364]], np.uint16), 12, True),  # 1364 of 4095 is less than a third
+        (np.array([[0, 1365]], np.uint16), 12, False),
+        (np.array([[0, 17000]], np.uint16), 16, True),
         (np.array([[0, 10]], np.uint8), 8, False),  # of 8 bits none is
     ],
 )

@@ -86,6 +86,7 @@ def read_dicom(data: bytes) -> StoredFilm:
             declared=layout.declared,
             shown=shown,
             used=used,
+            padding=grey.padding,
             networks_invert=layout.photometric == "MONOCHROME1",
             spacing=spacing,
             spacing_at_detector=at_detector,
@@ -154,6 +155,7 @@ class _GreyScale:
     def __init__(self, header: Header, layout: PixelLayout, *, big_endian: bool) -> None:
         self.warnings: list[str] = []
         self.window_fact = ""
+        self.padding: tuple[int, int] | None = None
         self._header = header
         self._layout = layout
         self._order = ">" if big_endian else "<"
@@ -169,15 +171,19 @@ class _GreyScale:
         if not outside.any():
             self.warnings.append("The header declares every pixel to be padding; the declaration was ignored.")
             padding, outside = np.zeros_like(padding), counts
+        used = used_range(outside, self._values)
         if self.voi is None:
             lower, upper = _PERCENTILES
-            shown = stretch(self._modality, *percentiles(outside, self._modality, lower=lower, upper=upper))
+            body = np.where((self._values >= used[0]) & (self._values <= used[1]), outside, 0)
+            shown = stretch(self._modality, *percentiles(body, self._modality, lower=lower, upper=upper))
             self.window_fact = f"none in the file; {lower}–{upper} % of the pixels"
         else:
             shown = self.voi(self._modality)
         if self._inverted():
             shown = 1 - shown
-        return np.where(padding, 0, shown), used_range(outside, self._values)
+        if padding.any():
+            self.padding = int(self._values[padding].min()), int(self._values[padding].max())
+        return np.where(padding, 0, shown), used
 
     def _inverted(self) -> bool:
         shape, first = self._header.text("PresentationLUTShape"), self._layout.photometric == "MONOCHROME1"
