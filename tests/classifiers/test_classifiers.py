@@ -63,7 +63,9 @@ def test_configured_operating_points_calibrate_jfhealthcare(config, loaded):
             cut_classifier(replace(table, operating_points=wrong), network, info)
     # An operating point of the released weights says nothing of seeded values.
     untrained = WeightsInfo("untrained", sha256=None, published=Published.NO)
-    assert not cut_classifier(replace(table, operating_points=points), network, untrained).calibrated
+    seeded = cut_classifier(replace(table, operating_points=points), network, untrained)
+    assert not seeded.calibrated
+    assert (classifier.operating_points_source, seeded.operating_points_source) == ("configuration", None)
 
 
 def test_the_densenet_file_is_a_whole_pickled_module_as_old_pytorch_wrote_it(weights_dir):

@@ -204,12 +204,14 @@ MAP = {
     "hottest": (PIXEL, None),
     "box": ([int], None),
     "area": float,
+    "call": (str, None),
 }
 CONTRACT = {
     "schema": 1,
     "purpose": "Research and teaching use. Not for diagnosis.",
     "notice": (str, None),
     "case": (str, None),
+    "meaningless": bool,
     "software": {str: str},  # OpenVINO is among them where it is installed
     "input": {
         "sha256": str,
@@ -258,6 +260,7 @@ CONTRACT = {
             "calibrated": bool,
             "input_size": int,
             "operating_points": (SCORES, None),
+            "operating_points_source": (str, None),
             "scores": SCORES,
             "seconds": float,
         }
@@ -269,10 +272,17 @@ CONTRACT = {
             "score": float,
             "called": bool,
             "call": str,
+            "split": bool,
             "calibrated": bool,
             "scores": SCORES,
             "agreement": ({"iou": (float, None), "rank_correlation": (float, None)}, None),
-            "maps": {str: ({"missing": str}, MAP, {**MAP, "classifiers": [str], "empty_classifiers": [str]})},
+            "maps": {
+                str: (
+                    {"missing": str, "call": (str, None)},
+                    MAP,
+                    {**MAP, "classifiers": [str], "empty_classifiers": [str]},
+                )
+            },
         }
     ],
 }
@@ -394,7 +404,10 @@ def test_record_tells_scores_of_known_labels_only_and_why_a_map_is_missing(revie
     assert mass["scores"] == {id: c["scores"]["Mass"] for id, c in (("fine", fine), ("coarse", coarse))}
     assert mass["score"] == fine["scores"]["Mass"], "an uncalibrated score counts where no other does"
     assert lesion["scores"] == {"coarse": coarse["scores"]["Lung Lesion"]}
-    assert lesion["maps"]["fine"] == {"missing": "does not know this label"}
+    assert lesion["maps"]["fine"] == {"missing": "does not know this label", "call": None}
+    calls = {id: found["call"] for id, found in mass["maps"].items()}
+    assert calls == {"fine": "called", "coarse": "uncalibrated", "ensemble": "called"}
+    assert (fine["operating_points_source"], coarse["operating_points_source"]) == ("published", None)
     assert lesion["maps"]["ensemble"]["classifiers"] == ["coarse"]
     assert lesion["agreement"] is None
     assert mass["maps"]["ensemble"]["classifiers"] == ["fine", "coarse"]
@@ -414,6 +427,7 @@ def test_empty_map_is_told_as_such_and_no_number_is_missing():
         "hottest": None,
         "box": None,
         "area": 0.0,
+        "call": "called",
     }
     assert maps["ensemble"]["empty_classifiers"] == ["blind"]
 
@@ -426,7 +440,7 @@ def test_record_tells_which_classifier_failed():
 
     assert "failure" not in record["classifiers"][0]
     assert record["classifiers"][1]["failure"].startswith("failed with RuntimeError")
-    assert record["findings"][0]["maps"]["broken"] == {"missing": record["classifiers"][1]["failure"]}
+    assert record["findings"][0]["maps"]["broken"] == {"missing": record["classifiers"][1]["failure"], "call": None}
     assert "secret" not in json.dumps(record)
 
 

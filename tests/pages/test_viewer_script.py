@@ -21,7 +21,7 @@ from ensemble_cam.ui.viewer.committed import Committed
 from ensemble_cam.ui.viewer.payload import FilmPart, _axis, packed
 from support import films
 from support.browsing import expect, needs_chromium
-from support.networks import bright_classifier
+from support.networks import as_untrained, bright_classifier
 from support.payloads import sent
 from support.reviews import dotted, made_review, with_cell_changed
 from support.viewing import blank_page, close, coloured, greys_of, looked_at, place, show, told
@@ -444,6 +444,7 @@ def test_title_and_panels_say_in_the_exports_words_what_is_there_and_what_is_not
         bright_classifier("loose", logits={"Mass": -1.0}, calibrated=False),
         bright_classifier("blind", logits={"Mass": 0.5}, slope=0.0),
     ]
+    classifiers.append(as_untrained(bright_classifier("seeded", logits={"Hernia": 0.7})))
     review = made_review(dotted(100, 100, 50, 50), classifiers=classifiers)
     viewer = show(page, sent(review))
     analysis, threshold = review.analysis, review.display.threshold
@@ -468,6 +469,22 @@ def test_title_and_panels_say_in_the_exports_words_what_is_there_and_what_is_not
     without = replace(analysis.findings[0], ensemble=None)
     assert told_of(viewer, ENSEMBLE) == sentences.no_map(without, ENSEMBLE)
     expect(viewer.one(".behind")).to_have_text(sentences.behind(analysis, without))
+
+
+def test_a_mean_means_nothing_in_the_browser_as_in_the_exports_while_an_untrained_network_has_a_weight_in_it(page):
+    trained = bright_classifier("trained", logits={"Mass": 1.0, "Effusion": -1.0})
+    seeded = as_untrained(bright_classifier("seeded", logits={"Mass": 1.0}))
+    analysis = made_review(dotted(100, 100, 50, 50), classifiers=[trained, seeded]).analysis
+    viewer = show(page, sent(made_review(dotted(100, 100, 50, 50), classifiers=[trained, seeded])))
+    viewer.one(".weights").evaluate("details => { details.open = true }")
+    words = set()
+    for weight in (1.0, 0.0):
+        viewer.choose("#weight-seeded", str(weight))
+        viewer.still()
+        calls = [str(finding.call) for finding in analysis.reweighted({"seeded": weight}).findings]
+        assert viewer.one(".finding .badge").all_inner_texts() == calls
+        words |= set(calls)
+    assert words == {"meaningless", "called", "not called"}
 
 
 def test_a_viewer_that_has_left_the_page_puts_no_film_on_the_stage_that_was_still_on_its_way(page):

@@ -44,6 +44,7 @@ def found(review: Review, label: str) -> Finding:
         (Score(0.725, True), "0.72, called", "called"),
         (Score(0.2, True), "0.20, not called", "below its operating point: not called"),
         (Score(0.9, False), "0.90, uncalibrated", "uncalibrated: no operating point"),
+        (Score(0.9, True, meaningless=True), "0.90, meaningless", "meaningless: not trained on such films"),
     ],
 )
 def test_a_score_is_said_with_its_call_in_a_line_at_the_head_and_among_others(review, score, line, at_length):
@@ -148,7 +149,10 @@ def test_figure_pictures_record_and_command_line_take_their_words_from_here(revi
     scores = {(text["Finding"], text["Map"]): text["Score"] for text in map(texts, dict(overlays(review)).values())}
     assert scores["Mass", "coarse"] == sentences.score_line(analysis.score(found(review, "Mass"), "coarse"), digits=3)
     lesion = next(told for told in review_record(review)["findings"] if told["label"] == "Lung Lesion")
-    assert lesion["maps"]["fine"] == {"missing": sentences.why_no_map(found(review, "Lung Lesion"), "fine")}
+    assert lesion["maps"]["fine"] == {
+        "missing": sentences.why_no_map(found(review, "Lung Lesion"), "fine"),
+        "call": None,
+    }
 
     film, said = tmp_path / "film.png", io.StringIO()
     film.write_bytes(png(dotted(301, 240, 190, 80)))

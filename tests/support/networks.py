@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,17 @@ class Brightness(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         return F.adaptive_avg_pool2d(F.relu(pixels / 1024), self.cells)
+
+
+def as_untrained(classifier: Classifier) -> Classifier:
+    """Return a classifier as it is where its weights are seeded values."""
+    weights = WeightsInfo("untrained", sha256=None, published=Published.NO)
+    return replace(classifier, weights=weights, operating_points=None)
+
+
+def as_teaching(classifier: Classifier) -> Classifier:
+    """Return a classifier as one of the teaching set, which knows phantoms alone."""
+    return replace(classifier, config=replace(classifier.config, set="teaching"))
 
 
 class Failing(nn.Module):

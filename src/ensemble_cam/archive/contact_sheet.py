@@ -204,9 +204,8 @@ def _figure(film: SheetFilm, finding: SheetFinding) -> str:
         alt = escape(f"{film.name}: map of {finding.label} over the film")
         picture = f'<img src="{source}" alt="{alt}" width="{width}" height="{height}" loading="lazy" decoding="async">'
         picture = f'<a href="{source}">{picture}</a>'
-    call = "meaningless" if film.meaningless else finding.call
-    words = [f'<span class="word {call.replace(" ", "-")}">{escape(call)}</span>']
-    if finding.split and not film.meaningless:
+    words = [f'<span class="word {finding.call.replace(" ", "-")}">{escape(finding.call)}</span>']
+    if finding.split:
         words.append('<span class="word split">classifiers split</span>')
     notes = [] if finding.agreement is None else [agreement_line(Agreement(finding.agreement, None))]
     notes += ["empty map: nothing speaks for it"] if finding.is_empty else []

@@ -17,8 +17,7 @@ from ensemble_cam.archive.contact_sheet import FailedFilm, Sheet, SheetFilm, She
 from ensemble_cam.archive.films import RECORD, FoundFilms, folder_name, printable
 from ensemble_cam.archive.flow import Outcome
 from ensemble_cam.errors import ExportError
-from ensemble_cam.reviewing.scores import Call, call_of
-from ensemble_cam.settings.sets import NO_PHANTOM
+from ensemble_cam.reviewing.scores import Call
 from ensemble_cam.settings.settings import displayed
 from ensemble_cam.settings.vocabulary import ENSEMBLE
 
@@ -135,15 +134,14 @@ def _write(path: Path, text: str) -> None:
 
 def _rows(film: str, record: Mapping[str, Any]) -> Iterator[list[object]]:
     for finding in record["findings"]:
-        lines = list(_lines(finding, record))
         agreement = (finding["agreement"] or {}).get("iou")
-        for line in lines:
+        for line in _lines(finding, record):
             found = finding["maps"][line.id]
             hottest, box = found.get("hottest") or {}, found.get("box")
             row = (
                 *(film, finding["label"], line.id, line.score, line.call, hottest.get("x"), hottest.get("y")),
                 *(None if box is None else ",".join(map(str, box)), found.get("area")),
-                *(agreement, str(_is_split(lines)).lower()),
+                *(agreement, str(finding["split"]).lower()),
             )
             yield ["" if value is None else str(value) for value in row]
 
@@ -151,15 +149,10 @@ def _rows(film: str, record: Mapping[str, Any]) -> Iterator[list[object]]:
 def _lines(finding: Mapping[str, Any], record: Mapping[str, Any]) -> Iterator[_Line]:
     """Yield a finding's score by each classifier, and by all of them together."""
     for classifier in record["classifiers"]:
-        score = finding["scores"].get(classifier["id"])
-        call = None if score is None else call_of(score, calibrated=classifier["calibrated"])
-        yield _Line(classifier["id"], classifier["name"], score, call)
+        id = classifier["id"]
+        call = finding["maps"][id]["call"]
+        yield _Line(id, classifier["name"], finding["scores"].get(id), None if call is None else Call(call))
     yield _Line(ENSEMBLE, "Ensemble", finding["score"], Call(finding["call"]))
-
-
-def _is_split(lines: list[_Line]) -> bool:
-    """Whether some classifiers call a finding and others do not."""
-    return {Call.CALLED, Call.NOT_CALLED} <= {line.call for line in lines if line.id != ENSEMBLE}
 
 
 def _sheet_film(name: str, folder: str, file: str | None, record: Mapping[str, Any]) -> SheetFilm:
@@ -173,7 +166,7 @@ def _sheet_film(name: str, folder: str, file: str | None, record: Mapping[str, A
                 label=displayed(finding["label"]),
                 score=together.score or 0.0,
                 call=finding["call"],
-                split=_is_split(each),
+                split=finding["split"],
                 agreement=(finding["agreement"] or {}).get("iou"),
                 classifiers=tuple((line.name, line.score, line.call) for line in each),
                 overlay=None if id is None else maps[id]["file"],
@@ -189,7 +182,7 @@ def _sheet_film(name: str, folder: str, file: str | None, record: Mapping[str, A
         file=file,
         size=(seen["width"], seen["height"]),
         warnings=(*warnings, *seen["warnings"]),
-        meaningless=NO_PHANTOM in seen["warnings"] or untrained,
+        meaningless=record["meaningless"],
         findings=tuple(findings),
     )
 

@@ -12,6 +12,7 @@ How each family is built and cut is in `families`, and how a classifier is fille
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -101,6 +102,23 @@ class Classifier:
     def calibrated(self) -> bool:
         """Whether 0.5 is an operating point rather than a bare sigmoid's middle."""
         return self.operating_points is not None
+
+    @property
+    def operating_points_source(self) -> Literal["published", "configuration"] | None:
+        """Where its operating points come from: with the weights, or from the configuration; None without any."""
+        if self.operating_points is None:
+            return None
+        return "published" if self.config.operating_points is None else "configuration"
+
+    def is_meaningless_on(self, *, phantom: bool) -> bool:
+        """Return whether its scores and maps of a film mean nothing: the only place that decides it.
+
+        So do those of networks that were never trained, and those of the teaching set on anything but a phantom.
+
+        Args:
+            phantom: whether the film is a drawn phantom, see `Radiograph.phantom`.
+        """
+        return self.weights.untrained or self.classifier_set.means_nothing_on(phantom=phantom)
 
     def scores(self, logits: Sequence[float]) -> dict[str, float]:
         """Return label → score in [0, 1], 0.5 at the operating point.

@@ -36,6 +36,8 @@ def review_record(review: Review, *, save_maps: bool = False) -> dict[str, Any]:
         "notice": review.notice,
         "software": dict(software()),
         "case": review.case,
+        # Whether no score and no map here means anything: each stays what it is, and no call is made of it.
+        "meaningless": analysis.meaningless,
         "input": {
             "sha256": film.sha256,
             "format": film.format,
@@ -105,6 +107,7 @@ def weights_record(classifier: "Classifier") -> dict[str, Any]:
         "calibrated": classifier.calibrated,
         "input_size": classifier.config.input_size,
         "operating_points": classifier.config.operating_points,
+        "operating_points_source": classifier.operating_points_source,
     }
 
 
@@ -119,16 +122,16 @@ def _classifier_record(result: ClassifierResult) -> dict[str, Any]:
 
 def _finding_record(finding: Finding, review: Review) -> dict[str, Any]:
     regions = review.regions[finding.label]
+    heatmaps = finding.heatmaps()
     maps: dict[str, dict[str, Any]] = {}
-    for result in review.analysis.results:
-        if result.id in finding.maps:
-            maps[result.id] = _map_record(finding, result.id, finding.maps[result.id], regions[result.id])
+    for id in (*(result.id for result in review.analysis.results), ENSEMBLE):
+        score = review.analysis.score(finding, id)
+        if id in heatmaps:
+            maps[id] = _map_record(finding, id, heatmaps[id], regions[id])
         else:
-            maps[result.id] = {"missing": why_no_map(finding, result.id)}
-    if finding.ensemble is None:
-        maps[ENSEMBLE] = {"missing": why_no_map(finding, ENSEMBLE)}
-    else:
-        maps[ENSEMBLE] = _map_record(finding, ENSEMBLE, finding.ensemble, regions[ENSEMBLE])
+            maps[id] = {"missing": why_no_map(finding, id)}
+        maps[id]["call"] = None if score is None else score.call.value
+    if finding.ensemble is not None:
         maps[ENSEMBLE]["classifiers"] = list(finding.ensemble.classifiers)
         maps[ENSEMBLE]["empty_classifiers"] = list(finding.ensemble.empty_classifiers)
     agreement = finding.agreement(review.display.threshold)
@@ -136,9 +139,10 @@ def _finding_record(finding: Finding, review: Review) -> dict[str, Any]:
         "label": finding.label,
         "rank": finding.rank,
         "score": round(finding.ranked.score.value, 6),
-        # Whether the score is at least 0.5, be that an operating point or not; `call` tells the two apart.
-        "called": call_of(finding.ranked.score.value, calibrated=True) is Call.CALLED,
+        # Whether the score is at least 0.5, be that an operating point or not, and whatever it means; `call` tells.
+        "called": call_of(finding.ranked.score.value, calibrated=True, meaningless=False) is Call.CALLED,
         "call": finding.call.value,
+        "split": review.analysis.is_split(finding),
         "calibrated": finding.ranked.score.calibrated,
         "scores": {id: round(score, 6) for id, score in finding.ranked.scores.items()},
         "agreement": None

@@ -15,7 +15,7 @@ from ensemble_cam.maps.agreement import Agreement, agreement
 from ensemble_cam.maps.ensemble import EnsembleMap, ensemble_map
 from ensemble_cam.maps.heatmap import Heatmap
 from ensemble_cam.reviewing.request import resolve
-from ensemble_cam.reviewing.scores import Call, ClassifierResult, RankedFinding, Score, choose, rank_findings
+from ensemble_cam.reviewing.scores import Call, ClassifierResult, RankedFinding, Score, choose, is_split, rank_findings
 from ensemble_cam.settings.rules import check_setting
 from ensemble_cam.settings.sets import ClassifierSet, answering_for
 from ensemble_cam.settings.settings import Settings
@@ -93,6 +93,11 @@ class Analysis:
         """The set whose words stand beside this review: that of its classifiers, which nobody can forget to name."""
         return answering_for(result.classifier.classifier_set for result in self.results)
 
+    @property
+    def meaningless(self) -> bool:
+        """Whether no score and no map of this film means anything, as none of the networks can know it."""
+        return all(result.meaningless for result in self.results if result.scores)
+
     def result(self, id: str) -> ClassifierResult:
         """Return the result of one classifier."""
         return next(result for result in self.results if result.id == id)
@@ -108,6 +113,10 @@ class Analysis:
             None where the classifier has no score of it.
         """
         return finding.ranked.score if id == ENSEMBLE else self.result(id).score(finding.label)
+
+    def is_split(self, finding: Finding) -> bool:
+        """Return whether some classifiers call a finding and others do not, whatever their ensemble weights."""
+        return is_split(result.call(finding.label) for result in self.results)
 
     def reweighted(self, weights: Mapping[str, float]) -> "Analysis":
         """Return the same review by other ensemble weights: ranking, ranks and ensemble maps; every map stays as it is.

@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -113,7 +113,8 @@ def examine(
             exposures[classifier.id] = Exposure(classifier, pixels, activation, run)
         except Exception as error:  # one classifier may fail in any way its network or device can; the others stand
             failure = _failure(classifier, error)
-        results.append(ClassifierResult(classifier, scores, time.perf_counter() - began, failure))
+        meaningless = classifier.is_meaningless_on(phantom=radiograph.phantom)
+        results.append(ClassifierResult(classifier, scores, time.perf_counter() - began, meaningless, failure))
     if not exposures:
         reasons = "; ".join(f"{result.classifier.config.name}: {result.failure}" for result in results)
         raise ClassifierError(f"No classifier could be run on this film. {reasons}.")
@@ -151,7 +152,7 @@ def explain(
                 failure = _failure(result.classifier, error)
         missing[result.id] = UNKNOWN_LABEL if failure is None else failure
         seconds = result.seconds + time.perf_counter() - began
-        results.append(ClassifierResult(result.classifier, result.scores, seconds, failure))
+        results.append(replace(result, seconds=seconds, failure=failure))
     with watch("ensemble"):
         own = {
             ranked.label: {id: by_label[ranked.label] for id, by_label in maps.items() if ranked.label in by_label}

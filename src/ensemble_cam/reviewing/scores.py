@@ -1,10 +1,11 @@
 """A film's scores: each classifier's, the findings' mean of them, the ranking, and what the scores call.
 
 A score is in [0, 1], 0.5 at the classifier's operating point, and no calibrated probability. Where there are no
-operating points the sigmoid stands as the score, and nothing is called by it.
+operating points the sigmoid stands as the score, and nothing is called by it. Nor is anything by the scores of networks
+that cannot know a film, see `Classifier.is_meaningless_on`: they stay what they are, and are said to mean nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -24,18 +25,27 @@ class Call(StrEnum):
     CALLED = "called"
     NOT_CALLED = "not called"
     UNCALIBRATED = "uncalibrated"
+    MEANINGLESS = "meaningless"
 
 
-def call_of(score: float, *, calibrated: bool) -> Call:
+def call_of(score: float, *, calibrated: bool, meaningless: bool) -> Call:
     """Return what a score in [0, 1] says: the only place that compares it with the operating point.
 
     Args:
         score: a classifier's, or several classifiers' mean.
         calibrated: whether 0.5 is an operating point rather than a sigmoid's middle.
+        meaningless: whether a network behind it cannot know this film.
     """
+    if meaningless:
+        return Call.MEANINGLESS
     if not calibrated:
         return Call.UNCALIBRATED
     return Call.CALLED if score >= OPERATING_POINT else Call.NOT_CALLED
+
+
+def is_split(calls: Iterable[Call | None]) -> bool:
+    """Return whether some classifiers call a finding and others do not; those that say neither take no side."""
+    return {Call.CALLED, Call.NOT_CALLED} <= set(calls)
 
 
 @dataclass(frozen=True)
@@ -45,15 +55,17 @@ class Score:
     Attributes:
         value: in [0, 1].
         calibrated: whether 0.5 is the classifier's operating point rather than its sigmoid's middle.
+        meaningless: whether a network behind it cannot know this film.
     """
 
     value: float
     calibrated: bool
+    meaningless: bool = False
 
     @property
     def call(self) -> Call:
         """What it says of the finding."""
-        return call_of(self.value, calibrated=self.calibrated)
+        return call_of(self.value, calibrated=self.calibrated, meaningless=self.meaningless)
 
 
 @dataclass(frozen=True)
@@ -64,12 +76,14 @@ class ClassifierResult:
         classifier: the classifier itself.
         scores: known label → score, see `Classifier.scores`; empty where it failed.
         seconds: from its input tensor to its last map.
+        meaningless: whether its scores and maps of this film mean nothing, see `Classifier.is_meaningless_on`.
         failure: why there is nothing from it, or None.
     """
 
     classifier: "Classifier"
     scores: Mapping[str, float]
     seconds: float
+    meaningless: bool
     failure: str | None = None
 
     @property
@@ -80,7 +94,7 @@ class ClassifierResult:
     def score(self, label: str) -> Score | None:
         """Return the classifier's score of a finding; None where it has none."""
         value = self.scores.get(label)
-        return None if value is None else Score(value, self.classifier.calibrated)
+        return None if value is None else Score(value, self.classifier.calibrated, self.meaningless)
 
     def call(self, label: str) -> Call | None:
         """Return what the classifier says of a finding; None where it has no score of it."""
@@ -106,6 +120,9 @@ class RankedFinding:
 def ensemble_score(scores: Mapping[str, Score], weights: Mapping[str, float]) -> Score | None:
     """Return the mean of the calibrated scores by ensemble weight, or of the uncalibrated ones where no other counts.
 
+    One that means nothing makes the mean, and the ensemble's map in which it has its part, mean nothing; without a
+    weight it has no part.
+
     Args:
         scores: classifier id → score, of the classifiers that know the label.
         weights: classifier id → ensemble weight, at least 0.
@@ -113,11 +130,13 @@ def ensemble_score(scores: Mapping[str, Score], weights: Mapping[str, float]) ->
     Returns:
         None where no classifier with a weight above 0 knows the label.
     """
+    meaningless = any(score.meaningless and weights[id] > 0 for id, score in scores.items())
     for calibrated in (True, False):
         counted = {id: s.value for id, s in scores.items() if s.calibrated is calibrated and weights[id] > 0}
         if counted:
             total = sum(weights[id] for id in counted)
-            return Score(sum(weights[id] * value for id, value in counted.items()) / total, calibrated)
+            mean = sum(weights[id] * value for id, value in counted.items()) / total
+            return Score(mean, calibrated, meaningless)
     return None
 
 
@@ -126,7 +145,8 @@ def rank_findings(results: Sequence[ClassifierResult], weights: Mapping[str, flo
     by_label: dict[str, dict[str, Score]] = {}
     for result in results:
         for label, value in result.scores.items():
-            by_label.setdefault(label, {})[result.id] = Score(value, result.classifier.calibrated)
+            score = Score(value, result.classifier.calibrated, result.meaningless)
+            by_label.setdefault(label, {})[result.id] = score
     ranked = []
     for label, scores in by_label.items():
         mean = ensemble_score(scores, weights)

@@ -47,6 +47,7 @@ CALLS_AT_LENGTH: Mapping[Call, str] = MappingProxyType(
         Call.CALLED: "called",
         Call.NOT_CALLED: "below its operating point: not called",
         Call.UNCALIBRATED: "uncalibrated: no operating point",
+        Call.MEANINGLESS: "meaningless: not trained on such films",
     }
 )
 

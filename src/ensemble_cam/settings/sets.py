@@ -28,15 +28,23 @@ class ClassifierSet:
     learned_from_phantoms: bool
     notice: str | None = None
 
+    def means_nothing_on(self, *, phantom: bool) -> bool:
+        """Return whether this set's scores and maps of a film mean nothing, be its networks trained or not.
+
+        Args:
+            phantom: whether the film is a drawn phantom.
+        """
+        return self.learned_from_phantoms and not phantom
+
     def cautions(self, *, phantom: bool) -> tuple[str, ...]:
         """Return what a reader must know before reading this set's maps of a film, one plain sentence each.
 
         Args:
             phantom: whether the film is a drawn phantom.
         """
-        if phantom == self.learned_from_phantoms:
-            return ()
-        return (PHANTOM,) if phantom else (NO_PHANTOM,)
+        if self.means_nothing_on(phantom=phantom):
+            return (NO_PHANTOM,)
+        return (PHANTOM,) if phantom and not self.learned_from_phantoms else ()
 
 
 CLINICAL = ClassifierSet("clinical", "Clinical", needs_download=True, learned_from_phantoms=False)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ensemble_cam.reviewing.analysis import Analysis, Finding
 
 _HOTTEST_COLOUR, _LEARNERS_COLOUR = (255, 255, 255), (255, 176, 0)
+_SAYS_YES_OR_NO = (Call.CALLED, Call.NOT_CALLED)
 _MANY = 5  # maps; fewer stand larger
 
 
@@ -124,15 +125,15 @@ def _call(analysis: "Analysis", label: str, id: str) -> tuple[float | None, Call
 def _call_text(score: float | None, call: Call | None, *, planted: bool) -> str:
     if score is None:
         return ""
-    if call is Call.UNCALIBRATED:
-        return f"{score:.2f} :blue-badge[{call}]"
+    if call not in _SAYS_YES_OR_NO:
+        return f"{score:.2f} :{'blue' if call is Call.UNCALIBRATED else 'gray'}-badge[{call}]"
     return f"{score:.2f} :{'green' if (call is Call.CALLED) == planted else 'red'}-badge[{call}]"
 
 
 def _score_cell(score: float | None, call: Call | None, *, planted: bool) -> Cell:
     if score is None:
         return "–"
-    return f"{score:.2f}" if call is Call.UNCALIBRATED else (f"{score:.2f}", (call is Call.CALLED) == planted)
+    return (f"{score:.2f}", (call is Call.CALLED) == planted) if call in _SAYS_YES_OR_NO else f"{score:.2f}"
 
 
 def show_legend(film: LabFilm, answer: Answer | None, *, truth: bool) -> None:

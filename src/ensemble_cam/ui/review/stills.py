@@ -112,7 +112,7 @@ def _score_text(score: Score | None) -> str:
     return "" if score is None else f"{score.value:.2f} {_badge(score.call)}"
 
 
-_BADGES = {Call.CALLED: "orange", Call.NOT_CALLED: "gray", Call.UNCALIBRATED: "blue"}
+_BADGES = {Call.CALLED: "orange", Call.NOT_CALLED: "gray", Call.UNCALIBRATED: "blue", Call.MEANINGLESS: "gray"}
 
 
 def _badge(call: Call, *, at_length: bool = False) -> str:

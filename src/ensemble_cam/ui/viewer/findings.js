@@ -18,25 +18,26 @@ const OPERATING_POINT = 0.5 // as `reviewing.scores` has it
  * @returns {Score | null}
  */
 export function meanScore(finding, classifiers, weights) {
+  const knowing = classifiers.filter((each) => Object.hasOwn(finding.scores, each.id) && weights[each.id] > 0)
+  const meaningless = knowing.some((each) => each.meaningless)
   for (const calibrated of [true, false]) {
-    const counted = classifiers.filter(
-      (each) => each.calibrated === calibrated && Object.hasOwn(finding.scores, each.id) && weights[each.id] > 0,
-    )
+    const counted = knowing.filter((each) => each.calibrated === calibrated)
     if (!counted.length) continue
     const total = counted.reduce((sum, each) => sum + weights[each.id], 0)
     const value = counted.reduce((sum, each) => sum + weights[each.id] * finding.scores[each.id], 0) / total
-    return { value, calibrated }
+    return { value, calibrated, meaningless }
   }
   return null
 }
 
 /**
- * How a score stands to its operating point, as `reviewing.scores.call_of`.
+ * What a score says of the finding, as `reviewing.scores.call_of`.
  *
  * @param {Score} score
  * @returns {Call}
  */
-export function callOf({ value, calibrated }) {
+export function callOf({ value, calibrated, meaningless }) {
+  if (meaningless) return "meaningless"
   if (!calibrated) return "uncalibrated"
   return value >= OPERATING_POINT ? "called" : "not called"
 }

@@ -242,6 +242,7 @@ def _classifiers(analysis: "Analysis", colours: Mapping[str, str]) -> list[dict[
             "id": result.id,
             "name": result.classifier.config.name,
             "calibrated": result.classifier.calibrated,
+            "meaningless": result.meaningless,
             "weight": weights[result.id],
             "colour": colours.get(result.id, "#ffffff"),
         }

@@ -49,6 +49,7 @@
  * @property {string} id
  * @property {string} name
  * @property {boolean} calibrated whether it has operating points
+ * @property {boolean} meaningless whether its scores and maps of this film mean nothing
  * @property {number} weight in the ensemble, at first
  * @property {string} colour of its marks, CSS
  */
@@ -66,7 +67,7 @@
 /**
  * What the networks say of a finding, spelt as `reviewing.scores.Call` spells it.
  *
- * @typedef {"called" | "not called" | "uncalibrated"} Call
+ * @typedef {"called" | "not called" | "uncalibrated" | "meaningless"} Call
  */
 
 /**
@@ -185,7 +186,7 @@
  * @typedef {Omit<Start, "film"> & { large: string | null }} Settings
  */
 
-/** @typedef {{ value: number, calibrated: boolean }} Score */
+/** @typedef {{ value: number, calibrated: boolean, meaningless: boolean }} Score */
 
 /**
  * The part of the film that a panel shows: screen pixel i has its centre at (left + i + .5) / scale.

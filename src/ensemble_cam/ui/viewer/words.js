@@ -113,7 +113,7 @@ export class Words {
   scoreOf(id, finding) {
     const classifier = this.state.review.header.classifiers.find((each) => each.id === id)
     if (!classifier || !Object.hasOwn(finding.scores, id)) return null
-    return { value: finding.scores[id], calibrated: classifier.calibrated }
+    return { value: finding.scores[id], calibrated: classifier.calibrated, meaningless: classifier.meaningless }
   }
 
   /**
