@@ -151,8 +151,10 @@ def test_presentation_shape_decides_before_the_photometric_interpretation(photom
     if shape:
         header["PresentationLUTShape"] = shape
     data = dicom(TWELVE, bits=12, **header)
-    assert read_radiograph(data).display[0, 0] == (255 if inverted else 0)
-    assert warned(data, "contradicts") == (shape in ("INVERSE", "IDENTITY") and inverted != (photometric[-1] == "1"))
+    radiograph = read_radiograph(data)
+    assert radiograph.display[0, 0] == (255 if inverted else 0)
+    assert radiograph.model[0, 0] == (1024 if inverted else -1024)
+    assert warned(data, "turns the greys round") == (inverted != (photometric == "MONOCHROME1"))
 
 
 @pytest.mark.parametrize("function", ["LINEAR", "LINEAR_EXACT", "SIGMOID"])
@@ -231,12 +233,12 @@ def test_look_up_table_of_65536_entries_is_read():
         dict(WindowCenter=100, WindowWidth=0),
         dict(WindowCenter=100, WindowWidth=0.5),
         dict(WindowCenter=100, WindowWidth=-5),
-        dict(WindowCenter=None, WindowWidth=None),
+        dict(WindowCenter=100, WindowWidth=None),
         dict(WindowCenter=100, WindowWidth=50, VOILUTFunction="BENT"),
         dict(VOILUTSequence=look_up_table(np.arange(10), first=0, bits=32)),
         dict(VOILUTSequence=[Dataset()]),
         dict(RescaleSlope=0, RescaleIntercept=0),
-        dict(RescaleSlope=1),
+        dict(RescaleSlope=1e300, RescaleIntercept=0),
         dict(ModalityLUTSequence=[Dataset()]),
     ],
     ids=lambda header: "-".join(f"{k}={v}" for k, v in header.items() if not isinstance(v, list)) or str(len(header)),
@@ -329,7 +331,7 @@ def test_facts_of_a_plain_film():
         "Bits": "12 of 16, unsigned",
         "Photometric interpretation": "MONOCHROME2",
         "Transfer syntax": "explicit little endian",
-        "Window": "center 10, width 4",
+        "Window": "center 1000, width 4000",
     }
 
 
@@ -359,7 +361,7 @@ def test_undeclared_view_is_a_fact_and_no_warning():
         (
             {"ImagerPixelSpacing": [0.2, 0.3]},
             "0.2 × 0.3 mm (rows × columns) at the detector",
-            (0.2, 0.3),
+            (0.2, 0.2),  # in true proportions
             True,
         ),
         ({"ImagerPixelSpacing": [0, 0.3]}, "not declared", None, False),
@@ -382,8 +384,8 @@ def test_pixel_spacing_says_where_it_was_measured(header, fact, spacing, at_dete
         ({"PixelAspectRatio": [4, 3]}, 4 / 3),
         ({"PixelSpacing": [0.2, 0.2], "ImagerPixelSpacing": [0.1, 0.2], "PixelAspectRatio": [1, 2]}, 1),
         ({"PixelSpacing": [0, 0.2], "ImagerPixelSpacing": [0.1], "PixelAspectRatio": [1, 2]}, 0.5),
-        ({"PixelSpacing": [0.1, 99]}, 1),
-        ({"PixelSpacing": [0.1999, 0.2]}, 1),
+        ({"PixelSpacing": [0.1, 99]}, 1 / 990),
+        ({"PixelSpacing": [0.199, 0.2]}, 0.995),
     ],
 )
 def test_pixels_aspect_is_their_height_over_their_width(header, aspect):

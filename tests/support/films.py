@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import cv2
 import numpy as np
+from jpeg_ls import encode_array
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -248,6 +249,29 @@ def with_elements_before_pixels(data: bytes, elements: bytes) -> bytes:
     return data[:position] + elements + data[position:]
 
 
+def jpeg_ls(pixels: np.ndarray) -> bytes:
+    """Return (h, w) uint8 or uint16 as a JPEG-LS stream."""
+    return bytes(encode_array(pixels))
+
+
+def with_dataset(data: bytes, elements: bytes) -> bytes:
+    """Return a DICOM file with other bytes in the place of its dataset, behind preamble and File Meta Information."""
+    (length,) = struct.unpack_from("<I", data, 140)  # of group 0002, whose first element says it
+    return data[: 144 + length] + elements
+
+
+def _deflate_bomb() -> bytes:
+    """Return 100 MiB of one private element, deflated: an unpacked header that never ends."""
+    deflate = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    head = struct.pack("<HH2sHI", 0x0009, 0x1001, b"OB", 0, 100 << 20)
+    return b"".join([deflate.compress(head), *(deflate.compress(bytes(1 << 20)) for _ in range(100)), deflate.flush()])
+
+
+def _without_class(data: bytes) -> bytes:
+    """Return a file whose SOP class, in its meta information and in its dataset, is empty."""
+    return data.replace(CR.encode(), bytes(len(CR)))
+
+
 def jpeg_of_frame(stream: bytes, marker: int, *, bits: int = 8) -> bytes:
     """Return a baseline JPEG whose frame header claims another process or sample depth (ITU-T T.81, table B.1)."""
     position = stream.index(b"\xff\xc0")
@@ -287,7 +311,13 @@ def _bad_films() -> list[tuple[str, bytes, str]]:
         "dicom-jpeg-ls": dicom(deep, bits=12, syntax=JPEGLSLossless),
         "dicom-rle": dicom(deep, bits=12, syntax=RLELossless),
     }
+    colour = np.dstack([grey, grey // 2, 255 - grey])
+    rgb = dict(SamplesPerPixel=3, PhotometricInterpretation="RGB")
     stream = jpeg(grey)
+    twelve_bits = stream.replace(b"\xff\xc0\0\x0b\x08", b"\xff\xc1\0\x0b\x0c")
+    arithmetic = stream.replace(b"\xff\xc0", b"\xff\xc9")
+    deflated = dicom(deep, bits=12, syntax=DeflatedExplicitVRLittleEndian)
+    noise = np.random.default_rng(2).bytes(4000)
     middle = len(whole["png"]) // 2
     damaged = whole["png"][:middle] + bytes([whole["png"][middle] ^ 255]) + whole["png"][middle + 1 :]
     sr = Dataset()
@@ -345,7 +375,7 @@ def _bad_films() -> list[tuple[str, bytes, str]]:
             "carries a text or colour profile of more than 1 MB",
         ),
         (
-            "flat-pixels",
+            "high-pixels",
             dicom(deep, bits=12, PixelAspectRatio=[11, 1]),
             "11 times as high as wide, which no radiograph",
         ),
@@ -354,39 +384,85 @@ def _bad_films() -> list[tuple[str, bytes, str]]:
             dicom(deep, bits=12, PixelAspectRatio=[1, 20]),
             "20 times as wide as high, which no radiograph",
         ),
-        ("tall-png", png(film(3000, 2800), dpi=(900, 100)), "in true proportions it has 3000×25200, and at most 64"),
+        (
+            "tall-png",
+            with_png_chunk(png_header(3000, 3200), b"pHYs", struct.pack(">IIB", 7, 1, 0)),
+            "true proportions it has 3000×22400, and at most 64",
+        ),
         ("ct", dicom(deep, bits=12, sop_class=CT), "a CT Image Storage object, not a chest radiograph"),
         ("mr", dicom(deep, bits=12, sop_class=MR), "MR Image Storage object, not"),
         ("unknown-class", dicom(deep, bits=12, sop_class="1.2.3.4"), "a DICOM object of an unknown class, not"),
         ("secondary-capture-of-ct", dicom(deep, bits=12, sop_class=SECONDARY_CAPTURE, Modality="CT"), "tomography"),
         ("report", written(sr, ExplicitVRLittleEndian, None), "Basic Text SR Storage"),
         ("dicomdir", written(Dataset(), ExplicitVRLittleEndian, None), "a DICOMDIR, an index"),
-        ("several-frames", dicom(grey, NumberOfFrames=2), "several frames"),
-        ("multi-frame-class", dicom(grey, sop_class=MULTI_FRAME_SC), "Multi-frame"),
+        ("several-frames", dicom(grey, NumberOfFrames=2), "holds 2 frames"),
+        ("several-frames-in-multi-frame-class", dicom(grey, sop_class=MULTI_FRAME_SC, NumberOfFrames=3), "3 frames"),
+        ("frames-below-zero", dicom(grey, NumberOfFrames=-1), "number of frames is broken"),
+        ("no-class", _without_class(dicom(deep, bits=12, Modality="SC")), "does not say what kind of object"),
+        ("colour-dicom", dicom(colour, PlanarConfiguration=0, **rgb), "is a colour image"),
         (
-            "colour-dicom",
-            dicom(np.dstack([grey] * 3), SamplesPerPixel=3, PhotometricInterpretation="RGB", PlanarConfiguration=0),
+            "colour-dicom-by-plane",
+            dicom(np.moveaxis(colour, -1, 0).reshape(colour.shape), PlanarConfiguration=1, **rgb),
             "is a colour image",
+        ),
+        (
+            "neutral-rgb-declared-ybr",
+            dicom(np.dstack([grey] * 3), SamplesPerPixel=3, PhotometricInterpretation="YBR_FULL"),
+            "is a colour image",
+        ),
+        (
+            "cmyk-dicom",
+            dicom(np.dstack([grey] * 4), SamplesPerPixel=4, PhotometricInterpretation="CMYK"),
+            "4 samples for a pixel",
+        ),
+        (
+            "odd-colour-model",
+            dicom(colour, SamplesPerPixel=3, PhotometricInterpretation="HSV"),
+            "colour model is not read",
         ),
         ("palette-dicom", dicom(grey, PhotometricInterpretation="PALETTE COLOR"), "neither MONOCHROME1 nor"),
         ("no-pixels", written(dataset(deep), ExplicitVRLittleEndian, None), "no pixel data"),
-        ("no-size", dicom(deep, Rows=None), "no image size"),
-        ("too-few-pixels", dicom(deep[:100], Rows=240), "pixel data are broken or end too early"),
-        ("one-bit", dicom(grey, BitsAllocated=1, BitsStored=1, HighBit=0), "8 to 16 bits"),
-        ("high-bit", dicom(deep, bits=12, HighBit=15), "lowest bit"),
+        ("no-size", dicom(deep, Rows=None), "no readable image size"),
+        ("too-few-pixels", dicom(deep[:100], Rows=240), "shorter than its header declares"),
+        ("no-bits", dicom(deep, bits=12, BitsStored=None), "does not say how many bits"),
+        ("one-bit", dicom(grey, BitsAllocated=1, BitsStored=1, HighBit=0), "stores 1 bits of a sample in 1; 8 to 16"),
+        ("packed-12-bits", dicom(deep, bits=12, BitsAllocated=12), "stores 12 bits of a sample in 12"),
+        ("high-bit", dicom(deep, bits=12, HighBit=10), "contradict each other"),
+        ("high-bit-outside", dicom(deep, bits=12, HighBit=16), "contradict each other"),
+        ("more-bits-than-allocated", dicom(grey, BitsStored=12, HighBit=11), "contradict each other"),
         ("too-large-dicom", dicom(deep, Rows=60_000, Columns=60_000), "60000×60000 pixels.*megapixels"),
-        ("deflated", dicom(deep, syntax=DeflatedExplicitVRLittleEndian), "is deflated.*dcmconv"),
-        ("lossless-jpeg", dicom(grey, syntax="1.2.840.10008.1.2.4.70", stream=stream), "JPEG Lossless.*dcmdjpeg"),
-        ("12-bit-jpeg", dicom(grey, syntax="1.2.840.10008.1.2.4.51", stream=stream), "JPEG Extended.*dcmdjpeg"),
-        ("unknown-syntax", dicom(grey, syntax="1.2.3.4", stream=stream), "unknown transfer syntax"),
+        ("deflated-noise", with_dataset(deflated, noise), "declared as deflated and cannot be unpacked"),
+        ("deflated-for-ever", with_dataset(deflated, _deflate_bomb()), "header is far larger"),
+        (
+            "12-bit-jpeg",
+            dicom(grey, syntax="1.2.840.10008.1.2.4.51", stream=twelve_bits),
+            "JPEG extended with 12 bits.*dcmdjpeg",
+        ),
+        (
+            "arithmetic-jpeg",
+            dicom(grey, syntax=JPEGBaseline8Bit, stream=arithmetic),
+            "a rare process of JPEG.*dcmdjpeg",
+        ),
+        ("unknown-syntax", dicom(grey, syntax="1.2.3.4", stream=noise), "unknown transfer syntax"),
+        ("video", dicom(grey, syntax="1.2.840.10008.1.2.4.102", stream=noise), "stored as MPEG-4.*not decoded"),
+        (
+            "pixels-elsewhere",
+            written(dataset(deep, bits=12), "1.2.840.10008.1.2.4.94", None),
+            "stored as JPIP Referenced",
+        ),
         (
             "jpeg-bomb-in-dicom",
             dicom(grey, syntax=JPEGBaseline8Bit, stream=_with_jpeg_size(stream, 60_000, 60_000)),
             "60000×60000 pixels.*megapixels",
         ),
         ("stream-of-other-size", dicom(film(width=250), syntax=JPEGBaseline8Bit, stream=stream), "250×240.*260×240"),
-        ("jpeg-in-jpeg-2000", dicom(grey, syntax=JPEG2000Lossless, stream=stream), "pixel data are broken"),
-        ("colour-stream", dicom(grey, syntax=JPEGBaseline8Bit, stream=jpeg(np.dstack([grey] * 3))), "not the grey one"),
+        ("noise-in-jpeg-2000", dicom(grey, syntax=JPEG2000Lossless, stream=noise), "pixel data are broken"),
+        ("colour-stream", dicom(grey, syntax=JPEGBaseline8Bit, stream=jpeg(colour)), "is a colour image"),
+        (
+            "16-bit-stream-in-8",
+            dicom(grey, syntax=JPEGLSLossless, stream=jpeg_ls(film(bits=16))),
+            "8 bits for a sample.*16",
+        ),
         (
             "cut-stream",
             dicom(grey, syntax=JPEGBaseline8Bit, stream=stream[: len(stream) // 2]),
@@ -394,7 +470,11 @@ def _bad_films() -> list[tuple[str, bytes, str]]:
         ),
         ("jpeg-body-is-noise", dicom(grey, syntax=JPEGBaseline8Bit, stream=b"\xff\xd8" + b"noise" * 50), "are broken"),
         ("nested-sequences", with_elements_before_pixels(dicom(deep), nested_sequences(1000)), "header is far larger"),
-        ("broken-element", with_elements_before_pixels(dicom(deep), b"\x09\0\x01\x10??\0\0"), "cannot be told apart"),
+        (
+            "broken-element",
+            with_elements_before_pixels(dicom(deep), b"\x09\0\x01\x10??\x07\x07"),
+            "cannot be told apart",
+        ),
     ]
 
 

@@ -25,6 +25,7 @@ from ensemble_cam.film.picture_headers import (
     png_pixel_aspect,
     png_significant_bits,
 )
+from ensemble_cam.film.proportions import true_size
 
 _ORIENTATION = 0x0112  # EXIF 2.3: Orientation
 
@@ -65,6 +66,7 @@ def _read(data: bytes, kind: str) -> StoredFilm:
         raise RadiographError("The PNG file holds several pictures. Save the one to be reviewed by itself.")
     orientation = _orientation(image, kind)
     aspect = _pixel_aspect(image, data, kind, page)
+    true_size(*image.size, aspect)  # before it is decoded
     # Pillow has read the text chunks with the rest, each to 1 MiB unpacked and no further.
     origin = phantom_facts(image.info.get("Software")) if kind == "PNG" else {}
     depth = 16 if (png_bits(data) if kind == "PNG" else page.bits if page else 8) > 8 else 8

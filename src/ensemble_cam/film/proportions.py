@@ -11,8 +11,8 @@ from ensemble_cam.errors import RadiographError
 from ensemble_cam.film.greyscale import is_padding
 from ensemble_cam.film.intake import MAX_PIXELS
 
-_SQUARE = 0.01  # an aspect nearer to 1 is taken for rounding: no eye sees it, and every pixel would be blurred
-_MOST = 10  # times as long as wide; no device is known beyond 4
+_SQUARE = 0.01  # nearer to 1 is a device's own inaccuracy: no eye sees it, and every pixel would be blurred
+_MOST = 8  # times as long as wide: no film's pixels are longer, and numbers that say so are wrong
 _BLOCK = 2**20  # pixels
 
 
@@ -24,7 +24,7 @@ def true_size(width: int, height: int, aspect: float) -> tuple[int, int]:
         aspect: a stored pixel's height over its width.
 
     Raises:
-        RadiographError: if pixels are more than ten times as long as wide, or the film then has over 64 megapixels.
+        RadiographError: if pixels are more than eight times as long as wide, or the film then has over 64 megapixels.
     """
     if abs(aspect - 1) <= _SQUARE:
         return width, height

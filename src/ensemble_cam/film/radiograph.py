@@ -14,6 +14,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from ensemble_cam.errors import ConfigError, RadiographError
+from ensemble_cam.film.dicom.file import is_dicom
 from ensemble_cam.film.greyscale import Greys, Greyscale, domain, is_padding, look_up, to_screen
 from ensemble_cam.film.intake import MAX_FILE_BYTES, StoredFilm
 from ensemble_cam.film.negatives import looks_negative
@@ -27,6 +28,7 @@ _SAMPLES = 512  # along each axis, of a film's display
 
 _SMALLEST_INPUT = 224  # the smallest input size of any configured classifier
 
+_HEAD_BYTES = 1024  # enough to tell what a file is
 _ACCEPTED = "PNG, JPEG, TIFF, BMP and DICOM films are read"
 _PICTURES = {
     b"\x89PNG\r\n\x1a\n": "PNG",
@@ -224,8 +226,8 @@ def _read(data: bytes) -> StoredFilm:
         raise RadiographError("The file is empty. Export or copy the film again.")
     if len(data) > MAX_FILE_BYTES:
         raise RadiographError(f"The file is larger than {MAX_FILE_BYTES >> 20} MB. Export the film as a single image.")
-    if data[128:132] == b"DICM":
-        # Here, as pydicom takes longer to load than most films to read.
+    if is_dicom(data[:_HEAD_BYTES]):
+        # Here, as what decodes is loaded with the first film that needs it.
         from ensemble_cam.film.dicom.read import read_dicom
 
         return read_dicom(data)
@@ -245,10 +247,10 @@ def is_a_picture(head: bytes) -> bool:
     """Whether a file that begins so is a picture or a DICOM object, be it of a kind that is read here or refused.
 
     Args:
-        head: its first 132 bytes or more.
+        head: its first 132 bytes or more; some hundred tell a DICOM object without preamble.
     """
     refused = any(head[offset : offset + len(magic)] == magic for offset, magic, name in _REFUSED if "picture" in name)
-    return refused or head[128:132] == b"DICM" or head.startswith(tuple(_PICTURES))
+    return refused or is_dicom(head) or head.startswith(tuple(_PICTURES))
 
 
 def _is_text(head: bytes) -> bool:

@@ -1,197 +1,159 @@
-"""The elements of a DICOM file, found without reading what nobody asked for.
+"""A DICOM file: with or without preamble and File Meta Information, deflated or not, and written as it declares or not.
 
-pydicom parses every sequence of undefined length, wanted or not: a file of a few megabytes can keep it busy for minutes
-and fill the memory, and a truncated one comes back as an empty dataset. This walk steps over all elements but the
-wanted ones, counts its steps, and notices where the file ends too early. pydicom then sees the wanted elements only, so
-what the file says of a patient is never even parsed.
-
-Source: DICOM PS3.5 chapter 7 (elements), 7.5 (sequences), A.4 (encapsulated pixels); PS3.10 chapter 7 (file).
+Source: DICOM PS3.10 chapter 7 (file), PS3.5 annex A (transfer syntaxes).
 """
 
-import io
-import struct
-from collections.abc import Collection
+import zlib
 from dataclasses import dataclass
 
-from pydicom.dataset import Dataset
-from pydicom.filereader import read_dataset
-
 from ensemble_cam.errors import RadiographError
+from ensemble_cam.film.dicom.elements import (
+    BIG_ENDIAN,
+    EXPLICIT,
+    IMPLICIT,
+    UNDEFINED,
+    Encoding,
+    PixelData,
+    Walk,
+    coherent,
+    not_a_film,
+    told_encoding,
+)
+from ensemble_cam.film.dicom.header import ATTRIBUTES, Header
+from ensemble_cam.film.intake import check_size
 
-_PREAMBLE_BYTES = 132  # with the prefix "DICM" (PS3.10 7.1)
-_MAX_ELEMENTS = 100_000
-_MAX_DEPTH = 32
-_MAX_HEADER_BYTES = 4 * 2**20  # two look-up tables of 65,536 entries take 256 KiB
+DEFLATED = "1.2.840.10008.1.2.1.99"
 
-_PIXEL_DATA = 0x7FE00010
-_ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
-_UNDEFINED = 0xFFFFFFFF
-_LONG_VRS = {b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"}
-_SHORT_VRS = {
-    *(b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FD", b"FL", b"IS"),
-    *(b"LO", b"LT", b"PN", b"SH", b"SL", b"SS", b"ST", b"TM", b"UI", b"UL", b"US"),
-}
-
-_IMPLICIT_LITTLE = "1.2.840.10008.1.2"
-_EXPLICIT_BIG = "1.2.840.10008.1.2.2"
-_DEFLATED = {"1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.8.1"}
+_ENCODINGS = {"1.2.840.10008.1.2": IMPLICIT, "1.2.840.10008.1.2.2": BIG_ENDIAN}  # any other is explicit little endian
+_PREFIX = b"DICM"
+_PREAMBLE_BYTES = 128
+_META, _FIRST = b"\x02\0", (b"\x08\0", b"\0\x08")  # groups 0002, and 0008 in both byte orders
+_MAX_DEFLATED_HEADER = 16 * 2**20
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class DicomFile:
-    """The wanted parts of a DICOM file.
+    """What a DICOM file holds of a film.
 
     Attributes:
-        transfer_syntax: its UID.
+        transfer_syntax: the UID that it declares, empty where it declares none.
         media_class: the SOP class by the File Meta Information, a UID; empty where there is none.
-        header: the wanted elements, and none besides.
-        pixel_data: the value of PixelData as it stands in the file; none where there is none.
-        frame: the encapsulated stream: all fragments joined; none for uncompressed pixels.
-        pixel_words: PixelData has the VR OW; matters to 8-bit samples in big endian only.
-        big_endian: the byte order of the header and of uncompressed pixels.
+        encoding: how the elements are written, whatever the transfer syntax says.
+        deflated: the dataset was deflated.
+        header: the attributes that are read, and none besides.
+        pixels: the value of PixelData; none where there is none.
     """
 
     transfer_syntax: str
     media_class: str
-    header: Dataset
-    pixel_data: memoryview | None
-    frame: bytes | None
-    pixel_words: bool
-    big_endian: bool
+    encoding: Encoding
+    deflated: bool
+    header: Header
+    pixels: PixelData | None
 
 
-def parse_dicom(data: bytes, *, wanted: Collection[int]) -> DicomFile:
-    """Find the `wanted` tags and the pixels.
+def is_dicom(head: bytes) -> bool:
+    """Whether a file that begins so is a DICOM file: by its prefix, or by elements that follow each other.
+
+    Without preamble it begins with its File Meta Information, without that one with its dataset.
+
+    Args:
+        head: its first 132 bytes or more; some hundred tell files without preamble from others.
+    """
+    if head[_PREAMBLE_BYTES : _PREAMBLE_BYTES + 4] == _PREFIX:
+        return True
+    start = _begin(head)
+    if head[start : start + 2] == _META:
+        return coherent(head, start, EXPLICIT) >= 2
+    if head[start : start + 2] not in _FIRST:
+        return False
+    return any(coherent(head, start, encoding) >= 2 for encoding in (EXPLICIT, IMPLICIT, BIG_ENDIAN))
+
+
+def parse_dicom(data: bytes) -> DicomFile:
+    """Find the attributes that are read, and the pixels.
 
     Raises:
-        RadiographError: if the file is truncated, broken, deflated, or made of more elements than a film has.
-        What pydicom raises on a broken value, later, when the header's values are read.
+        RadiographError: if the file is truncated, broken, or made of more elements than a film has.
     """
-    meta = _Walk(data, _PREAMBLE_BYTES, implicit=False, big_endian=False)
-    transfer_syntax, media_class = meta.file_meta()
-    if transfer_syntax in _DEFLATED:
-        raise RadiographError(
-            "The DICOM file is deflated, and such files are not unpacked. "
-            "Convert it to uncompressed explicit little endian, e.g. with dcmconv."
-        )
-    implicit, big_endian = transfer_syntax == _IMPLICIT_LITTLE, transfer_syntax == _EXPLICIT_BIG
-    walk = _Walk(data, meta.position, implicit=implicit, big_endian=big_endian)
-    elements, (pixel_data, frame, pixel_words) = walk.dataset(frozenset(wanted))
-    header = read_dataset(io.BytesIO(elements), is_implicit_VR=implicit, is_little_endian=not big_endian)
-    return DicomFile(transfer_syntax, media_class, header, pixel_data, frame, pixel_words, big_endian)
+    meta = Walk(data, _begin(data), EXPLICIT)
+    transfer_syntax, media_class = _file_meta(meta)
+    start = meta.position
+    deflated = transfer_syntax == DEFLATED and coherent(data, start, EXPLICIT) < 2
+    if deflated:
+        encoding, header, pixels = _inflated(memoryview(data)[start:])
+    else:
+        declared = _ENCODINGS.get(transfer_syntax, EXPLICIT) if transfer_syntax else None
+        encoding = told_encoding(data, start, declared)
+        walk = Walk(data, start, encoding)
+        found, pixel_element = walk.elements(ATTRIBUTES.keys())
+        header = Header(found)
+        pixels = walk.pixels(*pixel_element) if pixel_element else None
+    return DicomFile(transfer_syntax, media_class, encoding, deflated, header, pixels)
 
 
-class _Walk:
-    """One pass over the elements of `data`, from byte `position` on."""
+def _begin(data: bytes) -> int:
+    """Return where the File Meta Information begins, or the dataset of a file without one."""
+    if data[_PREAMBLE_BYTES : _PREAMBLE_BYTES + 4] == _PREFIX:
+        return _PREAMBLE_BYTES + 4
+    return 4 if data[:4] == _PREFIX else 0
 
-    def __init__(self, data: bytes, position: int, *, implicit: bool, big_endian: bool) -> None:
-        self.data = data
-        self.position = position
-        self.implicit = implicit
-        self.order = ">" if big_endian else "<"
-        self.steps = 0
 
-    def file_meta(self) -> tuple[str, str]:
-        """Return transfer syntax and SOP class by the File Meta Information, and stop where the dataset begins."""
-        uids = {0x00020010: "", 0x00020002: ""}
-        # The dataset behind it has an encoding of its own, so its first group is looked at before anything is read.
-        while self.data[self.position : self.position + 2] == b"\x02\0":
-            tag, _, length = self.next_header(implicit=False)
-            value = self.take(length)
-            if tag in uids:
-                uids[tag] = bytes(value).rstrip(b"\0 ").decode("ascii", "replace")
-        transfer_syntax, media_class = uids.values()
-        if not transfer_syntax:
-            raise RadiographError("The DICOM file does not declare its transfer syntax. Export the film again.")
-        return transfer_syntax, media_class
+def _file_meta(walk: Walk) -> tuple[str, str]:
+    """Return transfer syntax and SOP class by the File Meta Information, and stop where the dataset begins."""
+    uids = {0x00020010: "", 0x00020002: ""}
+    # The dataset behind it has an encoding of its own, so its first group is looked at before anything is read.
+    while walk.data[walk.position : walk.position + 2] == _META:
+        tag, _, length = walk.next_header(implicit=False)
+        value = walk.take(length)
+        if tag in uids:
+            uids[tag] = bytes(value).decode("ascii", "replace").strip("\0 \t\r\n")
+    transfer_syntax, media_class = uids.values()
+    return transfer_syntax, media_class
 
-    def dataset(self, wanted: frozenset[int]) -> tuple[bytes, tuple[memoryview | None, bytes | None, bool]]:
-        """Return the wanted elements' bytes in ascending order, and PixelData's value, joined fragments and VR."""
-        found: dict[int, bytes] = {}
-        while self.position < len(self.data):
-            start = self.position
-            tag, vr, length = self.next_header(implicit=self.implicit)
-            if tag == _PIXEL_DATA:
-                return self._joined(found), (*self.pixels(length), vr == b"OW")
-            if length != _UNDEFINED:
-                self.take(length)
-            else:
-                self.skip_sequence(implicit=self.implicit or vr == b"UN")  # PS3.5 6.2.2: UN holds implicit VR
-            if tag in wanted:
-                found[tag] = self.data[start : self.position]
-        return self._joined(found), (None, None, False)
 
-    def _joined(self, found: dict[int, bytes]) -> bytes:
-        if sum(map(len, found.values())) > _MAX_HEADER_BYTES:
-            raise _not_a_film()
-        return b"".join(found[tag] for tag in sorted(found))
-
-    def pixels(self, length: int) -> tuple[memoryview, bytes | None]:
-        """Return PixelData's value, and its fragments joined where it is encapsulated (PS3.5 A.4)."""
-        start = self.position
-        if length != _UNDEFINED:
-            return self.take(length), None
-        fragments = []
-        while True:
-            tag, _, length = self.next_header(implicit=True)
-            if tag == _SEQUENCE_END:
-                break
-            if tag != _ITEM or length == _UNDEFINED:
-                raise _broken()
-            fragments.append(self.take(length))
-        value = memoryview(self.data)[start : self.position]
-        return value, b"".join(fragments[1:])  # the first item is the offset table
-
-    def skip_sequence(self, *, implicit: bool) -> None:
-        """Step behind the end of a sequence of undefined length, whose own header was just read."""
-        nested = [implicit]  # for each open sequence or item, whether its elements are implicit
-        while nested:
-            tag, vr, length = self.next_header(implicit=nested[-1])
-            if tag in (_SEQUENCE_END, _ITEM_END):
-                nested.pop()
-            elif length != _UNDEFINED:
-                self.take(length)
-            elif len(nested) == _MAX_DEPTH:
-                raise _not_a_film()
-            else:
-                nested.append(nested[-1] or vr == b"UN")
-
-    def next_header(self, *, implicit: bool) -> tuple[int, bytes, int]:
-        """Read an element's tag, VR (empty where implicit) and length."""
-        self.steps += 1
-        if self.steps > _MAX_ELEMENTS:
-            raise _not_a_film()
-        group, element = struct.unpack(self.order + "HH", self.take(4))
-        tag = group << 16 | element
-        if implicit or group == 0xFFFE:
-            return tag, b"", struct.unpack(self.order + "I", self.take(4))[0]
-        vr = bytes(self.take(2))
-        if vr in _SHORT_VRS:
-            return tag, vr, struct.unpack(self.order + "H", self.take(2))[0]
-        if vr not in _LONG_VRS:
-            raise _broken()
-        self.take(2)
-        return tag, vr, struct.unpack(self.order + "I", self.take(4))[0]
-
-    def take(self, length: int) -> memoryview:
-        """Return the next `length` bytes and step behind them."""
-        end = self.position + length
-        if end > len(self.data):
+def _inflated(data: memoryview) -> tuple[Encoding, Header, PixelData | None]:
+    """Unpack a deflated dataset (PS3.5 A.5): the header, and then no more pixels than it declares."""
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        head = inflater.decompress(data, _MAX_DEFLATED_HEADER)
+        walk = Walk(head, 0, told_encoding(head, 0, EXPLICIT))
+        try:
+            found, pixel_element = walk.elements(ATTRIBUTES.keys())
+        except RadiographError:
+            if inflater.unconsumed_tail:
+                raise not_a_film() from None
+            raise
+        header = Header(found)
+        if pixel_element is None:
+            if inflater.unconsumed_tail:
+                raise not_a_film()
+            return walk.encoding, header, None
+        vr, length = pixel_element
+        if length == UNDEFINED:
             raise RadiographError(
-                "The DICOM file is truncated or broken: it ends too early. Export or copy the film again."
+                "The DICOM file is deflated and compressed at once. Convert it to uncompressed explicit little endian."
             )
-        part = memoryview(self.data)[self.position : end]
-        self.position = end
-        return part
+        wanted = min(length, _declared_bytes(header))
+        missing = wanted - (len(head) - walk.position)
+        if missing > 0:
+            head += inflater.decompress(inflater.unconsumed_tail, missing)
+            walk.data = head
+        return walk.encoding, header, walk.pixels(vr, wanted)
+    except zlib.error:
+        raise RadiographError(
+            "The DICOM file is declared as deflated and cannot be unpacked. Export or copy the film again."
+        ) from None
 
 
-def _broken() -> RadiographError:
-    return RadiographError(
-        "The DICOM file is broken: its elements cannot be told apart. Export or copy the film again."
-    )
+def _declared_bytes(header: Header) -> int:
+    """Return how many bytes of uncompressed pixels a header declares.
 
-
-def _not_a_film() -> RadiographError:
-    return RadiographError(
-        "The DICOM file's header is far larger than a film's. Export the film again, as a plain CR or DX image."
-    )
+    Raises:
+        RadiographError: if it is too large or too small for a film.
+    """
+    rows, columns = header.integer("Rows") or 0, header.integer("Columns") or 0
+    if rows and columns:
+        check_size(columns, rows)
+    samples, bits = header.integer("SamplesPerPixel") or 1, header.integer("BitsAllocated") or 8
+    return max(0, rows * columns * min(samples, 3) * (min(bits, 16) // 8))

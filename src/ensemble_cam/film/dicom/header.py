@@ -6,11 +6,13 @@ it is one of the codes listed here, or a number; any other is described in our o
 Source: DICOM PS3.3 C.7.6.1.1.1 (Patient Orientation), C.8.7.1.1.2 (View Position), C.8.11 (DX), 10.7.1.3 (spacings).
 """
 
-from typing import SupportsFloat
+import struct
+from collections.abc import Mapping
 
-from pydicom import Dataset
+import numpy as np
 
-from ensemble_cam.film.intake import DECODER_FAILURES
+from ensemble_cam.errors import RadiographError
+from ensemble_cam.film.dicom.elements import Element, Walk
 
 MODALITIES = {
     "CR": "computed radiography",
@@ -53,32 +55,76 @@ _OTHER_PARTS = {
     *("SKULL", "SPINE", "SSPINE", "STERNUM", "TOE", "TSPINE", "WRIST"),
 }
 
-_ASPECT_TOLERANCE = 0.01  # less is a detector's or a scanner's own inaccuracy
-_LARGEST_ASPECT = 8  # no film's pixels are longer than that: the numbers are wrong
+
+# What is read of a header, and nothing else: tag, and VR where the file itself writes none (PS3.6).
+_READ = {
+    "SOPClassUID": (0x00080016, b"UI"),
+    "Modality": (0x00080060, b"CS"),
+    "Manufacturer": (0x00080070, b"LO"),
+    "BodyPartExamined": (0x00180015, b"CS"),
+    "ImagerPixelSpacing": (0x00181164, b"DS"),
+    "NominalScannedPixelSpacing": (0x00182010, b"DS"),
+    "ViewPosition": (0x00185101, b"CS"),
+    "PatientOrientation": (0x00200020, b"CS"),
+    "SamplesPerPixel": (0x00280002, b"US"),
+    "PhotometricInterpretation": (0x00280004, b"CS"),
+    "PlanarConfiguration": (0x00280006, b"US"),
+    "NumberOfFrames": (0x00280008, b"IS"),
+    "Rows": (0x00280010, b"US"),
+    "Columns": (0x00280011, b"US"),
+    "PixelSpacing": (0x00280030, b"DS"),
+    "PixelAspectRatio": (0x00280034, b"IS"),
+    "BitsAllocated": (0x00280100, b"US"),
+    "BitsStored": (0x00280101, b"US"),
+    "HighBit": (0x00280102, b"US"),
+    "PixelRepresentation": (0x00280103, b"US"),
+    "PixelPaddingValue": (0x00280120, b"US"),  # or SS
+    "PixelPaddingRangeLimit": (0x00280121, b"US"),  # or SS
+    "BurnedInAnnotation": (0x00280301, b"CS"),
+    "WindowCenter": (0x00281050, b"DS"),
+    "WindowWidth": (0x00281051, b"DS"),
+    "RescaleIntercept": (0x00281052, b"DS"),
+    "RescaleSlope": (0x00281053, b"DS"),
+    "VOILUTFunction": (0x00281056, b"CS"),
+    "ModalityLUTSequence": (0x00283000, b"SQ"),
+    "LUTDescriptor": (0x00283002, b"US"),  # or SS
+    "LUTData": (0x00283006, b"OW"),
+    "VOILUTSequence": (0x00283010, b"SQ"),
+    "PresentationLUTShape": (0x20500020, b"CS"),
+}
+ATTRIBUTES = {tag: vr for tag, vr in _READ.values()}
+
+_NUMBERS = {b"US": "H", b"SS": "h", b"UL": "I", b"SL": "i", b"FL": "f", b"FD": "d", b"OW": "H"}
+_TEXTS = {b"CS", b"LO", b"SH", b"UI", b"DS", b"IS", b"LT", b"ST", b"UC", b"UT"}
+_LONGEST_TEXT = 4096  # bytes: each value that is read has at most 64 (PS3.5 6.2)
 
 
 class Header:
     """Typed access to a dataset's values; what is absent, empty or broken reads as nothing."""
 
-    def __init__(self, dataset: Dataset) -> None:
-        self._dataset = dataset
+    def __init__(self, elements: Mapping[int, Element]) -> None:
+        self._elements = elements
 
     def __contains__(self, keyword: str) -> bool:
-        return keyword in self._dataset
+        return _READ[keyword][0] in self._elements
 
-    def values(self, keyword: str) -> tuple[object, ...]:
-        """Return all values of an attribute, of whatever type."""
-        try:
-            value = self._dataset.get(keyword)
-            if value is None or value == "":
-                return ()
-            return (value,) if isinstance(value, str | bytes | int | float) else tuple(value)
-        except DECODER_FAILURES:
+    def is_empty(self, keyword: str) -> bool:
+        """Tell whether an attribute is absent or has no value."""
+        element = self._elements.get(_READ[keyword][0])
+        return element is None or not bytes(element.value[:_LONGEST_TEXT]).strip(b" \0\\")
+
+    def written(self, keyword: str) -> tuple[str, ...]:
+        """Return texts as they stand there, without outer blanks."""
+        element = self._elements.get(_READ[keyword][0])
+        if element is None or _vr(element, keyword) not in _TEXTS:
             return ()
+        text = bytes(element.value[:_LONGEST_TEXT]).decode("latin-1")
+        return tuple(part.strip("\0 \t\r\n") for part in text.split("\\"))
 
     def texts(self, keyword: str) -> tuple[str, ...]:
-        """Return texts in capitals, without outer blanks."""
-        return tuple(str(value).strip().upper() for value in self.values(keyword))
+        """Return texts in capitals, without outer blanks; none where all of them are empty."""
+        texts = tuple(text.upper() for text in self.written(keyword))
+        return texts if any(texts) else ()
 
     def text(self, keyword: str) -> str:
         """Return the first text, or an empty one."""
@@ -86,10 +132,18 @@ class Header:
 
     def numbers(self, keyword: str) -> tuple[float, ...]:
         """Return finite numbers, or none at all if any value is not one."""
-        try:
-            numbers = tuple(map(_number, self.values(keyword)))
-        except DECODER_FAILURES:
+        element = self._elements.get(_READ[keyword][0])
+        if element is None:
             return ()
+        form = _NUMBERS.get(_vr(element, keyword))
+        try:
+            if form is None:
+                numbers = tuple(map(float, self.written(keyword)))
+            else:
+                values = element.value[:_LONGEST_TEXT]
+                numbers = tuple(float(value) for (value,) in struct.iter_unpack(element.encoding.order + form, values))
+        except (ValueError, struct.error):
+            return ()  # no number, or a length that does not fit the VR
         return numbers if all(abs(number) < 1e12 for number in numbers) else ()
 
     def integer(self, keyword: str) -> int | None:
@@ -97,17 +151,27 @@ class Header:
         number = next(iter(self.numbers(keyword)), None)
         return int(number) if number is not None and number == int(number) else None
 
+    def words(self, keyword: str) -> np.ndarray | None:
+        """Return a value as (n,) unsigned integers of 16 bits; none where it is absent or of an odd length."""
+        element = self._elements.get(_READ[keyword][0])
+        if element is None or len(element.value) % 2:
+            return None
+        return np.frombuffer(element.value, f"{element.encoding.order}u2")
+
     def first_item(self, keyword: str) -> "Header | None":
-        """Return the first item of a sequence."""
-        item = next(iter(self.values(keyword)), None)
-        return Header(item) if isinstance(item, Dataset) else None
+        """Return the first item of a sequence; an empty one where it is broken, none where there is none."""
+        element = self._elements.get(_READ[keyword][0])
+        if element is None or not len(element.value):
+            return None
+        try:
+            found = Walk(element.value, 0, element.encoding).first_item(ATTRIBUTES.keys())
+        except RadiographError:
+            return Header({})
+        return None if found is None else Header(found)
 
 
-def _number(value: object) -> float:
-    """Return a value as a float; raises TypeError or ValueError where it is none."""
-    if isinstance(value, str | bytes | SupportsFloat):
-        return float(value)
-    raise TypeError("not a number")
+def _vr(element: Element, keyword: str) -> bytes:
+    return _READ[keyword][1] if element.vr in (b"", b"UN") else element.vr
 
 
 def header_facts(header: Header) -> dict[str, str]:
@@ -198,11 +262,8 @@ def pixel_aspect(header: Header) -> float:
     """
     for keyword in ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing", "PixelAspectRatio"):
         numbers = header.numbers(keyword)
-        if len(numbers) != 2 or min(numbers) <= 0:
-            continue
-        aspect = numbers[0] / numbers[1]
-        if 1 / _LARGEST_ASPECT <= aspect <= _LARGEST_ASPECT:
-            return aspect if abs(aspect - 1) > _ASPECT_TOLERANCE else 1.0
+        if len(numbers) == 2 and min(numbers) > 0:
+            return numbers[0] / numbers[1]
     return 1.0
 
 

@@ -1,52 +1,60 @@
 """DICOM pixel data → (h, w) stored values.
 
-A codec believes the size in its own stream, so that size is read here and compared with the header's before a codec
-runs. The codecs are Pillow (JPEG baseline, JPEG 2000), pyjpegls (JPEG-LS) and pylibjpeg-openjpeg (JPEG 2000 that Pillow
-refuses); each is called by its name, so that none that happens to be installed (gdcm crashed the process on corrupt
-streams; pylibjpeg-libjpeg is under the GPL) is ever asked. RLE is unpacked here, and no further than the film's size.
+A codec believes the size in its own stream, so that size is read and compared with the header's before a codec runs.
+The codecs are Pillow (JPEG), gdcm (JPEG lossless), pyjpegls (JPEG-LS) and openjpeg (JPEG 2000, high-throughput too);
+each is called by its name, so that none that happens to be installed (pylibjpeg-libjpeg is under the GPL) is ever
+asked. RLE and deflated frames are unpacked here, and no further than the film's size.
 
-Source: DICOM PS3.5 8.1 (native pixels), A.4 (encapsulated ones), annex G (RLE).
+Source: DICOM PS3.5 8.1 (native pixels), A.4 (encapsulated ones), annex G (RLE); PS3.3 C.7.6.3.1 (their description).
 """
 
+import io
 import struct
-from dataclasses import dataclass
-from typing import Any, Literal
+import zlib
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
-from pydicom.pixels import get_decoder
-from pydicom.uid import UID, UID_dictionary
 
 from ensemble_cam.errors import RadiographError
-from ensemble_cam.film.dicom.file import DicomFile
+from ensemble_cam.film.dicom.elements import BIG_ENDIAN, EXPLICIT, IMPLICIT, PixelData
+from ensemble_cam.film.dicom.file import DEFLATED, DicomFile
+from ensemble_cam.film.dicom.streams import Stream, broken, recognised
 from ensemble_cam.film.intake import DECODER_FAILURES, check_size
 
 _RLE = "1.2.840.10008.1.2.5"
-_BASELINE = "1.2.840.10008.1.2.4.50"
-_JPEG_LS = {"1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81"}
-_JPEG_2000 = {"1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91"}
+_DEFLATED_FRAME = "1.2.840.10008.1.2.8.1"
+_ENCAPSULATED_NATIVE = "1.2.840.10008.1.2.1.98"
 
-# For each transfer syntax: its name on the screen, and the decoders to ask, in this order.
+# Each transfer syntax's name on the screen. A compressed one begins as `Stream.name`, where its stream is of that kind.
 _SYNTAXES = {
-    "1.2.840.10008.1.2": ("implicit little endian", ()),
-    "1.2.840.10008.1.2.1": ("explicit little endian", ()),
-    "1.2.840.10008.1.2.2": ("explicit big endian", ()),
-    _RLE: ("RLE", ()),
-    _BASELINE: ("JPEG baseline", ("pillow",)),
-    "1.2.840.10008.1.2.4.80": ("JPEG-LS, lossless", ("pyjpegls",)),
-    "1.2.840.10008.1.2.4.81": ("JPEG-LS, near lossless", ("pyjpegls",)),
-    "1.2.840.10008.1.2.4.90": ("JPEG 2000, lossless", ("pillow", "pylibjpeg")),
-    "1.2.840.10008.1.2.4.91": ("JPEG 2000", ("pillow", "pylibjpeg")),
+    "1.2.840.10008.1.2": "implicit little endian",
+    "1.2.840.10008.1.2.1": "explicit little endian",
+    "1.2.840.10008.1.2.2": "explicit big endian",
+    DEFLATED: "deflated explicit little endian",
+    _ENCAPSULATED_NATIVE: "uncompressed, encapsulated",
+    _DEFLATED_FRAME: "deflated frame",
+    _RLE: "RLE",
+    "1.2.840.10008.1.2.4.50": "JPEG baseline",
+    "1.2.840.10008.1.2.4.51": "JPEG extended",
+    "1.2.840.10008.1.2.4.57": "JPEG lossless",
+    "1.2.840.10008.1.2.4.70": "JPEG lossless",
+    "1.2.840.10008.1.2.4.80": "JPEG-LS, lossless",
+    "1.2.840.10008.1.2.4.81": "JPEG-LS, near lossless",
+    "1.2.840.10008.1.2.4.90": "JPEG 2000, lossless",
+    "1.2.840.10008.1.2.4.91": "JPEG 2000",
+    "1.2.840.10008.1.2.4.201": "high-throughput JPEG 2000, lossless",
+    "1.2.840.10008.1.2.4.202": "high-throughput JPEG 2000, lossless",
+    "1.2.840.10008.1.2.4.203": "high-throughput JPEG 2000",
 }
-_JPEG_SYNTAXES = "1.2.840.10008.1.2.4."
-_REMEDY = {  # by the start of the transfer syntax
-    _JPEG_SYNTAXES: "Convert it to uncompressed explicit little endian, e.g. with dcmdjpeg.",
-    "": "Convert it to uncompressed explicit little endian.",
-}
+_NATIVE = {IMPLICIT: "1.2.840.10008.1.2", EXPLICIT: "1.2.840.10008.1.2.1", BIG_ENDIAN: "1.2.840.10008.1.2.2"}
+
+_COLOUR_TOLERANCE = 12  # counts of 255: JPEG's chroma rounding and subsampling stay below, a tinted picture does not
 
 
 @dataclass(frozen=True)
 class PixelLayout:
-    """What the header says of the pixels (PS3.3 C.7.6.3): size, bits of a sample and of its container, sign."""
+    """What the header says of the pixels (PS3.3 C.7.6.3): size, bits of a sample and of its container, sign, colour."""
 
     rows: int
     columns: int
@@ -55,6 +63,8 @@ class PixelLayout:
     high_bit: int
     signed: bool
     photometric: str
+    samples: int = 1
+    planar: bool = False
 
     @property
     def dtype(self) -> np.dtype:
@@ -68,180 +78,187 @@ class PixelLayout:
             return -(2 ** (self.bits_stored - 1)), 2 ** (self.bits_stored - 1) - 1
         return 0, 2**self.bits_stored - 1
 
+    @property
+    def count(self) -> int:
+        """The number of samples of an uncompressed image, all channels together."""
+        if self.photometric == "YBR_FULL_422" and self.samples == 3:  # two pixels share their chroma
+            return self.rows * (self.columns + self.columns % 2) * 2
+        return self.rows * self.columns * self.samples
 
-def syntax_name(transfer_syntax: str) -> str:
-    """Return the transfer syntax's name for the screen.
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Decoded:
+    """Decoded pixels.
+
+    Attributes:
+        pixels: (h, w) stored values, in `layout.dtype`.
+        layout: as the header has it, put right where the compressed image contradicts it.
+        syntax: how the pixels are stored, and what the file declares instead, for the screen.
+        warnings: one plain sentence each.
+    """
+
+    pixels: np.ndarray
+    layout: PixelLayout
+    syntax: str
+    warnings: tuple[str, ...] = ()
+
+
+def decode_pixels(file: DicomFile, layout: PixelLayout) -> Decoded:
+    """Return the (h, w) stored values. How they are decoded is told by what they are, not by what the file declares.
 
     Raises:
-        RadiographError: if it is none that is decoded.
+        RadiographError: if the pixels are missing, broken or truncated, not read here, in colour, or not what the
+            header says of them.
     """
-    if transfer_syntax in _SYNTAXES:
-        return _SYNTAXES[transfer_syntax][0]
-    name = UID(transfer_syntax).name if transfer_syntax in UID_dictionary else "an unknown transfer syntax"
-    remedy = next(text for start, text in _REMEDY.items() if transfer_syntax.startswith(start))
-    raise RadiographError(f"The DICOM file is compressed as {name}, which is not decoded here. {remedy}")
-
-
-def decode_pixels(file: DicomFile, layout: PixelLayout) -> np.ndarray:
-    """Return the (h, w) stored values, in `layout.dtype`.
-
-    Raises:
-        RadiographError: if the pixels are missing, broken or truncated, or are not what the header says of them.
-    """
-    data, frame = file.pixel_data, file.frame
-    if data is None:
+    if file.pixels is None:
+        if file.transfer_syntax and file.transfer_syntax not in _SYNTAXES:
+            raise _unread(file.transfer_syntax)
         raise RadiographError("The DICOM file holds no pixel data. Export the film with its image.")
-    encapsulated = file.transfer_syntax == _RLE or file.transfer_syntax.startswith(_JPEG_SYNTAXES)
-    if encapsulated != (frame is not None):
-        raise _broken()
-    if frame is None:
-        pixels = _native(data, file, layout)
-    elif file.transfer_syntax == _RLE:
-        pixels = _run_lengths(frame, layout)
+    data = file.pixels.value if file.pixels.frame is None else memoryview(file.pixels.frame)
+    native_bytes = layout.count * layout.bits_allocated // 8
+    if file.pixels.frame is None and len(data) >= native_bytes:
+        return _native(data, file, layout)
+    if stream := recognised(bytes(data)):
+        return _compressed(stream, file, layout)
+    if file.pixels.frame is None:
+        raise RadiographError(
+            "The DICOM file's pixel data are shorter than its header declares. Export or copy the film again."
+        )
+    if file.transfer_syntax == _DEFLATED_FRAME:
+        data = _inflated(data, native_bytes)
+    elif file.transfer_syntax == _RLE or _has_segments(data, layout):
+        samples = _run_lengths(data, layout)
+        return _uncompressed(samples, layout, _named("RLE", file))
+    elif len(data) - native_bytes not in (0, 1):
+        raise broken() if file.transfer_syntax in {"", *_SYNTAXES} else _unread(file.transfer_syntax)
+    return _native(data, file, layout)
+
+
+def _named(name: str, file: DicomFile) -> str:
+    declared = _SYNTAXES.get(file.transfer_syntax, "another transfer syntax")
+    if declared.startswith(name):
+        return declared
+    return f"{name}, declared as {declared}" if file.transfer_syntax else name
+
+
+def _unread(transfer_syntax: str) -> RadiographError:
+    from pydicom.uid import UID, UID_dictionary  # here: it takes longer to load than the film to read
+
+    name = UID(transfer_syntax).name if transfer_syntax in UID_dictionary else "an unknown transfer syntax"
+    return RadiographError(
+        f"The DICOM file is stored as {name}, which is not decoded here. "
+        "Convert it to uncompressed explicit little endian, e.g. with dcmconv or dcmdjpeg."
+    )
+
+
+def _native(data: memoryview, file: DicomFile, layout: PixelLayout) -> Decoded:
+    if file.pixels is not None and file.pixels.frame is not None:
+        name = "deflated frame" if file.transfer_syntax == _DEFLATED_FRAME else "uncompressed, encapsulated"
     else:
-        _compare_stream(frame, file.transfer_syntax, layout)
-        pixels = _codec(data, file.transfer_syntax, layout)
-    low, high = layout.declared
-    if pixels.min() < low or pixels.max() > high:
-        raise RadiographError(
-            f"The DICOM file's pixels exceed the {layout.bits_stored} bits that its header declares. "
-            "Export the film again."
-        )
-    return pixels
+        name = _SYNTAXES[DEFLATED if file.deflated else _NATIVE[file.encoding]]
+    return _uncompressed(_samples(data, file.pixels, file.encoding.order, layout), layout, _named(name, file))
 
 
-def _broken() -> RadiographError:
-    return RadiographError("The DICOM file's pixel data are broken or end too early. Export or copy the film again.")
+def _samples(data: memoryview, pixels: PixelData | None, order: Literal["<", ">"], layout: PixelLayout) -> np.ndarray:
+    """Return (n,) samples as they are stored, with the bits above and below the stored ones."""
+    if order == ">" and pixels is not None and pixels.words and layout.bits_allocated == 8:
+        # PS3.5 8.1.2: two samples in a word.
+        words = np.frombuffer(data[: layout.count + layout.count % 2], ">u2").astype("<u2")
+        return words.view(layout.dtype)[: layout.count]
+    return np.frombuffer(data, layout.dtype.newbyteorder(order), count=layout.count)
 
 
-def _native(data: memoryview, file: DicomFile, layout: PixelLayout) -> np.ndarray:
-    count = layout.rows * layout.columns
-    if len(data) < count * layout.bits_allocated // 8:
-        raise _broken()
-    if file.big_endian and file.pixel_words and layout.bits_allocated == 8:  # PS3.5 8.1.2: two samples in a word
-        words = np.frombuffer(data[: count + count % 2], ">u2").astype("<u2")
-        return _without_unused_bits(words.view(layout.dtype)[:count], layout)
-    order: Literal["<", ">"] = ">" if file.big_endian else "<"
-    samples = np.frombuffer(data, layout.dtype.newbyteorder(order), count=count)
-    return _without_unused_bits(samples, layout)
+def _uncompressed(samples: np.ndarray, layout: PixelLayout, syntax: str) -> Decoded:
+    values, warnings = _without_unused_bits(samples, layout)
+    shape = (layout.rows, layout.columns)
+    if layout.samples == 1:
+        return Decoded(values.reshape(shape), layout, syntax, warnings)
+    if layout.photometric == "YBR_FULL_422":
+        pairs = values.reshape(layout.rows, -1, 4)  # two luma, blue and red chroma (PS3.3 C.7.6.3.1.2)
+        grey, chroma = pairs[..., :2].reshape(layout.rows, -1)[:, : layout.columns], pairs[..., 2:]
+        if not _is_neutral(chroma, layout):
+            raise _colour()
+        return Decoded(np.ascontiguousarray(grey), layout, syntax, warnings)
+    channels = np.moveaxis(values.reshape(3, *shape), 0, -1) if layout.planar else values.reshape(*shape, 3)
+    is_ybr = layout.photometric.startswith("YBR")
+    if not (_is_neutral(channels[..., 1:], layout) if is_ybr else _is_grey(channels, layout)):
+        raise _colour()
+    return Decoded(np.ascontiguousarray(channels[..., 0]), layout, syntax, warnings)
 
 
-def _without_unused_bits(samples: np.ndarray, layout: PixelLayout) -> np.ndarray:
-    """Shift out the bits above the stored ones, which may hold anything (PS3.5 8.1.1), and keep the sign.
-
-    Takes (n,) samples, returns (h, w) pixels.
-    """
-    if layout.high_bit != layout.bits_stored - 1:
-        raise RadiographError(
-            "The DICOM file's samples do not begin at the lowest bit, a retired layout. Export the film again."
-        )
+def _without_unused_bits(samples: np.ndarray, layout: PixelLayout) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Shift out the bits above and below the stored ones, which may hold anything (PS3.5 8.1.1), and keep the sign."""
+    below = layout.high_bit + 1 - layout.bits_stored
+    warnings = []
+    if below:
+        used = int(np.bitwise_or.reduce(samples)) % 2**layout.bits_allocated
+        if used < 2**layout.bits_stored and used % 2**below:
+            warnings.append(
+                f"The header's high bit is {layout.high_bit}, but the pixels begin at the lowest bit and were read so."
+            )
+            below = 0
     pixels = samples.astype(layout.dtype)
     unused = layout.bits_allocated - layout.bits_stored
     if unused:
-        pixels <<= unused
+        pixels <<= unused - below
         pixels >>= unused
-    return pixels.reshape(layout.rows, layout.columns)
+    return pixels, tuple(warnings)
 
 
-def _codec(data: memoryview, transfer_syntax: str, layout: PixelLayout) -> np.ndarray:
-    decoder = get_decoder(UID(transfer_syntax))
-    described: dict[str, Any] = {
-        "rows": layout.rows,
-        "columns": layout.columns,
-        "number_of_frames": 1,
-        "samples_per_pixel": 1,
-        "bits_allocated": layout.bits_allocated,
-        "bits_stored": layout.bits_stored,
-        "pixel_representation": int(layout.signed),
-        "photometric_interpretation": layout.photometric,
-        "pixel_keyword": "PixelData",
-    }
-    for plugin in _SYNTAXES[transfer_syntax][1]:
-        try:
-            pixels, _ = decoder.as_array(bytes(data), decoding_plugin=plugin, raw=True, **described)
-        except DECODER_FAILURES:
-            continue
-        if pixels.shape == (layout.rows, layout.columns) and pixels.dtype.kind in "iu":
-            low, high = np.iinfo(layout.dtype).min, np.iinfo(layout.dtype).max
-            if low <= pixels.min() and pixels.max() <= high:
-                return np.ascontiguousarray(pixels, dtype=layout.dtype)
-    raise _broken() from None
+def _is_grey(channels: np.ndarray, layout: PixelLayout) -> bool:
+    """Whether red, green and blue (…, 3) are the same, but for what a lossy coding leaves between them."""
+    apart = channels.max(axis=-1).astype(np.int32) - channels.min(axis=-1)
+    return bool(apart.max() <= _tolerance(layout))
 
 
-def _compare_stream(stream: bytes, transfer_syntax: str, layout: PixelLayout) -> None:
-    """Refuse a compressed stream whose own header is not that of one grey picture of the declared size and depth."""
+def _is_neutral(chroma: np.ndarray, layout: PixelLayout) -> bool:
+    """Whether all chroma stand in the middle of their range, where they mean grey (PS3.3 C.7.6.3.1.2)."""
+    middle, tolerance = 2 ** (layout.bits_stored - 1), _tolerance(layout)
+    return int(chroma.max()) <= middle + tolerance and int(chroma.min()) >= middle - tolerance
+
+
+def _tolerance(layout: PixelLayout) -> int:
+    return _COLOUR_TOLERANCE * (2**layout.bits_stored - 1) // 255
+
+
+def _colour() -> RadiographError:
+    return RadiographError("The DICOM file is a colour image, not a film in grey. Export the original film.")
+
+
+def _inflated(data: memoryview, expected: int) -> memoryview:
+    """Unpack one deflated frame (PS3.5 A.4.13), and no further than the film's size."""
     try:
-        if transfer_syntax in _JPEG_2000:
-            width, height, components, bits = _jpeg_2000_header(stream)
-        else:
-            width, height, components, bits = _jpeg_header(stream, lossless_ls=transfer_syntax in _JPEG_LS)
-    except (struct.error, IndexError):
-        raise _broken() from None
-    check_size(width, height)
-    if (width, height) != (layout.columns, layout.rows):
-        raise RadiographError(
-            f"The DICOM header declares {layout.columns}×{layout.rows} pixels, its compressed image {width}×{height}. "
-            "Export the film again."
-        )
-    if components != 1 or bits > layout.bits_allocated:
-        raise RadiographError(
-            "The DICOM file's compressed image is not the grey one that its header declares. Export the film again."
-        )
+        unpacked = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, expected)
+    except zlib.error:
+        raise broken() from None
+    if len(unpacked) < expected:
+        raise broken()
+    return memoryview(unpacked)
 
 
-def _jpeg_header(stream: bytes, *, lossless_ls: bool) -> tuple[int, int, int, int]:
-    """Return (width, height, components, bits) from a JPEG or JPEG-LS frame header (ITU-T T.81 B.2.2, T.87 C.2.2)."""
-    if stream[:2] != b"\xff\xd8":
-        raise _broken()
-    position = 2
-    while True:
-        fill, marker, length = struct.unpack_from(">BBH", stream, position)
-        if fill != 0xFF:
-            raise _broken()
-        if marker == 0xFF:  # a fill byte before the marker
-            position += 1
-            continue
-        if marker == 0xF7 or (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)):
-            break
-        if marker in (0xD8, 0xD9, 0xDA) or length < 2:
-            raise _broken()
-        position += 2 + length
-    if marker not in ((0xF7,) if lossless_ls else (0xC0, 0xC1)):
-        raise RadiographError(
-            "The DICOM file's JPEG stream is of another process than its transfer syntax says. "
-            "Convert it to uncompressed explicit little endian, e.g. with dcmdjpeg."
-        )
-    bits, height, width, components = struct.unpack_from(">BHHB", stream, position + 4)
-    return width, height, components, bits
+def _has_segments(frame: memoryview, layout: PixelLayout) -> bool:
+    """Whether a frame begins as an RLE frame of these pixels does (PS3.5 G.5)."""
+    segments = layout.samples * layout.bits_allocated // 8
+    return bytes(frame[:8]) == struct.pack("<2I", segments, 64)
 
 
-def _jpeg_2000_header(stream: bytes) -> tuple[int, int, int, int]:
-    """Return (width, height, components, bits) from the SIZ segment of a bare codestream (ITU-T T.800 A.5.1)."""
-    if stream[:4] != b"\xff\x4f\xff\x51":
-        raise _broken()
-    right, bottom, left, top, tile_width, tile_height = struct.unpack_from(">6I", stream, 8)
-    (components,) = struct.unpack_from(">H", stream, 40)
-    bits = (stream[42] & 0x7F) + 1
-    if right <= left or bottom <= top or not tile_width or not tile_height:
-        raise _broken()
-    return right - left, bottom - top, components, bits
+def _run_lengths(frame: memoryview, layout: PixelLayout) -> np.ndarray:
+    """Unpack an RLE frame: one segment for each byte of a sample, the highest byte first (PS3.5 G.2 to G.5).
 
-
-def _run_lengths(frame: bytes, layout: PixelLayout) -> np.ndarray:
-    """Unpack an RLE frame: one segment for each byte of a sample, the highest byte first (PS3.5 G.2 to G.5)."""
-    count, planes = layout.rows * layout.columns, layout.bits_allocated // 8
-    try:
-        segments, *offsets = struct.unpack_from("<16I", frame)
-    except struct.error:
-        raise _broken() from None
-    if segments != planes or offsets[0] != 64:
-        raise _broken()
-    bounds = [*offsets[:planes], len(frame)]
-    samples = np.empty((count, planes), np.uint8)
-    for plane in range(planes):
-        segment = frame[bounds[plane] : bounds[plane + 1]]
-        samples[:, planes - 1 - plane] = np.frombuffer(_unpack_bits(segment, count), np.uint8)
-    return _without_unused_bits(samples.view(layout.dtype.newbyteorder("<")).reshape(-1), layout)
+    Returns (n,) samples, in the order that the layout declares for several channels.
+    """
+    size = layout.bits_allocated // 8
+    segments, count = layout.samples * size, layout.rows * layout.columns
+    if len(frame) < 64 or not _has_segments(frame, layout):
+        raise broken()
+    bounds = [*struct.unpack_from(f"<{segments}I", frame, 4), len(frame)]
+    samples = np.empty((layout.samples, count, size), np.uint8)
+    for segment in range(segments):
+        channel, byte = divmod(segment, size)
+        packed = bytes(frame[bounds[segment] : bounds[segment + 1]])
+        samples[channel, :, size - 1 - byte] = np.frombuffer(_unpack_bits(packed, count), np.uint8)
+    channels = samples.view(layout.dtype.newbyteorder("<")).reshape(layout.samples, count)
+    return (channels if layout.planar else channels.T).reshape(-1)
 
 
 def _unpack_bits(segment: bytes, count: int) -> bytes:
@@ -259,5 +276,128 @@ def _unpack_bits(segment: bytes, count: int) -> bytes:
         else:
             position += 1
     if len(unpacked) < count:
-        raise _broken()
+        raise broken()
     return bytes(unpacked[:count])
+
+
+def _compressed(stream: Stream, file: DicomFile, layout: PixelLayout) -> Decoded:
+    """Decode a stream after a look at whether it is the image that the header declares."""
+    check_size(stream.width, stream.height)
+    if (stream.width, stream.height) != (layout.columns, layout.rows):
+        raise RadiographError(
+            f"The DICOM header declares {layout.columns}×{layout.rows} pixels, its compressed image "
+            f"{stream.width}×{stream.height}. Export the film again."
+        )
+    if stream.components not in (1, 3):
+        raise _colour()
+    if not 2 <= stream.bits <= layout.bits_allocated:
+        raise RadiographError(
+            f"The DICOM header declares {layout.bits_allocated} bits for a sample, its compressed image {stream.bits}. "
+            "Export the film again."
+        )
+    warnings = []
+    if stream.coding == "JPEG" and layout.bits_stored > 8:
+        warnings.append(
+            f"The header declares {layout.bits_stored} bits, its compressed image has 8: the film was read with 8."
+        )
+        layout = replace(layout, bits_stored=8, high_bit=7)
+    try:
+        decoded = _CODECS[stream.coding](stream, layout)
+    except DECODER_FAILURES:
+        raise broken() from None
+    if decoded.shape[:2] != (layout.rows, layout.columns) or decoded.dtype.kind not in "iu":
+        raise broken()
+    if decoded.ndim == 3:
+        # A stream does not always say whether its components were turned into luma and chroma; the first of a grey
+        # film's is its grey in either case.
+        one = replace(layout, bits_stored=stream.bits)
+        if not (_is_grey(decoded, one) or _is_neutral(decoded[..., 1:], one)):
+            raise _colour()
+        decoded = decoded[..., 0]
+    pixels, more = _as_declared(decoded, stream, layout)
+    low, high = layout.declared
+    if pixels.min() < low or pixels.max() > high:
+        raise RadiographError(
+            f"The DICOM file's pixels exceed the {layout.bits_stored} bits that its header declares. "
+            "Export the film again."
+        )
+    return Decoded(pixels, layout, _named(stream.name, file), (*warnings, *more))
+
+
+def _as_declared(decoded: np.ndarray, stream: Stream, layout: PixelLayout) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return (h, w) decoded samples as stored values, with the sign that the header declares.
+
+    JPEG and JPEG-LS code the bits of a signed sample as those of an unsigned one, and some JPEG 2000 streams tell
+    another sign than the header does.
+    """
+    values = decoded.astype(f"{decoded.dtype.kind}{layout.bits_allocated // 8}")
+    if layout.high_bit != layout.bits_stored - 1 and stream.bits == layout.high_bit + 1:
+        return _without_unused_bits(values, layout)
+    if layout.signed != stream.signed:
+        values = values.view(layout.dtype)
+        unused = layout.bits_allocated - stream.bits
+        values <<= unused
+        values >>= unused
+    return np.ascontiguousarray(values, layout.dtype), ()
+
+
+def _jpeg(stream: Stream, layout: PixelLayout) -> np.ndarray:
+    from PIL import Image
+
+    image = Image.open(io.BytesIO(stream.data), formats=["JPEG"])
+    if stream.components == 3 and layout.photometric == "RGB" and "adobe_transform" not in image.info:
+        image.draft("YCbCr", image.size)  # the components as they stand in the stream
+    image.load()
+    return np.asarray(image)
+
+
+def _jpeg_lossless(stream: Stream, layout: PixelLayout) -> np.ndarray:
+    import gdcm
+
+    for quiet in (gdcm.Trace.DebugOff, gdcm.Trace.WarningOff, gdcm.Trace.ErrorOff):
+        quiet()
+    fragment = gdcm.Fragment()
+    fragment.SetByteStringValue(stream.data)
+    fragments = gdcm.SequenceOfFragments.New()
+    fragments.AddFragment(fragment)
+    element = gdcm.DataElement(gdcm.Tag(0x7FE0, 0x0010))
+    element.SetValue(fragments.__ref__())
+    image = gdcm.Image()
+    image.SetNumberOfDimensions(2)
+    image.SetDimensions((stream.width, stream.height, 1))
+    image.SetDataElement(element)
+    colours = gdcm.PhotometricInterpretation
+    image.SetPhotometricInterpretation(colours(colours.RGB if stream.components == 3 else colours.MONOCHROME2))
+    syntaxes = gdcm.TransferSyntax
+    image.SetTransferSyntax(syntaxes(syntaxes.JPEGLosslessProcess14))
+    container = 8 if stream.bits <= 8 else 16
+    image.SetPixelFormat(gdcm.PixelFormat(stream.components, container, stream.bits, stream.bits - 1, 0))
+    unpacked = image.GetBuffer().encode("utf-8", "surrogateescape")  # gdcm hands its bytes out as a text
+    return _shaped(np.frombuffer(unpacked, f"<u{container // 8}"), stream)
+
+
+def _jpeg_ls(stream: Stream, layout: PixelLayout) -> np.ndarray:
+    import jpeg_ls
+
+    unpacked, described = jpeg_ls.decode_pixel_data(stream.data)
+    samples = np.frombuffer(unpacked, "<u1" if stream.bits <= 8 else "<u2")
+    by_plane = stream.components > 1 and described["interleave_mode"] == 0
+    return _shaped(samples, stream, by_plane=by_plane)
+
+
+def _jpeg_2000(stream: Stream, layout: PixelLayout) -> np.ndarray:
+    from openjpeg.utils import decode
+
+    return decode(stream.data, j2k_format=0)
+
+
+def _shaped(samples: np.ndarray, stream: Stream, *, by_plane: bool = False) -> np.ndarray:
+    """Return (n,) samples as (h, w) or (h, w, 3)."""
+    if stream.components == 1:
+        return samples.reshape(stream.height, stream.width)
+    if by_plane:
+        return np.moveaxis(samples.reshape(3, stream.height, stream.width), 0, -1)
+    return samples.reshape(stream.height, stream.width, 3)
+
+
+_CODECS = {"JPEG": _jpeg, "JPEG lossless": _jpeg_lossless, "JPEG-LS": _jpeg_ls, "JPEG 2000": _jpeg_2000}
