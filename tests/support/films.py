@@ -61,6 +61,18 @@ def saved(image: Image.Image, kind: str, **options: object) -> bytes:
     return buffer.getvalue()
 
 
+def image(pixels: np.ndarray) -> Image.Image:
+    """Return (h, w) or (h, w, c) pixels as Pillow's image, for `saved`."""
+    return Image.fromarray(pixels)
+
+
+def exif(*, orientation: int) -> Image.Exif:
+    """Return an EXIF block that says which way up a picture is."""
+    block = Image.Exif()
+    block[0x0112] = orientation
+    return block
+
+
 def png(pixels: np.ndarray, **options: object) -> bytes:
     """Return (h, w), (h, w, 3) RGB or (h, w, 4) RGBA uint8, or (h, w) uint16, as PNG."""
     return saved(Image.fromarray(pixels), "PNG", **options)
@@ -77,6 +89,35 @@ def png_16_bit_colour(pixels: np.ndarray) -> bytes:
     """Return (h, w, 3) RGB or (h, w, 4) RGBA uint16 as PNG."""
     blue_first = np.ascontiguousarray(pixels[..., [2, 1, 0, 3][: pixels.shape[2]]])
     return cv2.imencode(".png", blue_first)[1].tobytes()
+
+
+def png_16_bit(pixels: np.ndarray, *, interlaced: bool = False) -> bytes:
+    """Return (h, w, c) uint16 as PNG, without filters; c is 2 for grey with alpha, 3 for RGB, 4 for RGB with alpha."""
+    height, width, channels = pixels.shape
+    passes = _ADAM7 if interlaced else [(0, 0, 1, 1)]
+    rows = b""
+    for x, y, across, down in passes:
+        part = np.ascontiguousarray(pixels[y::down, x::across], ">u2")
+        rows += b"".join(b"\0" + row.tobytes() for row in part if row.size)
+    return _png_of(width, height, channels, zlib.compress(rows, 1), interlaced=interlaced)
+
+
+def png_16_bit_of_one_row(row: np.ndarray, height: int) -> bytes:
+    """Return (w, c) uint16 as PNG of `height` such rows, of any size at little memory; `c` as in `png_16_bit`."""
+    line = b"\0" + np.ascontiguousarray(row, ">u2").tobytes()
+    deflate = zlib.compressobj(1)
+    body = b"".join(deflate.compress(line) for _ in range(height)) + deflate.flush()
+    return _png_of(row.shape[0], height, row.shape[1], body)
+
+
+_ADAM7 = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
+_COLOUR_TYPES = {2: 4, 3: 2, 4: 6}  # PNG 1.2, 11.2.2, by the number of channels
+
+
+def _png_of(width: int, height: int, channels: int, body: bytes, *, interlaced: bool = False) -> bytes:
+    header = struct.pack(">IIBBBBB", width, height, 16, _COLOUR_TYPES[channels], 0, 0, interlaced)
+    chunks = ((b"IHDR", header), (b"IDAT", body), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_png_chunk(name, content) for name, content in chunks)
 
 
 def with_png_chunk(data: bytes, name: bytes, body: bytes) -> bytes:
@@ -99,9 +140,7 @@ def jpeg(pixels: np.ndarray, *, orientation: int | None = None, quality: int = 9
     """Return (h, w) or (h, w, 3) uint8 as JPEG, with an EXIF orientation."""
     options = {}
     if orientation is not None:
-        exif = Image.Exif()
-        exif[0x0112] = orientation
-        options["exif"] = exif
+        options["exif"] = exif(orientation=orientation)
     return saved(Image.fromarray(pixels), "JPEG", quality=quality, **options)
 
 

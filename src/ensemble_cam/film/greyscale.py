@@ -16,6 +16,7 @@ The browser's viewer repeats these four lines.
 
 import math
 from dataclasses import dataclass
+from itertools import product
 from typing import Literal
 
 import numpy as np
@@ -27,8 +28,10 @@ WindowFunction = Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"]
 # Of the declared range. Between a quarter, which 14 bits in a file of 16 come to, and half, which 15 bits do.
 _NARROW = 1 / 3
 
-# Percentiles of a film's pixels, see `used_range`; the first pair of two values is taken.
-_BODY = ((5, 95), (1, 99), (0.1, 99.9), (0, 100))
+# Of a film's pixels, see `used_range`: the percentiles of which the first pair of two values is taken, and the share
+# from which on one value is no part of the body but a border, or what saturated.
+_BOXES = ((5, 95), (1, 99), (0.1, 99.9), (0, 100))
+_BORDER = 1 / 4
 
 
 @dataclass(frozen=True)
@@ -268,17 +271,20 @@ def used_range(counts: np.ndarray, values: np.ndarray) -> tuple[int, int]:
     The whiskers of a box plot (Tukey 1977), over the box from the 5th to the 95th percentile: the outermost values that
     occur no further beyond it than it is long. A film's own darkest and brightest values lie within, so of a film alone
     nothing is cut off; the one pixel, the side marker or the text at 65535 in a film of 12 bits lies without, up to one
-    pixel in twenty at either end. Where both percentiles fall on one value, as behind a wide border of one grey, those
-    further out are taken: the 1st and 99th, those of one in a thousand, and at last all that occurs.
+    pixel in twenty at either end. A value that more than a quarter of the pixels have is a border or has saturated, and
+    counts for the whiskers, not for the box. Where both percentiles fall on one value, those further out are taken: the
+    1st and 99th, those of one in a thousand, and at last all that occurs.
 
     Args:
         counts: (n,) how many pixels have each value; those of padding are not to be counted.
         values: (n,) the values, in any order.
     """
-    for lower, upper in _BODY:
-        low, high = percentiles(counts, values, lower=lower, upper=upper)
-        if low < high:
-            break
+    body = np.where(counts > _BORDER * counts.sum(), 0, counts)
+    for counted, (lower, upper) in product((body, counts), _BOXES):
+        if counted.any():
+            low, high = percentiles(counted, values, lower=lower, upper=upper)
+            if low < high:
+                break
     occurring = values[(counts > 0) & (values >= 2 * low - high) & (values <= 2 * high - low)]
     return int(occurring.min()), int(occurring.max())
 

@@ -26,6 +26,11 @@ def png_bits(data: bytes) -> int:
     return data[24] if len(data) > 24 else 8
 
 
+def png_is_grey_with_alpha(data: bytes) -> bool:
+    """Tell whether a PNG has these two channels, by the colour type behind the depth."""
+    return data[25:26] == b"\x04"
+
+
 def png_significant_bits(data: bytes) -> int | None:
     """Return the first channel's bits by the sBIT chunk; None where there is none."""
     body = next((body for name, body in _chunks_before_pixels(data) if name == b"sBIT"), b"")

@@ -21,6 +21,7 @@ from ensemble_cam.film.picture_headers import (
     jpeg_pixel_aspect,
     png_bits,
     png_grey_and_alpha_as_bytes,
+    png_is_grey_with_alpha,
     png_not_read,
     png_pixel_aspect,
     png_significant_bits,
@@ -213,7 +214,8 @@ def _first_of_16_bits(image: Image.Image, data: bytes) -> _Channel:
     """
     pixels = np.empty((image.height, image.width), np.uint16)
     others = _Others()
-    if image.mode == "LA":
+    if png_is_grey_with_alpha(data):
+        image.close()
         bytes_apart = Image.open(io.BytesIO(png_grey_and_alpha_as_bytes(data)), formats=["PNG"])
         for rows, block in _blocks(bytes_apart):
             others.see(block[..., [0, 2]])

@@ -163,7 +163,9 @@ def for_pillow(page: Page, data: bytes) -> bytes:
         (count,) = struct.unpack_from(f"{order}H", data, page.offset)
         entries = range(page.offset + 2, page.offset + 2 + 12 * count, 12)
         entry = next(at for at in entries if struct.unpack_from(f"{order}H", data, at) == (_PHOTOMETRIC,))
-        data = data[: entry + 8] + struct.pack(f"{order}H", 1) + data[entry + 10 :]
+        (kind,) = struct.unpack_from(f"{order}H", data, entry + 2)
+        value = struct.pack(f"{order}{_TYPES[kind]}", 1).ljust(4, b"\0")
+        data = data[: entry + 8] + value + data[entry + 12 :]
     return data
 
 
