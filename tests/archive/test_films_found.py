@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ensemble_cam.archive.films import Film, FoundFilms, find_films, folder_name, printable
+from ensemble_cam.archive.films import Film, FoundFilms, find_films, folder_name
 from ensemble_cam.errors import ConfigError
 from support import films
 
@@ -166,9 +166,54 @@ def test_two_dicoms_of_a_series_named_by_uid_have_folders_of_their_own():
     assert folder_name("1.2.840.1.15") != folder_name("1.2.840.1.16")
 
 
-def test_a_name_is_shown_without_anything_that_a_terminal_obeys():
-    assert printable("a\nb\x1b[2J\u202eß胸 x.png") == "a�b�[2J�ß胸 x.png"
-    assert printable(os.fsdecode(b"bad\xff.png")) == "bad�.png"
+@pytest.mark.skipif(os.name == "nt", reason="no file has such a name there")
+def test_a_films_name_is_shown_with_its_control_characters_escaped_and_its_folder_has_them(tmp_path):
+    name = "a\nb\x1b[2J\u202e\\x1b"
+    put(tmp_path, f"{name}.png")
+    (film,) = find_films([tmp_path]).films
+    assert (film.shown, film.name) == (r"a\nb\x1b[2J\u202e\\x1b.png", name)
+
+
+def test_anonymous_films_are_called_by_their_numbers_and_nothing_that_is_left_out_is_named(tmp_path):
+    for name in ("ZZ1.png", "ZZ2.png", "ZZ.txt", ".ZZ", "ZZ.doc"):
+        put(tmp_path, name, PNG if name.endswith(".png") else b"x")
+    found = find_films([tmp_path, tmp_path / "ZZ1.png"], anonymous=True)
+    assert [(film.shown, film.name) for film in found.films] == [("film 1", None), ("film 2", None), ("film 3", None)]
+    assert found.left_out_line == "3 left out (hidden: 1; neither picture nor DICOM: 2)"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (("ZZ.png", "ZZabsent"), r"^path 2 of 2: there is no such file or folder\. Check the path\.$"),
+        (("ZZnone", "ZZ.png", "ZZabsent"), r"^path 1 of 3, path 3 of 3: there is no such"),
+        (("ZZ.png", "ZZempty"), r"^path 2 of 2: the folder holds no files\."),
+        (("ZZtexts",), r"^path 1 of 1: the folder holds no film, 1 left out \(neither picture nor DICOM: 1\)\."),
+    ],
+)
+def test_no_name_is_in_what_is_said_of_paths_either_where_films_are_anonymous(tmp_path, given, message):
+    put(tmp_path, "ZZ.png")
+    put(tmp_path, "ZZtexts/ZZ.txt", b"x")
+    (tmp_path / "ZZempty").mkdir()
+    with pytest.raises(ConfigError, match=message):
+        find_films([tmp_path / name for name in given], anonymous=True)
+
+
+@pytest.mark.parametrize(("anonymous", "called"), [(False, "ZZdeep"), (True, "path 1 of 1")])
+def test_folder_that_cannot_be_read_is_said_by_its_name_unless_films_are_anonymous(
+    tmp_path, monkeypatch, anonymous, called
+):
+    put(tmp_path, "ZZ/ZZdeep/ZZ.png")
+    real = Path.iterdir
+
+    def listed(folder: Path):
+        if folder.name == "ZZdeep":
+            raise OSError(5, "Input/output error", str(folder))
+        return real(folder)
+
+    monkeypatch.setattr(Path, "iterdir", listed)
+    with pytest.raises(ConfigError, match=rf"^{called}: the folder cannot be read \(Input/output error\)\."):
+        find_films([tmp_path / "ZZ"], anonymous=anonymous)
 
 
 def test_case_names_one_film_and_numbers_several(tmp_path):

@@ -1,6 +1,7 @@
 """Everything that a reader may hand over by mistake, and the sentence that comes back; one table."""
 
 import hashlib
+import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +29,7 @@ from ensemble_cam.settings.config import load_config
 from ensemble_cam.settings.settings import Settings
 from ensemble_cam.weights.download import fetch_file
 from ensemble_cam.weights.released import weights_file
+from ensemble_cam.weights.sidecar import read_sidecar
 from ensemble_cam.weights.store import fetch, locate
 from ensemble_cam.weights.unpickling import load_state_dict
 from support import films
@@ -56,6 +58,25 @@ def film(name: str, *, file_name: str = "film.png") -> tuple[Attempt, type, str]
 
 def written(path: Path, data: bytes) -> Path:
     path.write_bytes(data)
+    return path
+
+
+def pipe(path: Path) -> Path:
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("this system has no such files")
+    os.mkfifo(path)
+    return path
+
+
+def linked(path: Path) -> Path:
+    link = path.with_name("link")
+    link.symlink_to(path)
+    return link
+
+
+def of_holes(path: Path) -> Path:
+    with path.open("wb") as file:
+        file.truncate(2**40)
     return path
 
 
@@ -206,7 +227,19 @@ CASES: dict[str, tuple[Attempt, type[EnsembleCamError], str]] = {
     "too-large-in-true-proportions": film("tall-png"),
     "nested-header": film("nested-sequences", file_name="film.dcm"),
     "absent-film": (lambda folder: read_file(folder / "no.png"), RadiographError, "cannot be read .No such file"),
-    "folder-instead-of-a-film": (read_file, RadiographError, "cannot be read .Is a directory"),
+    "folder-instead-of-a-film": (read_file, RadiographError, "^This is a folder and no file. Name a file that holds"),
+    "pipe-instead-of-a-film": (lambda folder: read_file(pipe(folder / "a")), RadiographError, "^This is a pipe and no"),
+    "link-to-a-pipe": (lambda folder: read_file(linked(pipe(folder / "a"))), RadiographError, "^This is a pipe and no"),
+    "device-instead-of-a-film": (
+        lambda folder: read_file(Path(os.devnull)),
+        RadiographError,
+        "is a device and no file",
+    ),
+    "film-without-an-end": (
+        lambda folder: read_file(of_holes(folder / "film.png")),
+        RadiographError,
+        r"^The file has more than 512 MB, which no single film has\.$",
+    ),
     "empty-folder": (lambda folder: find_films([folder / "home"]), ConfigError, "home: the folder holds no files"),
     # configurations
     "corrupt-toml": config("[review\ntop_k = 3", "not valid TOML.*line 1"),
@@ -220,7 +253,27 @@ CASES: dict[str, tuple[Attempt, type[EnsembleCamError], str]] = {
         ConfigError,
         r"^no\.toml: the file cannot be read",
     ),
+    "pipe-for-a-configuration": (
+        lambda folder: load_config(pipe(folder / "mine.toml")),
+        ConfigError,
+        r"^mine\.toml: this is a pipe and no file\. Check its path\.$",
+    ),
+    "configuration-without-an-end": (
+        lambda folder: load_config(of_holes(folder / "mine.toml")),
+        ConfigError,
+        r"^mine\.toml: the file has more than 1 MB\. Check its path\.$",
+    ),
     # weights
+    "pipe-for-a-sidecar": (
+        lambda folder: read_sidecar(pipe(folder / "w.pt.sha256").with_suffix("")),
+        WeightsError,
+        r"^w\.pt\.sha256: this is a pipe and no file\. Write it anew or delete it\.$",
+    ),
+    "sidecar-that-is-no-text": (
+        lambda folder: read_sidecar(written(folder / "w.pt.sha256", b"\xff\xff").with_suffix("")),
+        WeightsError,
+        r"^w\.pt\.sha256: the file is no text\. Write it anew or delete it\.$",
+    ),
     "missing-weights": (
         lambda folder: load_classifier(resnet(), weights_dir=folder),
         WeightsMissing,

@@ -126,6 +126,24 @@ def test_folder_with_broken_files_is_reviewed_but_for_them_with_one_line_each_an
     assert captured.out.endswith("; 1 left out (hidden: .hidden)\n")
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no such files")
+@pytest.mark.usefixtures("blank_figure")
+def test_pipes_and_devices_that_were_named_are_a_line_each_and_the_films_beside_them_are_reviewed(
+    film, config, tmp_path, capsys
+):
+    pipe, link = tmp_path / "pipe.png", tmp_path / "link\x1b[2J.png"
+    os.mkfifo(pipe)
+    link.symlink_to("/dev/zero")
+
+    assert review(pipe, link, film, config=config, out=tmp_path / "out") == 3
+
+    assert folders(tmp_path / "out") == ["film"]
+    assert capsys.readouterr().err.splitlines() == [
+        "ensemble-cam: pipe.png: This is a pipe and no file. Name a file that holds a film.",
+        r"ensemble-cam: link\x1b[2J.png: This is a device and no file. Name a file that holds a film.",
+    ]
+
+
 @pytest.mark.usefixtures("blank_figure")
 def test_films_of_the_same_stem_get_a_number_and_are_passed_over_the_second_time(film, config, tmp_path, capsys):
     other = made(tmp_path / "others" / "film.png", seed=1)
@@ -325,7 +343,9 @@ def test_nothing_of_a_patient_and_no_stem_gets_into_any_file_or_onto_the_termina
         for secret in secrets:
             assert secret not in content, file.name
     terminal = "".join(capfd.readouterr())
-    assert "ZZSTEM.dcm" in terminal, "whoever started the review may read the film's name"
+    assert "ZZSTEM" not in terminal
+    assert "film 1: " in terminal
+    assert "ensemble-cam: film 2: " in terminal
     for secret in secrets:
         assert secret.decode() not in terminal
 
@@ -510,7 +530,7 @@ def test_fetching_without_a_name_wants_the_configured_defaults(mirror, tmp_path,
     assert run("weights", "fetch", "--from", mirror, "--weights-dir", tmp_path / "weights") == 4
 
     file = weights_file("densenet121-res224-all").file_name
-    assert f"{file}: cannot be read (No such file or directory)" in capsys.readouterr().err
+    assert f"{file}: the file cannot be read (No such file or directory)" in capsys.readouterr().err
 
 
 def test_fetching_unknown_weights_ends_with_2_and_names_the_known(tmp_path, capsys):

@@ -29,7 +29,7 @@ USAGE = [
     ("review absent.png --out out", r"absent\.png: there is no such file or folder\. Check the path\."),
     ("review film.png absent/ --out out", r"absent: there is no such file or folder\. Check the path\."),
     ("review a b c d e --out out", r"a, b, c and 2 more: there is no such file or folder\. Check the path\."),
-    ("review 'no\nfilm\x1b[2J' --out out", r"no�film�\[2J: there is no such file or folder\. Check the path\."),
+    ("review 'no\nfilm\x1b[2J' --out out", r"no\\nfilm\\x1b\[2J: there is no such file or folder\. Check the path\."),
     ("review empty --out out", r"empty: the folder holds no files\. Name a film, or a folder with films in it\."),
     (
         "review texts --out out",

@@ -157,7 +157,7 @@ def test_file_that_is_no_truth_is_refused(text, tmp_path):
 def test_folder_without_phantoms_and_missing_files_are_said(tmp_path):
     with pytest.raises(RadiographError, match="holds no phantoms"):
         read_truth(tmp_path)
-    with pytest.raises(RadiographError, match=r"absent\.json: cannot be read"):
+    with pytest.raises(RadiographError, match=r"absent\.json: the file cannot be read"):
         read_truth(tmp_path / "absent.json")
     write_phantom(made(), tmp_path, 0)
     (truth,) = read_truth(tmp_path)
@@ -165,7 +165,7 @@ def test_folder_without_phantoms_and_missing_files_are_said(tmp_path):
     with pytest.raises(RadiographError, match=r"Mass\.png: the mask is not of its film's size"):
         truth.masks()
     (tmp_path / "phantom_000_Mass.png").unlink()
-    with pytest.raises(RadiographError, match=r"Mass\.png: cannot be read"):
+    with pytest.raises(RadiographError, match=r"Mass\.png: the file cannot be read"):
         truth.masks()
 
 

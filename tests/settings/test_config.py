@@ -258,7 +258,7 @@ def test_missing_file_and_folder_are_refused_by_base_name(tmp_path):
     with pytest.raises(ConfigError, match=r"^absent\.toml: the file cannot be read \(No such file"):
         load_config(tmp_path / "absent.toml")
     (tmp_path / "folder.toml").mkdir()
-    with pytest.raises(ConfigError, match=r"^folder\.toml: the file cannot be read"):
+    with pytest.raises(ConfigError, match=r"^folder\.toml: this is a folder and no file\. Check its path\.$"):
         load_config(tmp_path / "folder.toml")
 
 

@@ -34,6 +34,10 @@ def test_the_first_film_goes_on_the_stage_and_later_ones_wait():
     assert first.id.sha256 == hashlib.sha256(b"one").hexdigest()
 
 
+def test_a_films_name_is_shown_with_its_control_characters_written_out(session):
+    assert session.add("gnp\u202efcp\n\x1b[2J.png", b"odd").name == r"gnp\u202efcp\n\x1b[2J.png"
+
+
 def test_a_request_puts_its_film_on_the_stage(session):
     assert session.request(asked(session, 3))
     assert session.on_stage is session[3]

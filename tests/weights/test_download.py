@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ensemble_cam.errors import Cancelled, DownloadError, WeightsError
+from ensemble_cam.machine import locks
 from ensemble_cam.weights import download
 from ensemble_cam.weights.download import fetch_file, join
 from support.servers import CONTENT, Mirror, serving, without_proxies
@@ -314,7 +315,7 @@ def test_waiting_for_another_fetch_can_be_cancelled(tmp_path):
 def test_lock_on_a_file_that_its_owner_has_just_removed_is_no_lock(tmp_path, monkeypatch):
     lock = tmp_path / "w.pt.lock"
     tries = []
-    real = download._try_lock
+    real = locks._try_lock
 
     def owner_leaves_first(file) -> bool:
         tries.append(file)
@@ -322,7 +323,7 @@ def test_lock_on_a_file_that_its_owner_has_just_removed_is_no_lock(tmp_path, mon
             lock.unlink()
         return real(file)
 
-    monkeypatch.setattr(download, "_try_lock", owner_leaves_first)
+    monkeypatch.setattr(locks, "_try_lock", owner_leaves_first)
     with download._locked(lock, lambda: False):
         assert len(tries) == 2
         assert lock.exists(), "another process must be able to find it held"
@@ -350,7 +351,7 @@ def test_folder_is_a_mirror_too(tmp_path, target):
 
 
 def test_folder_without_the_file_and_wrong_copy_leave_nothing(tmp_path, target):
-    with pytest.raises(DownloadError, match=r"absent\.pt: cannot be read \(No such file"):
+    with pytest.raises(DownloadError, match=r"absent\.pt: the file cannot be read \(No such file"):
         fetch_file(str(tmp_path / "absent.pt"), target, check=must_be())
     (tmp_path / "wrong.pt").write_bytes(b"wrong")
     with pytest.raises(WeightsError, match="the wrong file"):

@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
-from ensemble_cam.archive.films import FoundFilms, printable
-from ensemble_cam.archive.finished import DRAFTS, count_drafts
+from ensemble_cam.archive.films import FoundFilms
 from ensemble_cam.archive.flow import Flow
 from ensemble_cam.archive.report import RunReport
 from ensemble_cam.archive.summary import Summary
@@ -15,6 +14,8 @@ from ensemble_cam.classifiers.classifier import Classifier
 from ensemble_cam.classifiers.loading import load_classifier
 from ensemble_cam.classifiers.runtime import PRECISION, choose_device, choose_runtime, prepare, runtimes
 from ensemble_cam.errors import ConfigError, WeightsMissing, did_you_mean
+from ensemble_cam.export.drafts import remove_dead_drafts
+from ensemble_cam.machine.names import escaped
 from ensemble_cam.machine.terminal import TerminalLine
 from ensemble_cam.reviewing.options import ReviewOptions
 from ensemble_cam.reviewing.request import resolve
@@ -125,11 +126,8 @@ class Batch:
         flow = Flow(self.classifiers, self.options, self.run, out=out, save_maps=save_maps)
         report = RunReport(self.line, errors, found)
         sheet = Summary(found, out) if summary else None
-        if drafts := count_drafts(out):
-            self.line.line(
-                f"{printable(str(out))} holds unfinished folders of a run that was broken off, or of one that goes on "
-                f"now: {drafts}, named {DRAFTS}. They count for nothing; delete them when no run writes there."
-            )
+        if removed := remove_dead_drafts(out):
+            self.line.line(f"Removed from {escaped(str(out))} what a run that was broken off had begun: {removed}.")
         report.report_on(1, found.films[0])("reading", 0.0)
         try:
             with closing(flow.review(found.films, report.report_on)) as outcomes:
@@ -142,7 +140,7 @@ class Batch:
             raise
         report.end(out)
         if sheet is not None:
-            written = " and ".join(printable(str(path)) for path in sheet.write())
+            written = " and ".join(escaped(str(path)) for path in sheet.write())
             self.line.line(f"Summary: {written}")
         return report.failed
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from ensemble_cam.errors import ConfigError
 from ensemble_cam.film.radiograph import is_a_picture
+from ensemble_cam.machine.files import NotAFile, open_file
+from ensemble_cam.machine.names import escaped
 
 RECORD = "review.json"
 """By which a folder is known to be a review's."""
@@ -20,6 +22,7 @@ _NO_FILMS = frozenset({"dicomdir", "autorun.inf", "thumbs.db", "desktop.ini"})
 _MEDIA_DIRECTORY = b"1.2.840.10008.1.3.10"  # SOP class of a DICOMDIR under another name (PS3.4 B.5)
 _HEAD_BYTES = 1024
 _MASK = re.compile(r"(phantom_\d+)_[A-Za-z]+\.png")
+_NO_FILE = "no file to open"  # a link to nothing, a pipe, a device
 _NAMED = 3  # files that are named for each reason; the rest is counted
 
 _CASE = re.compile(r"\w(?:[\w .-]{0,62}\w)?")
@@ -45,8 +48,7 @@ class Film:
     @classmethod
     def of(cls, path: Path, *, below: Path | None = None) -> "Film":
         """Return a film that is called by its file's name."""
-        shown = path.name if below is None else str(path.relative_to(below))
-        return cls(path, printable(shown), folder_name(path.name))
+        return cls(path, _shown(path, below), folder_name(path.name))
 
 
 @dataclass(frozen=True)
@@ -56,26 +58,23 @@ class FoundFilms:
     Attributes:
         films: those to review.
         left_out: (file or folder as it is shown, why it is left out), in the order of finding.
+        anonymous: whether no file's name may be shown.
     """
 
     films: tuple[Film, ...]
     left_out: tuple[tuple[str, str], ...] = ()
+    anonymous: bool = False
 
     @property
     def left_out_line(self) -> str:
-        """How many were left out and why, in words; empty where none was."""
+        """How many were left out and why, in words, and which, unless no name may be shown; empty where none was."""
         by_reason: dict[str, list[str]] = {}
         for shown, why in self.left_out:
             by_reason.setdefault(why, []).append(shown)
         parts = []
         for why, names in by_reason.items():
-            more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-            parts.append(f"{why}: {', '.join(names[:_NAMED])}{more}")
+            parts.append(f"{why}: {len(names) if self.anonymous else _few(names)}")
         return f"{len(self.left_out)} left out ({'; '.join(parts)})" if parts else ""
-
-    def anonymous(self) -> "FoundFilms":
-        """Return the same with folders named by the films' hashes."""
-        return replace(self, films=tuple(replace(film, name=None) for film in self.films))
 
     def as_case(self, case: str) -> "FoundFilms":
         """Return the same with the films called by a name of the reader's own, several by that and their number.
@@ -85,7 +84,7 @@ class FoundFilms:
         """
         if not _CASE.fullmatch(case) or _DEVICE_NAMES.fullmatch(case):
             raise ConfigError(
-                f'--case: got "{printable(case)}"; allowed: up to 64 letters, digits, blanks and . - _, with a letter '
+                f'--case: got "{escaped(case)}"; allowed: up to 64 letters, digits, blanks and . - _, with a letter '
                 "or digit at both ends."
             )
         names = [case] if len(self.films) == 1 else [f"{case}_{number}" for number in range(1, len(self.films) + 1)]
@@ -93,7 +92,7 @@ class FoundFilms:
         return replace(self, films=tuple(replace(film, name=name, case=name) for film, name in named))
 
 
-def find_films(given: Sequence[Path], *, out: Path | None = None) -> FoundFilms:
+def find_films(given: Sequence[Path], *, out: Path | None = None, anonymous: bool = False) -> FoundFilms:
     """Return the files that were given, and of a folder the films in it and in its subfolders.
 
     A folder's own files come first, by name, then its subfolders'. Left out are hidden ones, links to folders, finished
@@ -103,33 +102,41 @@ def find_films(given: Sequence[Path], *, out: Path | None = None) -> FoundFilms:
     Args:
         given: files and folders.
         out: where the reviews go; it is left out where it lies in a folder that was given.
+        anonymous: call films by their number and their folders by the films' hashes, and show no name of a file.
 
     Raises:
         ConfigError: if something that was given is not there, or a folder has no films in it or cannot be read.
     """
-    absent = [path for path in given if not os.path.lexists(path)]
-    if absent:
-        names = ", ".join(printable(str(path)) for path in absent[:_NAMED])
-        more = f" and {len(absent) - _NAMED} more" if len(absent) > _NAMED else ""
-        raise ConfigError(f"{names}{more}: there is no such file or folder. Check the path.")
+    numbered = [(path, f"path {number} of {len(given)}" if anonymous else "") for number, path in enumerate(given, 1)]
+    if absent := [called or escaped(str(path)) for path, called in numbered if not os.path.lexists(path)]:
+        raise ConfigError(f"{_few(absent)}: there is no such file or folder. Check the path.")
     films: list[Film] = []
     left_out: list[tuple[str, str]] = []
-    for path in given:
+    for path, called in numbered:
         if not path.is_dir():
             films.append(Film.of(path))
             continue
         before = len(films), len(left_out)
-        for file, why in _walk(path, out):
-            film = Film.of(file, below=path)
-            if why:
-                left_out.append((film.shown, why))
-            else:
-                films.append(film)
+        try:
+            for file, why in _walk(path, out):
+                if why:
+                    left_out.append((_shown(file, path), why))
+                else:
+                    films.append(Film.of(file, below=path))
+        except OSError as error:
+            folder = called or _shown(Path(error.filename or path))
+            raise ConfigError(
+                f"{folder}: the folder cannot be read ({error.strerror}). Check its permissions."
+            ) from None
         if len(films) == before[0]:
-            told = FoundFilms((), tuple(left_out[before[1] :])).left_out_line
+            told = FoundFilms((), tuple(left_out[before[1] :]), anonymous).left_out_line
             none = f"no film, {told}" if told else "no files"
-            raise ConfigError(f"{_shown(path)}: the folder holds {none}. Name a film, or a folder with films in it.")
-    return FoundFilms(tuple(films), tuple(left_out))
+            raise ConfigError(
+                f"{called or _shown(path)}: the folder holds {none}. Name a film, or a folder with films in it."
+            )
+    if anonymous:
+        films = [replace(film, shown=f"film {number}", name=None) for number, film in enumerate(films, 1)]
+    return FoundFilms(tuple(films), tuple(left_out), anonymous)
 
 
 def folder_name(file_name: str) -> str:
@@ -143,24 +150,24 @@ def folder_name(file_name: str) -> str:
     return "film" if not name else f"{name}_" if _DEVICE_NAMES.fullmatch(name) else name
 
 
-def printable(text: str) -> str:
-    """Return a file's name fit for a line: what is no printable character, and what is no UTF-8, is a "�"."""
-    return "".join(character if character.isprintable() else "�" for character in text)
+def _shown(path: Path, below: Path | None = None) -> str:
+    """Return what lines call a file or a folder: by its name, or by its path below a folder that was given."""
+    return escaped(str(path.relative_to(below)) if below is not None else path.name or str(path))
 
 
-def _shown(path: Path) -> str:
-    return printable(path.name or str(path))
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{', '.join(names[:_NAMED])}{more}"
 
 
 def _walk(folder: Path, out: Path | None) -> Iterator[tuple[Path, str | None]]:
-    """Yield each file, and each folder that is not entered, with why it is left out; None for a film."""
-    try:
-        inside = sorted(folder.iterdir(), key=lambda path: path.name)
-        kinds = [(path, path.is_dir()) for path in inside]
-    except OSError as error:
-        raise ConfigError(
-            f"{_shown(folder)}: the folder cannot be read ({error.strerror}). Check its permissions."
-        ) from None
+    """Yield each file, and each folder that is not entered, with why it is left out; None for a film.
+
+    Raises:
+        OSError: if a folder cannot be read.
+    """
+    inside = sorted(folder.iterdir(), key=lambda path: path.name)
+    kinds = [(path, path.is_dir()) for path in inside]
     for path, is_folder in kinds:
         if not is_folder:
             yield path, "hidden" if path.name.startswith(".") else _why_no_film(path)
@@ -185,15 +192,17 @@ def _is_same(path: Path, out: Path | None) -> bool:
 
 def _why_no_film(path: Path) -> str | None:
     if not path.is_file():
-        return "no file to open"  # a link to nothing, a pipe
+        return _NO_FILE
     if path.name.casefold() in _NO_FILMS:
         return "no film by its name"
     mask = _MASK.fullmatch(path.name)
     if mask and path.with_name(f"{mask[1]}.json").exists():
         return "a phantom's mask"
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             head = file.read(_HEAD_BYTES)
+    except NotAFile:
+        return _NO_FILE
     except OSError:
         return None  # whoever reads it says why it cannot be
     if head[128:132] == b"DICM" and _MEDIA_DIRECTORY in head:

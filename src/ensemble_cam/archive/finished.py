@@ -12,12 +12,14 @@ from ensemble_cam.errors import ExportError
 from ensemble_cam.export.provenance import software
 from ensemble_cam.export.record import SCHEMA, greys_record, settings_record, weights_record
 from ensemble_cam.film.greyscale import Greys
+from ensemble_cam.machine.files import read_file
 from ensemble_cam.reviewing.request import resolve
 from ensemble_cam.reviewing.review import RunInfo
 from ensemble_cam.settings.display import Display
 from ensemble_cam.settings.settings import Settings
 
-DRAFTS = ".unfinished-*"
+# Of one film; outlines of many regions are a few hundred kilobytes.
+_MOST_RECORD_BYTES = 64 * 2**20
 # What a classifier's record says of the film rather than of the classifier.
 _OF_ONE_FILM = ("scores", "seconds", "failure")
 
@@ -38,13 +40,23 @@ def review_key(
     }
 
 
+def read_record(folder: Path) -> Any:
+    """Return what a folder's `review.json` says, whoever wrote it.
+
+    Raises:
+        OSError: if it cannot be read.
+        ValueError: if it is no JSON.
+    """
+    return json.loads(read_file(folder / RECORD, most=_MOST_RECORD_BYTES))
+
+
 def key_of_folder(folder: Path) -> tuple[tuple[str, str | None], dict[str, Any]] | None:
     """Return the film's SHA-256 with its case, and the key of a folder's review.
 
     None where there is no review that can be read, or a classifier failed in it.
     """
     try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        record = read_record(folder)
         if any("failure" in classifier for classifier in record["classifiers"]):
             return None
         return (record["input"]["sha256"], record["case"]), {
@@ -105,11 +117,3 @@ class FinishedReviews:
 
     def _folder(self, name: str, number: int) -> Path:
         return self._out / (name if number == 1 else f"{name}_{number}")
-
-
-def count_drafts(out: Path) -> int:
-    """Return how many unfinished reviews lie in an output folder: of runs that were killed, or that go on now."""
-    try:
-        return sum(1 for _ in out.glob(DRAFTS))
-    except OSError:
-        return 0

@@ -11,20 +11,22 @@ takes where it is installed, and 29 and 10 ms in PyTorch. To draw and write that
 
 import hashlib
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from ensemble_cam.archive.films import Film, printable
+from ensemble_cam.archive.films import Film
 from ensemble_cam.archive.finished import FinishedReviews, review_key
 from ensemble_cam.classifiers.classifier import Classifier
 from ensemble_cam.errors import EnsembleCamError, RadiographError
 from ensemble_cam.export.folder import write_review
 from ensemble_cam.film.intake import MAX_FILE_BYTES
 from ensemble_cam.film.radiograph import Radiograph, read_radiograph
+from ensemble_cam.machine import files
+from ensemble_cam.machine.names import escaped
 from ensemble_cam.machine.report import Report
 from ensemble_cam.machine.side_by_side import PixelBudget, in_threads
 from ensemble_cam.reviewing.analysis import Analysis
@@ -41,6 +43,12 @@ WRITERS = 2
 # From so many pixels on, of all decoded films on their way together, no other film is decoded: some 7 bytes each,
 # beside what is drawn. A large film has 8 megapixels; huge ones go one or two at a time.
 MOST_PIXELS = 32_000_000
+# How the sentence ends that says why a film's file was not read.
+_REMEDIES: Mapping[type[OSError], str] = {
+    files.NotAFile: ". Name a file that holds a film.",
+    files.TooLarge: ", which no single film has.",
+    files.Changed: ". Try again once it is whole.",
+}
 
 
 @dataclass(frozen=True)
@@ -137,7 +145,7 @@ class Flow:
         began = time.perf_counter()
         if folder := self._finished.find(name, sha256, case=film.case):
             self._budget.release(number)
-            return Outcome(number, film, "passed over", f"reviewed before, see {printable(str(folder))}", folder=folder)
+            return Outcome(number, film, "passed over", f"reviewed before, see {escaped(str(folder))}", folder=folder)
         pixels = self._options.pixels
         radiograph = read_radiograph(data, intensity=pixels.intensity, rescale=pixels.rescale, negative=pixels.negative)
         self._budget.charge(number, radiograph.width * radiograph.height)
@@ -172,7 +180,7 @@ class Flow:
             return _failed(number, film, error, remarks)
         finally:
             self._budget.release(number)
-        sentence = f"{_summary(analysis)} → {printable(str(folder))} ({seconds:.1f} s)"
+        sentence = f"{_summary(analysis)} → {escaped(str(folder))} ({seconds:.1f} s)"
         return Outcome(number, film, "reviewed", sentence, remarks, folder)
 
     def _warnings(self, radiograph: Radiograph) -> tuple[tuple[str, bool], ...]:
@@ -184,14 +192,14 @@ def read_file(path: Path) -> bytes:
     """Return a film's bytes.
 
     Raises:
-        RadiographError: if the file cannot be read or is too large for a film.
+        RadiographError: if it is no file, cannot be read or is too large for a film.
     """
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise RadiographError(f"The file has more than {MAX_FILE_BYTES >> 20} MB, which no single film has.")
-        return path.read_bytes()
+        return files.read_file(path, most=MAX_FILE_BYTES)
     except OSError as error:
-        raise RadiographError(f"The file cannot be read ({error.strerror}). Check its name and permissions.") from None
+        why = files.why_unreadable(error)
+        remedy = _REMEDIES.get(type(error), ". Check its name and permissions.")
+        raise RadiographError(f"{why[0].upper()}{why[1:]}{remedy}") from None
 
 
 def _failed(

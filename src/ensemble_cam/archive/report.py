@@ -4,8 +4,9 @@ import time
 from pathlib import Path
 from typing import TextIO
 
-from ensemble_cam.archive.films import Film, FoundFilms, printable
+from ensemble_cam.archive.films import Film, FoundFilms
 from ensemble_cam.archive.flow import Outcome
+from ensemble_cam.machine.names import escaped
 from ensemble_cam.machine.report import Report
 from ensemble_cam.machine.terminal import Pace, TerminalLine, films_per_second, status
 
@@ -71,7 +72,7 @@ class RunReport:
         if self._total == 1 and not self._found.left_out:
             return
         count = f"{self._reviewed + self._before} of {self._total} film{'s' * (self._total > 1)}"
-        parts = [f"{count} reviewed into {printable(str(out))}"]
+        parts = [f"{count} reviewed into {escaped(str(out))}"]
         if self._before:
             parts.append(f"{self._before} of them before")
         if self.failed:

@@ -5,18 +5,19 @@ Both are made of the films' `review.json`, so that a film that was reviewed befo
 
 import csv
 import io
-import json
 import os
-import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ensemble_cam.archive.contact_sheet import FailedFilm, Sheet, SheetFilm, SheetFinding, contact_sheet
-from ensemble_cam.archive.films import RECORD, FoundFilms, folder_name, printable
+from ensemble_cam.archive.films import RECORD, FoundFilms, folder_name
+from ensemble_cam.archive.finished import read_record
 from ensemble_cam.archive.flow import Outcome
 from ensemble_cam.errors import ExportError
+from ensemble_cam.export.drafts import draft
+from ensemble_cam.machine.names import cell, escaped
 from ensemble_cam.reviewing.scores import Call
 from ensemble_cam.settings.settings import displayed
 from ensemble_cam.settings.vocabulary import ENSEMBLE
@@ -78,12 +79,12 @@ class Summary:
             return
         self._folders.add(folder)
         try:
-            record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-            rows = _rows(printable(folder.name), record)
+            record = read_record(folder)
+            rows = _rows(cell(folder.name), record)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             self._unreadable = getattr(error, "strerror", None) or "it is no record of a review"
             return
-        name = printable(folder.name)
+        name = escaped(folder.name)
         self._rows += rows
         # Of films with the same name in several folders, this tells which is which.
         is_told = self._is_private or folder_name(film.shown) == name
@@ -100,7 +101,9 @@ class Summary:
             reason = self._unreadable
             raise ExportError(f"The summary cannot be written: a film's {RECORD} cannot be read ({reason}).")
         text = io.StringIO(newline="")
-        csv.writer(text, lineterminator="\n").writerows([COLUMNS, *self._rows])
+        # Texts are quoted, so that no part of a name stands by itself where semicolons are taken to part cells.
+        writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+        writer.writerows([COLUMNS, *self._rows])
         left_out = f"{len(self._found.left_out)} left out" if self._found.left_out else ""
         sheet = Sheet(
             tuple(self._films),
@@ -117,14 +120,10 @@ class Summary:
 
 def _write(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
-    draft = path.with_name(f".unfinished-{uuid.uuid4().hex}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            draft.write_text(text, encoding="utf-8")
-            os.replace(draft, path)
-        finally:
-            draft.unlink(missing_ok=True)
+        with draft(path.parent) as unfinished:
+            unfinished.write_text(text, encoding="utf-8")
+            os.replace(unfinished, path)
     except OSError as error:
         raise ExportError(
             f"{path.name}: the summary cannot be written ({error.strerror}). Close it in other programs, free "
@@ -143,7 +142,7 @@ def _rows(film: str, record: Mapping[str, Any]) -> Iterator[list[object]]:
                 *(None if box is None else ",".join(map(str, box)), found.get("area")),
                 *(agreement, str(finding["split"]).lower()),
             )
-            yield ["" if value is None else str(value) for value in row]
+            yield ["" if value is None else value for value in row]
 
 
 def _lines(finding: Mapping[str, Any], record: Mapping[str, Any]) -> Iterator[_Line]:

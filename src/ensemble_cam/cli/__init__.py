@@ -12,6 +12,7 @@ from ensemble_cam.cli import app, bench, phantom, review, weights
 from ensemble_cam.cli.arguments import Parser
 from ensemble_cam.cli.exit_codes import STOPPED, USAGE, WEIGHTS
 from ensemble_cam.errors import EnsembleCamError, WeightsError
+from ensemble_cam.machine.names import one_line
 from ensemble_cam.machine.threads import wait_briefly
 from ensemble_cam.purpose import PURPOSE
 
@@ -40,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _fail(error: EnsembleCamError, code: int) -> int:
-    print(f"ensemble-cam: {error}", file=sys.stderr)
+    # Of several weights that are missing, each has its line.
+    print("ensemble-cam: " + "\n".join(map(one_line, str(error).split("\n"))), file=sys.stderr)
     return code
 
 

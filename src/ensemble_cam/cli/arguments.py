@@ -10,6 +10,7 @@ from typing import Any, NoReturn, TypeAlias
 
 from ensemble_cam.cli.exit_codes import USAGE
 from ensemble_cam.errors import ConfigError, did_you_mean
+from ensemble_cam.machine.names import one_line
 
 Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
 """What a command is added to."""
@@ -78,11 +79,6 @@ class Parser(argparse.ArgumentParser):
             names = [known for known in options if known.startswith("--")]
             meant = did_you_mean(option, names)
             self.error(f"{option}: there is no such option.{meant or f' See `{self.prog} --help`.'}")
-
-
-def one_line(text: str) -> str:
-    """Return a text without line breaks and other characters that a terminal would obey."""
-    return "".join(character if character.isprintable() else "�" for character in text)
 
 
 def whole(*, least: int | None = None, most: int | None = None) -> Callable[[str], int]:

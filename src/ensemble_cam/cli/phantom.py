@@ -9,6 +9,7 @@ from pathlib import Path
 from ensemble_cam.cli.arguments import Commands, real, whole
 from ensemble_cam.cli.exit_codes import OK
 from ensemble_cam.errors import ConfigError
+from ensemble_cam.machine.names import escaped
 from ensemble_cam.machine.terminal import TerminalLine
 
 
@@ -67,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
     names = drawn[0].name if len(drawn) == 1 else f"{drawn[0].name} to {drawn[-1].name}"
     count = f"{len(drawn)} phantom{'s' * (len(drawn) > 1)}" + (f" ({normal} normal)" if normal else "")
     there = f", {len(drawn) - new} of them there already" if new < len(drawn) else ""
-    line.line(f"{count} with truth and masks in {options.out}: {names}{there}")
+    line.line(f"{count} with truth and masks in {escaped(str(options.out))}: {names}{there}")
     if were_learned_from(options.seed, options.count):
         line.line("The teaching networks know some of these films: judge them by films of other seeds.")
     return OK

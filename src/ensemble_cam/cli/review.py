@@ -12,10 +12,11 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ensemble_cam.cli.arguments import Commands, add_common, names, one_line, pairs, real, weights_by_id, whole
+from ensemble_cam.cli.arguments import Commands, add_common, names, pairs, real, weights_by_id, whole
 from ensemble_cam.cli.exit_codes import FILMS, OK
 from ensemble_cam.errors import ConfigError, ExportError
 from ensemble_cam.machine.memory import keep_few_arenas
+from ensemble_cam.machine.names import escaped
 from ensemble_cam.machine.terminal import TerminalLine
 from ensemble_cam.settings.config import ReviewDefaults, load_config
 from ensemble_cam.settings.methods import AUG_SMOOTH, EIGEN_SMOOTH, LAYERS, METHODS, SEVERAL_LAYERS
@@ -101,7 +102,11 @@ def add(commands: Commands) -> None:
         help="call the film so in its files and its folder, instead of by the file's name; several films NUMBER_1, "
         "NUMBER_2 …",
     )
-    called.add_argument("--anonymous-names", action="store_true", help="name folders by the film's hash")
+    called.add_argument(
+        "--anonymous-names",
+        action="store_true",
+        help="call films by their number, and their folders by the films' hashes; no file's name is shown",
+    )
     files.add_argument("--log", type=Path, metavar="FILE", help="write the details of failures to this file")
     files.add_argument("--quiet", action="store_true", help="say nothing but errors")
     review.set_defaults(command=run)
@@ -119,9 +124,7 @@ def run(options: argparse.Namespace) -> int:
     given = vars(options) | {"ensemble_weights": weights_by_id(options.ensemble_weight, "--ensemble-weight")}
     from ensemble_cam.archive.films import find_films
 
-    found = find_films(options.films, out=options.out)
-    if options.anonymous_names:
-        found = found.anonymous()
+    found = find_films(options.films, out=options.out, anonymous=options.anonymous_names)
     if options.case is not None:
         found = found.as_case(options.case)
     _check_out(options.out)
@@ -175,13 +178,13 @@ def _check_out(out: Path) -> None:
     while not os.path.lexists(folder) and folder != folder.parent:
         folder = folder.parent
     if not folder.is_dir():
-        raise ConfigError(f"--out: {one_line(str(folder))} is no folder. Choose another place for the reviews.")
+        raise ConfigError(f"--out: {escaped(str(folder))} is no folder. Choose another place for the reviews.")
     try:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
         raise ConfigError(
-            f"--out: nothing can be written to {one_line(str(folder))} ({error.strerror}). Choose another folder, or "
+            f"--out: nothing can be written to {escaped(str(folder))} ({error.strerror}). Choose another folder, or "
             "change its permissions."
         ) from None
 
@@ -191,7 +194,7 @@ def _log_to(path: Path) -> None:
         handler = logging.FileHandler(path, encoding="utf-8")
     except OSError as error:
         raise ConfigError(
-            f"--log: {one_line(path.name)} cannot be written ({error.strerror}). Choose another file."
+            f"--log: {escaped(path.name)} cannot be written ({error.strerror}). Choose another file."
         ) from None
     logging.getLogger("ensemble_cam").addHandler(handler)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from ensemble_cam.cli.arguments import Commands, add_common
 from ensemble_cam.cli.exit_codes import OK, WEIGHTS
 from ensemble_cam.errors import ConfigError, did_you_mean
+from ensemble_cam.machine.names import escaped
 from ensemble_cam.machine.terminal import TerminalLine
 from ensemble_cam.settings.config import ClassifierConfig, Config, load_config
 from ensemble_cam.settings.vocabulary import UNTRAINED
@@ -32,12 +33,12 @@ def _status(options: argparse.Namespace) -> int:
     from ensemble_cam.weights.store import status
 
     states = status(load_config(options.config), weights_dir=options.weights_dir, verify=options.verify)
-    print("Looked in", ", then ".join(str(folder) for folder in search_folders(options.weights_dir)))
+    print("Looked in", ", then ".join(escaped(str(folder)) for folder in search_folders(options.weights_dir)))
     wide = max((len(state.name) for state in states), default=0)
     for state in states:
         size = f"{state.size / 1e6:6.1f} MB" if state.size is not None else " " * 9
-        where = "  in the package" if state.packaged and state.path else f"  {state.path}" if state.path else ""
-        print(f"{state.name:<{wide}}  {state.state:<13}  {size}{where}")
+        where = "" if state.path is None else "in the package" if state.packaged else escaped(str(state.path))
+        print(f"{state.name:<{wide}}  {state.state:<13}  {size}  {where}".rstrip())
         if options.verify and state.path:
             print(f"{'':<{wide}}  {state.detail}")
     broken = [state for state in states if state.state == "wrong hash"]
@@ -61,7 +62,7 @@ def _fetch(options: argparse.Namespace) -> int:
             progress=_shown_at(line, name),
         )
         already = "in the package already, " if weights_file(name).packaged else ""
-        line.line(f"{name}: {already}{located.path} (SHA-256 {located.sha256})")
+        line.line(f"{name}: {already}{escaped(str(located.path))} (SHA-256 {located.sha256})")
     return OK
 
 

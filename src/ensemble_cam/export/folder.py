@@ -6,8 +6,6 @@ or not at all, and nothing is ever overwritten.
 """
 
 import os
-import shutil
-import uuid
 import zipfile
 from pathlib import Path
 
@@ -15,6 +13,7 @@ import cv2
 import numpy as np
 
 from ensemble_cam.errors import ExportError
+from ensemble_cam.export.drafts import draft
 from ensemble_cam.export.figure import figure_png
 from ensemble_cam.export.overlays import drawing_threads, overlays_drawn_by
 from ensemble_cam.export.record import review_json
@@ -45,22 +44,19 @@ def write_review(review: Review, out: Path, name: str, *, save_maps: bool = Fals
     Raises:
         ExportError: if it cannot be written.
     """
-    draft = out / f".unfinished-{uuid.uuid4().hex}"
     try:
-        draft.mkdir(parents=True)
-        try:
+        with draft(out) as unfinished:
+            unfinished.mkdir()
             with drawing_threads(review) as threads:
                 figure = threads.submit(figure_png, review)
-                maps = threads.submit(_write_maps, draft / _MAPS, review.analysis) if save_maps else None
+                maps = threads.submit(_write_maps, unfinished / _MAPS, review.analysis) if save_maps else None
                 for file, data in overlays_drawn_by(threads, review):
-                    (draft / file).write_bytes(data)
-                (draft / _FIGURE).write_bytes(figure.result())
+                    (unfinished / file).write_bytes(data)
+                (unfinished / _FIGURE).write_bytes(figure.result())
                 if maps:
                     maps.result()
-            (draft / _RECORD).write_text(review_json(review, save_maps=save_maps), encoding="utf-8")
-            return _move_to_free_name(draft, out, name)
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
+            (unfinished / _RECORD).write_text(review_json(review, save_maps=save_maps), encoding="utf-8")
+            return _move_to_free_name(unfinished, out, name)
     except (OSError, cv2.error) as error:
         reason = getattr(error, "strerror", None) or type(error).__name__
         raise ExportError(
@@ -68,12 +64,12 @@ def write_review(review: Review, out: Path, name: str, *, save_maps: bool = Fals
         ) from None
 
 
-def _move_to_free_name(draft: Path, out: Path, name: str) -> Path:
+def _move_to_free_name(unfinished: Path, out: Path, name: str) -> Path:
     number, folder = 1, out / name
     while True:
         if not folder.exists():
             try:
-                os.rename(draft, folder)
+                os.rename(unfinished, folder)
             except OSError:
                 if not folder.exists():
                     raise

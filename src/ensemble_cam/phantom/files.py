@@ -23,13 +23,18 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from ensemble_cam.errors import ConfigError, ExportError, RadiographError
+from ensemble_cam.film.intake import MAX_FILE_BYTES
 from ensemble_cam.film.pictures import read_picture
+from ensemble_cam.machine.files import NotAFile, TooLarge, read_file, why_unreadable
+from ensemble_cam.machine.names import escaped
 from ensemble_cam.purpose import PHANTOM_MARK, PURPOSE
 
 from .drawing import FINDINGS, Phantom
 
 Format = Literal["png", "dicom"]
 SCHEMA = 1
+
+_MOST_TRUTH_BYTES = 2**20
 
 _MASK_MARK = "Ensemble-CAM mask of a finding"  # not the phantoms' own mark: a mask is no film to review
 _SUFFIXES = {"png": ".png", "dicom": ".dcm"}
@@ -95,12 +100,19 @@ def _there_already(folder: Path, index: int, files: Mapping[str, bytes]) -> set[
     possible = (*(stem + suffix for suffix in _SUFFIXES.values()), f"{stem}.json")
     there = {name for name in (*possible, *(_mask_name(stem, label) for label in FINDINGS)) if (folder / name).exists()}
     for name in sorted(there):
-        if name not in files or (folder / name).read_bytes() != files[name]:
+        if name not in files or not _is(folder / name, files[name]):
             raise ConfigError(
                 f"{name}: a file of another phantom has this name, and nothing is overwritten. "
                 "Choose another folder, or move it away."
             )
     return there
+
+
+def _is(path: Path, data: bytes) -> bool:
+    try:
+        return read_file(path, most=len(data)) == data
+    except (NotAFile, TooLarge):
+        return False
 
 
 def _write_whole(path: Path, data: bytes) -> None:
@@ -259,7 +271,7 @@ def read_truth(path: Path) -> tuple[Truth, ...]:
 
 def _read_one(path: Path) -> Truth:
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = json.loads(read_file(path, most=_MOST_TRUTH_BYTES))
         if record["schema"] != SCHEMA or not record["mark"].startswith(PHANTOM_MARK):
             raise _no_truth(path)
         return Truth(
@@ -279,17 +291,19 @@ def _read_one(path: Path) -> Truth:
             measures=record["measures"],
         )
     except OSError as error:
-        raise RadiographError(f"{path.name}: cannot be read ({error.strerror}). Check its name and place.") from None
+        raise RadiographError(f"{escaped(path.name)}: {why_unreadable(error)}. Check its name and place.") from None
     except (ValueError, KeyError, TypeError, AttributeError):
         raise _no_truth(path) from None
 
 
 def _no_truth(path: Path) -> RadiographError:
-    return RadiographError(f"{path.name}: this is no phantom's truth that is read here. Draw the phantom again.")
+    return RadiographError(
+        f"{escaped(path.name)}: this is no phantom's truth that is read here. Draw the phantom again."
+    )
 
 
 def _read_mask(path: Path) -> np.ndarray:
     try:
-        return read_picture(path.read_bytes(), kind="PNG").pixels > 127
+        return read_picture(read_file(path, most=MAX_FILE_BYTES), kind="PNG").pixels > 127
     except OSError as error:
-        raise RadiographError(f"{path.name}: cannot be read ({error.strerror}). Draw the phantom again.") from None
+        raise RadiographError(f"{escaped(path.name)}: {why_unreadable(error)}. Draw the phantom again.") from None

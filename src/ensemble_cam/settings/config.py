@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 import tomli
 
 from ensemble_cam.errors import ConfigError
+from ensemble_cam.machine.files import read_file, why_unreadable
+from ensemble_cam.machine.names import escaped, one_line
 from ensemble_cam.settings.families import FAMILIES, Family
 from ensemble_cam.settings.methods import Recipe
 from ensemble_cam.settings.rules import (
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from ensemble_cam.film.radiograph import Intensity
 
 _RESERVED_IDS = (ENSEMBLE,)  # overlay files and arrays are named <label>_<id>, and the ensemble's come beside them
+_MOST_BYTES = 2**20
 _FILE_NAME = "config_classifiers.toml"
 
 
@@ -197,20 +200,21 @@ def load_config(path: Path | None = None) -> Config:
             raise ConfigError("[classifiers]: got no classifier; allowed: one table [classifiers.<id>] or more.")
         _check_sets(classifiers)
     except ConfigError as error:
-        raise ConfigError(f"{path.name}, {error}") from None
+        raise ConfigError(f"{escaped(path.name)}, {error}") from None
     return Config(review=review, classifiers=classifiers)
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
+    name = escaped(path.name)
     try:
         # Notepad puts a byte order mark in front.
-        return tomli.loads(path.read_bytes().decode("utf-8-sig"))
+        return tomli.loads(read_file(path, most=_MOST_BYTES).decode("utf-8-sig"))
     except OSError as error:
-        raise ConfigError(f"{path.name}: the file cannot be read ({error.strerror}). Check its path.") from None
+        raise ConfigError(f"{name}: {why_unreadable(error)}. Check its path.") from None
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{path.name}: byte {error.start} is not UTF-8. Save the file as UTF-8.") from None
+        raise ConfigError(f"{name}: byte {error.start} is not UTF-8. Save the file as UTF-8.") from None
     except (ValueError, RecursionError) as error:  # tomli's own error says line and column
-        raise ConfigError(f"{path.name}: not valid TOML: {error}.") from None
+        raise ConfigError(f"{name}: not valid TOML: {one_line(str(error))}.") from None
 
 
 def _review(table: Mapping[str, Any]) -> ReviewDefaults:

@@ -14,28 +14,26 @@ import http.client
 import json
 import os
 import shutil
-import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 from urllib.parse import quote, urlsplit
 
 from ensemble_cam import __version__
 from ensemble_cam.errors import Cancelled, DownloadError, WeightsError
-
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
+from ensemble_cam.machine.files import open_file, read_file, why_unreadable
+from ensemble_cam.machine.locks import lock
+from ensemble_cam.machine.names import escaped
 
 TIMEOUT = 30.0
 """Seconds that a server may stay silent."""
 
 _CHUNK = 1 << 18
+_MOST_NOTE_BYTES = 2**16
 _LOCK_POLL = 0.1  # seconds
 
 Progress = Callable[[int, int | None], None]
@@ -91,7 +89,7 @@ def fetch_file(
             _discard(part)
     except OSError as error:
         raise DownloadError(
-            f"{target.name}: cannot be written to {target.parent} ({error.strerror or error}). "
+            f"{target.name}: cannot be written to {escaped(str(target.parent))} ({error.strerror or error}). "
             "Make room, or choose another folder with --weights-dir."
         ) from error
 
@@ -233,7 +231,7 @@ def _note_version(url: str, part: Path, version: str | None) -> None:
 def _resume_point(url: str, part: Path) -> tuple[int, str]:
     """Return how many bytes of `url` are there, and of which version; (0, "") to start from nothing."""
     try:
-        note = json.loads(_note_of(part).read_text(encoding="utf-8"))
+        note = json.loads(read_file(_note_of(part), most=_MOST_NOTE_BYTES))
         if note["url"] == url:
             return part.stat().st_size, str(note["version"])
     except (OSError, ValueError, KeyError, TypeError):  # no part, or one whose note is not ours
@@ -248,9 +246,11 @@ def _discard(part: Path) -> None:
 
 def _copy(source: Path, part: Path, progress: Progress, cancelled: Callable[[], bool]) -> None:
     try:
-        file_in: IO[bytes] = source.open("rb")
+        file_in = open_file(source)
     except OSError as error:
-        raise DownloadError(f"{source}: cannot be read ({error.strerror}).") from None
+        raise DownloadError(
+            f"{escaped(str(source))}: {why_unreadable(error)}. Check the folder that --from names."
+        ) from None
     _discard(part)
     with file_in, part.open("wb") as file_out:
         total = os.fstat(file_in.fileno()).st_size
@@ -269,44 +269,19 @@ def _check_space(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise DownloadError(
-            f"{folder}: {needed:,} bytes are needed and {free:,} are free. "
+            f"{escaped(str(folder))}: {needed:,} bytes are needed and {free:,} are free. "
             "Make room, or choose another folder with --weights-dir."
         )
 
 
 @contextmanager
 def _locked(path: Path, cancelled: Callable[[], bool]) -> Iterator[None]:
-    """Hold `path` against other processes and threads; the file is gone afterwards.
-
-    Whoever gets the lock on a file that its owner has removed meanwhile holds nothing, and tries again.
-    """
+    """Hold `path` against other processes and threads, as soon as none of them does; the file is gone afterwards."""
     while True:
-        with path.open("ab") as file:
-            if _try_lock(file) and _is_still_there(path, file):
-                try:
-                    yield
-                    return
-                finally:
-                    with suppress(PermissionError):  # Windows keeps a file that is open
-                        path.unlink(missing_ok=True)
+        with lock(path) as is_held:
+            if is_held:
+                yield
+                return
         if cancelled():
             raise Cancelled("The download was stopped.")
         time.sleep(_LOCK_POLL)
-
-
-def _try_lock(file: IO[bytes]) -> bool:
-    try:
-        if sys.platform == "win32":
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        return False
-    return True
-
-
-def _is_still_there(path: Path, file: IO[bytes]) -> bool:
-    try:
-        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
-    except FileNotFoundError:
-        return False

@@ -10,6 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from ensemble_cam.errors import WeightsError
+from ensemble_cam.machine.names import escaped, one_line
 from ensemble_cam.settings.families import FAMILIES, WeightsFile
 
 ENVIRONMENT_VARIABLE = "ENSEMBLE_CAM_WEIGHTS"
@@ -54,8 +55,8 @@ def how_to_get(file: WeightsFile, weights_dir: Path | None) -> str:
     size = f"{'about ' if file.approximate else ''}{round(file.size / 1e6)} MB, " if file.size else ""
     command = f"ensemble-cam weights fetch {file.name}"
     if weights_dir is not None:
-        command += f" --weights-dir {shlex.quote(str(weights_dir))}"
+        command += f" --weights-dir {one_line(shlex.quote(str(weights_dir)))}"
     return (
         f"{file.name}: its file is not on this machine. Fetch it with `{command}`, or download {file.url} "
-        f"({size}keep the name) into {search_folders(weights_dir)[0]}."
+        f"({size}keep the name) into {escaped(str(search_folders(weights_dir)[0]))}."
     )

@@ -11,6 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from ensemble_cam.errors import WeightsError
+from ensemble_cam.machine.files import read_file, why_unreadable
+
+_MOST_BYTES = 2**20  # of a whole folder, as `sha256sum *` writes it
 
 
 def sidecar_of(path: Path) -> Path:
@@ -26,11 +29,13 @@ def read_sidecar(path: Path) -> str | None:
     """
     sidecar = sidecar_of(path)
     try:
-        lines = sidecar.read_text(encoding="utf-8-sig").splitlines()
+        lines = read_file(sidecar, most=_MOST_BYTES).decode("utf-8-sig").splitlines()
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
-        raise WeightsError(f"{sidecar.name}: the file cannot be read ({error}). Write it anew or delete it.") from None
+    except OSError as error:
+        raise WeightsError(f"{sidecar.name}: {why_unreadable(error)}. Write it anew or delete it.") from None
+    except UnicodeDecodeError:
+        raise WeightsError(f"{sidecar.name}: the file is no text. Write it anew or delete it.") from None
     for line in lines:
         found = re.fullmatch(r"([0-9a-fA-F]{64})(?: [ *](.+))?", line.strip())
         if found and (found[2] is None or Path(found[2]).name == path.name):

@@ -17,6 +17,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from ensemble_cam.errors import RadiographError
 from ensemble_cam.film.radiograph import Radiograph, read_radiograph
+from ensemble_cam.machine.names import escaped
 from ensemble_cam.settings.pixels import Pixels
 from ensemble_cam.ui.session.slot import Slot
 from ensemble_cam.ui.viewer.payload import FilmPart
@@ -81,7 +82,7 @@ class OpenFilm:
 
     Attributes:
         id: its number and hash.
-        name: the file's name, shown to this session only.
+        name: the file's name, escaped, shown to this session only.
         data: the file's bytes.
         planted: what was drawn into a phantom that this session drew; None for any other film.
         revealed: whether scores and maps may be seen under *Read first*.
@@ -181,7 +182,7 @@ class SessionFilms(Mapping[int, OpenFilm]):
         """Put a film at the end; the first one goes on the stage, too."""
         self._last += 1
         id = FilmId(self._last, hashlib.sha256(data).hexdigest())
-        film = self._films[id.number] = OpenFilm(id, name, data, planted=planted)
+        film = self._films[id.number] = OpenFilm(id, escaped(name), data, planted=planted)
         if self.on_stage is None:
             self.put_on_stage(film)
         return film
