@@ -262,11 +262,11 @@ def _narrow_warning(film: StoredFilm) -> str:
     remedy = "Rescaling stretches that range for the networks"
     if film.format == "DICOM":
         return (
-            f"The pixels use {low} to {high} of the declared {lowest} to {highest}, so the networks see a film of "
+            f"The film uses {low} to {high} of the declared {lowest} to {highest}, so the networks see a film of "
             f"little contrast, unlike the screen. {remedy}, and so does the windowed intensity."
         )
     return (
-        f"The pixels use {low} to {high} of the declared {lowest} to {highest}, so the networks see a film of little "
+        f"The film uses {low} to {high} of the declared {lowest} to {highest}, so the networks see a film of little "
         f"contrast; the screen shows it stretched. {remedy}, too."
     )
 
