@@ -1,5 +1,13 @@
 """The browser app: `streamlit run app.py`, or `ensemble-cam app` from anywhere."""
 
-from ensemble_cam.ui.page import show_page
+import streamlit as st
 
-show_page()
+from ensemble_cam.ui.launch import page_script
+from ensemble_cam.ui.web.serving import browser_opened, guards, say_fault
+
+app = st.App(
+    page_script(),
+    lifespan=browser_opened,
+    middleware=guards(),
+    exception_handlers={Exception: say_fault},
+)

@@ -76,7 +76,7 @@ def test_each_work_begins_late_and_notes_its_end(tmp_path, monkeypatch):
     ended = [float(line) for line in notes.read_text().splitlines()]
     assert jobs[0].outcome() == "done"
     assert str(jobs[1].outcome()) == "of the work"
-    assert (jobs[0].what, jobs[0].share) == ("Working", 0.5)
+    assert (jobs[0].state.what, jobs[0].state.share) == ("Working", 0.5)
     assert [after >= before + 0.19 for before, after in zip([began, *ended], ended, strict=False)] == [True, True]
     assert ended[-1] <= time.time()
 

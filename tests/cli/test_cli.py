@@ -589,6 +589,32 @@ def test_app_command_starts_streamlit_on_the_apps_script_and_hands_the_choices_o
     assert plain_env == dict(os.environ)
 
 
+def test_app_command_hands_address_and_names_on(monkeypatch):
+    calls = []
+
+    def start(command, *, env, check):
+        calls.append((command, env))
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(launch.subprocess, "run", start)
+
+    monkeypatch.setattr("ensemble_cam.cli.app._check_place", lambda address, port: None)  # not every machine has IPv6
+    everybody = "--i-know-that-everybody-can-read"
+    for given in (
+        ["--address", "127.0.0.1", "--allow-host", "Films.Example", "--allow-host", "::2"],
+        ["--address", "::1"],
+        ["--address", "0.0.0.0", everybody],
+    ):
+        run("app", *given)
+
+    (named, environment), (six, _), (every, plain) = calls
+    assert named[5:] == ["--server.address", "127.0.0.1", "--browser.serverAddress", "127.0.0.1"]
+    assert environment["ENSEMBLE_CAM_ALLOW_HOST"] == "films.example,::2"
+    assert six[5:] == ["--server.address", "::1", "--browser.serverAddress", "[::1]"]
+    assert every[5:] == ["--server.address", "0.0.0.0"]
+    assert "ENSEMBLE_CAM_ALLOW_HOST" not in plain
+
+
 def test_app_command_refuses_a_broken_configuration_before_it_starts(config, monkeypatch, capsys):
     monkeypatch.setattr(launch.subprocess, "run", lambda *args, **kwargs: pytest.fail("started"))
     config.write_text("[classifiers]\n")

@@ -98,6 +98,20 @@ USAGE = [
     ("app --port http", r"--port: got 'http'; allowed: a whole number from 1 to 65535\."),
     ("app --port", r"--port: its value is missing\. See `ensemble-cam app --help`\."),
     ("app --prot 80", r"--prot: there is no such option\. Did you mean \"--port\"\?"),
+    (
+        "app --address 0.0.0.0",
+        r"--address: on 0\.0\.0\.0 everybody who .+ Leave --address out, or add --i-know-.+-read\.",
+    ),
+    ("app --address ::", r"--address: on :: everybody who reaches this machine can open the app, .+"),
+    ("app --address films.example", r"--address: on films\.example everybody who .+"),
+    ("app --address http://localhost", r"--address: got 'http://localhost'; allowed: a name or an address alone, .+"),
+    (
+        "app --address 192.0.2.1 --i-know-that-everybody-can-read",
+        r"--address: 192\.0\.2\.1 is no address of this machine\. Choose another one\.",
+    ),
+    ("app --allow-host films.example:80", r"--allow-host: got 'films\.example:80'; allowed: a name or an address .+"),
+    ("app --allow-host '*'", r"--allow-host: got '\*'; allowed: .+, without http://, port, path or \*\."),
+    ("app --allow-host", r"--allow-host: its value is missing\. See `ensemble-cam app --help`\."),
     ("app film.png", r"film\.png: nothing takes this here\. See `ensemble-cam --help`\."),
     ("app --config no.toml", r"no\.toml: the file cannot be read \(.+\)\. Check its path\."),
     # weights

@@ -14,7 +14,7 @@ from pathlib import Path
 from ensemble_cam.ui.launch import app_script
 from support import films
 
-_OURS = ("ENSEMBLE_CAM_CONFIG", "ENSEMBLE_CAM_WEIGHTS", "ENSEMBLE_CAM_WEIGHTS_FROM")
+_OURS = ("ENSEMBLE_CAM_CONFIG", "ENSEMBLE_CAM_WEIGHTS", "ENSEMBLE_CAM_WEIGHTS_FROM", "ENSEMBLE_CAM_ALLOW_HOST")
 _PATIENCE = 90  # seconds: a cold start imports PyTorch
 
 NO_WAY_OUT = {name: "http://127.0.0.1:9" for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")}

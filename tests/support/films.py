@@ -8,7 +8,6 @@ from collections.abc import Mapping
 
 import cv2
 import numpy as np
-from jpeg_ls import encode_array
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -25,6 +24,7 @@ from pydicom.uid import (
 )
 
 from ensemble_cam.purpose import PHANTOM_MARK
+from support.streams import jpeg_ls
 
 CR = "1.2.840.10008.5.1.4.1.1.1"
 DX = "1.2.840.10008.5.1.4.1.1.1.1"
@@ -288,11 +288,6 @@ def with_elements_before_pixels(data: bytes, elements: bytes) -> bytes:
     return data[:position] + elements + data[position:]
 
 
-def jpeg_ls(pixels: np.ndarray) -> bytes:
-    """Return (h, w) uint8 or uint16 as a JPEG-LS stream."""
-    return bytes(encode_array(pixels))
-
-
 def with_dataset(data: bytes, elements: bytes) -> bytes:
     """Return a DICOM file with other bytes in the place of its dataset, behind preamble and File Meta Information."""
     (length,) = struct.unpack_from("<I", data, 140)  # of group 0002, whose first element says it
@@ -304,6 +299,13 @@ def _deflate_bomb() -> bytes:
     deflate = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     head = struct.pack("<HH2sHI", 0x0009, 0x1001, b"OB", 0, 100 << 20)
     return b"".join([deflate.compress(head), *(deflate.compress(bytes(1 << 20)) for _ in range(100)), deflate.flush()])
+
+
+def _with_other_rows(data: bytes) -> bytes:
+    """Return a file whose Rows are a text of eight digits."""
+    rows = struct.pack("<HH2sHH", 0x0028, 0x0010, b"US", 2, 240)
+    assert rows in data
+    return data.replace(rows, struct.pack("<HH2sH", 0x0028, 0x0010, b"IS", 8) + b"19480229")
 
 
 def _without_class(data: bytes) -> bytes:
@@ -434,8 +436,12 @@ def _bad_films() -> list[tuple[str, bytes, str]]:
         ("secondary-capture-of-ct", dicom(deep, bits=12, sop_class=SECONDARY_CAPTURE, Modality="CT"), "tomography"),
         ("report", written(sr, ExplicitVRLittleEndian, None), "Basic Text SR Storage"),
         ("dicomdir", written(Dataset(), ExplicitVRLittleEndian, None), "a DICOMDIR, an index"),
-        ("several-frames", dicom(grey, NumberOfFrames=2), "holds 2 frames"),
-        ("several-frames-in-multi-frame-class", dicom(grey, sop_class=MULTI_FRAME_SC, NumberOfFrames=3), "3 frames"),
+        ("several-frames", dicom(grey, NumberOfFrames=2), "several frames"),
+        (
+            "several-frames-in-multi-frame-class",
+            dicom(grey, sop_class=MULTI_FRAME_SC, NumberOfFrames=3),
+            "several frames",
+        ),
         ("frames-below-zero", dicom(grey, NumberOfFrames=-1), "number of frames is broken"),
         ("no-class", _without_class(dicom(deep, bits=12, Modality="SC")), "does not say what kind of object"),
         ("colour-dicom", dicom(colour, PlanarConfiguration=0, **rgb), "is a colour image"),
@@ -452,7 +458,7 @@ def _bad_films() -> list[tuple[str, bytes, str]]:
         (
             "cmyk-dicom",
             dicom(np.dstack([grey] * 4), SamplesPerPixel=4, PhotometricInterpretation="CMYK"),
-            "4 samples for a pixel",
+            "neither one nor three samples",
         ),
         (
             "odd-colour-model",
@@ -460,18 +466,20 @@ def _bad_films() -> list[tuple[str, bytes, str]]:
             "colour model is not read",
         ),
         ("palette-dicom", dicom(grey, PhotometricInterpretation="PALETTE COLOR"), "neither MONOCHROME1 nor"),
+        ("floating-pixels", dicom(deep).replace(b"\xe0\x7f\x10\0OW", b"\xe0\x7f\x08\0OF"), "floating-point numbers"),
         ("no-pixels", written(dataset(deep), ExplicitVRLittleEndian, None), "no pixel data"),
+        ("size-that-is-none", _with_other_rows(dicom(deep, bits=12)), "no readable image size"),
         ("no-size", dicom(deep, Rows=None), "no readable image size"),
         ("too-few-pixels", dicom(deep[:100], Rows=240), "shorter than its header declares"),
         ("no-bits", dicom(deep, bits=12, BitsStored=None), "does not say how many bits"),
-        ("one-bit", dicom(grey, BitsAllocated=1, BitsStored=1, HighBit=0), "stores 1 bits of a sample in 1; 8 to 16"),
-        ("packed-12-bits", dicom(deep, bits=12, BitsAllocated=12), "stores 12 bits of a sample in 12"),
+        ("one-bit", dicom(grey, BitsAllocated=1, BitsStored=1, HighBit=0), "not of 8 to 16 bits"),
+        ("packed-12-bits", dicom(deep, bits=12, BitsAllocated=12), "not of 8 to 16 bits"),
         ("high-bit", dicom(deep, bits=12, HighBit=10), "contradict each other"),
         ("high-bit-outside", dicom(deep, bits=12, HighBit=16), "contradict each other"),
         ("more-bits-than-allocated", dicom(grey, BitsStored=12, HighBit=11), "contradict each other"),
         ("too-large-dicom", dicom(deep, Rows=60_000, Columns=60_000), "60000×60000 pixels.*megapixels"),
         ("deflated-noise", with_dataset(deflated, noise), "declared as deflated and cannot be unpacked"),
-        ("deflated-for-ever", with_dataset(deflated, _deflate_bomb()), "header is far larger"),
+        ("deflated-for-ever", with_dataset(deflated, _deflate_bomb()), "header is far larger or deeper"),
         (
             "12-bit-jpeg",
             dicom(grey, syntax="1.2.840.10008.1.2.4.51", stream=twelve_bits),
@@ -508,7 +516,11 @@ def _bad_films() -> list[tuple[str, bytes, str]]:
             "pixel data are broken",
         ),
         ("jpeg-body-is-noise", dicom(grey, syntax=JPEGBaseline8Bit, stream=b"\xff\xd8" + b"noise" * 50), "are broken"),
-        ("nested-sequences", with_elements_before_pixels(dicom(deep), nested_sequences(1000)), "header is far larger"),
+        (
+            "nested-sequences",
+            with_elements_before_pixels(dicom(deep), nested_sequences(1000)),
+            "header is far larger or deeper",
+        ),
         (
             "broken-element",
             with_elements_before_pixels(dicom(deep), b"\x09\0\x01\x10??\x07\x07"),

@@ -14,7 +14,7 @@ from ensemble_cam.phantom import draw_phantom
 from ensemble_cam.phantom.files import film_name, phantom_files
 from ensemble_cam.purpose import TEACHING_LINE
 from ensemble_cam.settings.sets import NO_PHANTOM, PHANTOM
-from ensemble_cam.ui.launch import SOURCE_VARIABLE, app_script
+from ensemble_cam.ui.launch import SOURCE_VARIABLE, page_script
 from ensemble_cam.ui.session import networks
 from ensemble_cam.weights import released
 from ensemble_cam.weights.released import ENVIRONMENT_VARIABLE, weights_file
@@ -38,13 +38,13 @@ def densenet(own_home, weights_dir, monkeypatch) -> Path:
 def app(densenet, monkeypatch) -> AppTest:
     """The app with DenseNet121's weights alone on this machine."""
     monkeypatch.setenv(ENVIRONMENT_VARIABLE, str(densenet))
-    return AppTest.from_file(str(app_script()), default_timeout=60).run()
+    return AppTest.from_file(str(page_script()), default_timeout=60).run()
 
 
 @pytest.fixture
 def bare(own_home) -> AppTest:
     """The app without any weights but those in the package."""
-    return AppTest.from_file(str(app_script()), default_timeout=60).run()
+    return AppTest.from_file(str(page_script()), default_timeout=60).run()
 
 
 def open_film(app: AppTest, data: bytes, name: str = "secret_name.png"):
@@ -286,7 +286,7 @@ def test_read_first_hides_what_was_planted_and_keeps_the_line(bare):
 
 def test_a_file_of_the_package_that_is_gone_is_told_of_and_cannot_be_fetched(own_home, monkeypatch):
     monkeypatch.setattr(released, "PACKAGED_FOLDER", own_home)
-    app = AppTest.from_file(str(app_script()), default_timeout=60).run()
+    app = AppTest.from_file(str(page_script()), default_timeout=60).run()
     assert "No scores and maps from Teaching DenseNet" in text(app)
     assert "Install it again" in text(app)
     assert [label for label in buttons(app) if "Fetch" in label] == ["Fetch the clinical weights (173 MB)"]

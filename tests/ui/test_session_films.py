@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+from threading import Event
 
 import pytest
 
@@ -153,6 +154,19 @@ def test_what_the_networks_made_of_a_film_is_kept_for_the_one_on_the_stage_alone
     film.examining.take_values()
     film.examining.hold("key", "again")
     assert film.examining.held("key") == "again"
+
+
+def test_an_example_that_leaves_the_stage_is_reviewed_no_more_until_it_is_back(session):
+    example, other = session.add("four.png", b"four", example=True), session[1]
+    go_on = Event()
+    for film in (example, other):
+        film.reviewing.get("key", lambda job: go_on.wait(20), patience=0)
+        film.leave_stage()
+    assert example.reviewing.job is None
+    assert other.reviewing.job is not None
+    go_on.set()
+    assert example.reviewing.ended is None
+    assert example.reviewing.get("key", lambda job: "reviewed", patience=20) == "reviewed"
 
 
 class Upload:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ensemble_cam.errors import ConfigError
-from ensemble_cam.film.radiograph import is_a_picture
+from ensemble_cam.film.kinds import is_a_picture
 from ensemble_cam.machine.files import NotAFile, open_file
 from ensemble_cam.machine.names import escaped
 

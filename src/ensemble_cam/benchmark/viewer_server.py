@@ -24,7 +24,9 @@ def note_ends(queue: JobQueue, notes: Path) -> None:
     """Let every work that a queue is given from now on begin late and note its end."""
     submit = queue.submit
 
-    def submit_noted(work: Callable[[Job[T]], T], *, wanted: Callable[[], bool] = lambda: True) -> Job[T]:
+    def submit_noted(
+        work: Callable[[Job[T]], T], *, wanted: Callable[[], bool] = lambda: True, gives_way: bool = False
+    ) -> Job[T]:
         def noted(job: Job[T]) -> T:
             time.sleep(HOLD)
             try:
@@ -33,7 +35,7 @@ def note_ends(queue: JobQueue, notes: Path) -> None:
                 with notes.open("a") as file:
                     file.write(f"{time.time():.4f}\n")
 
-        return submit(noted, wanted=wanted)
+        return submit(noted, wanted=wanted, gives_way=gives_way)
 
     queue.submit = submit_noted  # type: ignore[method-assign]  # that is the point
 

@@ -10,6 +10,7 @@ from ensemble_cam.errors import ConfigError
 from ensemble_cam.settings.config import load_config
 
 _ADDRESS = "127.0.0.1"  # where the app listens, see `.streamlit/config.toml`
+_EVERYBODY = "--i-know-that-everybody-can-read"
 
 
 def add(commands: Commands) -> None:
@@ -21,6 +22,23 @@ def add(commands: Commands) -> None:
         metavar="N",
         help="the port to serve on; Streamlit's 8501 or the next free one",
     )
+    app.add_argument(
+        "--address",
+        metavar="A",
+        help=f"the address to serve on; {_ADDRESS}, which this machine alone reaches. Any other needs {_EVERYBODY}",
+    )
+    app.add_argument(
+        _EVERYBODY,
+        action="store_true",
+        help="the app asks for no password: whoever reaches the address sees every film that they open",
+    )
+    app.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a further name that the app is opened by, as a proxy's; may be repeated",
+    )
     app.add_argument("--no-browser", action="store_true", help="do not open a browser window")
     add_common(app)
     app.set_defaults(command=run)
@@ -30,26 +48,43 @@ def run(options: argparse.Namespace) -> int:
     """Serve the app until it is stopped.
 
     Raises:
-        ConfigError: if the configuration is not usable or the port is taken, which is better told here than in the
-            browser.
+        ConfigError: if the configuration is not usable, a name is none, or the address or port cannot be had: better
+            told here than in the browser.
     """
     from ensemble_cam.ui.launch import run_app
+    from ensemble_cam.ui.web.hosts import checked_name, is_loopback
 
     load_config(options.config)
-    if options.port is not None:
-        _check_port(options.port)
+    names = [checked_name(name, of="--allow-host") for name in options.allow_host]
+    address = None
+    if options.address is not None:
+        address = checked_name(options.address, of="--address")
+        if not is_loopback(address) and not options.i_know_that_everybody_can_read:
+            raise ConfigError(
+                f"--address: on {address} everybody who reaches this machine can open the app, which asks for no "
+                f"password. Leave --address out, or add {_EVERYBODY}."
+            )
+    if address is not None or options.port is not None:
+        _check_place(address or _ADDRESS, options.port)
     return run_app(
-        config=options.config, weights_dir=options.weights_dir, port=options.port, browser=not options.no_browser
+        config=options.config,
+        weights_dir=options.weights_dir,
+        port=options.port,
+        browser=not options.no_browser,
+        address=address,
+        allow_hosts=names,
     )
 
 
-def _check_port(port: int) -> None:
-    with socket.socket() as probe:
+def _check_place(address: str, port: int | None) -> None:
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
         if os.name == "posix":  # as the server does: a port that was left a moment ago is free
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((_ADDRESS, port))
+            probe.bind((address, port or 0))
         except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
+                raise ConfigError(f"--address: {address} is no address of this machine. Choose another one.") from None
             if error.errno == errno.EADDRINUSE:
                 fact = f"--port: {port} is taken by another program, perhaps by an app that is open already."
             else:

@@ -130,6 +130,9 @@ def run(options: argparse.Namespace) -> int:
     _check_out(options.out)
     if options.log is not None:
         _log_to(options.log)
+    from ensemble_cam.film import decoding
+
+    decoding.start()  # while this process imports PyTorch
     from ensemble_cam.reviewing.options import ReviewOptions
     from ensemble_cam.settings.display import Display
     from ensemble_cam.settings.pixels import Pixels

@@ -1,8 +1,8 @@
 """What every reader of a film's bytes keeps to, and what it hands on.
 
-A film comes from anywhere, so its bytes are read in this process under strict limits instead of in a child process
-(Windows and macOS have no `resource` limits to give a child): the file's size, and the picture's size as every header
-declares it, are checked before a pixel is decoded; formats that unpack without a bound are refused; and a reader
+A film comes from anywhere, so its bytes are read in a child process (see `film.decoder`), and under strict limits of
+the readers' own, as not every system has limits to give a child: the file's size, and the picture's size as every
+header declares it, are checked before a pixel is decoded; what unpacks without a bound is refused; and a reader
 allocates nothing that these checks have not bounded.
 
 Nothing that a decoder says about a file leaves this package: its warnings, log records and messages may quote a header.
@@ -15,7 +15,7 @@ import struct
 import threading
 import warnings
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -27,14 +27,14 @@ MAX_FILE_BYTES = 512 * 2**20
 MAX_PIXELS = 64_000_000
 MIN_SIDE = 32
 
-# What decoders raise on a broken file: Pillow, pydicom, numpy and the codecs have no base class in common.
+# What decoders raise on a broken file: Pillow, pydicom, numpy and the codecs have no base class in common. What is not
+# among them is a film that cannot be read, too (see `film.decoder`), in less fitting words.
 DECODER_FAILURES = (
     ArithmeticError,
     AssertionError,
     AttributeError,
     EOFError,
     LookupError,
-    MemoryError,
     OSError,
     RuntimeError,  # with RecursionError and NotImplementedError
     SyntaxError,  # Pillow's word for a broken header
@@ -85,6 +85,23 @@ class StoredFilm:
     warnings: tuple[str, ...] = ()
 
 
+_told: Callable[[int], None] | None = None
+
+
+@contextlib.contextmanager
+def sizes_told_to(told: Callable[[int], None]) -> Iterator[None]:
+    """Have sizes that are in order told, in pixels, once a header declares them: decoding takes time and memory by it.
+
+    For one film at a time.
+    """
+    global _told
+    _told = told
+    try:
+        yield
+    finally:
+        _told = None
+
+
 def check_size(width: int, height: int) -> None:
     """Refuse a picture that is too large or too small, before its pixels are decoded.
 
@@ -100,6 +117,8 @@ def check_size(width: int, height: int) -> None:
             f"The film has {size}, too small to be reviewed: each side needs at least {MIN_SIDE} pixels. "
             "Export it at its full size."
         )
+    if _told is not None:
+        _told(width * height)
 
 
 _MARK = re.compile(re.escape(PHANTOM_MARK) + r"(?:, version (\d{1,4})(?!\d))?", re.ASCII)

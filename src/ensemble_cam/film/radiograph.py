@@ -1,22 +1,23 @@
 """The film: its source pixels, its picture on the screen and what the networks see.
 
-`read_radiograph` recognises a format by its content, never by its name. Two arrays come of one film: the screen wants
-the window that the file declares, while torchxrayvision's networks are fed the stored values over the range the file
-declares (`xrv.utils.load_image`); which of the two the networks see is the reader's choice (`intensity`).
+`read_radiograph` goes by a file's content, never by its name, and has it decoded apart from this process. Two arrays
+come of one film: the screen wants the window that the file declares, while torchxrayvision's networks are fed the
+stored values over the range the file declares (`xrv.utils.load_image`); which of the two the networks see is the
+reader's choice (`intensity`).
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Literal, get_args
 
 import numpy as np
 
-from ensemble_cam.errors import ConfigError, RadiographError
-from ensemble_cam.film.dicom.file import is_dicom
+from ensemble_cam.errors import ConfigError
+from ensemble_cam.film.decoding import decode_apart
 from ensemble_cam.film.greyscale import Greys, Greyscale, domain, is_padding, look_up, to_screen
-from ensemble_cam.film.intake import MAX_FILE_BYTES, StoredFilm
+from ensemble_cam.film.intake import StoredFilm
 from ensemble_cam.film.negatives import looks_negative
 from ensemble_cam.film.proportions import enlarge, true_size
 
@@ -27,29 +28,6 @@ _UNIFORM = 26
 _SAMPLES = 512  # along each axis, of a film's display
 
 _SMALLEST_INPUT = 224  # the smallest input size of any configured classifier
-
-_HEAD_BYTES = 1024  # enough to tell what a file is
-_ACCEPTED = "PNG, JPEG, TIFF, BMP and DICOM films are read"
-_PICTURES = {
-    b"\x89PNG\r\n\x1a\n": "PNG",
-    b"\xff\xd8\xff": "JPEG",
-    b"II*\0": "TIFF",
-    b"MM\0*": "TIFF",
-    b"BM": "BMP",
-}
-_REFUSED = (  # offset, magic, what it is
-    (0, b"GIF8", "a GIF picture"),
-    (8, b"WEBP", "a WebP picture"),
-    (0, b"%PDF", "a PDF document"),
-    (0, b"PK\x03\x04", "a ZIP archive or office document"),
-    (0, b"\x1f\x8b", "a gzip archive"),
-    (0, b"7z\xbc\xaf", "a 7z archive"),
-    (0, b"\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
-    (0, b"\xff\x4f\xff\x51", "a JPEG 2000 picture"),
-    (0, b"II+\0", "a BigTIFF picture"),
-    (0, b"MM\0+", "a BigTIFF picture"),
-    (4, b"ftyp", "a HEIF picture or a film clip"),
-)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -123,7 +101,12 @@ class Radiograph:
 
 
 def read_radiograph(
-    data: bytes, *, intensity: Intensity = "stored", rescale: bool = False, negative: bool = False
+    data: bytes,
+    *,
+    intensity: Intensity = "stored",
+    rescale: bool = False,
+    negative: bool = False,
+    cancelled: Callable[[], bool] | None = None,
 ) -> Radiograph:
     """Read a film from a file's bytes.
 
@@ -133,14 +116,16 @@ def read_radiograph(
             reads them, or the windowed ones of the screen. For pictures both are the same.
         rescale: stretch a film of `narrow_range` so that the range it uses becomes the whole range.
         negative: turn a film that was saved as a negative round, for screen and networks alike.
+        cancelled: asked ten times a second while the film is decoded; once it says so, the film is given up.
 
     Raises:
         RadiographError: if this is no film that can be reviewed; the message says why and what to do.
+        Cancelled: if it was given up.
         ConfigError: if `intensity` is another word.
     """
     if intensity not in get_args(Intensity):
         raise ConfigError(f'intensity: got "{intensity}"; allowed: one of {", ".join(get_args(Intensity))}.')
-    stored = _read(data)
+    stored = decode_apart(data, cancelled=cancelled)
     film = _in_true_proportions(stored)
     greyscale = Greyscale.of(film, windowed=intensity == "windowed", rescale=rescale, negative=negative)
     display = greyscale.on_screen(film.pixels)
@@ -219,42 +204,6 @@ def _greys_apart(film: StoredFilm, display: np.ndarray) -> int:
         return 255
     lower, upper = np.percentile(greys, (5, 95), method="inverted_cdf")
     return int(upper) - int(lower)
-
-
-def _read(data: bytes) -> StoredFilm:
-    if not data:
-        raise RadiographError("The file is empty. Export or copy the film again.")
-    if len(data) > MAX_FILE_BYTES:
-        raise RadiographError(f"The file is larger than {MAX_FILE_BYTES >> 20} MB. Export the film as a single image.")
-    if is_dicom(data[:_HEAD_BYTES]):
-        # Here, as what decodes is loaded with the first film that needs it.
-        from ensemble_cam.film.dicom.read import read_dicom
-
-        return read_dicom(data)
-    for magic, kind in _PICTURES.items():
-        if data.startswith(magic):
-            from ensemble_cam.film.pictures import read_picture
-
-            return read_picture(data, kind=kind)
-    for offset, magic, name in _REFUSED:
-        if data[offset : offset + len(magic)] == magic:
-            raise RadiographError(f"This is {name}; {_ACCEPTED}. Export the film as one of these.")
-    name = "a text file" if _is_text(data[:4096]) else "no film of a kind known here"
-    raise RadiographError(f"This is {name}; {_ACCEPTED}. Export the film as one of these.")
-
-
-def is_a_picture(head: bytes) -> bool:
-    """Whether a file that begins so is a picture or a DICOM object, be it of a kind that is read here or refused.
-
-    Args:
-        head: its first 132 bytes or more; some hundred tell a DICOM object without preamble.
-    """
-    refused = any(head[offset : offset + len(magic)] == magic for offset, magic, name in _REFUSED if "picture" in name)
-    return refused or is_dicom(head) or head.startswith(tuple(_PICTURES))
-
-
-def _is_text(head: bytes) -> bool:
-    return all(byte >= 32 or byte in b"\t\n\r\f" for byte in head)
 
 
 def _narrow_warning(film: StoredFilm) -> str:

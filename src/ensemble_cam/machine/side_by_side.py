@@ -87,6 +87,10 @@ class PixelBudget:
             self._closed = True
             self._changed.notify_all()
 
+    def is_closed(self) -> bool:
+        """Whether it was closed: what is under way is for nobody any more."""
+        return self._closed
+
     def _is_spent(self) -> bool:
         return sum(share.pixels for share in self._shares.values()) >= self._most_pixels
 

@@ -23,8 +23,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from ensemble_cam.errors import ConfigError, ExportError, RadiographError
+from ensemble_cam.film.decoding import decode_apart
 from ensemble_cam.film.intake import MAX_FILE_BYTES
-from ensemble_cam.film.pictures import read_picture
 from ensemble_cam.machine.files import NotAFile, TooLarge, read_file, why_unreadable
 from ensemble_cam.machine.names import escaped
 from ensemble_cam.purpose import PHANTOM_MARK, PURPOSE
@@ -304,6 +304,6 @@ def _no_truth(path: Path) -> RadiographError:
 
 def _read_mask(path: Path) -> np.ndarray:
     try:
-        return read_picture(read_file(path, most=MAX_FILE_BYTES), kind="PNG").pixels > 127
+        return decode_apart(read_file(path, most=MAX_FILE_BYTES)).pixels > 127
     except OSError as error:
         raise RadiographError(f"{escaped(path.name)}: {why_unreadable(error)}. Draw the phantom again.") from None

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from ensemble_cam.errors import Cancelled, WeightsError
-from ensemble_cam.ui.session import networks
+from ensemble_cam.ui.session import networks, wake
 from ensemble_cam.ui.session.jobs import Job, sentence
 from ensemble_cam.ui.session.networks import Choice, Ready
-from ensemble_cam.ui.words import plain
+from ensemble_cam.ui.words import plain, without_home
 from ensemble_cam.weights.released import search_folders, weights_file
 
 _FETCHING, _WANTED, _FAILURE = "fetching", "fetch wanted", "fetch failure"
@@ -59,7 +59,7 @@ def _show_other_ways(absent: Mapping[Choice, WeightsError], missing: Sequence[Ch
     if missing:
         files = [weights_file(choice.weights) for choice in missing]
         rows = "\n".join(f"- [{plain(file.file_name)}]({file.url}){_size(file.size)}" for file in files)
-        folder = search_folders(None)[0]
+        folder = without_home(str(search_folders(None)[0]))
         st.markdown(f"**By hand.** Bring these files into the folder `{folder}`, under these names:\n\n{rows}\n")
         st.markdown("**On the command line**, also from a mirror or a folder: `ensemble-cam weights fetch --from …`")
     st.button("Look again", key=f"look again {key}", icon=":material/refresh:")  # every run of the page looks
@@ -95,14 +95,16 @@ def show_progress() -> None:
         st.error(plain(st.session_state[_FAILURE]))
 
 
-@st.fragment(run_every=0.6)
+@st.fragment
 def _show_fetching() -> None:
     job: Job[None] | None = st.session_state.get(_FETCHING)
     if job is None or job.done:
         st.rerun()
+    state = job.state
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.progress(job.share, text=plain(job.what) if not job.place else "Waiting for another download")
+        st.progress(state.share, text=plain(state.what) if not state.place else "Waiting for another download")
         st.button("Stop fetching", on_click=_cancel_fetching, disabled=job.cancelled)
+    wake.when_changed(job, state)
 
 
 def _cancel_fetching() -> None:

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from threading import current_thread, main_thread
@@ -14,6 +15,12 @@ WEIGHTS_VARIABLE = "ENSEMBLE_CAM_WEIGHTS"
 
 SOURCE_VARIABLE = "ENSEMBLE_CAM_WEIGHTS_FROM"
 """Names a mirror's address or a folder that the app's button fetches weights from, instead of the release."""
+
+ALLOW_VARIABLE = "ENSEMBLE_CAM_ALLOW_HOST"
+"""Further names that the app answers to, with commas between: those of `--allow-host`, or set by hand."""
+
+EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})
+"""A server listens on these for all of its machine's addresses; nobody asks for it by them."""
 
 
 def app_script() -> Path:
@@ -26,16 +33,44 @@ def app_script() -> Path:
     return packaged if packaged.is_file() else package.parents[1] / "app.py"
 
 
-def run_app(*, config: Path | None, weights_dir: Path | None, port: int | None, browser: bool) -> int:
-    """Serve the app until it is stopped; return Streamlit's exit code."""
+def page_script() -> Path:
+    """Return the script of the pages, which `AppTest` opens."""
+    return Path(str(files("ensemble_cam.ui") / "script.py"))
+
+
+def run_app(
+    *,
+    config: Path | None,
+    weights_dir: Path | None,
+    port: int | None,
+    browser: bool,
+    address: str | None = None,
+    allow_hosts: Sequence[str] = (),
+) -> int:
+    """Serve the app until it is stopped; return Streamlit's exit code.
+
+    Args:
+        config: the configuration's file; None for the one that comes with the package.
+        weights_dir: where weights are looked for first.
+        port: None for Streamlit's, or the next free one.
+        browser: whether one is opened.
+        address: where to listen, IPv6 without brackets; None for this machine alone.
+        allow_hosts: further names that it answers to.
+    """
     environment = dict(os.environ)
     if config is not None:
         environment[CONFIG_VARIABLE] = str(config.resolve())
     if weights_dir is not None:
         environment[WEIGHTS_VARIABLE] = str(weights_dir.resolve())
+    if allow_hosts:
+        environment[ALLOW_VARIABLE] = ",".join(allow_hosts)
     command = [sys.executable, "-m", "ensemble_cam.ui.serve", "run", str(app_script())]
     if port is not None:
         command += ["--server.port", str(port)]
+    if address is not None:
+        command += ["--server.address", address]
+        if address not in EVERY_ADDRESS:
+            command += ["--browser.serverAddress", f"[{address}]" if ":" in address else address]
     if not browser:
         command += ["--server.headless", "true"]
     if current_thread() is main_thread():

@@ -11,6 +11,7 @@ from ensemble_cam.machine.threads import wait_briefly
 from ensemble_cam.ui.review.page import show_review_page
 from ensemble_cam.ui.scripts import read
 from ensemble_cam.ui.session import networks
+from ensemble_cam.ui.session.answers import keep_answers
 from ensemble_cam.ui.warm_up import warm_up
 from ensemble_cam.ui.words import plain
 
@@ -51,4 +52,5 @@ def _prepare_process() -> None:
     """Do what has to be done once for all sessions: the first page does it."""
     wait_briefly()
     logging.getLogger("ensemble_cam").addHandler(logging.StreamHandler())
+    keep_answers()
     warm_up()

@@ -10,12 +10,14 @@ from streamlit.web import cli
 
 from ensemble_cam.machine.threads import wait_briefly
 from ensemble_cam.ui.warm_up import warm_up
+from ensemble_cam.ui.web.patches import patch_streamlit
 
 
 def main() -> None:
     """Run Streamlit with its own command line."""
     wait_briefly()
     warm_up()
+    patch_streamlit()
     cli.main(sys.argv[1:], prog_name="streamlit")
 
 

@@ -1,4 +1,4 @@
-"""Importing what takes seconds while the reader is still looking for a film.
+"""Importing what takes seconds, and starting what decodes, while the reader is still looking for a film.
 
 One thread imports all of it, and work that needs it waits for that thread: packages whose modules import one another
 in a circle, such as narwhals below altair and scikit-learn, can fail with a KeyError where two threads import them.
@@ -38,6 +38,9 @@ def wait_until_imported() -> None:
 
 def _import_all() -> None:
     try:
+        from ensemble_cam.film import decoding
+
+        decoding.start()
         for each in _HEAVY:
             import_module(each)
     finally:

@@ -1,5 +1,6 @@
 """What readers are told a word means, and text of others made harmless."""
 
+import os
 import re
 
 SCORE = (
@@ -13,5 +14,13 @@ RELATIVE_ACTIVATION = (
 
 
 def plain(text: str) -> str:
-    """Return text in which no character means anything to Markdown."""
-    return re.sub(r"([\\`*_{}\[\]<>()#+\-.!|$~:&])", r"\\\1", text)
+    """Return text in which no character means anything to Markdown, and which does not say where the home folder is."""
+    return re.sub(r"([\\`*_{}\[\]<>()#+\-.!|$~:&])", r"\\\1", without_home(text))
+
+
+def without_home(text: str) -> str:
+    """Return text with `~` for this user's home folder: a page is for readers who need not know who serves it."""
+    for home in {os.path.expanduser("~"), os.path.realpath(os.path.expanduser("~"))}:
+        if len(home) > 1:  # a service's may be the root of the disk
+            text = re.sub(rf"(?<![\w/\\]){re.escape(home)}(?!\w)", "~", text)
+    return text

@@ -25,6 +25,7 @@ from ensemble_cam.ui.lab.work import SIZE, LabFilm, drawing, review_key, review_
 from ensemble_cam.ui.overlay_key import pass_on_overlay_key, show_overlays_button
 from ensemble_cam.ui.review.remarks import show_failures, show_remarks
 from ensemble_cam.ui.session import networks
+from ensemble_cam.ui.session.closing import when_closed
 from ensemble_cam.ui.session.networks import Ready
 from ensemble_cam.ui.session.reviewing import reviewing, show_work
 from ensemble_cam.ui.session.slot import Slot
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 def show_lab() -> None:
     """Show the lab, sidebar and all."""
     lab, config = session_lab(), networks.configuration()
+    when_closed("lab", lab.clear)
     with st.sidebar:
         show_film_choice()
         view = show_view(config)

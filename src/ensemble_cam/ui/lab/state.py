@@ -63,6 +63,11 @@ class Lab:
         self.examining.begin_anew()
         self.reviewing.begin_anew()
 
+    def clear(self) -> None:
+        """Let go of the film and of everything that was made of it, for good."""
+        for slot in (self.drawing, self.examining, self.reviewing):
+            slot.close()
+
 
 def session_lab() -> Lab:
     """Return this session's lab; callbacks ask for it here, too, as Streamlit keeps their arguments for long."""

@@ -28,7 +28,7 @@ def open_first_phantom(config: Config, set: ClassifierSet) -> OpenFilm | None:
     films.phantom_opened = True  # and no look into the session's state from here on, where the run may be broken off
     if not set.learned_from_phantoms or not sets.is_without_weights(config):
         return None
-    return _open_phantom(films, _SEED, _FINDINGS, _DIFFICULTY)
+    return _open_phantom(films, _SEED, _FINDINGS, _DIFFICULTY, example=True)
 
 
 def show_welcome(set: ClassifierSet) -> None:
@@ -66,10 +66,15 @@ def _open_another() -> None:
 
 
 def _open_phantom(
-    films: SessionFilms, seed: int, findings: tuple[str, ...] | None, difficulty: float | None
+    films: SessionFilms,
+    seed: int,
+    findings: tuple[str, ...] | None,
+    difficulty: float | None,
+    *,
+    example: bool = False,
 ) -> OpenFilm:
     data, planted = _draw(seed, findings, difficulty)
-    return films.add(f"Phantom, seed {seed}", data, planted=planted)
+    return films.add(f"Phantom, seed {seed}", data, planted=planted, example=example)
 
 
 @lru_cache(maxsize=4)

@@ -18,6 +18,7 @@ from ensemble_cam.ui.review import live, opening
 from ensemble_cam.ui.review.remarks import show_failures, show_origin, show_remarks
 from ensemble_cam.ui.review.sidebar import show_controls, show_film_picker
 from ensemble_cam.ui.session import films, networks
+from ensemble_cam.ui.session.closing import when_closed
 from ensemble_cam.ui.session.controls import Controls
 from ensemble_cam.ui.session.films import OpenFilm
 from ensemble_cam.ui.session.networks import Ready
@@ -40,6 +41,7 @@ _ALL = 18  # findings, as many as any set of classifiers knows
 def show_review_page() -> None:
     """Show the sidebar, and the film on the stage with its review."""
     config = networks.configuration()
+    when_closed("films", films.session_films().clear)
     with st.sidebar:
         show_film_picker()
         film = films.session_films().on_stage
@@ -221,7 +223,7 @@ def _review(film: OpenFilm, read: Radiograph, controls: Controls, ready: list[Re
     work = reviewing(read, ready, lambda _: settings, framing=settings.framing, examining=film.examining)
     # A film that has just been opened is to be seen at once, and never under another one's name.
     patience = 0.0 if controls.live and film.shown is None else PATIENCE
-    analysis = film.reviewing.get(key, work, patience=patience)
+    analysis = film.reviewing.get(key, work, patience=patience, gives_way=film.example)
     if analysis is None:
         show_work(partial(_reviewing_of, film.id.number), again="Review this film", key=f"review {film.id.key}")
     return analysis

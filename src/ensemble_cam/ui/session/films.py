@@ -85,6 +85,7 @@ class OpenFilm:
         name: the file's name, escaped, shown to this session only.
         data: the file's bytes.
         planted: what was drawn into a phantom that this session drew; None for any other film.
+        example: whether the session has opened it by itself, so that its review makes way for all that readers ask for.
         revealed: whether scores and maps may be seen under *Read first*.
         reading: the film as it was last read; None before.
         examining: what the networks made of it, by film and networks.
@@ -96,6 +97,7 @@ class OpenFilm:
     name: str
     data: bytes = field(repr=False)
     planted: tuple[str, ...] | None = None
+    example: bool = False
     revealed: bool = False
     reading: Reading | None = None
     examining: "Slot[Examination]" = field(default_factory=Slot)
@@ -144,6 +146,8 @@ class OpenFilm:
         """Let go of what only the film on the stage needs, tens of megabytes a film, and of what is still to come."""
         self.leave_viewer()
         self.examining.refuse_values()
+        if self.example:
+            self.reviewing.drop_work()
 
 
 class SessionFilms(Mapping[int, OpenFilm]):
@@ -178,11 +182,11 @@ class SessionFilms(Mapping[int, OpenFilm]):
         """The film on the stage."""
         return self._films.get(self._on_stage) if self._on_stage is not None else None
 
-    def add(self, name: str, data: bytes, *, planted: tuple[str, ...] | None = None) -> OpenFilm:
+    def add(self, name: str, data: bytes, *, planted: tuple[str, ...] | None = None, example: bool = False) -> OpenFilm:
         """Put a film at the end; the first one goes on the stage, too."""
         self._last += 1
         id = FilmId(self._last, hashlib.sha256(data).hexdigest())
-        film = self._films[id.number] = OpenFilm(id, escaped(name), data, planted=planted)
+        film = self._films[id.number] = OpenFilm(id, escaped(name), data, planted=planted, example=example)
         if self.on_stage is None:
             self.put_on_stage(film)
         return film
@@ -225,6 +229,12 @@ class SessionFilms(Mapping[int, OpenFilm]):
         following = next((film for place, film in self._films.items() if place > number), None)
         if self._on_stage == number:
             self.put_on_stage(following or next(iter(reversed(self._films.values())), None))
+
+    def clear(self) -> None:
+        """Drop all films, whoever still holds this object."""
+        for film in tuple(self._films.values()):
+            film.clear()
+        self._films.clear()
 
 
 def session_films() -> SessionFilms:

@@ -9,7 +9,7 @@ from ensemble_cam.errors import Cancelled
 from ensemble_cam.film.geometry import Framing
 from ensemble_cam.film.radiograph import Radiograph
 from ensemble_cam.settings.settings import Settings
-from ensemble_cam.ui.session import networks
+from ensemble_cam.ui.session import networks, wake
 from ensemble_cam.ui.session.jobs import Job
 from ensemble_cam.ui.session.networks import Ready
 from ensemble_cam.ui.session.slot import Slot
@@ -101,18 +101,20 @@ def show_work(slot_of: Callable[[], Slot[Any] | None], *, again: str, key: str) 
         st.rerun()  # another run of the page had asked for something else, or the page was away
 
 
-@st.fragment(run_every=0.3)
+@st.fragment
 def _show_waiting(slot_of: Callable[[], Slot[Any] | None], key: str) -> None:
     slot = slot_of()
     job = slot.job if slot is not None else None
     if job is None or job.done:
         st.rerun()
-    if job.place:
-        before = "one review is" if job.place == 1 else f"{job.place} reviews are"
+    state = job.state
+    if state.place:
+        before = "one review is" if state.place == 1 else f"{state.place} reviews are"
         st.progress(0.0, text=f"Waiting for the processor: {before} before this one")
     else:
-        st.progress(job.share, text=plain(job.what))
+        st.progress(state.share, text=plain(state.what))
     st.button("Cancel", on_click=_stop, args=(slot_of,), disabled=job.cancelled, key=f"cancel {key}")
+    wake.when_changed(job, state)
 
 
 def _stop(slot_of: Callable[[], Slot[Any] | None]) -> None:

@@ -66,13 +66,16 @@ class Slot(Generic[T]):
         """Take outcomes again."""
         self._refuses = False
 
-    def get(self, key: object, work: Callable[[Job[T]], T], *, patience: float = PATIENCE) -> T | None:
+    def get(
+        self, key: object, work: Callable[[Job[T]], T], *, patience: float = PATIENCE, gives_way: bool = False
+    ) -> T | None:
         """Return the outcome of the work that `key` stands for, and begin it where that is needed.
 
         Args:
             key: everything that the outcome follows from.
             work: makes it; is handed its own job.
             patience: seconds to wait for it.
+            gives_way: whether the work makes way for that of other slots, see `JobQueue.submit`.
 
         Returns:
             None while it is under way, see `job`, and where it has ended without an outcome, see `ended`.
@@ -84,7 +87,8 @@ class Slot(Generic[T]):
                 return self._value if self._key == key else None
             if self.job is None or self._job_key != key:
                 self.stop()
-                self.job, self._job_key = PROCESSOR.submit(work, wanted=session_watch()), key
+                self.job = PROCESSOR.submit(work, wanted=session_watch(), gives_way=gives_way)
+                self._job_key = key
             job = self.job
         if not job.wait(patience):
             return None
@@ -99,6 +103,12 @@ class Slot(Generic[T]):
         """Ask the work under way to end."""
         if (job := self.job) is not None:
             job.cancel()
+
+    def drop_work(self) -> None:
+        """Let go of the work under way as if nobody had asked for it."""
+        with self._lock:
+            self.stop()
+            self.job = self._job_key = None
 
     def begin_anew(self) -> None:
         """Let go of outcome and work, so that the work is begun again when it is next asked for."""

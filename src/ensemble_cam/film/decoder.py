@@ -1,0 +1,98 @@
+"""The child process that decodes films: `python -m ensemble_cam.film.decoder`, asked by `film.decoding`.
+
+Here alone a film's bytes meet what decodes them: Pillow, OpenCV, pydicom and its codecs. A request is a file's bytes,
+the answer a message as `film.message` writes it. Whatever a decoder raises, known or not, becomes one sentence without
+a word of what was raised, which may quote a header; what it does worse than that ends this process and no other.
+"""
+
+import logging
+import warnings
+from collections.abc import Sequence
+from contextlib import suppress
+from importlib import import_module
+
+from ensemble_cam.errors import RadiographError
+from ensemble_cam.film import intake
+from ensemble_cam.film.intake import StoredFilm
+from ensemble_cam.film.kinds import DICOM, kind_of
+from ensemble_cam.film.message import film_message, refusal_message
+from ensemble_cam.machine.child import Allowance, Grant, serve
+
+OUT_OF_MEMORY = (
+    "Decoding the film took more memory than a film of its size needs, and was stopped. Export or copy the film again."
+)
+_UNFORESEEN = "The file is broken in a way that its decoder was not made for. Export or copy the film again."
+
+# DICOM's transfer syntaxes of JPEG 2000, .4.90 to .4.93, and of HTJ2K, .4.201 to .4.203, by the file's first elements.
+_JPEG_2000, _META_BYTES = (b"1.2.840.10008.1.2.4.9", b"1.2.840.10008.1.2.4.20"), 4096
+
+
+# What the readers import where they need it is loaded before the first film comes: it takes longer than most films.
+_DECODERS = (
+    "ensemble_cam.film.pictures",
+    "ensemble_cam.film.dicom.read",
+    *("gdcm", "jpeg_ls", "openjpeg.utils", "pydicom.uid"),
+)
+
+
+def allowance(data: bytes, pixels: int = 0) -> Allowance:
+    """Return what decoding a file of so many declared pixels may take; 0 while they are not known.
+
+    The slowest films tried on one core of a server took, for each pixel and each byte, a third of this and less, and
+    usual ones a tenth. JPEG 2000 takes six times as long as any other.
+    """
+    meta = data[:_META_BYTES]
+    slowness = 6 if any(syntax in meta for syntax in _JPEG_2000) else 1
+    processor = 0.75 + slowness * (0.08e-6 * pixels + 0.1e-6 * len(data))
+    # Where all cores are busy with networks, a share of one is left.
+    return Allowance(processor, seconds=4 + 4 * processor, memory=2**28 + 2 * len(data) + 24 * pixels)
+
+
+def main() -> None:
+    """Decode films until no more are asked for."""
+    logging.disable()
+    warnings.simplefilter("ignore")
+    for each in _DECODERS:
+        with suppress(ImportError):  # which is said where it is needed
+            import_module(each)
+    serve(answer, first=allowance)
+
+
+def answer(data: bytes, grant: Grant) -> tuple[bytes, Sequence[memoryview]]:
+    """Return the message of a film's bytes.
+
+    Args:
+        data: the whole file.
+        grant: called once more time and memory are due, as the film's declared size is known.
+    """
+    try:
+        with intake.sizes_told_to(lambda pixels: grant(allowance(data, pixels))):
+            return film_message(decode(data))
+    except RadiographError as error:
+        return refusal_message(str(error))
+    except MemoryError:
+        return refusal_message(OUT_OF_MEMORY)
+    # Decoders have no base class of what they raise, and their messages may quote a header.
+    except Exception:
+        return refusal_message(_UNFORESEEN)
+
+
+def decode(data: bytes) -> StoredFilm:
+    """Decode a file in this very process.
+
+    Raises:
+        RadiographError: if it is no film that is read here.
+        What decoders raise that was not foreseen.
+    """
+    kind = kind_of(data)
+    if kind == DICOM:
+        from ensemble_cam.film.dicom.read import read_dicom
+
+        return read_dicom(data)
+    from ensemble_cam.film.pictures import read_picture
+
+    return read_picture(data, kind=kind)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""What `app.py` hands to Streamlit beside the pages."""
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import streamlit as st
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from streamlit import cli_util, config
+from streamlit.web.server import server_util
+
+from ensemble_cam.errors import ConfigError
+from ensemble_cam.ui.web.guard import Guard
+from ensemble_cam.ui.web.headers import security_headers
+from ensemble_cam.ui.web.hosts import served_names
+from ensemble_cam.ui.web.patches import hold_options, patch_streamlit
+
+_FAULT = "The app could not answer this. Its log on the machine that serves it says why.\n"
+
+
+def guards() -> list[Middleware]:
+    """Return what stands before Streamlit, which is made ready for it; ends the program if a name is none."""
+    patch_streamlit()
+    try:
+        names = served_names(config.get_option("server.address"))
+    except ConfigError as error:
+        sys.exit(f"ensemble-cam: {error}")
+    hold_options(names)
+    return [Middleware(Guard, names=names, headers=security_headers())]
+
+
+@asynccontextmanager
+async def browser_opened(app: st.App) -> AsyncIterator[None]:
+    """Open the reader's browser once the app can answer, as Streamlit does for a script that makes no `st.App`."""
+    if not config.get_option("server.headless"):
+        cli_util.open_browser(server_util.get_url(config.get_option("browser.serverAddress")))
+    yield
+
+
+async def say_fault(request: Request, error: Exception) -> PlainTextResponse:
+    """Answer where Streamlit failed, outside of all middleware: with the same headers, and nothing of the failure."""
+    return PlainTextResponse(
+        _FAULT, status_code=500, headers={name.decode(): value.decode() for name, value in security_headers()}
+    )

@@ -1,0 +1,115 @@
+"""A closed page's films are let go of within the time that the configuration says, on a server that is left alone."""
+
+import hashlib
+import time
+import weakref
+from types import SimpleNamespace
+
+import pytest
+from bare_client import BareSession
+from streamlit import config, runtime
+
+from ensemble_cam.phantom import draw_phantom
+from ensemble_cam.phantom.files import film_name, phantom_files
+from ensemble_cam.ui.session import closing
+from ensemble_cam.ui.session.closing import Closing
+from support.served_here import serving_here
+
+PATIENCE = 120
+
+
+def test_the_memory_of_a_closed_pages_film_comes_back(own_home, tmp_path):
+    film = phantom_files(draw_phantom(5, size=256), 0)[film_name(0, "png")]
+    with serving_here(tmp_path, disconnectedSessionTTL=2) as address:
+        with BareSession(address) as session:
+            session.upload("film.png", film)
+            session.wait_for_scores(hashlib.sha256(film).hexdigest(), PATIENCE)
+            session.wait(lambda: not session.running, PATIENCE)
+            left = held_of(session.id)
+            assert all(each() is not None for each in left.values())
+        until = time.monotonic() + PATIENCE
+        while any(each() is not None for each in left.values()) and time.monotonic() < until:
+            time.sleep(0.1)  # and nothing else: no page is opened or closed, and nobody collects garbage
+        assert [name for name, each in left.items() if each() is not None] == []
+
+
+def held_of(session: str) -> dict[str, weakref.ref]:
+    """What weighs of a session's films, so that it can be seen whether it is still there."""
+    page = runtime.get_instance().get_app_session(session)
+    held = {}
+    for number, film in page.session_state["films"].items():
+        held |= {f"{number} film": film, f"{number} pixels": film.radiograph.source}
+        if (analysis := film.reviewing.value) is not None:
+            maps = [heatmap for finding in analysis.findings for heatmap in finding.maps.values()]
+            held |= {f"{number} map {place}": heatmap for place, heatmap in enumerate(maps)}
+            held |= {f"{number} analysis": analysis}
+    assert any("map" in name for name in held)
+    return {name: weakref.ref(each) for name, each in held.items()}
+
+
+class Loop:
+    """A server's loop whose time the test sets."""
+
+    def __init__(self):
+        self.now, self.later = 0.0, []
+
+    def time(self):
+        return self.now
+
+    def call_soon_threadsafe(self, act, *given):
+        act(*given)
+
+    def call_later(self, seconds, act, *given):
+        self.later.append((act, given))
+
+    def look(self, at):
+        self.now = at
+        acts, self.later = self.later, []
+        for act, given in acts:
+            act(*given)
+
+
+@pytest.fixture
+def server(monkeypatch):
+    """Which sessions are open, and which were closed for good."""
+    server = SimpleNamespace(open={"one", "other"}, closed=[])
+    server.is_active_session = server.open.__contains__
+    server.close_session = server.closed.append
+    monkeypatch.setattr(runtime, "get_instance", lambda: server)
+    monkeypatch.setattr(closing, "LOOK", 1.0)
+    before = config.get_option("server.disconnectedSessionTTL")
+    config.set_option("server.disconnectedSessionTTL", 10)
+    yield server
+    config.set_option("server.disconnectedSessionTTL", before)
+
+
+def test_a_page_is_let_go_of_in_the_time_after_it_was_last_seen_and_not_one_that_is_back(server):
+    loop, held, gone = Loop(), Closing(), []
+    for session in ("one", "other"):
+        held.let_go_by(session, "films", lambda session=session: gone.append(session), loop)
+    loop.look(5)
+    server.open.clear()
+    loop.look(13)
+    server.open.add("other")
+    loop.look(13.5)
+    server.open.clear()
+    assert (gone, server.closed) == ([], [])
+    loop.look(14.5)
+    assert (gone, server.closed) == (["one"], ["one"])
+    loop.look(22)
+    assert gone == ["one"]
+    loop.look(23)
+    assert (gone, server.closed) == (["one", "other"], ["one", "other"])
+    assert loop.later == []  # no page is left to look after
+
+
+def test_each_part_is_let_go_of_once_and_looking_begins_anew_with_the_next_page(server):
+    loop, held, gone = Loop(), Closing(), []
+    for part in ("films", "lab", "films"):
+        held.let_go_by("one", part, lambda part=part: gone.append(part), loop)
+    server.open.clear()
+    loop.look(20)
+    assert gone == ["films", "lab"]
+    server.open.add("one")
+    held.let_go_by("one", "films", lambda: gone.append("again"), loop)
+    assert len(loop.later) == 1
