@@ -95,6 +95,7 @@ def test_the_hint_names_the_switch_and_is_silent_once_it_is_set():
 def test_a_negative_is_turned_round_for_screen_and_networks_alike(file):
     turned, positive = read_radiograph(file(NEGATIVE), negative=True), read_radiograph(file(255 - NEGATIVE))
     assert turned.negative
+    assert turned.facts["Grey values"] == "turned for screen and networks, as the file holds a negative"
     assert not positive.negative
     assert_array_equal(turned.model, positive.model)
     assert_allclose(turned.display.astype(int), positive.display.astype(int), atol=1)

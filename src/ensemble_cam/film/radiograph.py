@@ -27,6 +27,7 @@ Intensity = Literal["stored", "windowed"]
 _UNIFORM = 26
 _SAMPLES = 512  # along each axis, of a film's display
 
+_TURNED = {"Grey values": "turned for screen and networks, as the file holds a negative"}
 _SMALLEST_INPUT = 224  # the smallest input size of any configured classifier
 
 
@@ -147,7 +148,7 @@ def read_radiograph(
         spacing_at_detector=film.spacing_at_detector,
         narrow_range=greyscale.narrow,
         phantom=film.phantom,
-        facts=MappingProxyType(dict(film.facts)),
+        facts=MappingProxyType({**film.facts, **(_TURNED if negative else {})}),
         warnings=(*film.warnings, *_warnings(film, greyscale, display, negative=negative)),
     )
 
