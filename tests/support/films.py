@@ -136,9 +136,9 @@ def _png_chunk(name: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
 
-def jpeg(pixels: np.ndarray, *, orientation: int | None = None, quality: int = 95) -> bytes:
+def jpeg(pixels: np.ndarray, *, orientation: int | None = None, quality: int = 95, keep_rgb: bool = False) -> bytes:
     """Return (h, w) or (h, w, 3) uint8 as JPEG, with an EXIF orientation."""
-    options = {}
+    options = {"keep_rgb": True} if keep_rgb else {}
     if orientation is not None:
         options["exif"] = exif(orientation=orientation)
     return saved(Image.fromarray(pixels), "JPEG", quality=quality, **options)
@@ -266,6 +266,10 @@ def written(header: Dataset, syntax: str, pixel_data: bytes | None) -> bytes:
     return buffer.getvalue()
 
 
+OFFSET_TABLE = struct.pack("<HHII", 0xFFFE, 0xE000, 4, 0)
+"""Of one frame, as pydicom writes it."""
+
+
 def look_up_table(entries: np.ndarray, *, first: int, bits: int) -> list[Dataset]:
     """Return a sequence with one look-up table."""
     item = Dataset()
@@ -294,6 +298,17 @@ def with_dataset(data: bytes, elements: bytes) -> bytes:
     return data[: 144 + length] + elements
 
 
+def _deflated(elements: bytes) -> bytes:
+    deflate = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return deflate.compress(elements) + deflate.flush()
+
+
+def _with_odd_fragment(data: bytes) -> bytes:
+    """Return an encapsulated film whose first fragment begins as no item does."""
+    position = data.index(OFFSET_TABLE) + len(OFFSET_TABLE)
+    return data[:position] + struct.pack("<HH", 0x0009, 0x1001) + data[position + 4 :]
+
+
 def _deflate_bomb() -> bytes:
     """Return 100 MiB of one private element, deflated: an unpacked header that never ends."""
     deflate = zlib.compressobj(wbits=-zlib.MAX_WBITS)
@@ -306,6 +321,11 @@ def _with_other_rows(data: bytes) -> bytes:
     rows = struct.pack("<HH2sHH", 0x0028, 0x0010, b"US", 2, 240)
     assert rows in data
     return data.replace(rows, struct.pack("<HH2sH", 0x0028, 0x0010, b"IS", 8) + b"19480229")
+
+
+def _of_private_syntax(data: bytes) -> bytes:
+    """Return a file that declares a maker's own syntax, whose pixels alone are big endian."""
+    return data.replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.113619.5.2\0\0")
 
 
 def _without_class(data: bytes) -> bytes:
@@ -358,6 +378,7 @@ def _bad_films() -> list[tuple[str, bytes, str]]:
     twelve_bits = stream.replace(b"\xff\xc0\0\x0b\x08", b"\xff\xc1\0\x0b\x0c")
     arithmetic = stream.replace(b"\xff\xc0", b"\xff\xc9")
     deflated = dicom(deep, bits=12, syntax=DeflatedExplicitVRLittleEndian)
+    bare = whole["dicom-jpeg-ls"][len(with_dataset(whole["dicom-jpeg-ls"], b"")) :]
     noise = np.random.default_rng(2).bytes(4000)
     middle = len(whole["png"]) // 2
     damaged = whole["png"][:middle] + bytes([whole["png"][middle] ^ 255]) + whole["png"][middle + 1 :]
@@ -479,6 +500,8 @@ def _bad_films() -> list[tuple[str, bytes, str]]:
         ("more-bits-than-allocated", dicom(grey, BitsStored=12, HighBit=11), "contradict each other"),
         ("too-large-dicom", dicom(deep, Rows=60_000, Columns=60_000), "60000×60000 pixels.*megapixels"),
         ("deflated-noise", with_dataset(deflated, noise), "declared as deflated and cannot be unpacked"),
+        ("deflated-and-compressed", with_dataset(deflated, _deflated(bare)), "deflated and compressed at once"),
+        ("odd-fragment", _with_odd_fragment(whole["dicom-jpeg-ls"]), "fragments cannot be told apart"),
         ("deflated-for-ever", with_dataset(deflated, _deflate_bomb()), "header is far larger or deeper"),
         (
             "12-bit-jpeg",
@@ -491,6 +514,7 @@ def _bad_films() -> list[tuple[str, bytes, str]]:
             "a rare process of JPEG.*dcmdjpeg",
         ),
         ("unknown-syntax", dicom(grey, syntax="1.2.3.4", stream=noise), "unknown transfer syntax"),
+        ("native-in-unknown-syntax", _of_private_syntax(dicom(deep, bits=12)), "unknown transfer syntax"),
         ("video", dicom(grey, syntax="1.2.840.10008.1.2.4.102", stream=noise), "stored as MPEG-4.*not decoded"),
         (
             "pixels-elsewhere",
