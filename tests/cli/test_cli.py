@@ -259,7 +259,7 @@ def test_options_reach_the_record(tmp_path, film):
     config = tmp_path / "two.toml"
     config.write_text("".join(TABLE.format(id=id, size=64, weights="untrained") for id in ("one", "two")))
     line = """--method gradcam --threshold 0.25 --opacity 0.6 --colormap viridis --framing pad --intensity windowed
-        --rescale --ensemble-weight two=0 --device cpu --runtime torch --save-maps --bare
+        --rescale --negative --ensemble-weight two=0 --device cpu --runtime torch --save-maps --bare
         --layers several --aug-smooth --eigen-smooth"""
     options = ["--labels", "mass,Pleural_Thickening, lung lesion", *line.split()]
 
@@ -282,6 +282,7 @@ def test_options_reach_the_record(tmp_path, film):
         "framing": "pad",
         "intensity": "windowed",
         "rescale": True,
+        "negative": True,
         "ensemble_weights": {"one": 1.0, "two": 0.0},
         "device": "cpu",
         "runtime": "torch",

@@ -242,6 +242,8 @@ CONTRACT = {
         "format": str,
         "width": int,
         "height": int,
+        "stored_width": int,
+        "stored_height": int,
         "bits": int,
         "crop": [int],
         "rescaled": bool,
@@ -265,6 +267,7 @@ CONTRACT = {
         "framing": str,
         "intensity": str,
         "rescale": bool,
+        "negative": bool,
         "ensemble_weights": SCORES,
         "device": str,
         "runtime": str,
@@ -683,7 +686,7 @@ def test_threads_that_take_the_same_name_at_once_get_a_folder_each(review, tmp_p
 def batch(*classifiers: Classifier, display: Display | None = None, run=RUN, **settings) -> Batch:
     classifiers = classifiers or tuple(two_classifiers())
     resolved = resolve(Settings(**({"top_k": 1} | settings)), classifiers)
-    options = ReviewOptions(resolved, display or Display(), Pixels(run.intensity, run.rescale))
+    options = ReviewOptions(resolved, display or Display(), Pixels(run.intensity, run.rescale, run.negative))
     return Batch(classifiers, options, run, TerminalLine(None))
 
 
@@ -736,6 +739,7 @@ OTHERWISE = {
     "ensemble weight": lambda: batch(ensemble_weights={"fine": 0.5}),
     "intensity": lambda: batch(run=replace(RUN, intensity="windowed")),
     "rescaling": lambda: batch(run=replace(RUN, rescale=True)),
+    "negative": lambda: batch(run=replace(RUN, negative=True)),
     "device": lambda: batch(run=replace(RUN, device="cuda")),
     "weights": lambda: batch(
         FINE, replace(COARSE, weights=WeightsInfo("by-hand", sha256="1" * 64, published=Published.YES))

@@ -12,11 +12,15 @@ from PIL import Image
 from ensemble_cam import __version__
 from ensemble_cam.export import figure
 from ensemble_cam.export.figure import figure_png, figure_size
+from ensemble_cam.export.record import review_record
+from ensemble_cam.film.radiograph import read_radiograph
+from ensemble_cam.reviewing.pipeline import analyse
 from ensemble_cam.reviewing.review import Review
 from ensemble_cam.settings.display import Display
+from ensemble_cam.settings.settings import Settings
 from support import films
 from support.networks import Failing, bright_classifier
-from support.reviews import dotted, made_review
+from support.reviews import RUN, dotted, made_review
 
 LONG_WARNING = "The pixels use 12 to 99 of the declared range, which is said at some length here. " * 5
 OUT_OF_MEMORY = "ran out of memory; close other programs, or choose fewer classifiers"
@@ -119,6 +123,20 @@ def written(monkeypatch) -> list[str]:
 
     monkeypatch.setattr(figure.Page, "text", write)
     return texts
+
+
+def test_what_was_done_to_the_film_before_the_networks_saw_it_stands_beside_it(written):
+    data = films.png(255 - films.film(260, 120), dpi=(200, 100))
+    analysis = analyse(read_radiograph(data, negative=True), classifiers(1), Settings())
+    review = Review(analysis, Display(), RUN)
+
+    text = Image.open(io.BytesIO(figure_png(review))).text
+
+    assert "Proportions: enlarged to 260×240; stored as 260×120 pixels that are not square" in written
+    assert "Grey values: turned for screen and networks, as the file holds a negative" in written
+    assert text["Method"].endswith("grey values turned (a negative)")
+    told = review_record(review)["input"]
+    assert [told[key] for key in ("width", "height", "stored_width", "stored_height")] == [260, 240, 260, 120]
 
 
 def test_teaching_sets_line_stands_at_the_head_and_the_foot_and_in_the_text_chunks(written):

@@ -35,9 +35,13 @@ def with_greys(review: Review, greys: Greys) -> Review:
     ("greys", "window", "line"),
     [
         (Greys(), None, "as the file declares"),
-        (Greys(inverted=True), None, "as the file declares, inverted"),
+        (Greys(inverted=True), None, "as the file declares, inverted for the reader alone"),
         (Greys(1200, 800), {"center": 1200.0, "width": 800.0}, "center 1200, width 800"),
-        (Greys(-3.25, 0.1, True), {"center": -3.25, "width": 0.1}, "center -3.25, width 0.1, inverted"),
+        (
+            Greys(-3.25, 0.1, True),
+            {"center": -3.25, "width": 0.1},
+            "center -3.25, width 0.1, inverted for the reader alone",
+        ),
     ],
 )
 def test_greys_that_the_reader_set_are_drawn_and_said_in_record_and_pictures(review, greys, window, line):
@@ -123,4 +127,4 @@ def test_figure_says_beside_the_film_what_greys_the_reader_set_and_nothing_of_th
     figure_png(review)
     assert not any("Greys" in text for text in written)
     figure_png(with_greys(review, Greys(120, 60, inverted=True)))
-    assert "Greys set by the reader: center 120, width 60, inverted" in written
+    assert "Greys set by the reader: center 120, width 60, inverted for the reader alone" in written

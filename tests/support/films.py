@@ -4,6 +4,7 @@ import io
 import struct
 import warnings
 import zlib
+from collections.abc import Mapping
 
 import cv2
 import numpy as np
@@ -60,6 +61,18 @@ def saved(image: Image.Image, kind: str, **options: object) -> bytes:
     return buffer.getvalue()
 
 
+def image(pixels: np.ndarray) -> Image.Image:
+    """Return (h, w) or (h, w, c) pixels as Pillow's image, for `saved`."""
+    return Image.fromarray(pixels)
+
+
+def exif(*, orientation: int) -> Image.Exif:
+    """Return an EXIF block that says which way up a picture is."""
+    block = Image.Exif()
+    block[0x0112] = orientation
+    return block
+
+
 def png(pixels: np.ndarray, **options: object) -> bytes:
     """Return (h, w), (h, w, 3) RGB or (h, w, 4) RGBA uint8, or (h, w) uint16, as PNG."""
     return saved(Image.fromarray(pixels), "PNG", **options)
@@ -76,6 +89,35 @@ def png_16_bit_colour(pixels: np.ndarray) -> bytes:
     """Return (h, w, 3) RGB or (h, w, 4) RGBA uint16 as PNG."""
     blue_first = np.ascontiguousarray(pixels[..., [2, 1, 0, 3][: pixels.shape[2]]])
     return cv2.imencode(".png", blue_first)[1].tobytes()
+
+
+def png_16_bit(pixels: np.ndarray, *, interlaced: bool = False) -> bytes:
+    """Return (h, w, c) uint16 as PNG, without filters; c is 2 for grey with alpha, 3 for RGB, 4 for RGB with alpha."""
+    height, width, channels = pixels.shape
+    passes = _ADAM7 if interlaced else [(0, 0, 1, 1)]
+    rows = b""
+    for x, y, across, down in passes:
+        part = np.ascontiguousarray(pixels[y::down, x::across], ">u2")
+        rows += b"".join(b"\0" + row.tobytes() for row in part if row.size)
+    return _png_of(width, height, channels, zlib.compress(rows, 1), interlaced=interlaced)
+
+
+def png_16_bit_of_one_row(row: np.ndarray, height: int) -> bytes:
+    """Return (w, c) uint16 as PNG of `height` such rows, of any size at little memory; `c` as in `png_16_bit`."""
+    line = b"\0" + np.ascontiguousarray(row, ">u2").tobytes()
+    deflate = zlib.compressobj(1)
+    body = b"".join(deflate.compress(line) for _ in range(height)) + deflate.flush()
+    return _png_of(row.shape[0], height, row.shape[1], body)
+
+
+_ADAM7 = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
+_COLOUR_TYPES = {2: 4, 3: 2, 4: 6}  # PNG 1.2, 11.2.2, by the number of channels
+
+
+def _png_of(width: int, height: int, channels: int, body: bytes, *, interlaced: bool = False) -> bytes:
+    header = struct.pack(">IIBBBBB", width, height, 16, _COLOUR_TYPES[channels], 0, 0, interlaced)
+    chunks = ((b"IHDR", header), (b"IDAT", body), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_png_chunk(name, content) for name, content in chunks)
 
 
 def with_png_chunk(data: bytes, name: bytes, body: bytes) -> bytes:
@@ -98,31 +140,52 @@ def jpeg(pixels: np.ndarray, *, orientation: int | None = None, quality: int = 9
     """Return (h, w) or (h, w, 3) uint8 as JPEG, with an EXIF orientation."""
     options = {"keep_rgb": True} if keep_rgb else {}
     if orientation is not None:
-        exif = Image.Exif()
-        exif[0x0112] = orientation
-        options["exif"] = exif
+        options["exif"] = exif(orientation=orientation)
     return saved(Image.fromarray(pixels), "JPEG", quality=quality, **options)
 
 
-def tiff(pixels: np.ndarray, *, photometric: int = 1, bits: int | None = None, orientation: int = 1) -> bytes:
-    """Return (h, w) uint8 or uint16 as an uncompressed TIFF of one strip, written tag by tag: values as they are."""
-    height, width = pixels.shape
-    body = pixels.astype(pixels.dtype.newbyteorder("<")).tobytes()
-    tags = [
-        (256, 4, width),
-        (257, 4, height),
-        (258, 3, bits or 8 * pixels.itemsize),
-        (259, 3, 1),
-        (262, 3, photometric),
-        (273, 4, 8),
-        (274, 3, orientation),
-        (277, 3, 1),
-        (278, 4, height),
-        (279, 4, len(body)),
-    ]
-    entries = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in tags)
-    body += b"\0" * (len(body) % 2)
-    return b"II*\0" + struct.pack("<I", 8 + len(body)) + body + struct.pack("<H", len(tags)) + entries + b"\0" * 4
+def tiff(
+    pixels: np.ndarray,
+    *,
+    photometric: int = 1,
+    bits: int | None = None,
+    orientation: int = 1,
+    order: str = "<",
+    **tags: int,
+) -> bytes:
+    """Return (h, w) uint8 or uint16 as an uncompressed TIFF of one strip, written tag by tag: values as they are.
+
+    Args:
+        pixels, photometric, bits, orientation: what the tags say of them.
+        order: "<" or ">", the byte order.
+        tags: further ones by number, as in `_339=3`, or others' values.
+    """
+    own = {258: bits or 8 * pixels.itemsize, 262: photometric, 274: orientation}
+    return tiff_pages((pixels, own | {int(name[1:]): value for name, value in tags.items()}), order=order)
+
+
+def tiff_pages(*pages: tuple[np.ndarray, Mapping[int, int]], order: str = "<") -> bytes:
+    """Return a TIFF of a page for each (h, w) uint8 or uint16 with tags of its own, each of one value."""
+    data = {"<": b"II*\0", ">": b"MM\0*"}[order] + struct.pack(f"{order}I", 0)
+    link = 4  # where the place of the next directory is to be written
+    for pixels, own in pages:
+        body = pixels.astype(pixels.dtype.newbyteorder(order)).tobytes()
+        height, width = pixels.shape
+        tags = {256: width, 257: height, 258: 8 * pixels.itemsize, 259: 1, 262: 1, 273: len(data), 277: 1}
+        tags |= {278: height, 279: len(body), **own}
+        data += body + b"\0" * (len(body) % 2)
+        data = data[:link] + struct.pack(f"{order}I", len(data)) + data[link + 4 :]
+        data += struct.pack(f"{order}H", len(tags))
+        data += b"".join(struct.pack(f"{order}HHII", tag, 4, 1, tags[tag]) for tag in sorted(tags))
+        link = len(data)
+        data += b"\0" * 4
+    return data
+
+
+def mpo(*pictures: np.ndarray) -> bytes:
+    """Return (h, w) uint8 as one JPEG with further pictures behind the first (CIPA DC-007, "MPO")."""
+    first, *others = (Image.fromarray(each) for each in pictures)
+    return saved(first, "MPO", save_all=True, append_images=others, quality=95)
 
 
 # DICOM
@@ -270,9 +333,25 @@ def _without_class(data: bytes) -> bytes:
     return data.replace(CR.encode(), bytes(len(CR)))
 
 
+def jpeg_of_frame(stream: bytes, marker: int, *, bits: int = 8) -> bytes:
+    """Return a baseline JPEG whose frame header claims another process or sample depth (ITU-T T.81, table B.1)."""
+    position = stream.index(b"\xff\xc0")
+    return (
+        stream[: position + 1]
+        + bytes([marker])
+        + stream[position + 2 : position + 4]
+        + bytes([bits])
+        + stream[position + 5 :]
+    )
+
+
 def _with_jpeg_size(stream: bytes, width: int, height: int) -> bytes:
     position = stream.index(b"\xff\xc0")
     return stream[: position + 5] + struct.pack(">HH", height, width) + stream[position + 9 :]
+
+
+def _with_byte(data: bytes, position: int, value: int) -> bytes:
+    return data[:position] + bytes([value]) + data[position + 1 :]
 
 
 def _several(kind: str) -> bytes:
@@ -324,9 +403,54 @@ def _bad_films() -> list[tuple[str, bytes, str]]:
         ("jpeg-of-many-scans", stream[:-2] + b"\xff\xda" * 200 + stream[-2:], "JPEG file is broken"),
         ("animated-png", _several("PNG"), "several pictures"),
         ("several-page-tiff", _several("TIFF"), "several pictures"),
-        ("cmyk", saved(Image.fromarray(grey).convert("CMYK"), "JPEG"), "colour model or sample depth"),
-        ("float-tiff", saved(Image.fromarray(grey.astype(np.float32)), "TIFF"), "colour model or sample depth"),
-        ("colour-16-bit-tiff", cv2.imencode(".tiff", np.zeros((64, 64, 3), np.uint16))[1].tobytes(), "sample depth"),
+        ("previews-alone-tiff", tiff_pages((grey, {254: 1}), (grey, {254: 1})), "previews alone"),
+        ("cmyk", saved(Image.fromarray(grey).convert("CMYK"), "JPEG"), "JPEG file is in the colours of a printer"),
+        ("cmyk-tiff", saved(Image.fromarray(grey).convert("CMYK"), "TIFF"), "TIFF file is in the colours of a printer"),
+        ("lab-tiff", saved(Image.fromarray(np.dstack([grey] * 3)).convert("LAB"), "TIFF"), "is in Lab colours"),
+        ("float-tiff", saved(Image.fromarray(grey.astype(np.float32)), "TIFF"), "holds floating-point numbers"),
+        ("signed-tiff", tiff(grey, _339=2), "holds numbers with a sign"),
+        ("complex-tiff", tiff(grey, _339=5), "holds complex numbers"),
+        ("10-bit-tiff", tiff(grey, bits=10), "has 10 bits a sample, and this depth is not read"),
+        ("14-bit-tiff", tiff(deep, bits=14), "has 14 bits a sample, and this depth is not read"),
+        ("32-bit-tiff", tiff(deep, bits=32), "has 32 bits a sample, and this depth is not read"),
+        ("two-sample-tiff", tiff(deep, _277=2), "has 2 samples of 16 bits a pixel, and grey is read from one"),
+        ("mosaic-tiff", tiff(grey, photometric=32803), "photometric interpretation 32803, which is not read"),
+        ("odd-kind-of-tiff", tiff(grey, _277=2), r"of a kind that is not read \(2 × 8 bits a pixel, photo"),
+        ("lerc-tiff", tiff(grey, _259=34887), "is compressed by LERC, which is not read"),
+        ("unknown-compression-tiff", tiff(grey, _259=12345), "is compressed by the method 12345, which is not read"),
+        (
+            "colour-16-bit-tiff",
+            cv2.imencode(".tiff", np.zeros((64, 64, 3), np.uint16))[1].tobytes(),
+            "is in colour with 16 bits a sample, a depth that is read in grey alone",
+        ),
+        ("lossless-jpeg-file", jpeg_of_frame(stream, 0xC3), "compressed by JPEG Lossless, which is read in DICOM"),
+        ("hierarchical-jpeg", jpeg_of_frame(stream, 0xC5), "compressed by hierarchical JPEG, which is not read"),
+        ("jpeg-ls-file", jpeg_of_frame(stream, 0xF7), "compressed by JPEG-LS, which is read in DICOM"),
+        ("12-bit-jpeg-file", jpeg_of_frame(stream, 0xC1, bits=12), "12 bits a sample, and this depth is not read"),
+        ("bmp-of-a-jpeg", _with_byte(whole["bmp"], 30, 4), "compressed by JPEG, which is not read"),
+        ("2-bit-bmp", _with_byte(whole["bmp"], 28, 2), "has 2 bits a pixel, and this depth is not read"),
+        ("odd-kind-of-bmp", _with_byte(whole["bmp"], 30, 3), "BMP file is of a kind that is not read"),
+        ("phone-png", with_png_chunk(whole["png"], b"CgBI", bytes(4)), "of Apple's own kind"),
+        (
+            "long-text-png",
+            with_png_chunk(whole["png"], b"zTXt", b"Comment\0\0" + zlib.compress(bytes(2**21))),
+            "carries a text or colour profile of more than 1 MB",
+        ),
+        (
+            "high-pixels",
+            dicom(deep, bits=12, PixelAspectRatio=[11, 1]),
+            "11 times as high as wide, which no radiograph",
+        ),
+        (
+            "long-pixels",
+            dicom(deep, bits=12, PixelAspectRatio=[1, 20]),
+            "20 times as wide as high, which no radiograph",
+        ),
+        (
+            "tall-png",
+            with_png_chunk(png_header(3000, 3200), b"pHYs", struct.pack(">IIB", 7, 1, 0)),
+            "true proportions it has 3000×22400, and at most 64",
+        ),
         ("ct", dicom(deep, bits=12, sop_class=CT), "a CT Image Storage object, not a chest radiograph"),
         ("mr", dicom(deep, bits=12, sop_class=MR), "MR Image Storage object, not"),
         ("unknown-class", dicom(deep, bits=12, sop_class="1.2.3.4"), "a DICOM object of an unknown class, not"),

@@ -8,6 +8,7 @@ import weakref
 from pathlib import Path
 
 import pytest
+from numpy.testing import assert_allclose
 from streamlit.testing.v1 import AppTest
 
 from ensemble_cam.phantom import draw_phantom
@@ -147,6 +148,25 @@ def test_windowed_pixels_are_reviewed_anew_and_named_so(app):
         app.run()
     assert film.reviewing.value.radiograph.intensity == "windowed"
     assert film.reviewing.value.results[0].scores != stored.results[0].scores
+
+
+def test_a_negative_is_turned_for_its_own_film_alone_and_reviewed_anew(app):
+    open_film(app, films.png(films.film(300, 300)))
+    stored = reviewed(app).reviewing.value
+    next(box for box in app.checkbox if box.label == "Turn grey values").set_value(True).run()
+    for _ in range(200):
+        film = reviewed(app)
+        if film.reviewing.value is not stored:
+            break
+        time.sleep(0.1)
+        app.run()
+    turned = film.reviewing.value
+    assert (stored.radiograph.negative, turned.radiograph.negative) == (False, True)
+    assert_allclose(turned.radiograph.model, -stored.radiograph.model, atol=1e-3)
+    assert turned.results[0].scores != stored.results[0].scores
+    assert "turned for screen and networks" in text(app)
+    open_film(app, films.png(films.film(300, 300, seed=1)), "other.png")
+    assert not next(box for box in app.checkbox if box.label == "Turn grey values").value
 
 
 def test_without_clinical_weights_a_session_opens_with_the_teaching_set_and_a_phantom_under_review(bare):

@@ -97,7 +97,15 @@ class Batch:
         if words := SETS[choice.set].notice:
             line.line(f"{words}.")
         pixels = options.pixels
-        run = RunInfo(choice.set, pixels.intensity, pixels.rescale, device.type, runtimes(loaded), PRECISION)
+        run = RunInfo(
+            choice.set,
+            pixels.intensity,
+            pixels.rescale,
+            device.type,
+            runtimes(loaded),
+            PRECISION,
+            negative=pixels.negative,
+        )
         return cls(tuple(loaded), replace(options, settings=settings), run, line)
 
     def review(

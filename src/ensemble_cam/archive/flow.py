@@ -148,7 +148,11 @@ class Flow:
             return Outcome(number, film, "passed over", f"reviewed before, see {escaped(str(folder))}", folder=folder)
         pixels = self._options.pixels
         radiograph = read_radiograph(
-            data, intensity=pixels.intensity, rescale=pixels.rescale, cancelled=self._budget.is_closed
+            data,
+            intensity=pixels.intensity,
+            rescale=pixels.rescale,
+            negative=pixels.negative,
+            cancelled=self._budget.is_closed,
         )
         self._budget.charge(number, radiograph.width * radiograph.height)
         return _Read(number, film, name, seconds + time.perf_counter() - began, radiograph)

@@ -77,7 +77,12 @@ def add(commands: Commands) -> None:
     maps.add_argument("--eigen-smooth", action="store_true", default=None, help=EIGEN_SMOOTH)
     maps.add_argument("--framing", choices=FRAMINGS, help="the centre square as upstream, or the whole film")
     maps.add_argument("--intensity", choices=INTENSITIES, help="which pixels of a DICOM the networks see")
-    maps.add_argument("--rescale", action="store_true", help="stretch films that use a quarter of their range or less")
+    maps.add_argument("--rescale", action="store_true", help="stretch films that use less than a third of their range")
+    maps.add_argument(
+        "--negative",
+        action="store_true",
+        help="turn the grey values of films that were saved as negatives, for screen and networks alike",
+    )
     drawing = review.add_argument_group("drawing (defaults are the configuration's)")
     drawing.add_argument("--threshold", type=real, metavar="T", help="draw relative activation from here on, 0 to 1")
     drawing.add_argument("--opacity", type=real, metavar="O", help="of the overlay, 0 to 1")

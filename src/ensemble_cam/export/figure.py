@@ -128,8 +128,10 @@ def _facts(review: Review) -> list[str]:
     """Say what the film is, what was done to it, and what the colours mean."""
     film = review.analysis.radiograph
     greys = [] if film.greys == Greys() else [f"Greys set by the reader: {window_line(review)}"]
+    changed = [f"{name}: {film.facts[name]}" for name in ("Proportions", "Grey values") if name in film.facts]
     return [
         f"{film.format}, {film.width}×{film.height} pixels, {film.bits} bits · film SHA-256 {film.sha256[:16]}…",
+        *changed,
         *greys,
         f"Maps of the logit: {method_line(review)}",
         "The outlined square is what the networks saw; what lies outside was not looked at."

@@ -52,7 +52,7 @@ def window_line(review: Review) -> str:
     if greys.window is not None:
         center, width = map(exact, greys.window)
         line = f"center {center}, width {width}"
-    return f"{line}, inverted" if greys.inverted else line
+    return f"{line}, inverted for the reader alone" if greys.inverted else line
 
 
 def _drawing_line(display: Display) -> str:

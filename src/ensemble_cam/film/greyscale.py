@@ -16,6 +16,7 @@ The browser's viewer repeats these four lines.
 
 import math
 from dataclasses import dataclass
+from itertools import product
 from typing import Literal
 
 import numpy as np
@@ -24,7 +25,13 @@ from ensemble_cam.film.intake import StoredFilm
 
 WindowFunction = Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"]
 
-_NARROW = 1 / 4  # of the declared range
+# Of the declared range. Between a quarter, which 14 bits in a file of 16 come to, and half, which 15 bits do.
+_NARROW = 1 / 3
+
+# Of a film's pixels, see `used_range`: the percentiles of which the first pair of two values is taken, and the share
+# from which on one value is no part of the body but a border, or what saturated.
+_BOXES = ((5, 95), (1, 99), (0.1, 99.9), (0, 100))
+_BORDER = 1 / 4
 
 
 @dataclass(frozen=True)
@@ -68,7 +75,8 @@ class Greys:
 
     Attributes:
         center, width: a linear window in stored values; both None for the file's own table.
-        inverted: whether black and white are exchanged after that.
+        inverted: whether black and white are exchanged after that, on the screen alone: a look at the film. A film
+            that was saved as a negative is turned round for the networks, too, see `Greyscale.of`.
 
     Raises:
         ValueError: if one of center and width is given alone, one of them is not finite, or the width is not above 0.
@@ -99,7 +107,7 @@ class Greys:
         Args:
             shown: (n,) the film's own table.
             values: (n,) the stored values it is for, see `domain`.
-            used: the lowest and the highest stored value of the film.
+            used: the stored values that the film uses, see `used_range`.
         """
         greys = shown
         if self.window is not None:
@@ -117,8 +125,8 @@ class Greyscale:
         shown: (n,) float64 in [0, 1], the grey of each stored value, in the order of `domain`; 1 is white.
         seen: (n,) float32 in [-1024, 1024], what the networks are given for each.
         windowed: `seen` was made from the greys of the screen rather than from the stored values.
-        narrow: the film has more than 8 bits and uses less than a quarter of its declared range.
-        rescaled: the used range was stretched to the whole range for the networks.
+        narrow: the film has more than 8 bits and uses less than a third of its declared range.
+        rescaled: the used range was stretched to the whole range for the networks; the few values beyond are clipped.
     """
 
     shown: np.ndarray
@@ -128,7 +136,9 @@ class Greyscale:
     rescaled: bool
 
     @classmethod
-    def of(cls, film: StoredFilm, *, windowed: bool = False, rescale: bool = False) -> "Greyscale":
+    def of(
+        cls, film: StoredFilm, *, windowed: bool = False, rescale: bool = False, negative: bool = False
+    ) -> "Greyscale":
         """Make both tables of a film.
 
         Args:
@@ -136,6 +146,8 @@ class Greyscale:
             windowed: whether the networks are to see a DICOM as the screen shows it. A picture declares no window,
                 so for it both are the same, and its stored values are taken.
             rescale: whether the used range of a narrow film is to be stretched for the networks.
+            negative: whether the film was saved as a negative, and is to be turned round for screen and networks alike;
+                padding stays black.
         """
         is_picture = film.format != "DICOM"
         windowed = windowed and not is_picture
@@ -145,14 +157,17 @@ class Greyscale:
         values = domain(film.pixels.dtype)
         # A nearly black screen helps nobody; a DICOM film has its window, or was stretched for the want of one.
         shown = stretch(values, low, high) if narrow and is_picture else film.shown
+        if negative:
+            shown = np.where(is_padding(values, film.padding), 0, 1 - shown)
         if windowed:
             # Not rounded to the screen's 8 bits.
             seen = ((2 * shown - 1) * 1024).astype(np.float32)
         else:
             bottom, top = film.used if rescaled else film.declared
-            # Values outside of the range occur in no pixel that matters: only padding may lie beyond the used range.
+            # Outside of the range lie padding, and what `used_range` sets aside.
             from_bottom = np.clip(values, bottom, top) - bottom
-            seen = to_networks((top - bottom) - from_bottom if film.networks_invert else from_bottom, top - bottom)
+            falling = film.networks_invert != negative
+            seen = to_networks((top - bottom) - from_bottom if falling else from_bottom, top - bottom)
         return cls(shown, seen, windowed, narrow, rescaled)
 
     def on_screen(self, pixels: np.ndarray) -> np.ndarray:
@@ -216,6 +231,13 @@ def _step(values: np.ndarray, rising: np.ndarray) -> tuple[float, float] | None:
     return (float(values[black[-1]]), float(values[white[0]] - values[black[-1]])) if len(black) else None
 
 
+def is_padding(values: np.ndarray, padding: tuple[int, int] | None) -> np.ndarray:
+    """Return which stored values, of any shape, are padding: both ends of it and all between."""
+    if padding is None:
+        return np.zeros(values.shape, bool)
+    return (values >= padding[0]) & (values <= padding[1])
+
+
 def domain(dtype: np.dtype) -> np.ndarray:
     """Return the stored value that each index of a table stands for, (256,) or (65536,) int64.
 
@@ -244,8 +266,26 @@ def histogram(pixels: np.ndarray) -> np.ndarray:
 
 
 def used_range(counts: np.ndarray, values: np.ndarray) -> tuple[int, int]:
-    """Return the lowest and the highest of `values` that occur."""
-    occurring = values[counts > 0]
+    """Return the lowest and the highest stored value that a film uses, a few pixels far from all others set aside.
+
+    The whiskers of a box plot (Tukey 1977), over the box from the 5th to the 95th percentile: the outermost values that
+    occur no further beyond it than it is long. A film's own darkest and brightest values lie within, so of a film alone
+    nothing is cut off; the one pixel, the side marker or the text at 65535 in a film of 12 bits lies without, up to one
+    pixel in twenty at either end. A value that more than a quarter of the pixels have is a border or has saturated, and
+    counts for the whiskers, not for the box. Where both percentiles fall on one value, those further out are taken: the
+    1st and 99th, those of one in a thousand, and at last all that occurs.
+
+    Args:
+        counts: (n,) how many pixels have each value; those of padding are not to be counted.
+        values: (n,) the values, in any order.
+    """
+    body = np.where(counts > _BORDER * counts.sum(), 0, counts)
+    for counted, (lower, upper) in product((body, counts), _BOXES):
+        if counted.any():
+            low, high = percentiles(counted, values, lower=lower, upper=upper)
+            if low < high:
+                break
+    occurring = values[(counts > 0) & (values >= 2 * low - high) & (values <= 2 * high - low)]
     return int(occurring.min()), int(occurring.max())
 
 

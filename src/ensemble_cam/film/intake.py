@@ -56,7 +56,10 @@ class StoredFilm:
         declared: the lowest and the highest value that the file's declaration allows.
         shown: (256,) or (65536,) float64 table in [0, 1], 1 = white: what the screen shows for each stored value,
             in the order of `greyscale.domain(pixels.dtype)`.
-        used: the lowest and the highest stored value among the pixels that are no padding.
+        used: the stored values, from the lowest to the highest, that the film uses: no padding, and none of the few
+            that lie far from all others, see `greyscale.used_range`.
+        padding: the stored values, from the lowest to the highest, that stand for no part of the film; None where the
+            file declares none.
         networks_invert: the networks read the stored values from the top down (DICOM's MONOCHROME1).
         spacing: the distances of rows and of columns in mm, from centre to centre; None where the file declares none.
         spacing_at_detector: `spacing` holds at the detector, where the patient is magnified.
@@ -72,6 +75,7 @@ class StoredFilm:
     declared: tuple[int, int]
     shown: np.ndarray
     used: tuple[int, int]
+    padding: tuple[int, int] | None = None
     networks_invert: bool = False
     spacing: tuple[float, float] | None = None
     spacing_at_detector: bool = False

@@ -16,11 +16,18 @@ import numpy as np
 
 from ensemble_cam.errors import ConfigError
 from ensemble_cam.film.decoding import decode_apart
-from ensemble_cam.film.greyscale import Greys, Greyscale, domain, look_up, to_screen
+from ensemble_cam.film.greyscale import Greys, Greyscale, domain, is_padding, look_up, to_screen
 from ensemble_cam.film.intake import StoredFilm
+from ensemble_cam.film.negatives import looks_negative
+from ensemble_cam.film.proportions import enlarge, true_size
 
 Intensity = Literal["stored", "windowed"]
 
+# What counts as nearly uniform: nine tenths of the film within so many of the screen's 256 greys.
+_UNIFORM = 26
+_SAMPLES = 512  # along each axis, of a film's display
+
+_TURNED = {"Grey values": "turned for screen and networks, as the file holds a negative"}
 _SMALLEST_INPUT = 224  # the smallest input size of any configured classifier
 
 
@@ -32,17 +39,22 @@ class Radiograph:
         sha256: hash of the file's bytes, in hex.
         format: "PNG", "JPEG", "TIFF", "BMP" or "DICOM".
         bits: declared bits per sample (DICOM's Bits Stored; pictures of fewer than 8 bits are expanded to 8).
-        source: (h, w) stored values, upright, read-only: uint8, uint16, int8 or int16.
-        used: the lowest and the highest stored value among the pixels that are no padding.
+        source: (h, w) stored values, upright and in true proportions, read-only: uint8, uint16, int8 or int16.
+        stored_size: width and height of the film as the file holds it, upright, where its pixels need not be square.
+        used: the stored values, from the lowest to the highest, that the film uses: no padding, and none of the few
+            that lie far from all others, see `greyscale.used_range`.
+        padding: the stored values, from the lowest to the highest, that stand for no part of the film; None where the
+            file declares none.
         shown: (256,) or (65536,) float64 in [0, 1], the file's own grey for each stored value, in the order of
             `greyscale.domain(source.dtype)`; read-only.
         display: (h, w) uint8, what the screen shows by `greys`, 255 = white = dense; read-only.
         model: (h, w) float32 in [-1024, 1024], what the networks see; read-only.
         intensity: what `model` was made from, the stored values or the windowed ones.
         rescaled: the used range was stretched to the whole range, because the reader asked for it.
+        negative: `shown`, `display` and `model` are the film's, which the file holds as a negative, as the reader said.
         spacing: the distances of rows and of columns in mm, from centre to centre; None where the file declares none.
         spacing_at_detector: `spacing` holds at the detector, where the patient is magnified.
-        narrow_range: the film has more than 8 bits and its pixels use less than a quarter of its declared range.
+        narrow_range: the film has more than 8 bits and its pixels use less than a third of its declared range.
         phantom: the file carries a phantom's mark, so it was drawn by code; any film without it counts as real.
         facts: header facts that identify nobody, for the screen.
         warnings: one plain sentence each.
@@ -53,12 +65,15 @@ class Radiograph:
     format: str
     bits: int
     source: np.ndarray
+    stored_size: tuple[int, int]
     used: tuple[int, int]
+    padding: tuple[int, int] | None
     shown: np.ndarray
     display: np.ndarray
     model: np.ndarray
     intensity: Intensity
     rescaled: bool
+    negative: bool
     spacing: tuple[float, float] | None
     spacing_at_detector: bool
     narrow_range: bool
@@ -91,6 +106,7 @@ def read_radiograph(
     *,
     intensity: Intensity = "stored",
     rescale: bool = False,
+    negative: bool = False,
     cancelled: Callable[[], bool] | None = None,
 ) -> Radiograph:
     """Read a film from a file's bytes.
@@ -100,6 +116,7 @@ def read_radiograph(
         intensity: what the networks see of a DICOM film: the stored values over the declared range, as torchxrayvision
             reads them, or the windowed ones of the screen. For pictures both are the same.
         rescale: stretch a film of `narrow_range` so that the range it uses becomes the whole range.
+        negative: turn a film that was saved as a negative round, for screen and networks alike.
         cancelled: asked ten times a second while the film is decoded; once it says so, the film is given up.
 
     Raises:
@@ -109,39 +126,85 @@ def read_radiograph(
     """
     if intensity not in get_args(Intensity):
         raise ConfigError(f'intensity: got "{intensity}"; allowed: one of {", ".join(get_args(Intensity))}.')
-    film = decode_apart(data, cancelled=cancelled)
-    height, width = film.pixels.shape
-    warnings = list(film.warnings)
-    if min(width, height) < _SMALLEST_INPUT:
-        warnings.append(
-            f"The film is very small ({width}×{height} pixels): the networks look at {_SMALLEST_INPUT} pixels a side "
-            "or more."
-        )
-
-    low, high = film.used
-    if low == high:
-        warnings.append("Every pixel of the film has the same value: there is nothing to see on it.")
-    greyscale = Greyscale.of(film, windowed=intensity == "windowed", rescale=rescale)
-    if greyscale.narrow and not (greyscale.windowed or greyscale.rescaled) and low < high:
-        warnings.append(_narrow_warning(film))
+    stored = decode_apart(data, cancelled=cancelled)
+    film = _in_true_proportions(stored)
+    greyscale = Greyscale.of(film, windowed=intensity == "windowed", rescale=rescale, negative=negative)
+    display = greyscale.on_screen(film.pixels)
     return Radiograph(
         sha256=hashlib.sha256(data).hexdigest(),
         format=film.format,
         bits=film.bits,
         source=_read_only(film.pixels),
+        stored_size=(stored.pixels.shape[1], stored.pixels.shape[0]),
         used=film.used,
+        padding=film.padding,
         shown=_read_only(greyscale.shown),
-        display=_read_only(greyscale.on_screen(film.pixels)),
+        display=_read_only(display),
         model=_read_only(greyscale.for_networks(film.pixels)),
         intensity=intensity,
         rescaled=greyscale.rescaled,
+        negative=negative,
         spacing=film.spacing,
         spacing_at_detector=film.spacing_at_detector,
         narrow_range=greyscale.narrow,
         phantom=film.phantom,
-        facts=MappingProxyType(dict(film.facts)),
-        warnings=tuple(warnings),
+        facts=MappingProxyType({**film.facts, **(_TURNED if negative else {})}),
+        warnings=(*film.warnings, *_warnings(film, greyscale, display, negative=negative)),
     )
+
+
+def _in_true_proportions(stored: StoredFilm) -> StoredFilm:
+    """Return the film in square pixels, whose spacing is that of the stored pixels' shorter side.
+
+    Raises:
+        RadiographError: if its pixels' proportions are none of a radiograph's, or make it too large.
+    """
+    height, width = stored.pixels.shape
+    size = true_size(width, height, stored.pixel_aspect)
+    if size == (width, height):
+        return stored
+    told = f"enlarged to {size[0]}×{size[1]}; stored as {width}×{height} pixels that are not square"
+    return replace(
+        stored,
+        pixels=enlarge(stored.pixels, size, padding=stored.padding),
+        spacing=None if stored.spacing is None else (min(stored.spacing),) * 2,
+        facts={**stored.facts, "Proportions": told},
+    )
+
+
+def _warnings(film: StoredFilm, greyscale: Greyscale, display: np.ndarray, *, negative: bool) -> list[str]:
+    """Return what a film's pixels give cause to say, one plain sentence or two each."""
+    found = []
+    height, width = film.pixels.shape
+    if min(width, height) < _SMALLEST_INPUT:
+        found.append(
+            f"The film is very small ({width}×{height} pixels): the networks look at {_SMALLEST_INPUT} pixels a side "
+            "or more."
+        )
+    low, high = film.used
+    if low == high:
+        found.append("Every pixel of the film has the same value: there is nothing to see on it.")
+        return found
+    if greyscale.narrow and not (greyscale.windowed or greyscale.rescaled):
+        found.append(_narrow_warning(film))
+    if _greys_apart(film, display) < _UNIFORM:
+        found.append(_uniform_warning(film))
+    elif film.format != "DICOM" and not negative and looks_negative(display):
+        found.append(
+            "The picture looks like a negative, lungs white and bones black, and the networks know none. If it is one, "
+            "turn its grey values (Turn grey values, --negative)."
+        )
+    return found
+
+
+def _greys_apart(film: StoredFilm, display: np.ndarray) -> int:
+    """Return how many greys of the screen lie between the 5th and the 95th percentile of the film, without padding."""
+    rows, columns = (slice(None, None, -(-length // _SAMPLES)) for length in display.shape)
+    greys = display[rows, columns][~is_padding(film.pixels[rows, columns], film.padding)]
+    if not greys.size:
+        return 255
+    lower, upper = np.percentile(greys, (5, 95), method="inverted_cdf")
+    return int(upper) - int(lower)
 
 
 def _narrow_warning(film: StoredFilm) -> str:
@@ -149,13 +212,20 @@ def _narrow_warning(film: StoredFilm) -> str:
     remedy = "Rescaling stretches that range for the networks"
     if film.format == "DICOM":
         return (
-            f"The pixels use {low} to {high} of the declared {lowest} to {highest}, so the networks see a film of "
+            f"The film uses {low} to {high} of the declared {lowest} to {highest}, so the networks see a film of "
             f"little contrast, unlike the screen. {remedy}, and so does the windowed intensity."
         )
     return (
-        f"The pixels use {low} to {high} of the declared {lowest} to {highest}, so the networks see a film of little "
+        f"The film uses {low} to {high} of the declared {lowest} to {highest}, so the networks see a film of little "
         f"contrast; the screen shows it stretched. {remedy}, too."
     )
+
+
+def _uniform_warning(film: StoredFilm) -> str:
+    told = "The screen shows nearly all of the film in one grey"
+    if film.format == "DICOM":
+        return f"{told}: the window or table of its header does not fit its pixels. Set another window."
+    return f"{told}: the picture has hardly any contrast. Set a window, or export the film again."
 
 
 def _read_only(pixels: np.ndarray) -> np.ndarray:

@@ -24,6 +24,7 @@ class RunInfo:
         device: "cpu", "cuda" or "mps".
         runtime: what ran the backbones.
         precision: in which the networks computed.
+        negative: whether films were turned round as negatives, for screen and networks.
     """
 
     set: str
@@ -32,6 +33,7 @@ class RunInfo:
     device: str
     runtime: str
     precision: str
+    negative: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -189,6 +189,8 @@ def method_line(review: "Review") -> str:
     parts.append(f"{review.run.intensity} intensity")
     if review.analysis.radiograph.rescaled:
         parts.append("narrow range stretched")
+    if review.analysis.radiograph.negative:
+        parts.append("grey values turned (a negative)")
     return ", ".join(parts)
 
 

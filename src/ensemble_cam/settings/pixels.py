@@ -15,7 +15,8 @@ class Pixels:
 
     Attributes:
         intensity: of a DICOM film the "stored" values over their declared range, or the "windowed" ones of the screen.
-        rescale: whether a film of more than 8 bits that uses a quarter of its range or less is stretched.
+        rescale: whether a film of more than 8 bits that uses less than a third of its range is stretched.
+        negative: whether films are turned round that were saved as negatives, for screen and networks alike.
 
     Raises:
         ConfigError: if `intensity` is another word.
@@ -23,6 +24,7 @@ class Pixels:
 
     intensity: "Intensity" = "stored"
     rescale: bool = False
+    negative: bool = False
 
     def __post_init__(self) -> None:
         check_setting("intensity", self.intensity)

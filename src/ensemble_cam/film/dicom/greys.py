@@ -34,7 +34,8 @@ class Screen:
 
     Attributes:
         shown: (n,) the grey of each stored value, in [0, 1], in the order of `greyscale.domain`.
-        used: the lowest and the highest stored value of the pixels that are no padding.
+        used: the stored values that the film uses, see `greyscale.used_range`.
+        padding: the stored values, first and last, that are padding; None for none.
         falling: the highest stored values are the darkest ones.
         window: how the greys were made, for the screen.
         warnings: one plain sentence each; steps that are broken are left out, with a warning.
@@ -42,6 +43,7 @@ class Screen:
 
     shown: np.ndarray
     used: tuple[int, int]
+    padding: tuple[int, int] | None
     falling: bool
     window: str
     warnings: tuple[str, ...]
@@ -72,9 +74,11 @@ class _GreyScale:
         if not film.any():
             self._warnings.append("The header declares every pixel to be padding; the declaration was ignored.")
             padding, film = np.zeros_like(padding), counts
-        lower, upper = _PERCENTILES
+        used = used_range(film, self._values)
         if self._voi is None:
-            shown = stretch(self._modality, *percentiles(film, self._modality, lower=lower, upper=upper))
+            lower, upper = _PERCENTILES
+            body = np.where((self._values >= used[0]) & (self._values <= used[1]), film, 0)
+            shown = stretch(self._modality, *percentiles(body, self._modality, lower=lower, upper=upper))
             self._window_fact = f"none in the file; {lower}–{upper} % of the pixels"
         else:
             shown = self._voi(self._modality)
@@ -82,20 +86,20 @@ class _GreyScale:
         shape = self._header.text("PresentationLUTShape")
         if shape == "INVERSE" if shape in ("INVERSE", "IDENTITY") else first:
             shown = 1 - shown
-        falling = self._falling(shown, padding, percentiles(film, self._values, lower=lower, upper=upper))
+        falling = self._falling(shown, padding, used)
         if falling != first:
             self._warnings.append(
                 "The header turns the greys round after the stored values, by its rescale slope, a look-up table or "
                 "its presentation shape: the networks are given the film the same way round as the screen shows it."
             )
-        used = used_range(film, self._values)
-        return Screen(np.where(padding, 0, shown), used, falling, self._window_fact, tuple(self._warnings))
+        ends = (int(self._values[padding].min()), int(self._values[padding].max())) if padding.any() else None
+        return Screen(np.where(padding, 0, shown), used, ends, falling, self._window_fact, tuple(self._warnings))
 
-    def _falling(self, shown: np.ndarray, padding: np.ndarray, most: tuple[float, float]) -> bool:
-        """Tell whether the screen's greys fall over the stored values that most of the film's pixels have."""
+    def _falling(self, shown: np.ndarray, padding: np.ndarray, used: tuple[int, int]) -> bool:
+        """Tell whether the screen's greys fall over the stored values that the film uses."""
         if np.ptp(shown[~padding]) == 0:
             return self._layout.photometric == "MONOCHROME1"  # a screen of one grey has no direction
-        return falls(shown[~padding], self._values[~padding], (round(most[0]), round(most[1])))
+        return falls(shown[~padding], self._values[~padding], used)
 
     def _padding(self) -> np.ndarray:
         """Return which stored values are padding, both ends of the range included (PS3.3 C.7.5.1.1.2)."""

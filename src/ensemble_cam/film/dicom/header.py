@@ -55,9 +55,6 @@ _OTHER_PARTS = {
     *("SKULL", "SPINE", "SSPINE", "STERNUM", "TOE", "TSPINE", "WRIST"),
 }
 
-_ASPECT_TOLERANCE = 0.01  # less is a detector's or a scanner's own inaccuracy
-_LARGEST_ASPECT = 8  # no film's pixels are longer than that: the numbers are wrong
-
 
 # What is read of a header, and nothing else: tag, and VR where the file itself writes none (PS3.6).
 _READ = {
@@ -271,11 +268,8 @@ def pixel_aspect(header: Header) -> float:
     """
     for keyword in ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing", "PixelAspectRatio"):
         numbers = header.numbers(keyword)
-        if len(numbers) != 2 or min(numbers) <= 0:
-            continue
-        aspect = numbers[0] / numbers[1]
-        if 1 / _LARGEST_ASPECT <= aspect <= _LARGEST_ASPECT:
-            return aspect if abs(aspect - 1) > _ASPECT_TOLERANCE else 1.0
+        if len(numbers) == 2 and min(numbers) > 0:
+            return numbers[0] / numbers[1]
     return 1.0
 
 

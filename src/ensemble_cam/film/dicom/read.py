@@ -14,6 +14,7 @@ from ensemble_cam.film.dicom.header import (
 )
 from ensemble_cam.film.dicom.pixels import PixelLayout, decode_pixels
 from ensemble_cam.film.intake import StoredFilm, check_size, phantom_facts, silence
+from ensemble_cam.film.proportions import true_size
 
 _FILMS = {
     "1.2.840.10008.5.1.4.1.1.1": "Computed Radiography",
@@ -43,7 +44,10 @@ def read_dicom(data: bytes) -> StoredFilm:
         file = parse_dicom(data)
         header = file.header
         kind = _kind(header, file)
-        decoded = decode_pixels(file, _layout(header))
+        layout = _layout(header)
+        aspect = pixel_aspect(header)
+        true_size(layout.columns, layout.rows, aspect)  # before anything is decoded
+        decoded = decode_pixels(file, layout)
         layout = decoded.layout
         screen = on_screen(decoded.pixels, header, layout)
         spacing, at_detector = pixel_spacing(header) or (None, False)
@@ -63,10 +67,11 @@ def read_dicom(data: bytes) -> StoredFilm:
             declared=layout.declared,
             shown=screen.shown,
             used=screen.used,
+            padding=screen.padding,
             networks_invert=screen.falling,
             spacing=spacing,
             spacing_at_detector=at_detector,
-            pixel_aspect=pixel_aspect(header),
+            pixel_aspect=aspect,
             phantom=bool(origin),
             facts=facts,
             warnings=(*header_warnings(header), *decoded.warnings, *screen.warnings),

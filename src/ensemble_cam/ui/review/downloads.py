@@ -35,7 +35,13 @@ def review_of(analysis: Analysis, display: Display) -> Review:
     film = analysis.radiograph
     asked = [result.classifier for result in analysis.results]
     run = RunInfo(
-        analysis.classifier_set.name, film.intensity, film.rescaled, asked[0].device.type, runtimes(asked), PRECISION
+        analysis.classifier_set.name,
+        film.intensity,
+        film.rescaled,
+        asked[0].device.type,
+        runtimes(asked),
+        PRECISION,
+        negative=film.negative,
     )
     # What is hidden on the screen for a look at the film is in the files all the same: they are named after the maps.
     return Review(analysis, replace(display, overlays=True), run)

@@ -22,7 +22,7 @@ from ensemble_cam.ui.session.closing import when_closed
 from ensemble_cam.ui.session.controls import Controls
 from ensemble_cam.ui.session.films import OpenFilm
 from ensemble_cam.ui.session.networks import Ready
-from ensemble_cam.ui.session.reviewing import identities, reviewing, show_work
+from ensemble_cam.ui.session.reviewing import reviewing, seen_by, show_work
 from ensemble_cam.ui.session.slot import PATIENCE, Slot
 from ensemble_cam.ui.session.stage import note_film, of_film
 from ensemble_cam.ui.session.told import last_committed
@@ -46,7 +46,7 @@ def show_review_page() -> None:
     with st.sidebar:
         show_film_picker()
         film = films.session_films().on_stage
-        controls = show_controls(config, narrow_film=_narrow(film))
+        controls = show_controls(config, film)
         st.caption(PURPOSE)
     sets.show_notice(controls.set, None if film is None else film.radiograph)
     # The viewer keeps its place on the page, whatever comes and goes above it: it would begin anew at another one.
@@ -81,13 +81,6 @@ def show_review_page() -> None:
     else:
         with below, of_film(film, "stills"):
             _show_stills(film, read, controls, ready)
-
-
-def _narrow(film: OpenFilm | None) -> int | None:
-    """Return the film's number if it uses a narrow range, which can then be stretched."""
-    if film is None or film.radiograph is None or not film.radiograph.narrow_range:
-        return None
-    return film.id.number
 
 
 def _show_heading(film: OpenFilm, controls: Controls) -> None:
@@ -262,7 +255,7 @@ def _review(film: OpenFilm, read: Radiograph, controls: Controls, ready: list[Re
         return None
     if controls.live and not settings.recipe.by_the_label:
         settings = replace(settings, top_k=_ALL, labels=None)  # any finding may be asked for, and none costs a wait
-    seen = read.sha256, read.intensity, read.rescaled, identities(ready), settings.framing
+    seen = seen_by(read, ready, settings.framing)
     key = seen, settings.top_k, settings.labels, settings.recipe, tuple(settings.ensemble_weights.items())
     work = reviewing(read, ready, lambda _: settings, framing=settings.framing, examining=film.examining)
     # A film that has just been opened is to be seen at once, and never under another one's name.

@@ -55,12 +55,12 @@ def show_film_picker() -> None:
     show_film_list()
 
 
-def show_controls(config: Config, *, narrow_film: int | None) -> Controls:
+def show_controls(config: Config, film: films.OpenFilm | None) -> Controls:
     """Show every control and return what is set; all of it outlives a visit to another page.
 
     Args:
         config: the classifiers and the defaults.
-        narrow_film: the number of the film on the screen if it uses a narrow range, which can then be stretched.
+        film: the one on the stage; what of it the networks see is set for it alone.
     """
     defaults = config.review
     read_first = st.toggle(
@@ -83,12 +83,7 @@ def show_controls(config: Config, *, narrow_film: int | None) -> Controls:
     with st.expander("What the networks see"):
         framing = _radio("Framing", _FRAMINGS, defaults.framing, "framing")
         intensity = _radio("Pixels of a DICOM film", _INTENSITIES, defaults.intensity, "intensity")
-        rescale = narrow_film is not None and st.checkbox(
-            "Stretch this film's narrow range",
-            key=f"stretch {narrow_film}",
-            persist_state="session",
-            help="The film uses less than a quarter of its declared range.",
-        )
+        pixels = Pixels(intensity) if film is None else _show_film_switches(film, intensity)
     _show_still_choice()
     return Controls(
         set=set,
@@ -104,10 +99,29 @@ def show_controls(config: Config, *, narrow_film: int | None) -> Controls:
             ensemble_weights={choice.config.id: choice.ensemble_weight for choice in choices},
         ),
         choices=choices,
-        pixels=Pixels(intensity, rescale),
+        pixels=pixels,
         read_first=read_first,
         live=not still,
     )
+
+
+def _show_film_switches(film: films.OpenFilm, intensity: Intensity) -> Pixels:
+    """Show what can be done to this film's pixels before the networks see them."""
+    number, read = film.id.number, film.radiograph
+    rescale = (read is not None and read.narrow_range) and st.checkbox(
+        "Stretch this film's narrow range",
+        key=f"stretch {number}",
+        persist_state="session",
+        help="The film uses less than a third of its declared range.",
+    )
+    negative = st.checkbox(
+        "Turn grey values",
+        key=f"negative {number}",
+        persist_state="session",
+        help="For a film that was saved as a negative: turns it round for the screen and the networks alike. To look "
+        "at a film inverted, and leave the networks as they are, use Invert in the viewer.",
+    )
+    return Pixels(intensity, rescale, negative)
 
 
 def _show_still_choice() -> None:

@@ -69,7 +69,8 @@ class Reading:
     def of(cls, data: bytes, asked: Pixels) -> "Reading":
         """Read a film; a failure is kept as a sentence."""
         try:
-            return cls(asked, radiograph=read_radiograph(data, intensity=asked.intensity, rescale=asked.rescale))
+            read = read_radiograph(data, intensity=asked.intensity, rescale=asked.rescale, negative=asked.negative)
+            return cls(asked, radiograph=read)
         except RadiographError as error:
             return cls(asked, failure=str(error))
         except MemoryError:

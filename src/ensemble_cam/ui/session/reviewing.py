@@ -28,6 +28,12 @@ def identities(ready: Sequence[Ready]) -> tuple[tuple[str, str, str | None], ...
     return tuple((each.choice.config.id, each.choice.weights, each.sha256) for each in ready)
 
 
+def seen_by(radiograph: Radiograph, ready: Sequence[Ready], framing: Framing) -> tuple[object, ...]:
+    """Return what tells what these networks see of a film from all else: the key of what they make of it."""
+    shown = radiograph.intensity, radiograph.rescaled, radiograph.negative
+    return radiograph.sha256, *shown, identities(ready), framing
+
+
 def reviewing(
     radiograph: Radiograph,
     ready: Sequence[Ready],
@@ -45,7 +51,7 @@ def reviewing(
         framing: the part of the film that they see.
         examining: where that lies, or is put, for this film, these networks and this framing.
     """
-    seen = radiograph.sha256, radiograph.intensity, radiograph.rescaled, identities(ready), framing
+    seen = seen_by(radiograph, ready, framing)
 
     def work(job: "Job[Analysis]") -> "Analysis":
         job.report("Starting PyTorch", 0.0)

@@ -118,11 +118,11 @@ export class Film {
 
   /** What makes darkness of padding, as `payload` does for the level that it sends; null where there is none. */
   cleaning() {
-    const { padded, range, lowest, falling } = this.facts
-    if (!padded) return null
-    const [low, high] = [range[0] - lowest, range[1] - lowest]
-    const dark = falling ? high : low
-    return (/** @type {number} */ value) => (value < low || value > high ? dark : value)
+    const { padding, range, lowest, falling } = this.facts
+    if (!padding) return null
+    const [first, last] = [padding[0] - lowest, padding[1] - lowest]
+    const dark = range[falling ? 1 : 0] - lowest
+    return (/** @type {number} */ value) => (value >= first && value <= last ? dark : value)
   }
 
   /** Whether the largest level has every pixel of the film. */

@@ -113,14 +113,9 @@ class FilmPart:
         values = np.sort(domain(radiograph.source.dtype))
         greys = to_screen(radiograph.shown)[np.argsort(domain(radiograph.source.dtype))]
         center, width, falling = own_window(radiograph.shown, domain(radiograph.source.dtype), radiograph.used)
-        first, last = low - int(values[0]), high - int(values[0])
-        padded = bool(indices.min() < first or indices.max() > last)
         level = indices
         if not whole and max(indices.shape) > LEVEL:
-            # Padding's values mean nothing that could be averaged with the film's: it is as dark as the film gets.
-            within = (indices >= first) & (indices <= last)
-            dark = indices.dtype.type(last if falling else first)
-            level = _level(np.where(within, indices, dark) if padded else indices)
+            level = _level(indices if radiograph.padding is None else _darkened(radiograph, indices, falling=falling))
         spacing = None
         if radiograph.spacing is not None:
             rows, columns = radiograph.spacing
@@ -135,7 +130,7 @@ class FilmPart:
             "lowest": int(values[0]),
             "window": {"center": center, "width": width},
             "falling": falling,
-            "padded": padded,
+            "padding": None if radiograph.padding is None else list(radiograph.padding),
             "range": [low, max(high, low + 1)],
             "spacing": spacing,
         }
@@ -159,6 +154,14 @@ def packed(pixels: np.ndarray) -> bytes:
         return isal_zlib.compress(differences.tobytes(), 1)
     planes = np.stack([(differences & 0xFF).astype(np.uint8), (differences >> 8).astype(np.uint8)])
     return isal_zlib.compress(planes.tobytes(), 1)
+
+
+def _darkened(radiograph: Radiograph, indices: np.ndarray, *, falling: bool) -> np.ndarray:
+    """Return `indices` with padding as dark as the film gets: its values mean nothing that could be averaged."""
+    lowest = int(domain(radiograph.source.dtype).min())
+    first, last = (end - lowest for end in radiograph.padding or (0, -1))
+    dark = radiograph.used[1 if falling else 0] - lowest
+    return np.where((indices >= first) & (indices <= last), indices.dtype.type(dark), indices)
 
 
 def _level(indices: np.ndarray) -> np.ndarray:

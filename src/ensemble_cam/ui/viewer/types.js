@@ -39,8 +39,8 @@
  * @property {number} lowest the stored value of index 0
  * @property {GreyWindow} window the file's own
  * @property {boolean} falling whether higher values are darker
- * @property {boolean} padded whether there are values outside of `range`
- * @property {[number, number]} range of the stored values that are the film's
+ * @property {[number, number] | null} padding the stored values, first and last, that are no part of the film
+ * @property {[number, number]} range of the stored values that the film uses
  * @property {{ row: number, column: number, detector: boolean } | null} spacing millimetres a pixel
  */
 

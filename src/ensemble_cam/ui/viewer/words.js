@@ -180,7 +180,7 @@ export class Words {
   window() {
     const { window, inverted } = this.state.settings
     const words = window ? `center ${window.center}, width ${window.width}` : "as the file declares"
-    return inverted ? `${words}, inverted` : words
+    return inverted ? `${words}, inverted for the reader alone` : words
   }
 }
 
