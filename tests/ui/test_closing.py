@@ -13,6 +13,7 @@ from ensemble_cam.phantom import draw_phantom
 from ensemble_cam.phantom.files import film_name, phantom_files
 from ensemble_cam.ui.session import closing
 from ensemble_cam.ui.session.closing import Closing
+from ensemble_cam.ui.session.films import OpenFilm
 from support.served_here import serving_here
 
 PATIENCE = 140  # seconds: a cold start imports PyTorch
@@ -25,26 +26,29 @@ def test_the_memory_of_a_closed_pages_film_comes_back(own_home, tmp_path):
             session.upload("film.png", film)
             session.wait_for_scores(hashlib.sha256(film).hexdigest(), PATIENCE)
             session.wait(lambda: not session.running, PATIENCE)
-            left = held_of(session.id)
+            films, left = held_of(session.id)
+            assert all(film.data for film in films)
             assert all(each() is not None for each in left.values())
         until = time.monotonic() + PATIENCE
         while any(each() is not None for each in left.values()) and time.monotonic() < until:
             time.sleep(0.1)  # and nothing else: no page is opened or closed, and nobody collects garbage
         assert [name for name, each in left.items() if each() is not None] == []
+        assert not any(film.data or film.name or film.radiograph for film in films)  # whoever holds them, as this does
 
 
-def held_of(session: str) -> dict[str, weakref.ref]:
-    """What weighs of a session's films, so that it can be seen whether it is still there."""
+def held_of(session: str) -> tuple[list[OpenFilm], dict[str, weakref.ref]]:
+    """A session's films, and what weighs of them, so that it can be seen whether it is still there."""
     page = runtime.get_instance().get_app_session(session)
-    held = {}
+    films, held = [], {}
     for number, film in page.session_state["films"].items():
-        held |= {f"{number} film": film, f"{number} pixels": film.radiograph.source}
+        films.append(film)
+        held |= {f"{number} pixels": film.radiograph.source}
         if (analysis := film.reviewing.value) is not None:
             maps = [heatmap for finding in analysis.findings for heatmap in finding.maps.values()]
             held |= {f"{number} map {place}": heatmap for place, heatmap in enumerate(maps)}
             held |= {f"{number} analysis": analysis}
     assert any("map" in name for name in held)
-    return {name: weakref.ref(each) for name, each in held.items()}
+    return films, {name: weakref.ref(each) for name, each in held.items()}
 
 
 class Loop:
