@@ -163,10 +163,7 @@ def _show_meaningless(film: OpenFilm, analysis: "Analysis") -> bool:
 
     They come for this film alone, and until another one is on the stage.
     """
-    if not analysis.meaningless:
-        return False
-    if film.shown_anyway:
-        st.markdown(f":orange[**{plain(MEANINGLESS_LINE)}**] They are shown because you asked for them.")
+    if not analysis.meaningless or film.shown_anyway:
         return False
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f":orange[**{plain(MEANINGLESS_LINE)}**] The maps are kept back.")

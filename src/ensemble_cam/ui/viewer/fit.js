@@ -4,7 +4,8 @@
 const ROOM_BELOW = 60 // CSS pixels
 
 /**
- * Keep the viewer as high as the page has room for.
+ * Keep the viewer as high as the page has room for; returns what fits it anew, as what stands above may change its
+ * height while that of the page stays.
  *
  * @param {HTMLElement} box
  * @param {AbortSignal} signal ends it
@@ -19,4 +20,5 @@ export function keepFitting(box, signal) {
   if (page?.firstElementChild) watcher.observe(page.firstElementChild)
   addEventListener("resize", fit, { signal })
   signal.addEventListener("abort", () => watcher.disconnect())
+  return fit
 }

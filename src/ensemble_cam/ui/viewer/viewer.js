@@ -31,7 +31,7 @@ class Viewer {
     /** @type {Reading | null} */
     this.reading = null
     this.doubt = new Doubt(this.box, (text) => this.say(text))
-    keepFitting(this.box, this.ending.signal)
+    this.fit = keepFitting(this.box, this.ending.signal)
     theStage().addEventListener("change", () => this.look(), { signal: this.ending.signal })
   }
 
@@ -125,6 +125,7 @@ class Viewer {
     this.box.toggleAttribute("data-undrawn", another)
     this.doubt.another = false
     theStage().show({ number, sha256: film.sha256 }, this)
+    this.fit()
     this.reading ??= this.begun(review)
     this.reading.show(review, another)
   }
