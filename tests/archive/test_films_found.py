@@ -47,6 +47,7 @@ def test_own_films_of_a_folder_come_first_and_then_its_subfolders_each_by_name(t
         ("report.pdf", b"%PDF-1.7", "neither picture nor DICOM"),
         ("films.zip", b"PK\x03\x04", "neither picture nor DICOM"),
         ("IM0001", b"\0" * 400, "neither picture nor DICOM"),
+        ("data", b"\x08\0\x16\0" + b"\x07" * 400, "neither picture nor DICOM"),  # begins as a dataset may, and is none
         ("empty", b"", "neither picture nor DICOM"),
         (".DS_Store", PNG, "hidden"),
         (".git/film.png", PNG, "hidden"),
@@ -72,6 +73,8 @@ def test_what_is_no_film_is_left_out_with_its_reason(tmp_path, name, data, why):
         ("text.png", b"no picture"),  # a film by its name is one that failed, and not to be missed in silence
         ("EMPTY.DCM", b""),
         ("ct", BAD["ct"]),
+        ("IM0001", DICOM[132:]),  # DICOM without preamble
+        ("IM0001", DICOM[len(films.with_dataset(DICOM, b"")) :]),  # and without meta information
         ("scan.gif", BAD["gif"]),
     ],
 )

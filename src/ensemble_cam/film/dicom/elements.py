@@ -20,6 +20,7 @@ from ensemble_cam.errors import RadiographError
 
 PIXEL_DATA = 0x7FE00010
 UNDEFINED = 0xFFFFFFFF
+_FLOATING_PIXELS = (0x7FE00008, 0x7FE00009)  # FloatPixelData and DoubleFloatPixelData (PS3.3 C.7.6.24 and 25)
 
 _MAX_ELEMENTS = 100_000
 _MAX_DEPTH = 32
@@ -141,6 +142,10 @@ class Walk:
             tag, vr, length = self.next_header(implicit=self.encoding.implicit)
             if tag == PIXEL_DATA:
                 return found, (vr, length)
+            if tag in _FLOATING_PIXELS:
+                raise RadiographError(
+                    "The DICOM file's pixels are floating-point numbers. Export the film with 8 to 16 bits stored."
+                )
             if in_item and tag == _ITEM_END:
                 break
             start = self.position
@@ -218,9 +223,9 @@ class Walk:
         if vr in _LONG_VRS:
             self.take(2)
             return tag, vr, struct.unpack(self._order + "I", self.take(4))[0]
-        return tag, b"", self._length_without_vr(tag, vr)
+        return tag, b"", self._length_without_vr(vr)
 
-    def _length_without_vr(self, tag: int, vr: bytes) -> int:
+    def _length_without_vr(self, vr: bytes) -> int:
         """Return the length of an element whose VR is none, and step before its value.
 
         Two letters are a VR that is not known here, whose length PS3.5 7.1.2 writes in four bytes behind two zeros.
@@ -234,23 +239,21 @@ class Walk:
             if start + struct.calcsize(form) > len(self.data):
                 continue
             (length,) = struct.unpack_from(self._order + form, self.data, start)
-            if length == UNDEFINED or self._leads_on(tag, at + size + length):
+            if length == UNDEFINED or self._leads_on(at + size + length):
                 self.position = at + size
                 return length
         raise RadiographError(
             "The DICOM file is broken: its elements cannot be told apart. Export or copy the film again."
         )
 
-    def _leads_on(self, tag: int, position: int) -> bool:
-        """Tell whether an element that may follow `tag` begins at `position`."""
+    def _leads_on(self, position: int) -> bool:
+        """Tell whether an element begins at `position`, or the file ends there."""
         if position == len(self.data):
             return True
         if position + 8 > len(self.data):
             return False
-        group, element = struct.unpack_from(self._order + "HH", self.data, position)
-        return group == 0xFFFE or (
-            (group << 16 | element) > tag and bytes(self.data[position + 4 : position + 6]) in _VRS
-        )
+        (group,) = struct.unpack_from(self._order + "H", self.data, position)
+        return group == 0xFFFE or bytes(self.data[position + 4 : position + 6]) in _VRS
 
     def take(self, length: int) -> memoryview:
         """Return the next `length` bytes and step behind them."""
@@ -284,5 +287,5 @@ def _without_offsets(fragments: list[memoryview]) -> list[memoryview]:
 def not_a_film() -> RadiographError:
     """Return the refusal of a header of more or larger elements than a film's."""
     return RadiographError(
-        "The DICOM file's header is far larger than a film's. Export the film again, as a plain CR or DX image."
+        "The DICOM file's header is far larger or deeper than a film's. Export the film again, as a plain CR or DX image."
     )
