@@ -194,7 +194,7 @@ CASES: dict[str, tuple[Attempt, type[EnsembleCamError], str]] = {
     "one-pixel": film("1x1"),
     "ct": film("ct", file_name="film.dcm"),
     "several-frames": film("several-frames", file_name="film.dcm"),
-    "multi-frame-class": film("multi-frame-class", file_name="film.dcm"),
+    "multi-frame-class": film("several-frames-in-multi-frame-class", file_name="film.dcm"),
     "report": film("report", file_name="film.dcm"),
     "nested-header": film("nested-sequences", file_name="film.dcm"),
     "absent-film": (lambda folder: read_file(folder / "no.png"), RadiographError, "cannot be read .No such file"),

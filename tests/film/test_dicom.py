@@ -490,7 +490,7 @@ FREE_TEXT = [
 
 
 @pytest.mark.parametrize("attributes", FREE_TEXT, ids=lambda attributes: "-".join(attributes) or "plain")
-@pytest.mark.parametrize("harm", ["whole", "truncated", "flipped"])
+@pytest.mark.parametrize("harm", ["whole", "truncated", "flipped", "lengths", "numbers", "bare"])
 def test_nothing_that_a_header_says_of_a_patient_comes_out(attributes, harm, caplog, capfd):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -500,6 +500,16 @@ def test_nothing_that_a_header_says_of_a_patient_comes_out(attributes, harm, cap
         data = data[:-1000]
     if harm == "flipped":
         data = data.replace(b"PN", b"SQ").replace(b"DS\x02\0", b"DS\x01\0")
+    if harm == "lengths":  # values that do not fit their VR
+        for tag in (b"\x28\0\x10\0", b"\x28\0\x11\0", b"\x28\0\x03\x01", b"\x28\0\x02\0"):
+            position = data.index(tag + b"US\x02\0")
+            data = data[:position] + tag + b"US\x05\0ZZ471" + data[position + 10 :]
+    if harm == "numbers":  # a number of the patient where one of the film is due
+        header.NumberOfFrames = "19480229"
+        header.WindowWidth = "0"
+        data = written(header, ExplicitVRLittleEndian, TWELVE.tobytes())
+    if harm == "bare":
+        data = data[132:]
     caplog.clear()
     capfd.readouterr()
     said = everything_said(data, caplog, capfd)

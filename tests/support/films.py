@@ -238,6 +238,13 @@ def _deflate_bomb() -> bytes:
     return b"".join([deflate.compress(head), *(deflate.compress(bytes(1 << 20)) for _ in range(100)), deflate.flush()])
 
 
+def _with_other_rows(data: bytes) -> bytes:
+    """Return a file whose Rows are a text of eight digits."""
+    rows = struct.pack("<HH2sHH", 0x0028, 0x0010, b"US", 2, 240)
+    assert rows in data
+    return data.replace(rows, struct.pack("<HH2sH", 0x0028, 0x0010, b"IS", 8) + b"19480229")
+
+
 def _without_class(data: bytes) -> bytes:
     """Return a file whose SOP class, in its meta information and in its dataset, is empty."""
     return data.replace(CR.encode(), bytes(len(CR)))
@@ -305,8 +312,12 @@ def _bad_films() -> list[tuple[str, bytes, str]]:
         ("secondary-capture-of-ct", dicom(deep, bits=12, sop_class=SECONDARY_CAPTURE, Modality="CT"), "tomography"),
         ("report", written(sr, ExplicitVRLittleEndian, None), "Basic Text SR Storage"),
         ("dicomdir", written(Dataset(), ExplicitVRLittleEndian, None), "a DICOMDIR, an index"),
-        ("several-frames", dicom(grey, NumberOfFrames=2), "holds 2 frames"),
-        ("several-frames-in-multi-frame-class", dicom(grey, sop_class=MULTI_FRAME_SC, NumberOfFrames=3), "3 frames"),
+        ("several-frames", dicom(grey, NumberOfFrames=2), "several frames"),
+        (
+            "several-frames-in-multi-frame-class",
+            dicom(grey, sop_class=MULTI_FRAME_SC, NumberOfFrames=3),
+            "several frames",
+        ),
         ("frames-below-zero", dicom(grey, NumberOfFrames=-1), "number of frames is broken"),
         ("no-class", _without_class(dicom(deep, bits=12, Modality="SC")), "does not say what kind of object"),
         ("colour-dicom", dicom(colour, PlanarConfiguration=0, **rgb), "is a colour image"),
@@ -323,7 +334,7 @@ def _bad_films() -> list[tuple[str, bytes, str]]:
         (
             "cmyk-dicom",
             dicom(np.dstack([grey] * 4), SamplesPerPixel=4, PhotometricInterpretation="CMYK"),
-            "4 samples for a pixel",
+            "neither one nor three samples",
         ),
         (
             "odd-colour-model",
@@ -333,11 +344,12 @@ def _bad_films() -> list[tuple[str, bytes, str]]:
         ("palette-dicom", dicom(grey, PhotometricInterpretation="PALETTE COLOR"), "neither MONOCHROME1 nor"),
         ("floating-pixels", dicom(deep).replace(b"\xe0\x7f\x10\0OW", b"\xe0\x7f\x08\0OF"), "floating-point numbers"),
         ("no-pixels", written(dataset(deep), ExplicitVRLittleEndian, None), "no pixel data"),
+        ("size-that-is-none", _with_other_rows(dicom(deep, bits=12)), "no readable image size"),
         ("no-size", dicom(deep, Rows=None), "no readable image size"),
         ("too-few-pixels", dicom(deep[:100], Rows=240), "shorter than its header declares"),
         ("no-bits", dicom(deep, bits=12, BitsStored=None), "does not say how many bits"),
-        ("one-bit", dicom(grey, BitsAllocated=1, BitsStored=1, HighBit=0), "stores 1 bits of a sample in 1; 8 to 16"),
-        ("packed-12-bits", dicom(deep, bits=12, BitsAllocated=12), "stores 12 bits of a sample in 12"),
+        ("one-bit", dicom(grey, BitsAllocated=1, BitsStored=1, HighBit=0), "not of 8 to 16 bits"),
+        ("packed-12-bits", dicom(deep, bits=12, BitsAllocated=12), "not of 8 to 16 bits"),
         ("high-bit", dicom(deep, bits=12, HighBit=10), "contradict each other"),
         ("high-bit-outside", dicom(deep, bits=12, HighBit=16), "contradict each other"),
         ("more-bits-than-allocated", dicom(grey, BitsStored=12, HighBit=11), "contradict each other"),

@@ -287,5 +287,6 @@ def _without_offsets(fragments: list[memoryview]) -> list[memoryview]:
 def not_a_film() -> RadiographError:
     """Return the refusal of a header of more or larger elements than a film's."""
     return RadiographError(
-        "The DICOM file's header is far larger or deeper than a film's. Export the film again, as a plain CR or DX image."
+        "The DICOM file's header is far larger or deeper than a film's. "
+        "Export the film again, as a plain CR or DX image."
     )

@@ -19,7 +19,7 @@ from ensemble_cam.film.dicom.elements import (
     not_a_film,
     told_encoding,
 )
-from ensemble_cam.film.dicom.header import ATTRIBUTES, Header
+from ensemble_cam.film.dicom.header import ATTRIBUTES, Header, image_size
 from ensemble_cam.film.intake import check_size
 
 DEFLATED = "1.2.840.10008.1.2.1.99"
@@ -152,8 +152,10 @@ def _declared_bytes(header: Header) -> int:
     Raises:
         RadiographError: if it is too large or too small for a film.
     """
-    rows, columns = header.integer("Rows") or 0, header.integer("Columns") or 0
-    if rows and columns:
-        check_size(columns, rows)
+    size = image_size(header)
+    if size is None:
+        return 0
+    rows, columns = size
+    check_size(columns, rows)
     samples, bits = header.integer("SamplesPerPixel") or 1, header.integer("BitsAllocated") or 8
     return max(0, rows * columns * min(samples, 3) * (min(bits, 16) // 8))

@@ -243,6 +243,12 @@ def _turned(header: Header) -> str:
     return {"LH": "upside down", "RF": "mirrored, left for right", "RH": "turned by half"}.get(row + column, "")
 
 
+def image_size(header: Header) -> tuple[int, int] | None:
+    """Return (rows, columns); none where they are no two numbers that 16 bits hold, which may be anything."""
+    rows, columns = header.integer("Rows") or 0, header.integer("Columns") or 0
+    return (rows, columns) if 0 < rows < 2**16 and 0 < columns < 2**16 else None
+
+
 def pixel_spacing(header: Header) -> tuple[tuple[float, float], bool] | None:
     """Return the distances of rows and of columns in mm, from centre to centre, and whether they hold at the detector.
 

@@ -303,6 +303,8 @@ def _compressed(stream: Stream, file: DicomFile, layout: PixelLayout) -> Decoded
         layout = replace(layout, bits_stored=8, high_bit=7)
     try:
         decoded = _CODECS[stream.coding](stream, layout)
+    except MemoryError:
+        raise
     except DECODER_FAILURES:
         raise broken() from None
     if decoded.shape[:2] != (layout.rows, layout.columns) or decoded.dtype.kind not in "iu":

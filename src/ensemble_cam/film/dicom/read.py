@@ -8,6 +8,7 @@ from ensemble_cam.film.dicom.header import (
     Header,
     header_facts,
     header_warnings,
+    image_size,
     pixel_aspect,
     pixel_spacing,
 )
@@ -36,6 +37,7 @@ def read_dicom(data: bytes) -> StoredFilm:
 
     Raises:
         RadiographError: if it is anything else, or broken, truncated, too large or too small.
+        MemoryError: if decoding took more memory than there is.
     """
     with silence():
         file = parse_dicom(data)
@@ -104,15 +106,16 @@ def _named(sop_class: str) -> str:
 
 def _layout(header: Header) -> PixelLayout:
     """Return what the header says of the pixels, or refuse what is not one frame of 8 to 16 bits."""
-    rows, columns = header.integer("Rows"), header.integer("Columns")
-    if not rows or not columns or min(rows, columns) < 0:
+    size = image_size(header)
+    if size is None:
         raise RadiographError("The DICOM file's header gives no readable image size. Export the film with its image.")
+    rows, columns = size
     check_size(columns, rows)
     frames = 1 if header.is_empty("NumberOfFrames") else header.integer("NumberOfFrames")
     if frames is None or frames < 0:
         raise RadiographError("The DICOM header's number of frames is broken. Export the film again.")
     if frames > 1:
-        raise RadiographError(f"The DICOM file holds {frames} frames. Export the one to be reviewed as a single image.")
+        raise RadiographError("The DICOM file holds several frames. Export the one to be reviewed as a single image.")
     allocated, stored, high_bit = _bits(header)
     photometric, samples = _channels(header)
     return PixelLayout(
@@ -135,7 +138,7 @@ def _bits(header: Header) -> tuple[int, int, int]:
         raise RadiographError("The DICOM header does not say how many bits a sample has. Export the film again.")
     if allocated not in (8, 16) or not 8 <= stored <= 16:
         raise RadiographError(
-            f"The DICOM file stores {stored} bits of a sample in {allocated}; 8 to 16 bits in 8 or 16 are read. "
+            "The DICOM file's samples are not of 8 to 16 bits, stored in 8 or 16. "
             "Export the film with 8 to 16 bits stored."
         )
     high_bit = stored - 1 if header.is_empty("HighBit") else header.integer("HighBit")
@@ -150,7 +153,9 @@ def _channels(header: Header) -> tuple[str, int]:
     """Return the photometric interpretation, one of those that are read, and the samples of a pixel."""
     photometric, samples = header.text("PhotometricInterpretation"), header.integer("SamplesPerPixel")
     if samples not in (None, 1, 3):
-        raise RadiographError(f"The DICOM file has {samples} samples for a pixel. Export the original film in grey.")
+        raise RadiographError(
+            "The DICOM file has neither one nor three samples for a pixel. Export the original film in grey."
+        )
     if samples == 3 and photometric not in _GREY | _COLOURS:
         raise RadiographError("The DICOM file's colour model is not read. Export the original film in grey.")
     if samples != 3 and photometric not in _GREY:
