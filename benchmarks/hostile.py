@@ -108,10 +108,10 @@ class Outcome:
 
 
 def sources(*, scale: float = 1.0) -> list[Source]:
-    """Draw the films; `scale` makes them smaller."""
+    """Draw the films; `scale` makes them smaller, to 256 pixels a side."""
 
     def drawn(width: int, height: int, bits: int) -> np.ndarray:
-        size = tuple(max(64, round(side * scale)) for side in (width, height))
+        size = tuple(max(256, round(side * scale)) for side in (width, height))
         return draw_phantom(3, size=size, bits=16).pixels >> (16 - bits)
 
     eight = drawn(700, 600, 8).astype(np.uint8)
@@ -138,6 +138,7 @@ def sources(*, scale: float = 1.0) -> list[Source]:
         _dicom("JPEG-LS, large", drawn(2400, 2000, 16), JPEGLSLossless, bits=16),
         _dicom("JPEG-LS, declared near lossless", ten, JPEGLSNearLossless, bits=10, stream=films.jpeg_ls(ten)),
         _dicom("JPEG 2000", sixteen, JPEG2000Lossless, bits=16),
+        _dicom("JPEG 2000, large", drawn(1600, 1500, 12), JPEG2000Lossless, bits=12),
         _dicom("high-throughput JPEG 2000", HTJ2K_PIXELS, HTJ2K_SYNTAX, bits=16, stream=HTJ2K),
         _png("PNG, 8 bits", eight),
         _png("PNG, 16 bits", sixteen),
@@ -170,7 +171,7 @@ def _picture(name: str, data: bytes, mark: bytes) -> Source:
 
 
 def damaged(source: Source, rng: np.random.Generator) -> bytes:
-    """Return a source's file, damaged by chance in its header, in what comes behind it, or by a piece cut off or out."""
+    """Return a source's file, damaged by chance: in its header, behind it, or by a piece cut off or out."""
     data, size = bytearray(source.data), len(source.data)
     where = rng.integers(3)
     if where == 2:
