@@ -403,6 +403,19 @@ def test_films_that_are_finished_are_neither_decoded_nor_shown_to_the_networks(p
     assert printed.splitlines()[-1] == f"6 of 6 films reviewed into {out}, 6 of them before"
 
 
+def test_a_review_without_the_keys_that_came_later_is_not_taken_for_todays(paths, out):
+    review(paths[:1], out)
+    record = out / "film1" / "review.json"
+    told = json.loads(record.read_text(encoding="utf-8"))
+    del told["meaningless"]
+    for classifier in told["classifiers"]:
+        del classifier["operating_points_source"]
+    record.write_text(json.dumps(told), encoding="utf-8")
+
+    assert review(paths[:1], out).count("reviewed before") == 0
+    assert review(paths[:1], out).count("reviewed before") == 1
+
+
 def test_folders_of_one_name_are_read_once_each_however_many_films_have_it(tmp_path, out, monkeypatch):
     given = [made(tmp_path / str(seed) / "film.png", seed=seed) for seed in range(12)]
     review(given, out)

@@ -102,6 +102,7 @@ def test_table_has_the_values_of_the_records_for_every_classifier_and_the_ensemb
 
     table = rows(out)
     assert tuple(table[0]) == COLUMNS
+    assert COLUMNS[-1] == "regions"
     assert len(table) == 3 * 2 * 4
     assert [row["film"] for row in table[::8]] == [ODD.replace("\u202e", r"\u202e"), "IM1", "IM1_2"]
     record = json.loads((out / "IM1_2" / "review.json").read_text(encoding="utf-8"))
@@ -113,11 +114,13 @@ def test_table_has_the_values_of_the_records_for_every_classifier_and_the_ensemb
         assert row["score"] == ("" if score is None else str(score))
         if "missing" in found:
             assert (row["hottest_x"], row["hottest_y"], row["box"], row["area"]) == ("", "", "", "")
+            assert row["regions"] == ""
             continue
         assert [int(row["hottest_x"]), int(row["hottest_y"])] == [found["hottest"]["x"], found["hottest"]["y"]]
         assert [int(edge) for edge in row["box"].split(",")] == found["box"]
         assert float(row["area"]) == found["area"]
         assert row["agreement"] == str(finding["agreement"]["iou"])
+        assert int(row["regions"]) == found["region_count"] == len(found["regions"]) > 0
 
 
 def test_a_finding_that_some_classifiers_call_and_others_do_not_is_split(folder, tmp_path):

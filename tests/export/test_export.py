@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
+from scipy import ndimage
 
 from ensemble_cam import __version__
 from ensemble_cam.archive import finished as places
@@ -32,6 +33,7 @@ from ensemble_cam.film.greyscale import Greys
 from ensemble_cam.film.radiograph import read_radiograph
 from ensemble_cam.machine.terminal import TerminalLine
 from ensemble_cam.rendering.overlay import source_overlay
+from ensemble_cam.reviewing import sentences
 from ensemble_cam.reviewing.options import ReviewOptions
 from ensemble_cam.reviewing.pipeline import analyse
 from ensemble_cam.reviewing.request import resolve
@@ -204,6 +206,8 @@ MAP = {
     "hottest": (PIXEL, None),
     "box": ([int], None),
     "area": float,
+    "region_count": int,
+    "regions": [{"box": [int], "area": float, "hottest": PIXEL, "outline": [[int]]}],
     "call": (str, None),
 }
 CONTRACT = {
@@ -387,8 +391,31 @@ def test_records_pixels_are_those_of_the_maps_at_the_threshold(review):
             assert_allclose(entry["area"], len(xs) / ((x1 - x0) * (y1 - y0)), atol=1e-6)
             assert_allclose(values[entry["hottest"]["y"], entry["hottest"]["x"]], values.max(), atol=1e-6)
             assert entry["file"] == overlay_name(finding, id)
+            assert entry["region_count"] == len(entry["regions"]) == ndimage.label(values >= 0.4)[1]
+            assert entry["regions"][0]["hottest"] == entry["hottest"]
             looked_at += 1
     assert looked_at == 7
+
+
+def test_a_finding_in_both_lungs_is_two_regions_in_a_hull_that_spans_them():
+    lungs = np.maximum(dotted(300, 300, 70, 200), dotted(300, 300, 230, 210))
+    review = made_review(lungs, classifiers=[bright_classifier(cells=16)], display=Display(threshold=0.7))
+
+    text = review_json(review)
+
+    found = json.loads(text)["findings"][0]["maps"]["bright"]
+    assert found["region_count"] == 2
+    left, right = sorted(found["regions"], key=lambda region: region["box"])
+    assert left["box"][2] < 150 < right["box"][0]
+    assert found["box"] == [left["box"][0], left["box"][1], right["box"][2], right["box"][3]]
+    assert found["area"] == pytest.approx(left["area"] + right["area"], abs=2e-6)
+    assert abs(left["hottest"]["x"] - 70) <= 10
+    assert abs(right["hottest"]["x"] - 230) <= 10
+    assert f'"box": {left["box"]},\n' in text, "numbers that belong together stand on one line"
+    assert f'"outline": {left["outline"]}\n' in text
+    (finding,) = review.analysis.findings
+    extent = review.extents[finding.label]["bright"]
+    assert sentences.extent(finding.maps["bright"], extent, 0.7) == f"2 regions: {extent.area:.1%} of what was seen"
 
 
 def test_record_tells_scores_of_known_labels_only_and_why_a_map_is_missing(review):
@@ -424,6 +451,8 @@ def test_empty_map_is_told_as_such_and_no_number_is_missing():
         "hottest": None,
         "box": None,
         "area": 0.0,
+        "region_count": 0,
+        "regions": [],
         "call": "called",
     }
     assert maps["ensemble"]["empty_classifiers"] == ["blind"]

@@ -10,6 +10,7 @@ from ensemble_cam.film.geometry import Geometry
 from ensemble_cam.maps.agreement import agreement
 from ensemble_cam.maps.cams import CamMap
 from ensemble_cam.maps.ensemble import ensemble_map
+from ensemble_cam.maps.regions import extent_of
 from ensemble_cam.reviewing.scores import Score, ensemble_score
 
 GEOMETRY = Geometry.framed((90, 77), framing="crop", cells=1)
@@ -52,7 +53,7 @@ def test_ensemble_is_not_divided_by_its_maximum_again():
     mean = ensemble_map([cam("a", left), cam("b", right)], EQUAL)
     # Where two classifiers point at different places, neither place is above a half.
     assert mean.in_source().max() == pytest.approx(0.5)
-    assert mean.region(0.6) is None
+    assert extent_of(mean, 0.6) is None
 
 
 def test_ensemble_weights_count_relative_to_one_another():

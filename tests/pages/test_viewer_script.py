@@ -12,6 +12,7 @@ from ensemble_cam.film.geometry import Geometry
 from ensemble_cam.film.greyscale import Greys, domain, to_screen
 from ensemble_cam.film.radiograph import Radiograph, read_radiograph
 from ensemble_cam.maps.heatmap import Heatmap
+from ensemble_cam.maps.regions import extent_of
 from ensemble_cam.rendering.overlay import source_overlay
 from ensemble_cam.reviewing import sentences
 from ensemble_cam.reviewing.review import Review
@@ -457,7 +458,7 @@ def test_title_and_panels_say_in_the_exports_words_what_is_there_and_what_is_not
         assert sentences.score_line(finding.ranked.score) in title
         for id, heatmap in finding.heatmaps().items():
             call = sentences.call_at_length(analysis.score(finding, id).call)
-            said = sentences.extent(heatmap, heatmap.region(threshold), threshold, at_length=True)
+            said = sentences.extent(heatmap, extent_of(heatmap, threshold), threshold, at_length=True)
             share = re.compile(r"(about |less than )?\d+(\.\d)?%")  # the browser measures it at fewer points
             assert share.sub("%", told_of(viewer, id)) == share.sub("%", f"{call} · {said}")
         for id in finding.missing:
@@ -469,6 +470,28 @@ def test_title_and_panels_say_in_the_exports_words_what_is_there_and_what_is_not
     without = replace(analysis.findings[0], ensemble=None)
     assert told_of(viewer, ENSEMBLE) == sentences.no_map(without, ENSEMBLE)
     expect(viewer.one(".behind")).to_have_text(sentences.behind(analysis, without))
+
+
+def test_regions_are_counted_as_in_the_exports_at_any_threshold_and_weights(page):
+    lungs = np.maximum(dotted(420, 380, 160, 250), dotted(420, 380, 265, 240))
+    classifiers = [bright_classifier("fine", cells=16), bright_classifier("coarse", cells=7)]
+    review = made_review(lungs, classifiers=classifiers)
+    viewer = show(page, sent(review))
+    (finding,) = review.analysis.findings
+    counts = set()
+    for threshold in (0.1, 0.5, 0.65, 0.8):
+        viewer.choose("#threshold", str(threshold))
+        viewer.still()
+        for id, heatmap in finding.heatmaps().items():
+            count = extent_of(heatmap, threshold).count
+            assert (f"{count} regions: " in told_of(viewer, id)) == (count > 1), (id, threshold)
+            counts.add(count)
+    assert {1, 2} <= counts
+    viewer.one(".weights").evaluate("details => { details.open = true }")
+    viewer.choose("#weight-fine", "0")
+    mean = review.analysis.reweighted({"fine": 0.0}).findings[0].ensemble
+    count = extent_of(mean, 0.8).count
+    assert (f"{count} regions: " in told_of(viewer, ENSEMBLE)) == (count > 1)
 
 
 def test_a_mean_means_nothing_in_the_browser_as_in_the_exports_while_an_untrained_network_has_a_weight_in_it(page):

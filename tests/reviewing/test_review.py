@@ -4,31 +4,34 @@ import pytest
 
 from ensemble_cam.export.folder import write_review
 from ensemble_cam.export.overlays import overlays
-from ensemble_cam.maps.heatmap import Heatmap
+from ensemble_cam.maps.regions import extent_of
+from ensemble_cam.reviewing import review as reviews
 from support.reviews import dotted, made_review
 
 
 @pytest.fixture
 def measured(monkeypatch) -> list[tuple[str, float]]:
-    """The label and the threshold of each region that is measured."""
-    asked, real = [], Heatmap.region
+    """The label and the threshold of each map that is measured."""
+    asked: list[tuple[str, float]] = []
     monkeypatch.setattr(
-        Heatmap, "region", lambda heat, threshold: asked.append((heat.label, threshold)) or real(heat, threshold)
+        reviews,
+        "extent_of",
+        lambda heat, threshold: asked.append((heat.label, threshold)) or extent_of(heat, threshold),
     )
     return asked
 
 
 def test_regions_are_those_of_the_maps_at_the_displays_threshold():
     review = made_review(dotted(301, 240, 190, 80), labels=("Mass", "Lung Lesion"))
-    assert review.regions == {
-        finding.label: {id: heatmap.region(0.4) for id, heatmap in finding.heatmaps().items()}
+    assert review.extents == {
+        finding.label: {id: extent_of(heatmap, 0.4) for id, heatmap in finding.heatmaps().items()}
         for finding in review.analysis.findings
     }
     with pytest.raises(TypeError):
-        review.regions["Mass"] = {}
+        review.extents["Mass"] = {}
 
 
-def test_a_whole_folder_measures_each_maps_region_once_and_overlays_none(measured, tmp_path):
+def test_a_whole_folder_measures_each_map_once_and_overlays_none(measured, tmp_path):
     review = made_review(dotted(301, 240, 190, 80), labels=("Mass", "Lung Lesion", "Pleural_Thickening"))
 
     list(overlays(review))

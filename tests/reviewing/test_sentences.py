@@ -16,6 +16,7 @@ from ensemble_cam.export.provenance import origin
 from ensemble_cam.export.record import review_record
 from ensemble_cam.machine.terminal import TerminalLine
 from ensemble_cam.maps.agreement import Agreement
+from ensemble_cam.maps.regions import extent_of
 from ensemble_cam.reviewing import sentences
 from ensemble_cam.reviewing.analysis import Finding
 from ensemble_cam.reviewing.options import ReviewOptions
@@ -100,10 +101,13 @@ def test_empty_and_failed_classifiers_are_named_for_what_they_are():
 
 def test_extent_of_a_map_is_a_share_of_what_was_seen_or_why_there_is_none(review):
     heatmap = found(review, "Mass").maps["fine"]
-    region = heatmap.region(0.4)
-    share = f"{region.area:.1%} of what was seen"
-    assert sentences.extent(heatmap, region, 0.4) == share
-    assert sentences.extent(heatmap, region, 0.4, at_length=True) == f"{share} is at or above 0.40"
+    one = extent_of(heatmap, 0.4)
+    share = f"{one.area:.1%} of what was seen"
+    assert sentences.extent(heatmap, one, 0.4) == share
+    assert sentences.extent(heatmap, one, 0.4, at_length=True) == f"{share} is at or above 0.40"
+    three = replace(one, count=3)
+    assert sentences.extent(heatmap, three, 0.4) == f"3 regions: {share}"
+    assert sentences.extent(heatmap, three, 0.4, at_length=True) == f"3 regions: {share} is at or above 0.40"
     assert sentences.extent(heatmap, None, 0.85) == "nothing at or above 0.85"
     empty = replace(heatmap, grids=(0 * heatmap.grid,))
     assert sentences.extent(empty, None, 0.0) == "empty map: nothing speaks for it"
@@ -136,7 +140,7 @@ def test_figure_pictures_record_and_command_line_take_their_words_from_here(revi
         assert sentences.title(finding) in written
         assert sentences.capitalised(sentences.support(analysis, finding, 0.4)) in written
         for id, heatmap in finding.heatmaps().items():
-            extent = sentences.extent(heatmap, heatmap.region(0.4), 0.4)
+            extent = sentences.extent(heatmap, extent_of(heatmap, 0.4), 0.4)
             score = sentences.score_line(analysis.score(finding, id))
             assert (extent if id == ENSEMBLE else f"{score} · {extent}") in written
         for id in finding.missing:

@@ -15,10 +15,12 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 
 from ensemble_cam.classifiers.classifier import Classifier
 from ensemble_cam.classifiers.loading import load_classifier
 from ensemble_cam.film.radiograph import read_radiograph
+from ensemble_cam.maps.regions import extent_of
 from ensemble_cam.phantom import draw_phantom
 from ensemble_cam.phantom.files import film_name, phantom_files, write_phantom
 from ensemble_cam.reviewing.analysis import Analysis
@@ -110,6 +112,22 @@ def test_ensemble_maps_lie_where_findings_were_planted_whichever_way_the_film_co
     assert len(found) == 10
     assert sum(each.hit for each in found) >= LEAST_HITS
     assert iou(found) >= LEAST_IOU
+
+
+def test_of_a_finding_in_both_lungs_the_hottest_two_regions_lie_one_in_each(classifiers):
+    seed = FIRST_SEED + 1000
+    phantom = next(
+        drawn
+        for drawn in (draw_phantom(seed + more, findings=["Effusion"], size=320, difficulty=0) for more in range(20))
+        if ndimage.label(drawn.masks["Effusion"])[1] == 2
+    )
+    radiograph = read_radiograph(phantom_files(phantom, 0)[film_name(0, "png")])
+    used = [each for each in classifiers if not each.config.optional]
+    (finding,) = analyse(radiograph, used, Settings(labels=("Effusion",))).findings
+    lungs, _ = ndimage.label(phantom.masks["Effusion"])
+    for id, heatmap in finding.heatmaps().items():
+        hottest = [region.hottest for region in extent_of(heatmap, 0.5).regions[:2]]
+        assert {lungs[y, x] for x, y in hottest} == {1, 2}, id
 
 
 def test_every_networks_own_maps_lie_there_far_more_often_than_an_untrained_networks(config, reviewed):

@@ -26,11 +26,11 @@ TABLE, SHEET = "summary.csv", "index.html"
 
 COLUMNS = (
     *("film", "finding", "classifier", "score", "call", "hottest_x", "hottest_y", "box", "area"),
-    *("agreement", "split"),
+    *("agreement", "split", "regions"),
 )
 """Of the table: coordinates are source pixels, x right and y down; a box is "x0,y0,x1,y1", half-open, around all that
-is at or above the threshold, and `area` the share of that in what the networks saw; agreement is the mean IoU of the
-maps. A cell is empty where there is no such value."""
+is at or above the threshold, the hull of all regions, and `area` the share of that in what the networks saw; agreement
+is the mean IoU of the maps; `regions` is their number. A cell is empty where there is no such value."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def _rows(film: str, record: Mapping[str, Any]) -> Iterator[list[object]]:
             row = (
                 *(film, finding["label"], line.id, line.score, line.call, hottest.get("x"), hottest.get("y")),
                 *(None if box is None else ",".join(map(str, box)), found.get("area")),
-                *(agreement, str(finding["split"]).lower()),
+                *(agreement, str(finding["split"]).lower(), found.get("region_count")),
             )
             yield ["" if value is None else value for value in row]
 

@@ -105,7 +105,7 @@ def _panel_note(review: Review, finding: Finding, id: str) -> tuple[str, str]:
     heatmap = finding.heatmaps().get(id)
     if heatmap is None:
         return capitalised(no_map(finding, id)), WARN
-    note = extent(heatmap, review.regions[finding.label][id], review.display.threshold)
+    note = extent(heatmap, review.extents[finding.label][id], review.display.threshold)
     score = review.analysis.score(finding, id)
     if id == ENSEMBLE or score is None:  # the ensemble's score stands in the title
         return capitalised(note), INK

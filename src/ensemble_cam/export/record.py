@@ -1,11 +1,13 @@
 """`review.json`: a review in numbers, with all that made them."""
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from ensemble_cam.export.provenance import software
 from ensemble_cam.film.greyscale import Greys
-from ensemble_cam.maps.heatmap import Heatmap, Region
+from ensemble_cam.maps.heatmap import Heatmap
+from ensemble_cam.maps.regions import Extent, Region
 from ensemble_cam.purpose import PURPOSE
 from ensemble_cam.reviewing.analysis import Finding
 from ensemble_cam.reviewing.review import Review, RunInfo
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from ensemble_cam.classifiers.classifier import Classifier
 
 SCHEMA = 1
+# A list of numbers, or of lists of numbers, as `json` breaks it into lines; no text has a line's end in it.
+_NUMBERS = re.compile(r"\[\n[-+.,\d\seE\[\]]*\]")
 
 
 def overlay_name(finding: Finding, id: str) -> str:
@@ -56,9 +60,10 @@ def review_record(review: Review, *, save_maps: bool = False) -> dict[str, Any]:
 
 
 def review_json(review: Review, *, save_maps: bool = False) -> str:
-    """Return the text of `review.json`."""
+    """Return the text of `review.json`, with boxes and outlines each on a line of its own."""
     record = review_record(review, save_maps=save_maps)
-    return json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return _NUMBERS.sub(lambda found: "".join(found[0].split()).replace(",", ", "), text)
 
 
 def settings_record(settings: Settings, display: Display, run: RunInfo, *, save_maps: bool) -> dict[str, Any]:
@@ -118,13 +123,13 @@ def _classifier_record(result: ClassifierResult) -> dict[str, Any]:
 
 
 def _finding_record(finding: Finding, review: Review) -> dict[str, Any]:
-    regions = review.regions[finding.label]
+    extents = review.extents[finding.label]
     heatmaps = finding.heatmaps()
     maps: dict[str, dict[str, Any]] = {}
     for id in (*(result.id for result in review.analysis.results), ENSEMBLE):
         score = review.analysis.score(finding, id)
         if id in heatmaps:
-            maps[id] = _map_record(finding, id, heatmaps[id], regions[id])
+            maps[id] = _map_record(finding, id, heatmaps[id], extents[id])
         else:
             maps[id] = {"missing": why_no_map(finding, id)}
         maps[id]["call"] = None if score is None else score.call.value
@@ -149,15 +154,30 @@ def _finding_record(finding: Finding, review: Review) -> dict[str, Any]:
     }
 
 
-def _map_record(finding: Finding, id: str, heatmap: Heatmap, region: Region | None) -> dict[str, Any]:
-    hottest = heatmap.hottest
+def _map_record(finding: Finding, id: str, heatmap: Heatmap, found: Extent | None) -> dict[str, Any]:
     return {
         "file": overlay_name(finding, id),
         "empty": heatmap.empty,
-        "hottest": None if hottest is None else {"x": hottest[0], "y": hottest[1]},
-        "box": None if region is None else list(region.box),
-        "area": 0.0 if region is None else round(region.area, 6),
+        "hottest": None if heatmap.hottest is None else _point(heatmap.hottest),
+        # Of all regions together: the hull, and the sum.
+        "box": None if found is None else list(found.box),
+        "area": 0.0 if found is None else round(found.area, 6),
+        "region_count": 0 if found is None else found.count,
+        "regions": [] if found is None else [_region_record(region) for region in found.regions],
     }
+
+
+def _region_record(region: Region) -> dict[str, Any]:
+    return {
+        "box": list(region.box),
+        "area": round(region.area, 6),
+        "hottest": _point(region.hottest),
+        "outline": [list(corner) for corner in region.outline],
+    }
+
+
+def _point(pixel: tuple[int, int]) -> dict[str, int]:
+    return {"x": pixel[0], "y": pixel[1]}
 
 
 def _rounded(value: float | None) -> float | None:

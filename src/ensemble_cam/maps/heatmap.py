@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ensemble_cam.film.geometry import Axis, Geometry, PixelBox
+from ensemble_cam.film.geometry import Axis, Geometry
 
 # Rows of a film that are read at once: few enough for a processor's cache.
 _ROWS = 64
@@ -21,14 +21,6 @@ _ROWS = 64
 _PRODUCT = 4
 # Values that are equal by the formula differ by this much at most once they are computed.
 _ROUNDING_OF_FLOAT32, _ROUNDING_OF_FLOAT64 = 1e-6, 1e-12
-
-
-@dataclass(frozen=True)
-class Region:
-    """The part of a film at or above a threshold: its bounding box in source pixels and its share of the crop."""
-
-    box: PixelBox
-    area: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,31 +88,22 @@ class Heatmap:
             return None
         # Along an axis the map is linear between the cells' centres, so over whole pixels it is largest right beside a
         # centre or at the rim: a few hundred pixels to look at, and no need to draw the map.
-        xs, ys = self._turning_pixels("x"), self._turning_pixels("y")
+        xs, ys = self.turning_pixels("x"), self.turning_pixels("y")
         values = self.at(xs, ys)
         first = int((values >= values.max() - _ROUNDING_OF_FLOAT64).argmax())
         row, column = np.unravel_index(first, values.shape)
         return int(xs[column]), int(ys[row])
 
-    def region(self, threshold: float) -> Region | None:
-        """Return the region whose relative activation is at or above `threshold`, or None where there is none.
-
-        An empty map has no region, whatever the threshold. Every pixel of the crop is read, a few milliseconds on a
-        large film: what asks again and again keeps the answer, see `review.Review.regions`.
-        """
-        x0, y0, x1, y1 = self.geometry.crop
-        count, columns, lines = 0, np.zeros(x1 - x0, dtype=bool), np.zeros(y1 - y0, dtype=bool)
-        if not self.empty:
-            for rows, values in self.blocks():
-                above = at_or_above(values, threshold)
-                count += int(np.count_nonzero(above))
-                columns |= above.any(axis=0)
-                lines[rows.start - y0 : rows.stop - y0] = above.any(axis=1)
-        if not count:
-            return None
-        (left, right), (top, bottom) = (np.flatnonzero(hit)[[0, -1]] for hit in (columns, lines))
-        box = (int(x0 + left), int(y0 + top), int(x0 + right + 1), int(y0 + bottom + 1))
-        return Region(box=box, area=count / ((x1 - x0) * (y1 - y0)))
+    def turning_pixels(self, axis: Axis) -> np.ndarray:
+        """Return, sorted, the pixels beside the cells' centres of all grids and those at the crop's rim."""
+        index = 0 if axis == "x" else 1
+        first, last = self.geometry.crop[index], self.geometry.crop[index + 2] - 1
+        centres = [
+            self.geometry.on(grid.shape[0]).to_source(np.repeat(np.arange(grid.shape[0])[:, None], 2, axis=1))[:, index]
+            for grid in self.grids
+        ]
+        beside = np.concatenate([np.floor(each) for each in centres] + [np.ceil(each) for each in centres])
+        return np.unique(np.clip(np.append(beside, [first, last]), first, last))
 
     def samples(self, count: int) -> np.ndarray:
         """Return the values at count×count points spread evenly over the crop, (count, count) float64."""
@@ -149,17 +132,6 @@ class Heatmap:
         matrix[lines, low] = 1 - fraction
         matrix[lines, high] += fraction
         return matrix
-
-    def _turning_pixels(self, axis: Axis) -> np.ndarray:
-        """Return, sorted, the pixels beside the cells' centres of all grids and those at the crop's rim."""
-        index = 0 if axis == "x" else 1
-        first, last = self.geometry.crop[index], self.geometry.crop[index + 2] - 1
-        centres = [
-            self.geometry.on(grid.shape[0]).to_source(np.repeat(np.arange(grid.shape[0])[:, None], 2, axis=1))[:, index]
-            for grid in self.grids
-        ]
-        beside = np.concatenate([np.floor(each) for each in centres] + [np.ceil(each) for each in centres])
-        return np.unique(np.clip(np.append(beside, [first, last]), first, last))
 
 
 def _sum_of_products(factors: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:

@@ -6,7 +6,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from ensemble_cam.maps.heatmap import Region
+from ensemble_cam.maps.regions import Extent, extent_of
 from ensemble_cam.reviewing.analysis import Analysis
 
 if TYPE_CHECKING:
@@ -51,12 +51,12 @@ class Review:
     case: str | None = None
 
     @cached_property
-    def regions(self) -> Mapping[str, Mapping[str, Region | None]]:
-        """Label → classifier id or "ensemble" → the region at or above the display's threshold; measured once."""
+    def extents(self) -> Mapping[str, Mapping[str, Extent | None]]:
+        """Label → classifier id or "ensemble" → what is at or above the display's threshold; measured once."""
         threshold = self.display.threshold
         return MappingProxyType(
             {
-                finding.label: {id: heatmap.region(threshold) for id, heatmap in finding.heatmaps().items()}
+                finding.label: {id: extent_of(heatmap, threshold) for id, heatmap in finding.heatmaps().items()}
                 for finding in self.analysis.findings
             }
         )

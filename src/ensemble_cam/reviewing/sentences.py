@@ -16,7 +16,8 @@ from ensemble_cam.settings.vocabulary import ENSEMBLE
 
 if TYPE_CHECKING:  # the viewer is sent these words before SciPy, which compares maps, is loaded
     from ensemble_cam.maps.agreement import Agreement
-    from ensemble_cam.maps.heatmap import Heatmap, Region
+    from ensemble_cam.maps.heatmap import Heatmap
+    from ensemble_cam.maps.regions import Extent
     from ensemble_cam.reviewing.analysis import Analysis, Finding
     from ensemble_cam.reviewing.review import Review
     from ensemble_cam.reviewing.scores import ClassifierResult, Score
@@ -36,6 +37,7 @@ SAYS: Mapping[str, str] = MappingProxyType(
         "nothing": "nothing at or above {threshold}",
         "share": "{area} of what was seen",
         "share_at": "{share} is at or above {threshold}",
+        "regions": "{count} regions: {share}",
         "no_map": "no map: {why}",
         "no_weight": "no classifier with a weight above 0 has a map",
     }
@@ -124,21 +126,23 @@ def support(analysis: "Analysis", finding: "Finding", threshold: float) -> str:
     return " · ".join(filter(None, (agreement_line(finding.agreement(threshold)), behind(analysis, finding))))
 
 
-def extent(heatmap: "Heatmap", region: "Region | None", threshold: float, *, at_length: bool = False) -> str:
-    """Return how much of what the networks saw is at or above the threshold.
+def extent(heatmap: "Heatmap", found: "Extent | None", threshold: float, *, at_length: bool = False) -> str:
+    """Return how much of what the networks saw is at or above the threshold, and in how many regions if in several.
 
     Args:
         heatmap: the map.
-        region: its region at the threshold, see `Heatmap.region`.
+        found: what of it is at or above the threshold, see `regions.extent_of`.
         threshold: in relative activation.
         at_length: whether the threshold is named; it need not be where it stands beside.
     """
     if heatmap.empty:
         return SAYS["empty"]
-    if region is None:
+    if found is None:
         return SAYS["nothing"].format(threshold=f"{threshold:.2f}")
-    share = SAYS["share"].format(area=f"{region.area:.1%}")
-    return SAYS["share_at"].format(share=share, threshold=f"{threshold:.2f}") if at_length else share
+    share = SAYS["share"].format(area=f"{found.area:.1%}")
+    if at_length:
+        share = SAYS["share_at"].format(share=share, threshold=f"{threshold:.2f}")
+    return share if found.count == 1 else SAYS["regions"].format(count=found.count, share=share)
 
 
 def why_no_map(finding: "Finding", id: str) -> str:

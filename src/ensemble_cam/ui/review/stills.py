@@ -4,6 +4,7 @@ import altair
 import streamlit as st
 
 from ensemble_cam.maps.heatmap import Heatmap
+from ensemble_cam.maps.regions import extent_of
 from ensemble_cam.rendering.screen import Screen
 from ensemble_cam.reviewing import sentences
 from ensemble_cam.reviewing.analysis import Analysis, Finding
@@ -120,5 +121,5 @@ def _badge(call: Call, *, at_length: bool = False) -> str:
 
 
 def _area_text(heatmap: Heatmap, display: Display) -> str:
-    region = heatmap.region(display.threshold)
-    return sentences.capitalised(sentences.extent(heatmap, region, display.threshold, at_length=True))
+    found = extent_of(heatmap, display.threshold)
+    return sentences.capitalised(sentences.extent(heatmap, found, display.threshold, at_length=True))

@@ -1,10 +1,12 @@
 // What is measured on maps while a hand moves: at points spread over the crop, each map's once.
 
 // @ts-check
+/** @import { Crossings } from "./regions.js" */
 /** @import { Finding, Grid } from "./types.js" */
 /** @import { State } from "./state.js" */
 import { ENSEMBLE, agreement } from "./findings.js"
 import { ROUNDING, readSamples } from "./maps.js"
+import { countRegions, readCrossings } from "./regions.js"
 
 const SAMPLES = 32 // points along each side of the crop at which maps are compared, as in `maps.agreement`
 const REGION_SAMPLES = 128 // and at which a region's share is measured
@@ -17,12 +19,15 @@ export class Measures {
     this.samples = new Map()
     /** @type {{ key: string, value: number } | null} */
     this.peak = null
+    /** @type {Map<string, { key: string, crossings: Crossings, threshold: number, count: number }>} each panel's */
+    this.counted = new Map()
   }
 
   /** Let go of what was measured on maps that are no longer there. */
   forget() {
     this.samples = new Map()
     this.peak = null
+    this.counted = new Map()
   }
 
   /**
@@ -55,6 +60,25 @@ export class Measures {
       if (value >= lowest) reached++
     }
     return !reached && this.highest(id, finding, parts) < lowest ? null : reached / count
+  }
+
+  /**
+   * How many regions are at or above the threshold.
+   *
+   * @param {string} id a classifier's, or the ensemble's, that has a map
+   * @param {Finding} finding
+   */
+  regions(id, finding) {
+    const { settings, review } = this.state
+    const threshold = settings.threshold - ROUNDING
+    const key = id === ENSEMBLE ? `${finding.label} ${JSON.stringify(settings.weights)}` : finding.label
+    const before = this.counted.get(id)
+    if (before?.key === key && before.threshold === threshold) return before.count
+    const held = before?.key === key ? before.crossings : null
+    const crossings = held ?? readCrossings(review.header.geometry, this.state.parts(id, finding))
+    const count = countRegions(crossings, threshold)
+    this.counted.set(id, { key, crossings, threshold, count })
+    return count
   }
 
   /**

@@ -88,6 +88,7 @@
  * @property {string} nothing
  * @property {string} share
  * @property {string} share_at
+ * @property {string} regions
  * @property {string} no_map
  * @property {string} no_weight
  */

@@ -117,7 +117,8 @@ export class Words {
   }
 
   /**
-   * How much of what was seen is at or above the threshold, or why there is no map, as `sentences.extent` says it.
+   * How much of what was seen is at or above the threshold, in how many regions, or why there is no map, as
+   * `sentences.extent` says it.
    *
    * @param {string} id
    * @param {Finding} finding
@@ -133,7 +134,9 @@ export class Words {
     const threshold = this.state.settings.threshold.toFixed(2)
     const share = this.measures.share(id, finding)
     if (share === null) return filled(says.nothing, { threshold })
-    return filled(says.share_at, { share: filled(says.share, { area: about(100 * share) }), threshold })
+    const text = filled(says.share_at, { share: filled(says.share, { area: about(100 * share) }), threshold })
+    const count = this.measures.regions(id, finding)
+    return count > 1 ? filled(says.regions, { count: String(count), share: text }) : text
   }
 
   /** The ensemble's weights in one line. */
