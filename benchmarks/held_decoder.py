@@ -34,7 +34,7 @@ from served import Served, serving
 
 from ensemble_cam.film import decoder, decoding, radiograph
 from ensemble_cam.phantom import draw_phantom
-from support import films, holding
+from support import films, misbehaving
 
 _PATIENCE = 300  # seconds
 _SIDE = 2500
@@ -48,7 +48,7 @@ def serve() -> None:
     from ensemble_cam.machine.children import Children
     from ensemble_cam.ui import serve
 
-    decoding._children = Children(holding.__name__, most=2, seconds=10, most_seconds=600)
+    decoding._children = Children(misbehaving.__name__, most=2, seconds=10, most_seconds=600)
     serve.main()
 
 
@@ -83,7 +83,7 @@ class Health:
 
 def held() -> float:
     """Hold the decoder of the app, print what came of it, and return the health endpoint's longest answer."""
-    held_film = films.with_png_chunk(films.png(films.film()), b"teXt", holding.MARK)
+    held_film = misbehaving.film_that("holds")
     others = [films.phantom_png(films.film(700, 600, seed=seed)) for seed in range(_OTHERS)]
     with tempfile.TemporaryDirectory() as home, serving(Path(home), command=[__file__, "--serve"]) as served:
         with BareSession(served.address) as first:  # everything is loaded

@@ -14,7 +14,7 @@ from ensemble_cam.errors import RadiographError
 from ensemble_cam.film import decoding
 from ensemble_cam.film.radiograph import read_radiograph
 from ensemble_cam.machine.children import Children
-from support import films, holding
+from support import films, misbehaving
 
 COUNT = 300
 
@@ -64,18 +64,18 @@ def test_what_is_looked_for_is_found(sources, monkeypatch, harm):
 
 
 @pytest.fixture
-def holding_children(monkeypatch) -> Iterator[Children]:
-    children = Children(holding.__name__, most=2, seconds=60, most_seconds=60)
+def misbehaving_children(monkeypatch) -> Iterator[Children]:
+    children = Children(misbehaving.__name__, most=2, seconds=60, most_seconds=60)
     monkeypatch.setattr(decoding, "_children", children)
     yield children
     children.close()
 
 
 @pytest.mark.slow
-def test_a_decoder_that_is_held_holds_nobody_else(holding_children):
+def test_a_decoder_that_is_held_holds_nobody_else(misbehaving_children):
     pixels = films.film()
     with ThreadPoolExecutor(1) as thread:
-        held = thread.submit(read_radiograph, films.with_png_chunk(films.png(pixels), b"teXt", holding.MARK))
+        held = thread.submit(read_radiograph, misbehaving.film_that("holds"))
         for _ in range(5):
             np.testing.assert_array_equal(read_radiograph(films.png(pixels)).source, pixels)
         assert not held.done()
