@@ -5,13 +5,15 @@
 Both hold what `ensemble-cam review` wrote, at any depth, by two versions of the program on the same films, weights and
 machine. Every file of BEFORE must be in AFTER and no other. Pictures must be equal in all pixels and in their text
 chunks, arrays in all values, and `review.json` in all but its times. Keys of `review.json` may be added; they are
-counted, with what they hold. With `--sentences`, texts may differ as well: text chunks, texts in `review.json`, and the
-figure, which is made of text. They are counted, and each different text is printed once.
+counted, with what they hold; so may columns behind the last one of `summary.csv`. With `--sentences`, texts may differ
+as well: text chunks, texts in `review.json` and `summary.csv`, and the figure and the contact sheet, which are made of
+text. They are counted, and each different text is printed once.
 
 Exit code 1 on any other difference, each in one line.
 """
 
 import argparse
+import csv
 import json
 import re
 import sys
@@ -70,10 +72,15 @@ def compared(before: Path, after: Path, *, sentences: bool) -> Comparison:
             found.counts["review.json"] += 1
             one, other = (json.loads((folder / name).read_text(encoding="utf-8")) for folder in (before, after))
             _compare_values(found, name, "", one, other)
+        elif kind == ".csv":
+            _compare_tables(found, name, before / name, after / name)
         elif kind == ".npz":
             _compare_arrays(found, name, before / name, after / name)
         elif (before / name).read_bytes() != (after / name).read_bytes():
-            found.differences.append(f"{name}: other bytes")
+            if sentences and kind == ".html":
+                found.counts["contact sheets of other words"] += 1
+            else:
+                found.differences.append(f"{name}: other bytes")
     return found
 
 
@@ -99,6 +106,24 @@ def _compare_arrays(found: Comparison, name: str, before: Path, after: Path) -> 
             found.differences.append(f"{name}: other arrays")
         else:
             found.differences += [f"{name}: {key}: other values" for key in one if not _equal(one[key], other[key])]
+
+
+def _compare_tables(found: Comparison, name: str, before: Path, after: Path) -> None:
+    (head, *rows), (other_head, *others) = (_rows(path) for path in (before, after))
+    found.counts["tables"] += 1
+    if other_head[: len(head)] != head or len(rows) != len(others):
+        found.differences.append(f"{name}: other columns or rows")
+        return
+    for column in other_head[len(head) :]:
+        found.added[f"{name}, column {column}"] += len(others)
+    for row, other in zip(rows, others, strict=True):
+        for column, one, another in zip(head, row, other, strict=False):
+            found.text(name, f"column {column}", one, another)
+
+
+def _rows(path: Path) -> list[list[str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.reader(file))
 
 
 def _equal(one: np.ndarray, other: np.ndarray) -> bool:
@@ -135,7 +160,7 @@ def _place(where: str) -> str:
 def told(found: Comparison) -> Iterator[str]:
     """Yield what was found in lines."""
     yield ", ".join(f"{count} {what}" for what, count in found.counts.items()) or "No file was compared."
-    yield f"review.json: {len(found.added)} keys added, {sum(found.added.values())} times"
+    yield f"{len(found.added)} keys and columns added, {sum(found.added.values())} times"
     for place, count in sorted(found.added.items()):
         held = ", ".join(f"{value} {times}×" for value, times in found.values.get(place, Counter()).most_common(_MANY))
         yield f"  {place}: {count}×" + (f" ({held})" if held else "")

@@ -6,7 +6,8 @@ from numpy.testing import assert_array_equal
 
 from ensemble_cam.classifiers.classifier import Classifier
 from ensemble_cam.classifiers.loading import load_classifier
-from ensemble_cam.film.radiograph import is_a_picture, read_radiograph
+from ensemble_cam.film.kinds import is_a_picture
+from ensemble_cam.film.radiograph import read_radiograph
 from ensemble_cam.phantom.drawing import draw_phantom
 from ensemble_cam.reviewing.pipeline import examine
 from support.dicom_forms import WINDOW, forms

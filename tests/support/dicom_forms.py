@@ -318,6 +318,7 @@ def _colours(film: np.ndarray) -> dict[str, Callable[[], Form]]:
         return lambda: Form(data, bits=8, exact=exact)
 
     planes = np.moveaxis(channels, -1, 0)
+    untransformed = jpeg(channels, keep_rgb=True)
     twelve = np.dstack([film] * 3)
     deep = dict(SamplesPerPixel=3, PhotometricInterpretation="RGB")
     return {
@@ -328,6 +329,11 @@ def _colours(film: np.ndarray) -> dict[str, Callable[[], Form]]:
         "YBR_FULL_422": of(halved, "YBR_FULL_422", PlanarConfiguration=0),
         "RGB, RLE": of(channels, syntax=RLELossless, PlanarConfiguration=0),
         "RGB, JPEG": of(channels, "YBR_FULL_422", syntax=JPEGBaseline8Bit, exact=False, stream=jpeg(channels)),
+        "RGB, JPEG of luma and chroma": of(channels, syntax=JPEGBaseline8Bit, exact=False, stream=jpeg(channels)),
+        "RGB, JPEG of colours": of(channels, syntax=JPEGBaseline8Bit, exact=False, stream=untransformed),
+        "RGB, JPEG of colours, unsaid": of(
+            channels, syntax=JPEGBaseline8Bit, exact=False, stream=_without_adobe_marker(untransformed)
+        ),
         "RGB, JPEG-LS": of(channels, syntax=JPEGLSLossless, stream=jpeg_ls(channels)),
         "RGB, JPEG 2000": of(channels, "YBR_RCT", syntax=JPEG2000Lossless, stream=jpeg_2000(channels, bits=8)),
         "RGB, JPEG lossless": of(channels, syntax=JPEGLosslessSV1, stream=jpeg_lossless(channels, bits=8)),
@@ -335,3 +341,10 @@ def _colours(film: np.ndarray) -> dict[str, Callable[[], Form]]:
             dicom(grey, syntax=JPEGBaseline8Bit, stream=jpeg(channels)), bits=8, exact=False
         ),
     }
+
+
+def _without_adobe_marker(stream: bytes) -> bytes:
+    """Return a JPEG stream that does not say whether its colours were turned into luma and chroma."""
+    position = stream.index(b"\xff\xee")
+    (length,) = struct.unpack_from(">H", stream, position + 2)
+    return stream[:position] + stream[position + 2 + length :]

@@ -94,9 +94,9 @@ def _png_chunk(name: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
 
-def jpeg(pixels: np.ndarray, *, orientation: int | None = None, quality: int = 95) -> bytes:
+def jpeg(pixels: np.ndarray, *, orientation: int | None = None, quality: int = 95, keep_rgb: bool = False) -> bytes:
     """Return (h, w) or (h, w, 3) uint8 as JPEG, with an EXIF orientation."""
-    options = {}
+    options = {"keep_rgb": True} if keep_rgb else {}
     if orientation is not None:
         exif = Image.Exif()
         exif[0x0112] = orientation
@@ -245,6 +245,11 @@ def _with_other_rows(data: bytes) -> bytes:
     return data.replace(rows, struct.pack("<HH2sH", 0x0028, 0x0010, b"IS", 8) + b"19480229")
 
 
+def _of_private_syntax(data: bytes) -> bytes:
+    """Return a file that declares a maker's own syntax, whose pixels alone are big endian."""
+    return data.replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.113619.5.2\0\0")
+
+
 def _without_class(data: bytes) -> bytes:
     """Return a file whose SOP class, in its meta information and in its dataset, is empty."""
     return data.replace(CR.encode(), bytes(len(CR)))
@@ -367,6 +372,7 @@ def _bad_films() -> list[tuple[str, bytes, str]]:
             "a rare process of JPEG.*dcmdjpeg",
         ),
         ("unknown-syntax", dicom(grey, syntax="1.2.3.4", stream=noise), "unknown transfer syntax"),
+        ("native-in-unknown-syntax", _of_private_syntax(dicom(deep, bits=12)), "unknown transfer syntax"),
         ("video", dicom(grey, syntax="1.2.840.10008.1.2.4.102", stream=noise), "stored as MPEG-4.*not decoded"),
         (
             "pixels-elsewhere",

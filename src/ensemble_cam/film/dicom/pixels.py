@@ -3,7 +3,8 @@
 A codec believes the size in its own stream, so that size is read and compared with the header's before a codec runs.
 The codecs are Pillow (JPEG), gdcm (JPEG lossless), pyjpegls (JPEG-LS) and openjpeg (JPEG 2000, high-throughput too);
 each is called by its name, so that none that happens to be installed (pylibjpeg-libjpeg is under the GPL) is ever
-asked. RLE and deflated frames are unpacked here, and no further than the film's size.
+asked. RLE and deflated frames are unpacked here, and no further than the film's size. Damaged streams have ended
+processes in gdcm and held others for seconds in pyjpegls: this runs where neither harms anyone.
 
 Source: DICOM PS3.5 8.1 (native pixels), A.4 (encapsulated ones), annex G (RLE); PS3.3 C.7.6.3.1 (their description).
 """
@@ -11,6 +12,7 @@ Source: DICOM PS3.5 8.1 (native pixels), A.4 (encapsulated ones), annex G (RLE);
 import io
 import struct
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -117,8 +119,10 @@ def decode_pixels(file: DicomFile, layout: PixelLayout) -> Decoded:
     data = file.pixels.value if file.pixels.frame is None else memoryview(file.pixels.frame)
     native_bytes = layout.count * layout.bits_allocated // 8
     if file.pixels.frame is None and len(data) >= native_bytes:
+        if file.transfer_syntax not in {"", *_SYNTAXES}:
+            raise _unread(file.transfer_syntax)  # uncompressed pixels do not tell their byte order
         return _native(data, file, layout)
-    if stream := recognised(bytes(data)):
+    if stream := recognised(bytes(data) if file.pixels.frame is None else file.pixels.frame):
         return _compressed(stream, file, layout)
     if file.pixels.frame is None:
         raise RadiographError(
@@ -346,11 +350,18 @@ def _as_declared(decoded: np.ndarray, stream: Stream, layout: PixelLayout) -> tu
 def _jpeg(stream: Stream, layout: PixelLayout) -> np.ndarray:
     from PIL import Image
 
-    image = Image.open(io.BytesIO(stream.data), formats=["JPEG"])
-    if stream.components == 3 and layout.photometric == "RGB" and "adobe_transform" not in image.info:
-        image.draft("YCbCr", image.size)  # the components as they stand in the stream
-    image.load()
-    return np.asarray(image)
+    def decoded(*, untouched: bool) -> np.ndarray:
+        image = Image.open(io.BytesIO(stream.data), formats=["JPEG"])
+        if untouched:
+            image.draft("YCbCr", image.size)
+        image.load()
+        return np.asarray(image)
+
+    if stream.components == 3:
+        # What the stream says of its colours may be wrong; as they stand in it, the first component is a film's grey.
+        with suppress(OSError):  # where it says that they are red, green and blue, they come so by themselves
+            return decoded(untouched=True)
+    return decoded(untouched=False)
 
 
 def _jpeg_lossless(stream: Stream, layout: PixelLayout) -> np.ndarray:
