@@ -181,7 +181,7 @@ def damaged(source: Source, rng: np.random.Generator) -> bytes:
         return bytes(data)
     low, high = (0, source.head) if where == 0 else (source.head, size)
     for _ in range(rng.integers(1, 6)):
-        _damage(data, int(rng.integers(low, high)), rng)
+        _damage(data, int(rng.integers(low, min(high, len(data)))), rng)  # bytes may be gone
     if source.name.startswith("PNG") and rng.random() < 0.5:
         return _with_true_checksums(bytes(data))
     return bytes(data)
