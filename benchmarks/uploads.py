@@ -25,12 +25,9 @@ import multiprocessing
 import os
 import re
 import shutil
-import socket
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -41,9 +38,9 @@ from PIL import Image
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page, sync_playwright
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
+from served import serving
 
 from ensemble_cam.phantom import draw_phantom
-from ensemble_cam.ui.launch import app_script
 
 PATIENCE = 120_000  # ms
 _BITS = 8
@@ -313,31 +310,6 @@ def run(page: Page, films: Sequence[Film], way: str, seconds: float) -> Findings
     return found
 
 
-@contextmanager
-def serving(home: Path) -> Iterator[str]:
-    """Serve the app with an empty home folder, and give its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("ENSEMBLE_CAM_WEIGHTS")}
-    environment |= {"HOME": str(home), "USERPROFILE": str(home)}
-    options = ["--server.port", str(port), "--server.headless", "true"]
-    command = [sys.executable, "-m", "ensemble_cam.ui.serve", "run", str(app_script()), *options]
-    with (home / "log").open("wb") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-    try:
-        for _ in range(600):
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1)
-                break
-            except OSError:
-                time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
 def _spin() -> None:
     while True:
         pass
@@ -373,13 +345,13 @@ def main() -> int:
     bad = 0
     print(f"{len(films)} films, {options.seconds:g} s each")
     print(f"{'browser':>12}  {'uploads':10} {'repaints':>8} {'changes':>8} {'downloads':>9} {'differ':>6}")
-    with tempfile.TemporaryDirectory() as home, serving(Path(home)) as address, sync_playwright() as driver:
+    with tempfile.TemporaryDirectory() as home, serving(Path(home)) as served, sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=_ARGUMENTS)
         for rate, busy in conditions:
             for way in options.ways:
                 context = browser.new_context(viewport={"width": 1366, "height": 768}, accept_downloads=True)
                 page = context.new_page()
-                opened(page, address, rate)
+                opened(page, served.address, rate)
                 with busy_cores(busy):
                     found = run(page, films, way, options.seconds)
                 context.close()

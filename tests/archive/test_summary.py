@@ -12,6 +12,7 @@ from urllib.parse import unquote_to_bytes
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from ensemble_cam.archive.batch import Batch
 from ensemble_cam.archive.films import FoundFilms, find_films
@@ -148,6 +149,19 @@ def test_page_loads_nothing_from_elsewhere_and_all_that_it_links_is_there(folder
     for address in made.addresses:
         assert re.fullmatch(r"[\w.~%-]+/[\w.~%-]+", address, re.ASCII)
         assert (out / os.fsdecode(unquote_to_bytes(address))).is_file(), address
+
+
+def test_pictures_on_the_page_carry_their_words_and_have_their_own_size_there(folder, tmp_path):
+    out = tmp_path / "out"
+    summarised(find_films([folder]), out)
+
+    shown = [attributes for tag, attributes in page(out).tags if tag == "img"]
+    assert len(shown) == 3 * 2
+    for each in shown:
+        picture = Image.open(out / os.fsdecode(unquote_to_bytes(each["src"])))
+        assert (int(each["width"]), int(each["height"])) == picture.size
+        assert picture.width == 260
+        assert picture.height > 240 + 40  # of the film
 
 
 def test_page_shows_names_as_text_and_failures_with_their_sentence_and_what_was_left_out(folder, tmp_path):

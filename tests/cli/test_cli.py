@@ -204,7 +204,7 @@ def test_case_stands_in_record_figure_overlays_and_folder_in_the_place_of_the_fi
     (folder,) = (tmp_path / "out").iterdir()
     assert folder.name == "No. 17"
     assert record(folder)["case"] == "No. 17"
-    assert titles[0] == "Chest radiograph review · case No. 17"
+    assert "Chest radiograph review · case No. 17" in titles
     for picture in folder.glob("*.png"):
         assert Image.open(picture).text["Case"] == "No. 17"
         assert b"ZZSTEM" not in picture.read_bytes()
@@ -258,7 +258,7 @@ def test_options_reach_the_record(tmp_path, film):
     config = tmp_path / "two.toml"
     config.write_text("".join(TABLE.format(id=id, size=64, weights="untrained") for id in ("one", "two")))
     line = """--method gradcam --threshold 0.25 --opacity 0.6 --colormap viridis --framing pad --intensity windowed
-        --rescale --ensemble-weight two=0 --device cpu --runtime torch --save-maps
+        --rescale --ensemble-weight two=0 --device cpu --runtime torch --save-maps --bare
         --layers several --aug-smooth --eigen-smooth"""
     options = ["--labels", "mass,Pleural_Thickening, lung lesion", *line.split()]
 
@@ -277,6 +277,7 @@ def test_options_reach_the_record(tmp_path, film):
         "opacity": 0.6,
         "colormap": "viridis",
         "style": "both",
+        "bare": True,
         "framing": "pad",
         "intensity": "windowed",
         "rescale": True,
@@ -454,6 +455,25 @@ def test_teaching_set_says_of_any_other_film_that_its_maps_mean_nothing(film, tm
     assert f"[1/1] film.png: {CAUTION}\n" in capsys.readouterr().out
     for overlay in (tmp_path / "out" / "film").glob("*_ensemble.png"):
         assert Image.open(overlay).text["Warning"] == CAUTION
+
+
+@pytest.mark.usefixtures("blank_figure")
+def test_bare_overlays_are_a_review_of_their_own_which_is_known_when_asked_for_again(film, tmp_path, capsys):
+    out, command = tmp_path / "out", ("review", film, "--set", "teaching", "--classifiers", TEACHING[1], "--top-k", 1)
+    for more in ((), ("--bare",), ("--bare",), ()):
+        assert run(*command, "--out", out, *more) == 0
+
+    said = capsys.readouterr().out
+    assert said.count("reviewed before, see") == 2
+    assert sorted(folder.name for folder in out.iterdir()) == ["film", "film_2"]
+    for folder, bare in (("film", False), ("film_2", True)):
+        names = {path.name for path in (out / folder).glob("*_*.png")}
+        assert len(names) == 2
+        assert {name.endswith("_bare.png") for name in names} == {bare}
+        (finding,) = record(out / folder)["findings"]
+        assert {made["file"] for made in finding["maps"].values()} == names
+        heights = {Image.open(out / folder / name).height for name in names}
+        assert (heights == {Image.open(film).height}) is bare
 
 
 @pytest.mark.usefixtures("blank_figure")

@@ -85,14 +85,15 @@ def test_overlays_are_named_by_rank_label_and_classifier(review):
     ]
 
 
-def test_overlays_have_the_films_own_size_and_are_drawn_in_source_pixels(review):
+def test_overlays_begin_with_the_film_in_source_pixels_and_their_words_stand_below_as_wide(review):
     drawn = dict(overlays(review))
     for finding in review.analysis.findings:
         for id, heatmap in finding.heatmaps().items():
             picture = Image.open(io.BytesIO(drawn[overlay_name(finding, id)]))
-            assert (picture.mode, picture.size) == ("RGB", (301, 240))
+            assert (picture.mode, picture.width) == ("RGB", 301)
+            assert 240 < picture.height <= 240 + 240 // 2 + 200
             expected = source_overlay(review.analysis.radiograph.display, heatmap, review.display)
-            assert_array_equal(np.asarray(picture), expected)
+            assert_array_equal(np.asarray(picture)[:240], expected)
 
 
 def test_every_overlay_says_where_it_comes_from_in_chunks_that_any_reader_reads(review):
@@ -127,6 +128,25 @@ def test_overlays_say_it_of_weights_that_are_not_the_published_ones(weights, rem
     _, data = next(overlays(made_review(classifiers=[classifier])))
 
     assert remark in Image.open(io.BytesIO(data)).text["Classifiers"]
+
+
+def test_bare_overlays_are_the_film_alone_say_so_in_their_names_and_keep_their_words_in_the_file(review, tmp_path):
+    bare = replace(review, display=replace(review.display, bare=True))
+
+    pictures, with_words = dict(overlays(bare)), dict(overlays(review))
+
+    assert [name.removesuffix("_bare.png") for name in pictures] == [name.removesuffix(".png") for name in with_words]
+    for (name, data), other in zip(pictures.items(), with_words.values(), strict=True):
+        picture, full = Image.open(io.BytesIO(data)), Image.open(io.BytesIO(other))
+        assert picture.size == (301, 240), name
+        assert_array_equal(np.asarray(picture), np.asarray(full)[:240])
+        assert picture.text == full.text
+    folder = write_review(bare, tmp_path, "film")
+    record = json.loads((folder / "review.json").read_text())
+    named = {made["file"] for finding in record["findings"] for made in finding["maps"].values() if "file" in made}
+    assert named == set(pictures)
+    assert all((folder / name).is_file() for name in named)
+    assert record["settings"]["bare"] is True
 
 
 def drawing_threads() -> list[str]:
@@ -241,6 +261,7 @@ CONTRACT = {
         "opacity": float,
         "colormap": str,
         "style": str,
+        "bare": bool,
         "framing": str,
         "intensity": str,
         "rescale": bool,

@@ -15,10 +15,11 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from ensemble_cam.phantom import draw_phantom
 from ensemble_cam.phantom.files import film_name, phantom_files
-from ensemble_cam.purpose import PURPOSE, TEACHING_LINE
+from ensemble_cam.purpose import MEANINGLESS_LINE, PURPOSE, TEACHING_LINE
 from support import films
 from support.browsing import (
     PATIENCE,
+    SHOW_ANYWAY,
     expect,
     needs_chromium,
     panels,
@@ -272,6 +273,14 @@ def test_this_view_is_what_the_panels_show_zoomed_and_moved_and_says_where_it_co
     for id, (x, y, width, height) in boxes.items():
         np.testing.assert_array_equal(picture[y : y + height, x : x + width], panels_now[id])
     assert coloured(picture)
+    assert next(iter(boxes.values()))[:2] == [0, 0]
+    assert picture.shape[1] == max(x + width for x, _, width, _ in boxes.values())
+    films_rows = len({y for _, y, _, _ in boxes.values()}) * next(iter(boxes.values()))[3]
+    bottom = max(y + height for _, y, _, height in boxes.values())
+    assert bottom < picture.shape[0] <= films_rows * 1.5 + 200
+    words = picture[bottom:].astype(int)
+    assert (words.min(axis=2) > 200).sum() > 500
+    assert (words - [0xFF, 0xC3, 0x6B] == 0).all(axis=2).sum() > 100  # what it is for
     finding = viewer.one(".finding").nth(1).locator(".label").inner_text()
     assert text["Findings"].replace("_", " ") == finding
     assert text["Threshold"] == "0.42"
@@ -312,8 +321,8 @@ def test_at_one_to_one_the_panels_equal_the_overlays_that_are_downloaded(open_pa
     x0, y0, x1, y1 = record["input"]["crop"]
     seen[y0 + 1 : y1 - 1, x0 + 1 : x1 - 1] = True  # but for the outline of what the networks see
     for id, overlay in overlays.items():
-        assert overlay.shape[:2] == pixels.shape
-        expected, panel = looked_at(overlay, where)
+        assert overlay.shape[1] == pixels.shape[1]
+        expected, panel = looked_at(overlay[: pixels.shape[0]], where)
         inside = looked_at(seen, where)[0]
         assert inside.sum() > 100_000
         assert coloured(expected[inside][None]) > 1000
@@ -321,6 +330,49 @@ def test_at_one_to_one_the_panels_equal_the_overlays_that_are_downloaded(open_pa
         if style == "both":
             assert ((drawn == 255).all(axis=2) & inside).sum() > 100
         assert close(drawn[inside], expected[inside], share=1.0), id
+
+
+def test_scores_of_a_film_that_the_networks_cannot_know_are_struck_and_its_maps_come_when_they_are_asked_for(open_page):
+    page = open_page()
+    viewer = Live(page)
+    shown(page, "Phantom, seed")
+    expect(viewer.one(".finding.meaningless")).to_have_count(0)
+    anyway = page.get_by_role("button", name=SHOW_ANYWAY)
+    for name in ("secret_one.png", "secret_two.png"):
+        upload(page, (name, films.png(films.film(512, 512, seed=len(name)))))
+        expect(viewer.one(".set")).to_contain_text(name, timeout=PATIENCE)
+        expect(anyway).to_be_visible(timeout=PATIENCE)
+        settled(page)
+
+        expect(page.locator('canvas[aria-label="The film"]')).to_be_visible()
+        assert viewer.ids() == ["film"]
+        assert not coloured(viewer.pictures()["film"])
+        for part in ("#save", "#hide", "#large", "#threshold"):
+            expect(viewer.one(part)).to_be_hidden()
+        for button in ("Figure", "Overlays (ZIP)"):
+            expect(page.get_by_role("button", name=button)).to_have_count(0)
+        scores = viewer.one(".finding .score")
+        assert scores.count() == 8
+        struck = scores.evaluate_all("all => all.map((each) => getComputedStyle(each).textDecorationLine)")
+        assert struck == ["line-through"] * 8
+        assert viewer.one(".badge").all_inner_texts() == ["meaningless"] * 8
+        expect(viewer.one(".title s")).to_have_text(re.compile(r"^\d\.\d\d$"))
+        expect(page.get_by_text(MEANINGLESS_LINE, exact=True)).to_be_visible()
+
+    anyway.click()
+    reviewed(page)
+    assert viewer.ids()[-1] == ENSEMBLE
+    expect(viewer.panel(ENSEMBLE).locator(".caption s")).to_have_text(re.compile(r"^\d\.\d\d$"))
+    expect(page.get_by_text(MEANINGLESS_LINE, exact=True)).to_be_visible()
+    _, archive = downloaded(page, "Overlays (ZIP)")
+    with zipfile.ZipFile(io.BytesIO(archive)) as files_in_it:
+        pictures = [name for name in files_in_it.namelist() if name.endswith(".png")]
+        assert len(pictures) == 12
+        assert all(decoded(files_in_it.read(name)).shape[0] > 512 + 100 for name in pictures)
+    page.get_by_test_id("stSidebar").get_by_text("secret_one.png").click()
+    expect(viewer.one(".set")).to_contain_text("secret_one.png", timeout=PATIENCE)
+    expect(anyway).to_be_visible(timeout=PATIENCE)
+    expect(page.locator('canvas[aria-label="The film"]')).to_be_visible()
 
 
 def test_the_figure_of_the_finding_and_the_files_follow_what_was_set_in_the_viewer(open_page):

@@ -127,9 +127,13 @@ TITLES = {
 @pytest.mark.parametrize("call", OUTPUTS)
 def test_record_figure_and_overlays_say_the_same(call, monkeypatch):
     review = made_review(dotted(120, 120, 60, 60), classifiers=OUTPUTS[call])
-    written, real = [], figure.Page.text
+    written, real = [], figure.Page.runs
     monkeypatch.setattr(
-        figure.Page, "text", lambda page, x, y, text, *style: written.append(text) or real(page, x, y, text, *style)
+        figure.Page,
+        "runs",
+        lambda page, x, y, runs, *style: (
+            written.append(" ".join(run.text for run in runs)) or real(page, x, y, runs, *style)
+        ),
     )
 
     figure_png(review)

@@ -17,6 +17,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (apt-get install chromium)")
 
 PATIENCE = 90_000  # ms: a cold start imports PyTorch
+SHOW_ANYWAY = "Show anyway: maps that mean nothing"
 FETCH = re.compile(r"Fetch the clinical weights \(\d+ MB\)")  # the button
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 
@@ -79,8 +80,14 @@ def settled(page) -> None:
 
 
 def reviewed(page) -> None:
-    expect(page.get_by_role("button", name="Figure (PNG")).to_be_visible(timeout=PATIENCE)
+    """Wait for a review's maps; where they mean nothing, ask for them all the same."""
+    figure, anyway = page.get_by_role("button", name="Figure (PNG"), page.get_by_role("button", name=SHOW_ANYWAY)
+    expect(figure.or_(anyway)).to_be_visible(timeout=PATIENCE)
     settled(page)
+    if anyway.is_visible():
+        anyway.click()
+        expect(figure).to_be_visible(timeout=PATIENCE)
+        settled(page)
 
 
 def panels(page):

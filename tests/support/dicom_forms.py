@@ -25,6 +25,7 @@ from pydicom.uid import (
 
 from support.films import (
     MULTI_FRAME_SC,
+    OFFSET_TABLE,
     SECONDARY_CAPTURE,
     dataset,
     dicom,
@@ -239,6 +240,7 @@ def _streams(film: np.ndarray) -> dict[str, Callable[[], Form]]:
     lossless = jpeg_lossless(film, bits=12)
     plain = film.tobytes()
     twelve_of_16 = dicom(film, bits=12, syntax=JPEGLSLossless, stream=ls)
+    assert OFFSET_TABLE in twelve_of_16
     deflate = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     frame = deflate.compress(plain) + deflate.flush()
     return {
@@ -283,9 +285,7 @@ def _streams(film: np.ndarray) -> dict[str, Callable[[], Form]]:
         "bare stream": explicit_value(codestream, JPEG2000Lossless, "JPEG 2000, lossless"),
         "fragments with a length": explicit_value(encapsulate([codestream]), JPEG2000Lossless, "JPEG 2000, lossless"),
         "no delimiter": lambda: Form(dicom(film, bits=12, syntax=JPEGLSLossless)[:-8], syntax="JPEG-LS, lossless"),
-        "no offset table": lambda: Form(
-            twelve_of_16.replace(struct.pack("<HHI", 0xFFFE, 0xE000, 0), b"", 1), syntax="JPEG-LS, lossless"
-        ),
+        "no offset table": lambda: Form(twelve_of_16.replace(OFFSET_TABLE, b"", 1), syntax="JPEG-LS, lossless"),
         "several fragments": lambda: Form(
             written(dataset(film, bits=12), JPEGLSLossless, encapsulate([ls], fragments_per_frame=3))
         ),

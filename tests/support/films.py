@@ -203,6 +203,10 @@ def written(header: Dataset, syntax: str, pixel_data: bytes | None) -> bytes:
     return buffer.getvalue()
 
 
+OFFSET_TABLE = struct.pack("<HHII", 0xFFFE, 0xE000, 4, 0)
+"""Of one frame, as pydicom writes it."""
+
+
 def look_up_table(entries: np.ndarray, *, first: int, bits: int) -> list[Dataset]:
     """Return a sequence with one look-up table."""
     item = Dataset()
@@ -229,6 +233,17 @@ def with_dataset(data: bytes, elements: bytes) -> bytes:
     """Return a DICOM file with other bytes in the place of its dataset, behind preamble and File Meta Information."""
     (length,) = struct.unpack_from("<I", data, 140)  # of group 0002, whose first element says it
     return data[: 144 + length] + elements
+
+
+def _deflated(elements: bytes) -> bytes:
+    deflate = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return deflate.compress(elements) + deflate.flush()
+
+
+def _with_odd_fragment(data: bytes) -> bytes:
+    """Return an encapsulated film whose first fragment begins as no item does."""
+    position = data.index(OFFSET_TABLE) + len(OFFSET_TABLE)
+    return data[:position] + struct.pack("<HH", 0x0009, 0x1001) + data[position + 4 :]
 
 
 def _deflate_bomb() -> bytes:
@@ -284,6 +299,7 @@ def _bad_films() -> list[tuple[str, bytes, str]]:
     twelve_bits = stream.replace(b"\xff\xc0\0\x0b\x08", b"\xff\xc1\0\x0b\x0c")
     arithmetic = stream.replace(b"\xff\xc0", b"\xff\xc9")
     deflated = dicom(deep, bits=12, syntax=DeflatedExplicitVRLittleEndian)
+    bare = whole["dicom-jpeg-ls"][len(with_dataset(whole["dicom-jpeg-ls"], b"")) :]
     noise = np.random.default_rng(2).bytes(4000)
     middle = len(whole["png"]) // 2
     damaged = whole["png"][:middle] + bytes([whole["png"][middle] ^ 255]) + whole["png"][middle + 1 :]
@@ -360,6 +376,8 @@ def _bad_films() -> list[tuple[str, bytes, str]]:
         ("more-bits-than-allocated", dicom(grey, BitsStored=12, HighBit=11), "contradict each other"),
         ("too-large-dicom", dicom(deep, Rows=60_000, Columns=60_000), "60000×60000 pixels.*megapixels"),
         ("deflated-noise", with_dataset(deflated, noise), "declared as deflated and cannot be unpacked"),
+        ("deflated-and-compressed", with_dataset(deflated, _deflated(bare)), "deflated and compressed at once"),
+        ("odd-fragment", _with_odd_fragment(whole["dicom-jpeg-ls"]), "fragments cannot be told apart"),
         ("deflated-for-ever", with_dataset(deflated, _deflate_bomb()), "header is far larger or deeper"),
         (
             "12-bit-jpeg",

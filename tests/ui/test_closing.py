@@ -15,7 +15,7 @@ from ensemble_cam.ui.session import closing
 from ensemble_cam.ui.session.closing import Closing
 from support.served_here import serving_here
 
-PATIENCE = 120
+PATIENCE = 140  # seconds: a cold start imports PyTorch
 
 
 def test_the_memory_of_a_closed_pages_film_comes_back(own_home, tmp_path):

@@ -28,6 +28,7 @@ class SheetFinding:
         agreement: the maps' mean IoU; None where there are no two of them.
         classifiers: of each its name, score and call; None where it has none.
         overlay: the file of its ensemble map, or of the only map there is; None without.
+        size: width and height of that picture in pixels, its words below the film among them.
         is_empty: whether that map has no positive value.
     """
 
@@ -38,6 +39,7 @@ class SheetFinding:
     agreement: float | None
     classifiers: tuple[tuple[str, float | None, str | None], ...]
     overlay: str | None
+    size: tuple[int, int]
     is_empty: bool
 
 
@@ -49,7 +51,6 @@ class SheetFilm:
         name: its folder's name, as it is shown.
         folder: its folder's name, as the disk has it.
         file: where the film lay, where its name does not say so; None for nobody to see.
-        size: its width and height in pixels.
         warnings: what has to be said of it.
         meaningless: whether its scores and maps mean nothing.
         findings: in the order of their ranks.
@@ -58,7 +59,6 @@ class SheetFilm:
     name: str
     folder: str
     file: str | None
-    size: tuple[int, int]
     warnings: tuple[str, ...]
     meaningless: bool
     findings: tuple[SheetFinding, ...]
@@ -123,7 +123,7 @@ figcaption { margin-top: .35rem; font-size: .9rem; }
 .split { border-color: #e58cff; color: #e58cff; font-weight: 600; }
 .uncalibrated, .word.meaningless { border-style: dashed; }
 .each { margin: .25rem 0 0; padding: 0; list-style: none; color: #aeb6bf; font-size: .82rem; }
-article.meaningless .score, article.meaningless .each { color: #8a939c; text-decoration: line-through; }
+:is(article, figure).meaningless :is(.score, .each) { color: #8a939c; text-decoration: line-through; }
 body > footer { color: #aeb6bf; font-size: .82rem; border-top: 1px solid #2a3036; }
 body > footer p { margin: 0; overflow-wrap: anywhere; }
 @media print {
@@ -200,7 +200,7 @@ def _figure(film: SheetFilm, finding: SheetFinding) -> str:
     if finding.overlay is None:
         picture = '<div class="none">No map</div>'
     else:
-        source, (width, height) = _link(film.folder, finding.overlay), film.size
+        source, (width, height) = _link(film.folder, finding.overlay), finding.size
         alt = escape(f"{film.name}: map of {finding.label} over the film")
         picture = f'<img src="{source}" alt="{alt}" width="{width}" height="{height}" loading="lazy" decoding="async">'
         picture = f'<a href="{source}">{picture}</a>'
@@ -210,8 +210,9 @@ def _figure(film: SheetFilm, finding: SheetFinding) -> str:
     notes = [] if finding.agreement is None else [agreement_line(Agreement(finding.agreement, None))]
     notes += ["empty map: nothing speaks for it"] if finding.is_empty else []
     each = [_classifier(*classifier, finding.call) for classifier in finding.classifiers]
+    meaningless = " class=meaningless" if finding.call == Call.MEANINGLESS else ""
     return (
-        f'<figure>{picture}<figcaption><span class="label">{escape(finding.label)}</span> '
+        f'<figure{meaningless}>{picture}<figcaption><span class="label">{escape(finding.label)}</span> '
         f'<span class="score">{finding.score:.2f}</span> {" ".join(words)}'
         f'<ul class="each">{_items([*each, *notes])}</ul></figcaption></figure>'
     )

@@ -6,6 +6,7 @@ Both are made of the films' `review.json`, so that a film that was reviewed befo
 import csv
 import io
 import os
+import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,7 +89,7 @@ class Summary:
         self._rows += rows
         # Of films with the same name in several folders, this tells which is which.
         is_told = self._is_private or folder_name(film.shown) == name
-        self._films.append(_sheet_film(name, folder.name, None if is_told else film.shown, record))
+        self._films.append(_sheet_film(name, folder, None if is_told else film.shown, record))
         self._made_by, self._notice = _made_by(record), record["notice"]
 
     def write(self) -> tuple[Path, Path]:
@@ -154,12 +155,14 @@ def _lines(finding: Mapping[str, Any], record: Mapping[str, Any]) -> Iterator[_L
     yield _Line(ENSEMBLE, "Ensemble", finding["score"], Call(finding["call"]))
 
 
-def _sheet_film(name: str, folder: str, file: str | None, record: Mapping[str, Any]) -> SheetFilm:
+def _sheet_film(name: str, folder: Path, file: str | None, record: Mapping[str, Any]) -> SheetFilm:
     findings = []
+    seen = record["input"]
     for finding in record["findings"]:
         *each, together = _lines(finding, record)
         maps = finding["maps"]
         id = next((id for id in (ENSEMBLE, *maps) if "file" in maps[id]), None)
+        overlay = None if id is None else maps[id]["file"]
         findings.append(
             SheetFinding(
                 label=displayed(finding["label"]),
@@ -168,22 +171,31 @@ def _sheet_film(name: str, folder: str, file: str | None, record: Mapping[str, A
                 split=finding["split"],
                 agreement=(finding["agreement"] or {}).get("iou"),
                 classifiers=tuple((line.name, line.score, line.call) for line in each),
-                overlay=None if id is None else maps[id]["file"],
+                overlay=overlay,
+                size=(overlay and _size(folder / overlay)) or (seen["width"], seen["height"]),
                 is_empty=id is not None and maps[id]["empty"],
             )
         )
-    seen = record["input"]
     untrained = all(classifier["untrained"] for classifier in record["classifiers"])
     warnings = ["Untrained networks: scores and maps mean nothing."] if untrained else []
     return SheetFilm(
         name=name,
-        folder=folder,
+        folder=folder.name,
         file=file,
-        size=(seen["width"], seen["height"]),
         warnings=(*warnings, *seen["warnings"]),
         meaningless=record["meaningless"],
         findings=tuple(findings),
     )
+
+
+def _size(png: Path) -> tuple[int, int] | None:
+    """Return a PNG's width and height in pixels, which stand in its first chunk; None where it is not there."""
+    try:
+        with png.open("rb") as file:
+            width, height = struct.unpack(">16x2I", file.read(24))
+    except (OSError, struct.error):
+        return None
+    return width, height
 
 
 def _made_by(record: Mapping[str, Any]) -> tuple[str, ...]:

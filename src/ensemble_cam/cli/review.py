@@ -82,6 +82,12 @@ def add(commands: Commands) -> None:
     drawing.add_argument("--threshold", type=real, metavar="T", help="draw relative activation from here on, 0 to 1")
     drawing.add_argument("--opacity", type=real, metavar="O", help="of the overlay, 0 to 1")
     drawing.add_argument("--colormap", choices=COLORMAPS)
+    drawing.add_argument(
+        "--bare",
+        action="store_true",
+        help="for programs: overlays without the words below them, which then stand in the file's text chunks alone; "
+        "their names end in _bare",
+    )
     files = review.add_argument_group("files")
     files.add_argument(
         "--summary",

@@ -1,6 +1,7 @@
 """The annotated figure of a review, at print quality: the film, then a row for each finding."""
 
 from ensemble_cam.export.provenance import origin, window_line
+from ensemble_cam.export.words import with_score
 from ensemble_cam.film.greyscale import Greys
 from ensemble_cam.rendering.page import BOLD, DPI, FAINT, INK, NORMAL, SMALL, WARN, Page, shortened, wrapped
 from ensemble_cam.rendering.png import png
@@ -11,9 +12,10 @@ from ensemble_cam.reviewing.scores import Call
 from ensemble_cam.reviewing.sentences import (
     capitalised,
     extent,
+    head_line,
     method_line,
     no_map,
-    purpose_line,
+    remarks_line,
     score_line,
     support,
     title,
@@ -54,7 +56,9 @@ class _Layout:
         self.colour_bar = _COLOUR_BAR if review.display.style != "contour" else 0
         facts_height = len(self.facts) * _LINE + self.colour_bar + len(self.warnings) * _SMALL_LINE
         self.row = self.panel_height + _CAPTION
-        self.film_top = _MARGIN + 110
+        remarks = remarks_line(review.analysis)
+        self.remarks = wrapped(remarks, NORMAL, WIDTH - 2 * _MARGIN) if remarks else []
+        self.film_top = _MARGIN + 110 + len(self.remarks) * _LINE
         self.rows_top = self.film_top + max(self.panel_height, facts_height) + _CAPTION // 2
         self.foot = self.rows_top + rows * self.row
         self.height = self.foot + _FOOT + 40 * columns
@@ -73,7 +77,9 @@ def figure_png(review: Review) -> bytes:
     page = Page(WIDTH, layout.height)
     screen = Screen.sized(analysis.radiograph.display, analysis.geometry, layout.film_width, layout.panel_height)
     page.text(_MARGIN, _MARGIN, shortened(_title(review), BOLD, WIDTH - 2 * _MARGIN), BOLD)
-    page.text(_MARGIN, _MARGIN + 55, purpose_line(review), NORMAL, WARN)
+    page.text(_MARGIN, _MARGIN + 55, head_line(review), NORMAL, WARN)
+    for number, remark in enumerate(layout.remarks, start=1):
+        page.text(_MARGIN, _MARGIN + 55 + number * _LINE, remark, NORMAL, WARN)
     page.picture(_MARGIN, layout.film_top, screen.panel(None, review.display))
     _draw_facts(page, layout, review.display)
     for row, finding in enumerate(analysis.findings):
@@ -82,14 +88,14 @@ def figure_png(review: Review) -> bytes:
             heatmap = finding.maps.get(result.id)
             page.picture(x, y, screen.panel(heatmap, review.display))
             page.text(x, y - 100, shortened(result.classifier.config.name, NORMAL, layout.panel_width))
-            note, colour = _panel_note(review, finding, result.id)
-            page.text(x, y - 50, shortened(note, SMALL, layout.panel_width), SMALL, colour)
+            _draw_note(page, x, y - 50, review, finding, result.id, layout.panel_width)
         x, y = layout.panel(row, len(analysis.results))
         page.picture(x, y, screen.panel(finding.ensemble, review.display))
         page.text(x, y - 100, "Ensemble", BOLD)
-        note, colour = _panel_note(review, finding, ENSEMBLE)
-        page.text(x, y - 50, shortened(note, SMALL, layout.panel_width), SMALL, colour)
-        page.text(_MARGIN, y - _CAPTION + 25, shortened(title(finding), BOLD, WIDTH - 2 * _MARGIN), BOLD)
+        _draw_note(page, x, y - 50, review, finding, ENSEMBLE, layout.panel_width)
+        head = shortened(title(finding), BOLD, WIDTH - 2 * _MARGIN)
+        runs = with_score(head, finding.ranked.score, ink=INK, faint=FAINT)
+        page.runs(_MARGIN, y - _CAPTION + 25, runs, BOLD)
         line = support(analysis, finding, review.display.threshold)
         page.text(_MARGIN, y - _CAPTION + 70, shortened(capitalised(line), NORMAL, WIDTH - 2 * _MARGIN))
     _draw_foot(page, layout, review)
@@ -98,6 +104,12 @@ def figure_png(review: Review) -> bytes:
 
 def _title(review: Review) -> str:
     return "Chest radiograph review" if review.case is None else f"Chest radiograph review · case {review.case}"
+
+
+def _draw_note(page: Page, x: int, y: int, review: Review, finding: Finding, id: str, room: int) -> None:
+    note, colour = _panel_note(review, finding, id)
+    score = review.analysis.score(finding, id)
+    page.runs(x, y, with_score(shortened(note, SMALL, room), score, ink=colour, faint=FAINT), SMALL)
 
 
 def _panel_note(review: Review, finding: Finding, id: str) -> tuple[str, str]:
@@ -109,7 +121,7 @@ def _panel_note(review: Review, finding: Finding, id: str) -> tuple[str, str]:
     score = review.analysis.score(finding, id)
     if id == ENSEMBLE or score is None:  # the ensemble's score stands in the title
         return capitalised(note), INK
-    return f"{score_line(score)} · {note}", FAINT if score.call is Call.NOT_CALLED else INK
+    return f"{score_line(score)} · {note}", INK if score.call in (Call.CALLED, Call.UNCALIBRATED) else FAINT
 
 
 def _facts(review: Review) -> list[str]:
@@ -157,4 +169,4 @@ def _draw_foot(page: Page, layout: _Layout, review: Review) -> None:
     page.text(
         _MARGIN, y, f"{text['Software']} · {review.run.set} set · film SHA-256 {text['Film SHA-256']}", SMALL, FAINT
     )
-    page.text(_MARGIN, y + 40, purpose_line(review), SMALL, WARN)
+    page.text(_MARGIN, y + 40, head_line(review), SMALL, WARN)

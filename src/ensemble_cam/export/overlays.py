@@ -1,4 +1,4 @@
-"""Every map over its film as a PNG in source pixels, drawn on all cores."""
+"""Every map over its film as a PNG in source pixels, its words below it, drawn on all cores."""
 
 import os
 from collections import deque
@@ -8,7 +8,9 @@ from contextlib import contextmanager
 
 from ensemble_cam.export.provenance import origin
 from ensemble_cam.export.record import overlay_name
+from ensemble_cam.export.words import words_below
 from ensemble_cam.maps.heatmap import Heatmap
+from ensemble_cam.rendering.footer import footer
 from ensemble_cam.rendering.overlay import source_overlay
 from ensemble_cam.rendering.png import png
 from ensemble_cam.reviewing.analysis import Finding
@@ -20,8 +22,9 @@ _PIXELS_AT_ONCE = 20_000_000
 
 
 def overlays(review: Review) -> Iterator[tuple[str, bytes]]:
-    """Yield (file name, PNG in source pixels) of every map, with its origin in text chunks.
+    """Yield (file name, PNG) of every map over the film in source pixels, with its words below it.
 
+    Its origin stands in text chunks, too, and there alone where `Display.bare` is asked for.
     They are drawn on all cores, by rank and classifier, and only a few ahead of those that were asked for.
     """
     with drawing_threads(review) as threads:
@@ -41,12 +44,14 @@ def overlays_drawn_by(threads: ThreadPoolExecutor, review: Review) -> Iterator[t
 
 
 def _overlay(review: Review, finding: Finding, id: str, heatmap: Heatmap) -> tuple[str, bytes]:
-    picture = source_overlay(review.analysis.radiograph.display, heatmap, review.display)
+    film = review.analysis.radiograph.display
+    picture = source_overlay(film, heatmap, review.display)
+    words = None if review.display.bare else footer(words_below(review, finding, id), film.shape[1], film.shape[0])
     score = review.analysis.score(finding, id)
     text = {**origin(review), "Finding": finding.label, "Map": id}
     if score is not None:
         text["Score"] = score_line(score, digits=3)
-    return overlay_name(finding, id), png(picture, text)
+    return overlay_name(finding, id, bare=review.display.bare), png(picture, text, below=words)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ensemble_cam.export.provenance import software
 from ensemble_cam.film.greyscale import Greys
 from ensemble_cam.maps.heatmap import Heatmap
-from ensemble_cam.maps.regions import Extent, Region
+from ensemble_cam.maps.regions import Region
 from ensemble_cam.purpose import PURPOSE
 from ensemble_cam.reviewing.analysis import Finding
 from ensemble_cam.reviewing.review import Review, RunInfo
@@ -25,9 +25,9 @@ SCHEMA = 1
 _NUMBERS = re.compile(r"\[\n[-+.,\d\seE\[\]]*\]")
 
 
-def overlay_name(finding: Finding, id: str) -> str:
-    """Return `<rank>_<label>_<classifier id or ensemble>.png`, in lower case, `_` for blanks."""
-    return f"{finding.rank}_{finding.label.replace(' ', '_').lower()}_{id}.png"
+def overlay_name(finding: Finding, id: str, *, bare: bool = False) -> str:
+    """Return `<rank>_<label>_<classifier id or ensemble>.png`, in lower case, `_` for blanks; `…_bare.png` if bare."""
+    return f"{finding.rank}_{finding.label.replace(' ', '_').lower()}_{id}{'_bare' if bare else ''}.png"
 
 
 def review_record(review: Review, *, save_maps: bool = False) -> dict[str, Any]:
@@ -80,6 +80,7 @@ def settings_record(settings: Settings, display: Display, run: RunInfo, *, save_
         "opacity": display.opacity,
         "colormap": display.colormap,
         "style": display.style,
+        "bare": display.bare,
         "framing": settings.framing,
         "intensity": run.intensity,
         "rescale": run.rescale,
@@ -123,13 +124,12 @@ def _classifier_record(result: ClassifierResult) -> dict[str, Any]:
 
 
 def _finding_record(finding: Finding, review: Review) -> dict[str, Any]:
-    extents = review.extents[finding.label]
     heatmaps = finding.heatmaps()
     maps: dict[str, dict[str, Any]] = {}
     for id in (*(result.id for result in review.analysis.results), ENSEMBLE):
         score = review.analysis.score(finding, id)
         if id in heatmaps:
-            maps[id] = _map_record(finding, id, heatmaps[id], extents[id])
+            maps[id] = _map_record(review, finding, id, heatmaps[id])
         else:
             maps[id] = {"missing": why_no_map(finding, id)}
         maps[id]["call"] = None if score is None else score.call.value
@@ -154,9 +154,10 @@ def _finding_record(finding: Finding, review: Review) -> dict[str, Any]:
     }
 
 
-def _map_record(finding: Finding, id: str, heatmap: Heatmap, found: Extent | None) -> dict[str, Any]:
+def _map_record(review: Review, finding: Finding, id: str, heatmap: Heatmap) -> dict[str, Any]:
+    found = review.extents[finding.label][id]
     return {
-        "file": overlay_name(finding, id),
+        "file": overlay_name(finding, id, bare=review.display.bare),
         "empty": heatmap.empty,
         "hottest": None if heatmap.hottest is None else _point(heatmap.hottest),
         # Of all regions together: the hull, and the sum.

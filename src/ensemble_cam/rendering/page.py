@@ -1,14 +1,18 @@
-"""A white page of pixels with pictures, lines of text and a colour bar on it.
+"""A page of pixels with pictures, lines of text and a colour bar on it.
 
 Everything is placed in pixels from the upper left corner. The letters are DejaVu Sans, which matplotlib carries, set by
-Pillow: a figure of matplotlib's own takes ten times as long for the same page.
+Pillow: a figure of matplotlib's own takes ten times as long for the same page. Pillow hints every letter anew, at 50 µs
+each, and the same words stand under each picture of a review: each word is set once.
 """
 
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
 from importlib.util import find_spec
+from itertools import accumulate
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
@@ -17,6 +21,9 @@ from ensemble_cam.rendering.colours import colour_table
 DPI = 300
 _POINTS_OF_AN_INCH = 72
 INK, FAINT, WARN = "#111111", "#555555", "#9c2a00"
+"""On white paper."""
+LIGHT_INK, LIGHT_FAINT, LIGHT_WARN = "#f2f2f2", "#a2a2a2", "#ffc36b"
+"""On black paper."""
 # The colour bar in pixels: its height, its frame's and its threshold's lines, its ticks, and from them to the labels.
 _BAR, _FRAME, _MARK, _TICK, _TO_LABEL = 36, 3, 6, 8, 15
 
@@ -28,6 +35,11 @@ class Lettering:
     points: float
     bold: bool = False
 
+    @classmethod
+    def of_pixels(cls, pixels: int, *, bold: bool = False) -> "Lettering":
+        """Return the lettering whose em is so many pixels."""
+        return cls(pixels * _POINTS_OF_AN_INCH / DPI, bold)
+
     @property
     def face(self) -> ImageFont.FreeTypeFont:
         """The font, opened once."""
@@ -35,7 +47,8 @@ class Lettering:
 
     def width(self, text: str) -> float:
         """Return how many pixels wide a line is."""
-        return self.face.getlength(text)
+        words = text.split(" ")
+        return sum(_set(self, word).width for word in words) + (len(words) - 1) * _set(self, " ").width
 
 
 NORMAL, SMALL, BOLD, TICK_LABEL = Lettering(8), Lettering(6.5), Lettering(9, bold=True), Lettering(6)
@@ -53,14 +66,45 @@ def _face(pixels: float, bold: bool) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(str(file), pixels, layout_engine=ImageFont.Layout.BASIC)
 
 
+@dataclass(frozen=True, eq=False)
+class _Word:
+    """A word as it is set.
+
+    Attributes:
+        coverage: (h, w) uint8, how much of each pixel its letters cover.
+        left, top: of that from where the word begins on the baseline, in pixels, y down.
+        width: to where the next one begins.
+    """
+
+    coverage: np.ndarray
+    left: int
+    top: int
+    width: float
+
+
+@lru_cache(maxsize=2048)
+def _set(lettering: Lettering, word: str) -> _Word:
+    face = lettering.face
+    left, top, right, bottom = map(round, face.getbbox(word, anchor="ls"))
+    letters = Image.new("L", (right - left, bottom - top))
+    ImageDraw.Draw(letters).text((-left, -top), word, fill=255, font=face, anchor="ls")
+    coverage = np.array(letters)
+    coverage.setflags(write=False)
+    return _Word(coverage, left, top, face.getlength(word))
+
+
 def wrapped(text: str, lettering: Lettering, room: int) -> list[str]:
     """Break a text into lines of at most `room` pixels; a longer word has a line to itself."""
     lines: list[str] = []
+    taken, blank = 0.0, lettering.width(" ")
     for word in text.split():
-        if lines and lettering.width(f"{lines[-1]} {word}") <= room:
+        width = lettering.width(word)
+        if lines and taken + blank + width <= room:
             lines[-1] += f" {word}"
+            taken += blank + width
         else:
             lines.append(word)
+            taken = width
     return lines
 
 
@@ -72,15 +116,53 @@ def shortened(text: str, lettering: Lettering, room: int) -> str:
     return " ".join(words)
 
 
+@dataclass(frozen=True)
+class Run:
+    """Words of one look that stand in a line beside others.
+
+    Attributes:
+        text: the words.
+        colour: "#rrggbb".
+        struck: whether a line goes through them.
+    """
+
+    text: str
+    colour: str = INK
+    struck: bool = False
+
+
+def wrapped_runs(runs: Sequence[Run], lettering: Lettering, room: int) -> list[list[Run]]:
+    """Break runs into lines of at most `room` pixels, as `wrapped` breaks their text."""
+    words = [replace(run, text=word) for run in runs for word in run.text.split()]
+    lines: list[list[Run]] = []
+    for text in wrapped(" ".join(word.text for word in words), lettering, room):
+        count = len(text.split())
+        line: list[Run] = []
+        for word in words[:count]:
+            if line and replace(line[-1], text="") == replace(word, text=""):
+                line[-1] = replace(word, text=f"{line[-1].text} {word.text}")
+            else:
+                line.append(word)
+        lines.append(line)
+        words = words[count:]
+    return lines
+
+
 class Page:
     """A page that is drawn on; what reaches over its edge is lost.
 
     Attributes:
         pixels: (height, width, 3) uint8 RGB.
+
+    Args:
+        width: in pixels.
+        height: in pixels.
+        dark: whether the paper is black, for light ink, and not white.
     """
 
-    def __init__(self, width: int, height: int):
-        self.pixels = np.full((height, width, 3), 255, dtype=np.uint8)
+    def __init__(self, width: int, height: int, *, dark: bool = False):
+        self._paper = 0 if dark else 255
+        self.pixels = np.full((height, width, 3), self._paper, dtype=np.uint8)
 
     def picture(self, x: int, y: int, picture: np.ndarray) -> None:
         """Place an (h, w, 3) uint8 RGB picture with its upper left corner at (x, y)."""
@@ -89,12 +171,33 @@ class Page:
 
     def text(self, x: int, y: int, text: str, lettering: Lettering = NORMAL, colour: str = INK) -> None:
         """Write a line that begins at x and whose tall letters reach up to y."""
-        face = lettering.face
-        baseline = y - round(face.getbbox("l", anchor="ls")[1])
-        left, top, right, bottom = map(round, face.getbbox(text, anchor="ls"))
-        letters = Image.new("L", (right - left, bottom - top))
-        ImageDraw.Draw(letters).text((-left, -top), text, fill=255, font=face, anchor="ls")
-        self._ink(x + left, baseline + top, np.asarray(letters), colour)
+        words, blank = [_set(lettering, word) for word in text.split(" ")], _set(lettering, " ").width
+        starts = list(accumulate((word.width + blank for word in words[:-1]), initial=0.0))
+        left, top = min(word.left for word in words), min(word.top for word in words)
+        right = max(round(start) + w.left + w.coverage.shape[1] for start, w in zip(starts, words, strict=True))
+        bottom = max(word.top + len(word.coverage) for word in words)
+        line = np.zeros((bottom - top, right - left), dtype=np.uint8)
+        for start, word in zip(starts, words, strict=True):
+            height, width = word.coverage.shape
+            over, along = word.top - top, round(start) + word.left - left
+            np.maximum(part := line[over : over + height, along : along + width], word.coverage, out=part)
+        self._ink(x + left, y - _set(lettering, "l").top + top, line, colour)
+
+    def runs(self, x: int, y: int, runs: Sequence[Run], lettering: Lettering = NORMAL) -> None:
+        """Write a line of several looks, as `text` does, with a blank between each and the next."""
+        at: float = x
+        for run in runs:
+            self.text(round(at), y, run.text, lettering, run.colour)
+            width = lettering.width(run.text)
+            if run.struck:
+                self._strike(round(at), y, round(width), lettering, run.colour)
+            at += width + lettering.width(" ")
+
+    def _strike(self, x: int, y: int, width: int, lettering: Lettering, colour: str) -> None:
+        """Draw a line through what is written at (x, y), at half the height of its tall letters."""
+        em = lettering.points * DPI / _POINTS_OF_AN_INCH
+        thickness, tall = max(1, round(em / 14)), -_set(lettering, "l").top
+        self._ink(x, y + tall // 2, np.full((thickness, width), 255, dtype=np.uint8), colour)
 
     def colour_bar(self, x: int, y: int, width: int, *, colormap: str, threshold: float) -> None:
         """Draw the colours of relative activation 0 to 1 in a frame, with the threshold marked and named below."""
@@ -116,7 +219,15 @@ class Page:
     def _ink(self, x: int, y: int, coverage: np.ndarray, colour: str) -> None:
         """Put a colour on the page where a (h, w) uint8 mask, with its upper left corner at (x, y), says how much."""
         left, top = max(-x, 0), max(-y, 0)
-        part = self.pixels[y + top : y + len(coverage), x + left : x + coverage.shape[1]]
-        shades = np.linspace((255, 255, 255), [int(colour[at : at + 2], 16) for at in (1, 3, 5)], 256).round()
+        part = self.pixels[y + top : max(y + len(coverage), 0), x + left : max(x + coverage.shape[1], 0)]
         seen = coverage[top:, left:][: part.shape[0], : part.shape[1]]
-        np.minimum(part, shades.astype(np.uint8)[seen], out=part)
+        if seen.size:
+            inked = cv2.LUT(cv2.cvtColor(seen, cv2.COLOR_GRAY2RGB), _shades(self._paper, colour)[None])
+            (np.minimum if self._paper else np.maximum)(part, inked, out=part)
+
+
+@cache
+def _shades(paper: int, colour: str) -> np.ndarray:
+    """Return the (256, 3) uint8 RGB colours from the paper's grey to a colour of ink."""
+    ink = [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
+    return np.linspace((paper,) * 3, ink, 256).round().astype(np.uint8)

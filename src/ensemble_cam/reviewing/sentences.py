@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from ensemble_cam.purpose import PURPOSE
+from ensemble_cam.purpose import MEANINGLESS_LINE, PURPOSE
 from ensemble_cam.reviewing.scores import Call
 from ensemble_cam.settings.settings import displayed
 from ensemble_cam.settings.vocabulary import ENSEMBLE
@@ -115,6 +115,13 @@ def behind(analysis: "Analysis", finding: "Finding") -> str:
     return text + SAYS["unknown"].format(names=names(unknown)) if unknown else text
 
 
+def networks_behind(finding: "Finding", id: str) -> tuple[str, ...]:
+    """Return the ids of the classifiers whose networks a map is of: one, or all behind the ensemble's."""
+    if id != ENSEMBLE:
+        return (id,)
+    return () if finding.ensemble is None else finding.ensemble.classifiers
+
+
 def support(analysis: "Analysis", finding: "Finding", threshold: float) -> str:
     """Return what stands beside a finding's head: how far its maps agree first, then who stands behind their mean.
 
@@ -160,11 +167,11 @@ def weights_line(result: "ClassifierResult", *, digits: int | None = None) -> st
 
     Args:
         result: the classifier's.
-        digits: of the hash, as many as tell weights apart on a screen; None for all 64.
+        digits: of the hash, as many as tell weights apart on a screen; None for all 64, 0 for no hash.
     """
     weights = result.classifier.weights
     parts = [f"{result.classifier.config.name}: {weights.name}"]
-    if weights.sha256:
+    if weights.sha256 and digits != 0:
         parts.append(f"SHA-256 {weights.sha256 if digits is None else f'{weights.sha256[:digits]}…'}")
     if weights.remark:
         parts.append(weights.remark)
@@ -188,6 +195,20 @@ def method_line(review: "Review") -> str:
 def purpose_line(review: "Review") -> str:
     """Return what every output is for, with the notice of the set of classifiers where there is one."""
     return f"{PURPOSE} {review.notice}." if review.notice else PURPOSE
+
+
+def head_line(review: "Review") -> str:
+    """Return what stands at the head of a review: that it means nothing, where that is so, and what it is for."""
+    return f"{MEANINGLESS_LINE} {purpose_line(review)}" if review.analysis.meaningless else purpose_line(review)
+
+
+def remarks_line(analysis: "Analysis") -> str:
+    """Return what has to be said of the weights, each remark once with the names it holds for; empty without any."""
+    named: dict[str, list[str]] = {}
+    for result in analysis.results:
+        if remark := result.classifier.weights.remark:
+            named.setdefault(remark, []).append(result.classifier.config.name)
+    return " ".join(f"{', '.join(names)}: {remark}." for remark, names in named.items())
 
 
 def exact(number: float) -> str:

@@ -17,6 +17,7 @@ class Display:
         colormap: one of `vocabulary.COLORMAPS`.
         overlays: False shows the film alone.
         style: one of `STYLES`: the colours at or above the threshold, the threshold's contour, or both.
+        bare: True leaves the words below overlays out, for programs; they stand in the file's text chunks alone.
 
     Raises:
         ConfigError: if a value is not allowed.
@@ -27,6 +28,7 @@ class Display:
     colormap: str = "inferno"
     overlays: bool = True
     style: str = "both"
+    bare: bool = False
 
     def __post_init__(self) -> None:
         for name in ("threshold", "opacity", "colormap"):

@@ -12,12 +12,19 @@ from ensemble_cam.ui.review.page import show_review_page
 from ensemble_cam.ui.scripts import read
 from ensemble_cam.ui.session import networks
 from ensemble_cam.ui.session.answers import keep_answers
+from ensemble_cam.ui.session.films import session_films
+from ensemble_cam.ui.session.turns import TURNS
 from ensemble_cam.ui.warm_up import warm_up
 from ensemble_cam.ui.words import plain
 
 
 def show_page() -> None:
     """Show the app; Streamlit calls this anew at every change."""
+    with TURNS.turn(session_films().urgency):
+        _show()
+
+
+def _show() -> None:
     st.set_page_config(page_title="Ensemble-CAM", page_icon="🩻", layout="wide", initial_sidebar_state="expanded")
     st.html(f"<style>{read('style.css')}</style>")
     _prepare_process()

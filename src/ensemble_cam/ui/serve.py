@@ -4,7 +4,9 @@
 not import the pages: components register with a server that is running.
 """
 
+import signal
 import sys
+from types import FrameType
 
 from streamlit.web import cli
 
@@ -18,7 +20,13 @@ def main() -> None:
     wait_briefly()
     warm_up()
     patch_streamlit()
+    # uvicorn stops in order, then raises the signal again, of which Streamlit's command line would say "Aborted!".
+    signal.signal(signal.SIGINT, _end)
     cli.main(sys.argv[1:], prog_name="streamlit")
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    sys.exit(0)
 
 
 if __name__ == "__main__":

@@ -125,8 +125,10 @@ def _call(analysis: "Analysis", label: str, id: str) -> tuple[float | None, Call
 def _call_text(score: float | None, call: Call | None, *, planted: bool) -> str:
     if score is None:
         return ""
+    if call is Call.MEANINGLESS:
+        return f":gray[~~{score:.2f}~~] :gray-badge[{call}]"
     if call not in _SAYS_YES_OR_NO:
-        return f"{score:.2f} :{'blue' if call is Call.UNCALIBRATED else 'gray'}-badge[{call}]"
+        return f"{score:.2f} :blue-badge[{call}]"
     return f"{score:.2f} :{'green' if (call is Call.CALLED) == planted else 'red'}-badge[{call}]"
 
 

@@ -12,6 +12,8 @@ import streamlit as st
 from ensemble_cam.errors import ConfigError
 from ensemble_cam.film.geometry import Geometry
 from ensemble_cam.film.radiograph import Radiograph
+from ensemble_cam.purpose import MEANINGLESS_LINE
+from ensemble_cam.reviewing.sentences import purpose_line
 from ensemble_cam.settings.config import ReviewDefaults
 from ensemble_cam.settings.display import Display
 from ensemble_cam.settings.settings import Settings
@@ -37,14 +39,23 @@ _MEANING = (
 
 
 def show_live(
-    film: OpenFilm, read: Radiograph, geometry: Geometry, controls: Controls, analysis: "Analysis | None"
+    film: OpenFilm,
+    read: Radiograph,
+    geometry: Geometry,
+    controls: Controls,
+    analysis: "Analysis | None",
+    *,
+    withheld: bool = False,
 ) -> None:
-    """Show the viewer with a film, and with its review's maps where there is one, and the downloads below."""
+    """Show the viewer with a film, and with its review's maps where there is one, and the downloads below.
+
+    Maps that are withheld are not sent, and nothing that holds one is offered.
+    """
     committed = last_committed()
     whole = committed is not None and committed.detail == read.sha256
     if film.shown is not None and film.shown.radiograph is read:
         whole = whole or film.shown.whole
-    made = _shown(film, read, geometry, controls, analysis, whole=whole)
+    made = _shown(film, read, geometry, controls, analysis, whole=whole, withheld=withheld)
     films.session_films()  # where Streamlit ends a run that a newer one has overtaken while this was made
     film.shown = made
     _show_stage(film.id.number)
@@ -58,6 +69,7 @@ def _shown(
     analysis: "Analysis | None",
     *,
     whole: bool,
+    withheld: bool,
 ) -> Shown:
     committed = last_committed() or Committed(display=_display(networks.configuration().review))
     sent = payload(
@@ -66,11 +78,12 @@ def _shown(
         geometry,
         _words(film.name, geometry, controls, analysis),
         analysis=analysis,
+        withheld=withheld,
         wanted=_wanted(controls, analysis),
         colours={} if analysis is None else {each.id: networks.colour(each.id) for each in analysis.results},
         start=committed.start(),
     )
-    return Shown(read, geometry, analysis, controls, whole, sent)
+    return Shown(read, geometry, None if withheld else analysis, controls, whole, sent)
 
 
 def _wanted(controls: Controls, analysis: "Analysis | None") -> str | None:
@@ -102,6 +115,9 @@ def _words(name: str, geometry: Geometry, controls: Controls, analysis: "Analysi
         outside=outside,
         meaning=f"{outside} {_MEANING}".strip(),
         foot=tuple(filter(None, (f"{outside} {_MEANING}".strip(), *foot_of(review)))),
+        method=analysis.settings.recipe.line,
+        purpose=purpose_line(review),
+        meaningless=MEANINGLESS_LINE if analysis.meaningless else "",
         origin=origin_of_view(review),
         file=downloads.file_name(review),
     )

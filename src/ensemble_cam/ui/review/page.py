@@ -9,7 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from ensemble_cam.film.geometry import Geometry
 from ensemble_cam.film.radiograph import Radiograph
-from ensemble_cam.purpose import PURPOSE
+from ensemble_cam.purpose import MEANINGLESS_LINE, PURPOSE
 from ensemble_cam.settings.sets import ClassifierSet
 from ensemble_cam.settings.settings import Settings, displayed
 from ensemble_cam.ui import fetching, film_view, sets
@@ -26,6 +26,7 @@ from ensemble_cam.ui.session.reviewing import identities, reviewing, show_work
 from ensemble_cam.ui.session.slot import PATIENCE, Slot
 from ensemble_cam.ui.session.stage import note_film, of_film
 from ensemble_cam.ui.session.told import last_committed
+from ensemble_cam.ui.session.turns import TURNS
 from ensemble_cam.ui.warm_up import wait_until_imported
 from ensemble_cam.ui.words import plain
 
@@ -140,10 +141,13 @@ def _show_live(
         if hidden:
             _show_reveal(film)
         analysis = _review(film, read, controls, ready) if ready else None
+        withheld = False
         if analysis is not None and not hidden:
             _show_remarks(film, analysis)
+            withheld = _show_meaningless(film, analysis)
     with stage:
-        live.show_live(film, read, _geometry(read, controls), controls, None if hidden else analysis)
+        seen = None if hidden else analysis
+        live.show_live(film, read, _geometry(read, controls), controls, seen, withheld=withheld)
     if analysis is not None and not hidden:
         with below, of_film(film, "origin"):
             show_origin(analysis)
@@ -159,6 +163,29 @@ def _show_reveal(film: OpenFilm) -> None:
             key=f"reveal {film.id.key}",
             type="primary",
         )
+
+
+def _show_meaningless(film: OpenFilm, analysis: "Analysis") -> bool:
+    """Say that a review means nothing, and offer its maps all the same; return whether they are kept back.
+
+    They come for this film alone, and until another one is on the stage.
+    """
+    if not analysis.meaningless:
+        return False
+    if film.shown_anyway:
+        st.markdown(f":orange[**{plain(MEANINGLESS_LINE)}**] They are shown because you asked for them.")
+        return False
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f":orange[**{plain(MEANINGLESS_LINE)}**] The maps are kept back.")
+        st.button(
+            "Show anyway: maps that mean nothing",
+            on_click=_show_anyway,
+            args=(film.id.number,),
+            key=f"show anyway {film.id.key}",
+            help="For this film alone, until another one is on the screen. The files that can be downloaded then say "
+            "so, too.",
+        )
+    return True
 
 
 def _show_remarks(film: OpenFilm, analysis: "Analysis") -> None:
@@ -190,11 +217,16 @@ def _show_stills(film: OpenFilm, read: Radiograph, controls: Controls, ready: li
         analysis = _review(film, read, controls, ready)
         if analysis is None or hidden:
             return
-        wait_until_imported()
+        with TURNS.aside():
+            wait_until_imported()
         from ensemble_cam.ui.review import downloads, stills  # here: the film is on the screen before
 
         _show_remarks(film, analysis)
+        withheld = _show_meaningless(film, analysis)
         stills.show_scores(analysis)
+    if withheld:
+        show_origin(analysis)
+        return
     stills.show_findings(analysis, controls.display)
     downloads.show_downloads(downloads.review_of(analysis, controls.display))
     show_origin(analysis)
@@ -210,6 +242,11 @@ def _show_caution(caution: str, set: ClassifierSet) -> None:
 def _reveal(number: int) -> None:
     if film := films.film(number):
         film.revealed = True
+
+
+def _show_anyway(number: int) -> None:
+    if film := films.film(number):
+        film.shown_anyway = True
 
 
 def _review(film: OpenFilm, read: Radiograph, controls: Controls, ready: list[Ready]) -> "Analysis | None":

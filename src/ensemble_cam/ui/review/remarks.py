@@ -22,10 +22,10 @@ def show_failures(analysis: Analysis) -> bool:
 
 
 def show_remarks(analysis: Analysis) -> None:
-    """Say, where it cannot be missed, whose weights are untrained or not the published ones."""
+    """Say, where it cannot be missed, whose weights are untrained or not known to be the published ones."""
     for result in analysis.results:
         weights = result.classifier.weights
-        if weights.published is Published.NO:
+        if weights.published is not Published.YES:
             st.warning(plain(f"{result.classifier.config.name}: {weights.remark}"), icon=":material/warning:")
 
 
@@ -46,11 +46,10 @@ def origin_of_view(review: Review) -> dict[str, str]:
 
 
 def foot_of(review: Review) -> tuple[str, ...]:
-    """Return the lines under an exported view."""
+    """Return the lines under an exported view, but for the last, `sentences.purpose_line`."""
     film = review.analysis.radiograph
     lines = [" · ".join(map(_weights_line, review.analysis.results))]
     lines.append(f"Film SHA-256 {film.sha256[:16]}… · ensemble-cam {__version__} · {sentences.method_line(review)}")
-    lines.append(sentences.purpose_line(review))
     return (*lines, *review.warnings)
 
 

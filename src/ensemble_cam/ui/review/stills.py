@@ -25,6 +25,11 @@ def show_scores(analysis: Analysis) -> None:
     """Show every classifier's score of every finding, with the operating point marked."""
     st.markdown(":small[**Scores** of every classifier]", help=SCORE)
     names = {result.id: result.classifier.config.name for result in analysis.results}
+    if analysis.meaningless:  # a chart would be read as one that means something
+        for ranked in analysis.ranking:
+            each = " · ".join(f"{names[id]} {score:.2f}" for id, score in ranked.scores.items())
+            st.markdown(f":small[{displayed(ranked.label)} :gray[~~{plain(each)}~~]]")
+        return
     rows = [
         {
             "finding": displayed(ranked.label),
@@ -80,7 +85,7 @@ def show_findings(analysis: Analysis, display: Display) -> None:
 
 def _show_finding(finding: Finding, analysis: Analysis, screen: Screen, display: Display) -> None:
     st.markdown(
-        f"**{finding.rank}. {displayed(finding.label)}** · score {finding.ranked.score.value:.2f} "
+        f"**{finding.rank}. {displayed(finding.label)}** · score {_number(finding.ranked.score)} "
         f"{_badge(finding.call, at_length=True)} :small[{_behind(finding, analysis, display)}]"
     )
     columns = st.columns(len(analysis.results) + 1, gap="small")
@@ -110,7 +115,12 @@ def _show_panel(analysis: Analysis, screen: Screen, display: Display, finding: F
 
 
 def _score_text(score: Score | None) -> str:
-    return "" if score is None else f"{score.value:.2f} {_badge(score.call)}"
+    return "" if score is None else f"{_number(score)} {_badge(score.call)}"
+
+
+def _number(score: Score) -> str:
+    number = f"{score.value:.2f}"
+    return f":gray[~~{number}~~]" if score.call is Call.MEANINGLESS else number
 
 
 _BADGES = {Call.CALLED: "orange", Call.NOT_CALLED: "gray", Call.UNCALIBRATED: "blue", Call.MEANINGLESS: "gray"}

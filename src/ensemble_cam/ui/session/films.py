@@ -20,6 +20,7 @@ from ensemble_cam.film.radiograph import Radiograph, read_radiograph
 from ensemble_cam.machine.names import escaped
 from ensemble_cam.settings.pixels import Pixels
 from ensemble_cam.ui.session.slot import Slot
+from ensemble_cam.ui.session.turns import FILM, OPENING, RESULT, TURNS
 from ensemble_cam.ui.viewer.payload import FilmPart
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ class OpenFilm:
         planted: what was drawn into a phantom that this session drew; None for any other film.
         example: whether the session has opened it by itself, so that its review makes way for all that readers ask for.
         revealed: whether scores and maps may be seen under *Read first*.
+        shown_anyway: whether maps that mean nothing are to be seen; until it leaves the stage.
         reading: the film as it was last read; None before.
         examining: what the networks made of it, by film and networks.
         reviewing: its review, by all the settings.
@@ -98,6 +100,7 @@ class OpenFilm:
     planted: tuple[str, ...] | None = None
     example: bool = False
     revealed: bool = False
+    shown_anyway: bool = False
     reading: Reading | None = None
     examining: "Slot[Examination]" = field(default_factory=Slot)
     reviewing: "Slot[Analysis]" = field(default_factory=Slot)
@@ -120,7 +123,8 @@ class OpenFilm:
         if self.reading is None or self.reading.asked != asked:
             self.reading = None  # the one before is not to lie beside it in memory
             self._parts.clear()
-            self.reading = Reading.of(self.data, asked)
+            with TURNS.aside():
+                self.reading = Reading.of(self.data, asked)
 
     def clear(self) -> None:
         """Let go of the film and of everything that was made of it, whoever still holds this object."""
@@ -143,6 +147,7 @@ class OpenFilm:
 
     def leave_stage(self) -> None:
         """Let go of what only the film on the stage needs, tens of megabytes a film, and of what is still to come."""
+        self.shown_anyway = False
         self.leave_viewer()
         self.examining.refuse_values()
         if self.example:
@@ -175,6 +180,15 @@ class SessionFilms(Mapping[int, OpenFilm]):
 
     def __len__(self) -> int:
         return len(self._films)
+
+    @property
+    def urgency(self) -> int:
+        """How urgent the next run of the page is, see `turns`."""
+        film = self.on_stage
+        if film is None or film.example:
+            return OPENING
+        job = film.reviewing.job
+        return FILM if job is None or not job.done else RESULT
 
     @property
     def on_stage(self) -> OpenFilm | None:

@@ -19,7 +19,7 @@ class Shown:
     Attributes:
         radiograph: the film, as it was read.
         geometry: the square that the networks see.
-        analysis: its review, None where the film is shown alone.
+        analysis: its review, None where the film is shown without maps.
         controls: what is set in the sidebar.
         whole: whether the film is sent with all of its pixels.
         payload: all of that, as it is sent.

@@ -10,6 +10,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from ensemble_cam.errors import Cancelled
 from ensemble_cam.ui.session.jobs import PROCESSOR, Job, sentence
+from ensemble_cam.ui.session.turns import TURNS
 
 T = TypeVar("T")
 
@@ -90,7 +91,9 @@ class Slot(Generic[T]):
                 self.job = PROCESSOR.submit(work, wanted=session_watch(), gives_way=gives_way)
                 self._job_key = key
             job = self.job
-        if not job.wait(patience):
+        with TURNS.aside():
+            ended = job.wait(patience)
+        if not ended:
             return None
         with self._lock:
             if self.job is job:

@@ -4,7 +4,7 @@
 /** @import { Classifier, Finding, Header } from "./types.js" */
 /** @import { Panel } from "./panels.js" */
 /** @import { Words } from "./words.js" */
-import { element } from "./elements.js"
+import { element, showText } from "./elements.js"
 
 /**
  * Say over each panel whose map of a finding it shows, and what that says; or that it shows the film alone.
@@ -18,17 +18,18 @@ export function captionPanels(panels, finding, header, words) {
   if (!finding) {
     const [panel] = panels
     panel.caption.textContent = "The film"
-    panel.note.textContent = header.outside
+    panel.note.textContent = header.withheld ? "its maps are kept back, as they mean nothing" : header.outside
     panel.root.setAttribute("aria-label", "The film alone")
     panel.canvas.setAttribute("aria-label", "The film")
     return
   }
   for (const panel of panels) {
-    const { caption, note, below } = words.panel(panel.id, finding)
-    panel.caption.textContent = caption
+    const { caption, note, call, struck } = words.panel(panel.id, finding)
+    showText(panel.caption, caption, struck)
     panel.note.textContent = note
     panel.note.title = note
-    panel.root.classList.toggle("below", below)
+    panel.root.classList.toggle("below", call === "not called")
+    panel.root.classList.toggle("meaningless", struck !== null)
     panel.root.setAttribute("aria-label", caption)
     panel.canvas.setAttribute("aria-label", `${finding.name}: map of ${caption}. ${note}`)
   }

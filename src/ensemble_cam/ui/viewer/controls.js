@@ -80,13 +80,13 @@ export class Controls {
       box.append(label, slider)
       return { id, slider, output }
     })
-    this.weights.hidden = !header.classifiers.length
+    this.weights.hidden = !header.classifiers.length || header.withheld
     const [low, high] = header.film.range
     Object.assign(one(this.box, "#center"), { min: low, max: high })
     Object.assign(one(this.box, "#width"), { max: Math.max(2, Math.ceil((high - low) * 1.5)) })
     const labels = ["label[for=threshold]", "label[for=opacity]", ".line"]
     for (const part of [...labels, "#threshold", ".bar", "#opacity", "#style"]) {
-      one(this.box, part).hidden = !header.findings.length
+      one(this.box, part).hidden = !header.findings.length || header.withheld
     }
   }
 

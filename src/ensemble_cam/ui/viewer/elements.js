@@ -16,6 +16,19 @@ export function element(tag, className, text) {
 }
 
 /**
+ * Show a text, with a part of it struck through.
+ *
+ * @param {HTMLElement} target
+ * @param {string} text
+ * @param {string | null} struck null where there is no such part
+ */
+export function showText(target, text, struck) {
+  const at = struck === null ? -1 : text.indexOf(struck)
+  if (struck === null || at < 0) target.textContent = text
+  else target.replaceChildren(text.slice(0, at), element("s", "", struck), text.slice(at + struck.length))
+}
+
+/**
  * The element that a selector names, which must be of its kind: an HTMLElement, where none is given.
  *
  * @template {Element} [Kind=HTMLElement]

@@ -66,6 +66,7 @@ export class FindingList {
       score.textContent = found ? found.value.toFixed(2) : "–"
       badge.textContent = word
       badge.className = `badge ${word.replace(" ", "-")}`
+      row.classList.toggle("meaningless", word === "meaningless")
       const { iou } = agreement(finding)
       agree.textContent = iou === null ? "" : `agree ${iou.toFixed(2)}`
       row.setAttribute("aria-current", String(finding.label === chosen))

@@ -138,7 +138,8 @@ export class Keys {
   press(key, shift = false) {
     const { state, navigation } = this
     const { settings } = state
-    const found = state.review.header.findings.length > 0
+    const { findings, withheld } = state.review.header
+    const found = findings.length > 0 && !withheld
     if (/^[1-9]$/.test(key)) {
       const chosen = state.order[Number(key) - 1]
       return chosen ? this.change({ finding: chosen.label }) : false

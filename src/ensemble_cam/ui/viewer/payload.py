@@ -18,6 +18,7 @@ from isal import isal_zlib
 from ensemble_cam.film.geometry import Geometry
 from ensemble_cam.film.greyscale import domain, own_window, to_screen
 from ensemble_cam.film.radiograph import Radiograph
+from ensemble_cam.purpose import PURPOSE
 from ensemble_cam.rendering.colours import colour_table
 from ensemble_cam.reviewing.sentences import CALLS_AT_LENGTH, SAYS
 from ensemble_cam.settings.settings import displayed
@@ -43,6 +44,9 @@ class Words:
         outside: of the part that the networks do not see; empty where they see all of it.
         meaning: what the colours mean, and what does not follow from them.
         foot: lines under an exported view.
+        method: how the maps were made, where there is no room for them.
+        purpose: the last line under it.
+        meaningless: what is said where nothing here means anything; empty where it does.
         origin: text chunks of an exported view, see `provenance.origin`.
         file: an exported view's file name begins with it.
     """
@@ -51,6 +55,9 @@ class Words:
     outside: str = ""
     meaning: str = ""
     foot: tuple[str, ...] = ()
+    method: str = ""
+    purpose: str = PURPOSE
+    meaningless: str = ""
     origin: Mapping[str, str] | None = None
     file: str = "film"
 
@@ -168,6 +175,7 @@ def payload(
     words: Words,
     *,
     analysis: "Analysis | None" = None,
+    withheld: bool = False,
     wanted: str | None = None,
     colours: Mapping[str, str] | None = None,
     start: Mapping[str, object],
@@ -180,6 +188,7 @@ def payload(
         geometry: the square that the networks see.
         words: what is said beside.
         analysis: the review; None shows the film alone.
+        withheld: whether its maps are kept back, and scores sent alone.
         wanted: the finding that the reader asked for by name, by which the viewer begins.
         colours: classifier id → CSS colour of its marks.
         start: what is set where the viewer appears anew; what it holds already counts more.
@@ -189,7 +198,7 @@ def payload(
     """
     if analysis is not None and analysis.radiograph.sha256 != film.facts["sha256"]:
         raise ValueError("the maps are of another film")
-    findings, grids = ([], []) if analysis is None else _findings(analysis)
+    findings, grids = ([], []) if analysis is None else _findings(analysis, withheld=withheld)
     header = {
         "number": number,
         "film": film.facts,
@@ -205,7 +214,9 @@ def payload(
         "grids": [grid.shape[0] for grid in grids],
         "set": words.set,
         "colormaps": [{"name": name, "note": COLORMAP_NOTES.get(name, "")} for name in COLORMAPS],
-        "foot": list(words.foot),
+        "foot": {"whole": list(words.foot), "method": words.method, "purpose": words.purpose},
+        "meaningless": words.meaningless,
+        "withheld": withheld,
         "origin": dict(words.origin or {}),
         "file": words.file,
         "says": {**SAYS, "calls": {str(call): said for call, said in CALLS_AT_LENGTH.items()}},
@@ -238,6 +249,7 @@ def _classifiers(analysis: "Analysis", colours: Mapping[str, str]) -> list[dict[
         {
             "id": result.id,
             "name": result.classifier.config.name,
+            "weights": ", ".join(filter(None, (result.classifier.weights.name, result.classifier.weights.remark))),
             "calibrated": result.classifier.calibrated,
             "meaningless": result.meaningless,
             "weight": weights[result.id],
@@ -248,9 +260,9 @@ def _classifiers(analysis: "Analysis", colours: Mapping[str, str]) -> list[dict[
     ]
 
 
-def _findings(analysis: "Analysis") -> tuple[list[dict[str, object]], list[np.ndarray]]:
+def _findings(analysis: "Analysis", *, withheld: bool) -> tuple[list[dict[str, object]], list[np.ndarray]]:
     """Return every ranked finding, those without maps too, and the grids that they name by their places."""
-    explained = {finding.label: finding for finding in analysis.findings}
+    explained = {} if withheld else {finding.label: finding for finding in analysis.findings}
     found: list[dict[str, object]] = []
     grids: list[np.ndarray] = []
     for ranked in analysis.ranking:

@@ -5,7 +5,7 @@
 import { captionPanels, showLegend } from "./captions.js"
 import { Controls } from "./controls.js"
 import { drawPanels } from "./draw.js"
-import { one } from "./elements.js"
+import { one, showText } from "./elements.js"
 import { FindingList } from "./finding_list.js"
 import { Gestures } from "./gestures.js"
 import { greyTable } from "./greys.js"
@@ -78,12 +78,14 @@ export class Reading {
     this.measures.forget()
     state.begin(review, another)
     const alone = !header.findings.length
+    const bare = alone || header.withheld // of maps
     one(box, ".set").textContent = header.set
     one(box, ".set").title = header.set
     this.list.show(state.order, header.classifiers)
     showLegend(one(box, ".legend"), header.classifiers)
     this.controls.offer(header)
-    for (const part of [".findings", ".legend", "#hide", "#large", "#save"]) one(box, part).hidden = alone
+    for (const part of [".findings", ".legend"]) one(box, part).hidden = alone
+    for (const part of ["#hide", "#large", "#save"]) one(box, part).hidden = bare
     this.renewGreys()
     this.build()
     this.list.reveal(state.settings.finding)
@@ -165,11 +167,12 @@ export class Reading {
     this.controls.sync()
     this.press("#hide", state.settings.hidden)
     this.press("#invert", state.settings.inverted)
-    const behind = finding ? words.behind(finding) : ""
-    one(box, ".title").textContent = finding ? words.title(finding) : ""
+    const { withheld } = state.review.header
+    const behind = finding && !withheld ? words.behind(finding) : ""
+    showText(one(box, ".title"), finding ? words.title(finding) : "", finding && words.struck(finding))
     one(box, ".behind").textContent = behind
     one(box, ".behind").title = behind
-    captionPanels(this.panels.all, finding, state.review.header, words)
+    captionPanels(this.panels.all, withheld ? null : finding, state.review.header, words)
     if (!finding) return
     this.controls.drawBar()
     const agreement = (/** @type {Finding} */ each) => this.measures.agreement(each)

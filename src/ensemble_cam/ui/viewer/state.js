@@ -152,9 +152,9 @@ export class State {
 
   /** The panels that are to stand on the screen: classifiers and ensemble, one of them, or the film alone. */
   get shownIds() {
-    const { classifiers, findings } = this.review.header
+    const { classifiers, findings, withheld } = this.review.header
     const { large } = this.settings
-    if (!findings.length) return ["film"]
+    if (!findings.length || withheld) return ["film"]
     const all = [...classifiers.map(({ id }) => id), ENSEMBLE]
     return large !== null && all.includes(large) ? [large] : all
   }

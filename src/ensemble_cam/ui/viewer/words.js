@@ -3,7 +3,7 @@
 // The sentences are Python's, `reviewing.sentences`, and come with the film; what is measured here is put into them.
 
 // @ts-check
-/** @import { Finding, Says } from "./types.js" */
+/** @import { Call, Finding, Says, Score } from "./types.js" */
 /** @import { Measures } from "./measures.js" */
 /** @import { State } from "./state.js" */
 import { ENSEMBLE, callOf, meanScore } from "./findings.js"
@@ -78,12 +78,22 @@ export class Words {
   title(finding) {
     const { says } = this
     const { iou, rank } = this.measures.agreement(finding)
-    const mean = this.mean(finding)
-    const score = mean && filled(says.score, { value: mean.value.toFixed(2), call: callOf(mean) })
-    const parts = [score ? `${finding.name} ${score}` : finding.name]
+    const parts = [this.head(finding)]
     if (iou !== null) parts.push(filled(says.overlap, { iou: iou.toFixed(2) }))
     if (rank !== null) parts.push(filled(says.rank, { rank: rank.toFixed(2) }))
     return parts.join(" · ")
+  }
+
+  /**
+   * A finding with its score and what that says.
+   *
+   * @param {Finding} finding
+   */
+  head(finding) {
+    const { says } = this
+    const mean = this.mean(finding)
+    const score = mean && filled(says.score, { value: mean.value.toFixed(2), call: callOf(mean) })
+    return score ? `${finding.name} ${score}` : finding.name
   }
 
   /**
@@ -91,19 +101,32 @@ export class Words {
    *
    * @param {string} id
    * @param {Finding} finding
-   * @returns {{ caption: string, note: string, below: boolean }} below: whether the score is below its operating point
+   * @returns {{ caption: string, note: string, call: Call | null, struck: string | null, weights: string }}
+   *   struck: the score, where it means nothing; weights: the network's, with what has to be said of them
    */
   panel(id, finding) {
     const score = id === ENSEMBLE ? this.mean(finding) : this.scoreOf(id, finding)
     const name = this.state.nameOf(id)
     const extent = this.extent(id, finding)
-    if (!score) return { caption: name, note: extent, below: false }
+    const weights = this.state.review.header.classifiers.find((each) => each.id === id)?.weights ?? ""
+    if (!score) return { caption: name, note: extent, call: null, struck: null, weights }
     const call = callOf(score)
     return {
       caption: `${name} · ${score.value.toFixed(2)}`,
       note: `${this.says.calls[call]} · ${extent}`,
-      below: call === "not called",
+      call,
+      struck: struckOf(score),
+      weights,
     }
+  }
+
+  /**
+   * A finding's mean score as it is written, where it means nothing; else null.
+   *
+   * @param {Finding} finding
+   */
+  struck(finding) {
+    return struckOf(this.mean(finding))
   }
 
   /**
@@ -159,6 +182,11 @@ export class Words {
     const words = window ? `center ${window.center}, width ${window.width}` : "as the file declares"
     return inverted ? `${words}, inverted` : words
   }
+}
+
+/** @param {Score | null} score */
+function struckOf(score) {
+  return score?.meaningless ? score.value.toFixed(2) : null
 }
 
 /**
