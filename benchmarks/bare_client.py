@@ -39,6 +39,7 @@ class BareSession:
         runs: how many runs of the whole page, and how many of parts of it, have ended.
         running: whether a run is under way.
         said: what its progress bars have said, in order, without repetitions.
+        alerts: what its boxes of errors and remarks have said, in order.
     """
 
     def __init__(self, address: str) -> None:
@@ -51,6 +52,7 @@ class BareSession:
         self.runs = {"page": 0, "parts": 0}
         self.running = True
         self.said: list[str] = []
+        self.alerts: list[str] = []
         self._host = urlsplit(address).netloc
         self._token = self._cookie()
         self._page = self._uploader = ""
@@ -197,6 +199,8 @@ class BareSession:
             self._uploader = element.file_uploader.id
         elif kind == "progress" and self.said[-1:] != [element.progress.text]:
             self.said.append(element.progress.text)
+        elif kind == "alert":
+            self.alerts.append(element.alert.body)
         elif kind == "bidi_component" and element.bidi_component.component_name == _VIEWER:
             self._header = json.loads(element.bidi_component.mixed.json)["header"]
 

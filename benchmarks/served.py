@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,17 +28,20 @@ class Served:
 
 
 @contextmanager
-def serving(home: Path) -> Iterator[Served]:
-    """Serve the app with an empty home folder, in which its log is written."""
+def serving(home: Path, *, command: Sequence[str] = ("-m", "ensemble_cam.ui.serve")) -> Iterator[Served]:
+    """Serve the app with an empty home folder, in which its log is written.
+
+    `command` is what Python runs, and takes the words of Streamlit's own command line.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ENSEMBLE_CAM_WEIGHTS")}
     environment |= {"HOME": str(home), "USERPROFILE": str(home)}
     options = ["--server.port", str(port), "--server.headless", "true"]
-    command = [sys.executable, "-m", "ensemble_cam.ui.serve", "run", str(app_script()), *options]
+    arguments = [sys.executable, *command, "run", str(app_script()), *options]
     with (home / "log").open("wb") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        process = subprocess.Popen(arguments, env=environment, stdout=log, stderr=log)
     address = f"http://127.0.0.1:{port}"
     try:
         for _ in range(600):

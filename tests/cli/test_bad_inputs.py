@@ -7,6 +7,7 @@ import pickle
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -25,7 +26,9 @@ from ensemble_cam.errors import (
     WeightsMissing,
 )
 from ensemble_cam.export.folder import write_review
+from ensemble_cam.film import decoding
 from ensemble_cam.film.radiograph import read_radiograph
+from ensemble_cam.machine.children import Children
 from ensemble_cam.reviewing.pipeline import analyse
 from ensemble_cam.settings.config import load_config
 from ensemble_cam.settings.settings import Settings
@@ -34,7 +37,7 @@ from ensemble_cam.weights.released import weights_file
 from ensemble_cam.weights.sidecar import read_sidecar
 from ensemble_cam.weights.store import fetch, locate
 from ensemble_cam.weights.unpickling import load_state_dict
-from support import films
+from support import films, misbehaving
 from support.networks import Failing, bright_classifier
 from support.reviews import made_review
 from support.servers import CONTENT, Mirror, serving, without_proxies
@@ -213,6 +216,24 @@ def all_classifiers_fail(folder: Path) -> None:
     analyse(read_radiograph(films.png(films.film())), [bright_classifier(backbone=Failing(MemoryError()))], Settings())
 
 
+def decoded_by(module: str, data: bytes, message: str) -> tuple[Attempt, type, str]:
+    """A film that is decoded by another child than usual."""
+
+    def attempt(folder: Path) -> None:
+        children = Children(module, most=1, seconds=60, most_seconds=60)
+        try:
+            with mock.patch.object(decoding, "_children", children):
+                read_radiograph(read_file(written(folder / "film.png", data)))
+        finally:
+            children.close()
+
+    return attempt, RadiographError, message
+
+
+def misbehaving_film(order: str, message: str) -> tuple[Attempt, type, str]:
+    return decoded_by(misbehaving.__name__, misbehaving.film_that(order), message)
+
+
 CASES: dict[str, tuple[Attempt, type[EnsembleCamError], str]] = {
     # films
     "empty": film("empty"),
@@ -262,6 +283,13 @@ CASES: dict[str, tuple[Attempt, type[EnsembleCamError], str]] = {
     "pixels-too-long": film("long-pixels", file_name="film.dcm"),
     "too-large-in-true-proportions": film("tall-png"),
     "nested-header": film("nested-sequences", file_name="film.dcm"),
+    "crashes-its-decoder": misbehaving_film("crashes", "^The file is broken: it made its decoder crash. Export"),
+    "takes-too-long": misbehaving_film("spins", "^Decoding the film took far longer than a film of its size.*Export"),
+    "takes-too-much-memory": misbehaving_film("fills", "^Decoding the film took more memory than a film of.*Export"),
+    "breaks-its-decoder": misbehaving_film("raises", "^The file is broken in a way that its decoder was not.*Export"),
+    "no-decoder-starts": decoded_by(
+        "support.no_such_module", films.png(films.film()), "^No film can be read on this machine: .*Run `python -m"
+    ),
     "absent-film": (lambda folder: read_file(folder / "no.png"), RadiographError, "cannot be read .No such file"),
     "folder-instead-of-a-film": (read_file, RadiographError, "^This is a folder and no file. Name a file that holds"),
     "pipe-instead-of-a-film": (lambda folder: read_file(pipe(folder / "a")), RadiographError, "^This is a pipe and no"),

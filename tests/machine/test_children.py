@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -240,7 +241,11 @@ print(children.ask(b"pid", lambda head, length, read: head.decode()), flush=True
 def parent(then: str, **options: object) -> "subprocess.Popen[str]":
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     code = PARENT.format(then=then)
-    return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, env=environment, text=True, **options)
+    # Started from a shell's background, this process ignores Ctrl-C, and its children would, too.
+    heard = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
+    return subprocess.Popen(
+        [sys.executable, "-c", code], preexec_fn=heard, stdout=subprocess.PIPE, env=environment, text=True, **options
+    )
 
 
 @LINUX

@@ -40,6 +40,11 @@ def start() -> None:
     _children.start()
 
 
+def decoders() -> list[int]:
+    """Return the process ids of the decoders there are."""
+    return _children.pids()
+
+
 def decode_apart(data: bytes, *, cancelled: Callable[[], bool] | None = None) -> StoredFilm:
     """Decode a film's file.
 
