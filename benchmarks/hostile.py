@@ -231,7 +231,9 @@ def read_all(
     outcome, lock = Outcome(), threading.Lock()
     # Measured as the damaged ones are: by as many threads.
     with ThreadPoolExecutor(threads) as pool:
-        usual = dict(zip((each.name for each in made), pool.map(_usual_seconds, made), strict=True))
+        usual = dict(
+            zip((each.name for each in made), pool.map(_usual_seconds, (each.data for each in made)), strict=True)
+        )
 
     def one(number: int) -> None:
         source, data = film_of(made, number, seed=seed)
@@ -247,6 +249,9 @@ def read_all(
         else:
             said, was_read = f"{film!r} {dict(film.facts)} {film.warnings}", True
         seconds = time.perf_counter() - began
+        if was_read and seconds > max(_SHORT, MOST_TIMES * usual[source.name]):
+            # Once more: the machine may have been busy with something else.
+            seconds = min(seconds, _usual_seconds(data))
         with lock:
             if _SECRET in said:
                 outcome.quoted.append(number)
@@ -275,11 +280,11 @@ def film_of(made: list[Source], number: int, *, seed: int) -> tuple[Source, byte
     return source, damaged(source, np.random.default_rng([seed, number]))
 
 
-def _usual_seconds(source: Source) -> float:
+def _usual_seconds(data: bytes) -> float:
     times = []
     for _ in range(5):
         began = time.perf_counter()
-        read_radiograph(source.data)
+        read_radiograph(data)
         times.append(time.perf_counter() - began)
     return statistics.median(times)
 

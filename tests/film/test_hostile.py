@@ -57,7 +57,7 @@ def test_what_is_looked_for_is_found(sources, monkeypatch, harm):
             raise KeyError
         raise RadiographError(f"{films.IDENTITY[0]}.")
 
-    monkeypatch.setattr(hostile, "_usual_seconds", lambda source: 1.0)
+    monkeypatch.setattr(hostile, "_usual_seconds", lambda data: 1.0)
     monkeypatch.setattr(hostile, "read_radiograph", read)
     outcome = hostile.read_all(sources, count=3, seed=0)
     assert (len(outcome.others), len(outcome.quoted)) == ((3, 0) if harm == "raises" else (0, 3))
