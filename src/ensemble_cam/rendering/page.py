@@ -123,7 +123,7 @@ class Run:
     Attributes:
         text: the words.
         colour: "#rrggbb".
-        struck: whether a line goes through them.
+        struck: whether a line goes through them, but not through a comma at their end.
     """
 
     text: str
@@ -190,7 +190,7 @@ class Page:
             self.text(round(at), y, run.text, lettering, run.colour)
             width = lettering.width(run.text)
             if run.struck:
-                self._strike(round(at), y, round(width), lettering, run.colour)
+                self._strike(round(at), y, round(lettering.width(run.text.rstrip(","))), lettering, run.colour)
             at += width + lettering.width(" ")
 
     def _strike(self, x: int, y: int, width: int, lettering: Lettering, colour: str) -> None:
