@@ -139,6 +139,19 @@ def test_nonsense_and_the_answer_of_another_request_are_never_taken(how):
         children.close()
 
 
+def test_what_is_printed_before_a_child_is_ready_is_skipped():
+    children = made(environment={"ANSWERING": "noisily 1001"})
+    assert children.ask(b"echo 1", whole) == b"heard:1"
+    children.close()
+
+
+def test_a_child_that_prints_without_an_end_cannot_start():
+    children = made(environment={"ANSWERING": "noisily 20000"})
+    with pytest.raises(CannotStart):
+        children.ask(b"echo 1", whole)
+    children.close()
+
+
 @pytest.mark.parametrize("taken", [0, 2, 4])
 def test_a_body_that_is_not_taken_to_its_end_and_no_further_is_an_error(children, taken):
     with pytest.raises(Died):

@@ -63,13 +63,15 @@ def spin(seconds: float) -> None:
 
 
 def main() -> None:
-    """Answer as this module says; by the environment's ANSWERING, in words or for requests that are none."""
+    """Answer as this module says; by the environment's ANSWERING, in words, for requests that are none or after some noise."""
     how = os.environ.get("ANSWERING")
     if how == "badly":
         child.ANSWER = b"????"
     if how == "another":
         real = child._send
         child._send = lambda stream, kind, number, *rest: real(stream, kind, number + (kind == child.ANSWER), *rest)
+    if how and how.startswith("noisily"):
+        os.write(1, b"redy" * int(how.removeprefix("noisily ")))
     child.serve(answer, first=lambda request: SPARE)
 
 

@@ -32,6 +32,8 @@ Read = Callable[[memoryview], None]
 Receive = Callable[[bytes, int, Read], Answer]
 
 _MOST_HEAD = 2**20  # bytes
+_MOST_NOISE = 2**16  # bytes that Python's start may print, a sitecustomize or a .pth file of the user's
+_READY = FRAME.pack(READY, 0, 0, 0)
 _PIPE = 2**20  # bytes that are under way at once: Linux's most without privileges, and sixteen times its default
 _SECONDS_TO_START = 60.0
 _SECONDS_TO_END = 5.0
@@ -294,13 +296,19 @@ class _Child:
     def _wait_until_ready(self, cancelled: Callable[[], bool] | None) -> None:
         with _Watch(self.kill, _SECONDS_TO_START, cancelled) as watch:
             try:
-                kind, number, *lengths = self._frame()
+                self._skip_to_ready()
             except (EOFError, OSError):
                 watch.raise_if_cancelled()
                 raise CannotStart from None
-        if (kind, number, *lengths) != (READY, 0, 0, 0):
-            raise CannotStart
         self.is_ready = True
+
+    def _skip_to_ready(self) -> None:
+        printed, byte = bytearray(), bytearray(1)
+        while not printed.endswith(_READY):
+            if len(printed) > _MOST_NOISE:
+                raise CannotStart
+            self._fill(memoryview(byte))
+            printed += byte
 
     def _write(self, request: bytes) -> None:
         write_all(self._requests, memoryview(FRAME.pack(REQUEST, self._number, 0, len(request))))
