@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import zlib
 
 import cv2
 import numpy as np
@@ -15,6 +16,7 @@ from support import films
 
 GREY, OTHER, DEEP = films.film(), films.film(seed=1), films.film(bits=16)
 SMALL = GREY[::4, ::4]
+LONG = zlib.compress(bytes(2**21))
 REDUCED, MASK, OLD_REDUCED = {254: 1}, {254: 4}, {255: 2}
 
 
@@ -175,3 +177,25 @@ def test_a_nearly_uniform_screen_is_warned_of_and_a_film_of_contrast_is_not():
 
 def warned(pixels: np.ndarray) -> tuple[str, ...]:
     return read_radiograph(films.png(pixels)).warnings
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        (b"zTXt", b"Raw profile type exif\0\0" + LONG),
+        (b"iCCP", b"xRGB\0\0" + LONG),
+        (b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + LONG),
+        (b"iTXt", b"xmp\0\1\0ex\0x\0" + LONG),
+    ],
+)
+def test_a_long_text_is_named_whatever_its_keyword(name, body):
+    with pytest.raises(RadiographError, match="carries a text or colour profile of more than 1 MB"):
+        read_picture(films.with_png_chunk(films.png(GREY), name, body), kind="PNG")
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(b"text")), (b"iTXt", b"xmp\0\0\0\0\0x" + bytes(99))],
+)
+def test_a_short_text_and_one_that_is_not_compressed_are_no_reason(name, body):
+    assert_array_equal(read_picture(films.with_png_chunk(films.png(GREY), name, body), kind="PNG").pixels, GREY)

@@ -51,7 +51,7 @@ def png_not_read(data: bytes) -> str | None:
     for name, body in _chunks_before_pixels(data):
         if name == b"CgBI":
             return "is of Apple's own kind for phones, which is not read"
-        if name in _TEXTS and _unpacks_beyond(bytes(body)):
+        if name in _TEXTS and _unpacks_beyond(_compressed(name, bytes(body))):
             return f"carries a text or colour profile of more than {_MOST_TEXT >> 20} MB, and that is not unpacked"
     return None
 
@@ -116,13 +116,21 @@ def _chunks_before_pixels(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
         position += 12 + length
 
 
-def _unpacks_beyond(body: bytes) -> bool:
-    """Tell whether the compressed part of a text chunk unpacks to more than Pillow takes."""
-    start = body.find(b"\x78")  # zlib's first byte at the usual window
-    if start < 0:
-        return False
+def _compressed(name: bytes, body: bytes) -> bytes:
+    """Return the compressed part of a text or profile chunk (PNG 1.2, 4.2.2.4 and 4.2.3); empty where it has none."""
+    method_and_text = body.partition(b"\0")[2]  # behind the keyword
+    if name != b"iTXt":
+        return method_and_text[1:]
+    if method_and_text[:1] != b"\1":
+        return b""
+    _language, _, rest = method_and_text[2:].partition(b"\0")
+    return rest.partition(b"\0")[2]  # behind the translated keyword
+
+
+def _unpacks_beyond(compressed: bytes) -> bool:
+    """Tell whether zlib's data unpack to more than Pillow takes."""
     try:
-        return len(zlib.decompressobj().decompress(body[start:], _MOST_TEXT + 1)) > _MOST_TEXT
+        return len(zlib.decompressobj().decompress(compressed, _MOST_TEXT + 1)) > _MOST_TEXT
     except zlib.error:
         return False
 
