@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from PIL import Image
 
 from ensemble_cam.errors import RadiographError
 from ensemble_cam.film.pictures import read_picture
@@ -199,3 +200,19 @@ def test_a_long_text_is_named_whatever_its_keyword(name, body):
 )
 def test_a_short_text_and_one_that_is_not_compressed_are_no_reason(name, body):
     assert_array_equal(read_picture(films.with_png_chunk(films.png(GREY), name, body), kind="PNG").pixels, GREY)
+
+
+def test_what_lies_behind_a_jpegs_end_or_in_its_segments_is_none_of_its_scans():
+    stream = films.saved(Image.fromarray(GREY), "JPEG")
+    scans = films.JPEG_SCAN * 200
+    comment = b"\xff\xfe" + (2 + len(scans)).to_bytes(2, "big") + scans
+    expected = read_picture(stream, kind="JPEG").pixels
+    for each in (stream + scans, stream[:2] + comment + stream[2:]):
+        assert_array_equal(read_picture(each, kind="JPEG").pixels, expected)
+
+
+@pytest.mark.parametrize("hidden", [b"\xff\xfe\0\x04\xff\xd9", b"\xff\xd0", b"\xff\0", b"\xff\xff"])
+def test_an_end_within_a_segment_hides_no_scan_behind_it(hidden):
+    stream = films.saved(Image.fromarray(GREY), "JPEG")
+    with pytest.raises(RadiographError, match="made of more than 100 scans"):
+        read_picture(stream[:-2] + hidden + films.JPEG_SCAN * 101 + stream[-2:], kind="JPEG")

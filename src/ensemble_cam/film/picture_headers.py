@@ -4,6 +4,7 @@ A reason why a picture is not read is the half of a sentence that begins with "T
 (ITU-T T.81) B.1.1.3 for the markers and B.2.2 for the frame header, JFIF 1.02; Windows' BITMAPINFOHEADER.
 """
 
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ _FRAMES = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xC
 _LOSSLESS, _HIERARCHICAL = {0xC3, 0xC7, 0xCB, 0xCF}, {0xC5, 0xC6, 0xCD, 0xCE}
 _JPEG_LS = 0xF7
 _BARE = {0x01, *range(0xD0, 0xD9)}  # markers without a segment
+_MARKER = re.compile(rb"\xff[\xc0-\xcf\xd8-\xfe]")  # neither a stuffed byte of a scan nor a restart within it
+_START_OF_IMAGE, _END_OF_IMAGE, _START_OF_SCAN = 0xD8, 0xD9, 0xDA
 
 _BMP_DEPTHS = (1, 4, 8, 16, 24, 32)
 _BMP_COMPRESSIONS = {4: "JPEG", 5: "PNG", 11: "no method, for CMYK", 12: "RLE, for CMYK", 13: "RLE, for CMYK"}
@@ -83,6 +86,22 @@ def jpeg_not_read(data: bytes) -> str | None:
         if components not in (1, 3):
             return f"has {components} samples a pixel, and neither one nor three"
     return None
+
+
+def jpeg_has_more_scans(data: bytes, most: int) -> bool:
+    """Tell whether a JPEG has more scans than that, previews in its segments and what lies behind its end left out."""
+    scans, position = 0, 2
+    while found := _MARKER.search(data, position):
+        marker, position = data[found.end() - 1], found.end()
+        if marker == _START_OF_IMAGE:
+            continue
+        if marker == _END_OF_IMAGE:
+            return False
+        scans += marker == _START_OF_SCAN
+        if scans > most:
+            return True
+        position += int.from_bytes(data[position : position + 2], "big")
+    return False
 
 
 def jpeg_pixel_aspect(density: tuple[int, int] | None) -> float:
