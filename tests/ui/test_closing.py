@@ -117,3 +117,36 @@ def test_each_part_is_let_go_of_once_and_looking_begins_anew_with_the_next_page(
     server.open.add("one")
     held.let_go_by("one", "films", lambda: gone.append("again"), loop)
     assert len(loop.later) == 1
+
+
+def test_what_cannot_be_let_go_of_is_told_of_and_keeps_nothing_else(server, caplog):
+    loop, held, gone = Loop(), Closing(), []
+
+    def fail():
+        raise KeyError("name of a film")
+
+    held.let_go_by("one", "films", fail, loop)
+    held.let_go_by("one", "lab", lambda: gone.append("lab of one"), loop)
+    held.let_go_by("other", "films", lambda: gone.append("films of other"), loop)
+    loop.look(5)
+    server.open.clear()
+    loop.look(20)
+    assert gone == ["lab of one", "films of other"]
+    assert caplog.messages == ["A closed page's films could not be let go of (KeyError)."]
+    held.let_go_by("third", "films", lambda: gone.append("films of third"), loop)
+    loop.look(40)
+    loop.look(60)
+    assert gone[-1] == "films of third"
+
+
+def test_pages_are_looked_after_though_a_look_fails(server, monkeypatch):
+    loop, held, gone = Loop(), Closing(), []
+    held.let_go_by("one", "films", lambda: gone.append("one"), loop)
+    server.open.clear()
+    close = server.close_session
+    monkeypatch.setattr(server, "close_session", lambda session: {}[session])
+    with pytest.raises(KeyError):
+        loop.look(20)
+    monkeypatch.setattr(server, "close_session", close)
+    loop.look(21)
+    assert gone == ["one"]

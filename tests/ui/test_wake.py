@@ -148,6 +148,46 @@ def test_a_page_that_runs_is_asked_once_it_has_ended(woken):
     assert woken(page, act) == ["page query fragment"]
 
 
+@pytest.mark.parametrize("held", [True, False], ids=["taken up again", "closed"])
+def test_a_page_whose_connection_is_broken_is_asked_once_it_is_back(monkeypatch, held):
+    page, looks = Page(runs=False), []
+
+    def connected(id):
+        looks.append(id)
+        return page if len(looks) == 3 else None
+
+    manager = SimpleNamespace(get_session_info=lambda id: object() if held else None)
+    server = SimpleNamespace(get_app_session=connected, _session_mgr=manager)
+    monkeypatch.setattr(wake, "_AWAY", 0.0)
+    monkeypatch.setattr(runtime, "exists", lambda: True)
+    monkeypatch.setattr(runtime, "get_instance", lambda: server)
+
+    async def run():
+        wake.Wake("session", "fragment", "page", "query", asyncio.get_running_loop()).now()
+        await asyncio.sleep(0.05)
+
+    asyncio.run(run())
+    assert page.asked == (["page query fragment"] if held else [])
+    assert len(looks) == (3 if held else 1)
+
+
+@pytest.mark.parametrize("gone", [None, "_scriptrunner", "request_rerun", "_session_mgr"])
+def test_a_page_is_not_to_be_woken_where_streamlit_has_changed(monkeypatch, gone):
+    page = SimpleNamespace(_scriptrunner=object(), request_rerun=lambda state: None)
+    manager = SimpleNamespace(get_session_info=lambda id: object())
+    server = SimpleNamespace(get_app_session=lambda id: page, _session_mgr=manager)
+    for each in (page, server):
+        if hasattr(each, gone or ""):
+            delattr(each, gone)
+    context = SimpleNamespace(session_id="session", page_script_hash="page", query_string="query")
+    state = SimpleNamespace(get=lambda: SimpleNamespace(fragment_id="fragment"))
+    monkeypatch.setattr(wake, "get_script_run_ctx", lambda: context)
+    monkeypatch.setattr(wake, "server_loop", object)
+    monkeypatch.setattr(wake.script_run_context, "ThreadState", state)
+    monkeypatch.setattr(runtime, "get_instance", lambda: server)
+    assert (wake.here() is None) == (gone is not None)
+
+
 @pytest.mark.parametrize(
     ("page", "act"),
     [

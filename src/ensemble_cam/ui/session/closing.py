@@ -4,6 +4,7 @@ Streamlit keeps the session of a page that was closed for so long, in case its c
 at the time when another page is opened or closed, and not before: on a quiet server a film would stay for days.
 """
 
+import logging
 from asyncio import AbstractEventLoop
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,6 +14,8 @@ from streamlit import config, runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from ensemble_cam.ui.session.wake import server_loop
+
+_LOG = logging.getLogger(__name__)
 
 LOOK = 1.0
 """Seconds between two looks at which pages are open; a page that was closed is let go of by so much sooner."""
@@ -40,23 +43,29 @@ class Closing:
         with self._lock:
             sessions = list(self._held)
         server, keep = runtime.get_instance(), config.get_option("server.disconnectedSessionTTL")
-        for session in sessions:
-            seen = self._seen.setdefault(session, loop.time())
-            if server.is_active_session(session):
-                self._seen[session] = loop.time()
-            elif loop.time() + LOOK - seen > keep:
-                server.close_session(session)
-                self._let_go(session)
-        with self._lock:
-            if self._held:
-                loop.call_later(LOOK, self._look, loop)
+        try:
+            for session in sessions:
+                seen = self._seen.setdefault(session, loop.time())
+                if server.is_active_session(session):
+                    self._seen[session] = loop.time()
+                elif loop.time() + LOOK - seen > keep:
+                    server.close_session(session)
+                    self._let_go(session)
+        finally:  # whatever fails here: the pages that are left are looked after all the same
+            with self._lock:
+                if self._held:
+                    loop.call_later(LOOK, self._look, loop)
 
     def _let_go(self, session: str) -> None:
         with self._lock:
             held = self._held.pop(session, {})
         self._seen.pop(session, None)
-        for let_go in held.values():
-            let_go()
+        for part, let_go in held.items():
+            try:
+                let_go()
+            except Exception as error:  # of whatever kind: the other parts and pages are let go of all the same
+                # Its kind alone: its words may be of a film.
+                _LOG.error("A closed page's %s could not be let go of (%s).", part, type(error).__name__)
 
 
 _CLOSING = Closing()  # of all sessions

@@ -26,6 +26,9 @@ from ensemble_cam.ui.session.jobs import Job, State
 POLL = 3.0
 """Seconds between two looks of the browser's, where there is no other way."""
 
+_AWAY = 1.0
+"""Seconds until a session whose connection is broken is looked at again."""
+
 _BUSY = 0.05
 """Seconds until a session that runs its page is looked at again."""
 
@@ -71,8 +74,14 @@ class Wake:
         self._timer = self.loop.call_later(seconds, self._request)
 
     def _request(self) -> None:
-        session = runtime.get_instance().get_app_session(self.session) if runtime.exists() else None
-        if session is None or self._spent:
+        server = runtime.get_instance() if runtime.exists() else None
+        if server is None or self._spent:
+            return
+        session = server.get_app_session(self.session)
+        if session is None:
+            # A broken connection: the browser takes the session up again, and does not look by itself.
+            if server._session_mgr.get_session_info(self.session) is not None:
+                self._timer = self.loop.call_later(_AWAY, self._request)
             return
         if session._scriptrunner is not None:
             self._timer = self.loop.call_later(_BUSY, self._request)
@@ -107,8 +116,11 @@ def here() -> Wake | None:
         return None
     try:
         fragment = script_run_context.ThreadState.get().fragment_id
-        session = runtime.get_instance().get_app_session(context.session_id)
+        server = runtime.get_instance()
+        session = server.get_app_session(context.session_id)
         if session is None or fragment is None or session._scriptrunner is None or not callable(session.request_rerun):
+            return None
+        if server._session_mgr.get_session_info(context.session_id) is None:
             return None
     except AttributeError:
         return None
