@@ -3,10 +3,13 @@
 import contextlib
 import hashlib
 from threading import Event
+from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 import pytest
 
 from ensemble_cam.settings.pixels import Pixels
+from ensemble_cam.ui.review import page
 from ensemble_cam.ui.session import films as module
 from ensemble_cam.ui.session.films import SessionFilms
 from support import films
@@ -167,6 +170,19 @@ def test_an_example_that_leaves_the_stage_is_reviewed_no_more_until_it_is_back(s
     go_on.set()
     assert example.reviewing.ended is None
     assert example.reviewing.get("key", lambda job: "reviewed", patience=20) == "reviewed"
+
+
+def test_maps_that_mean_nothing_are_shown_for_the_networks_for_which_that_was_asked_alone(session, monkeypatch):
+    monkeypatch.setattr(page.films, "film", session.get)
+    monkeypatch.setattr(page, "st", MagicMock())
+    nothing, asked, other = SimpleNamespace(meaningless=True), (("a", "w", "0" * 64),), (("b", "w", "0" * 64),)
+    film = session[2]
+    assert page._show_meaningless(film, nothing, asked)
+    page._show_anyway(2, asked)
+    assert not page._show_meaningless(film, nothing, asked)
+    assert page._show_meaningless(film, nothing, other)
+    film.leave_stage()
+    assert page._show_meaningless(film, nothing, asked)
 
 
 class Upload:
