@@ -133,6 +133,21 @@ def test_a_film_that_is_read_otherwise_is_read_anew():
     assert film.radiograph.intensity == "windowed"
 
 
+def test_a_run_goes_on_with_its_own_reading_though_one_that_it_has_overtaken_ends_later(monkeypatch):
+    film = SessionFilms().add("film.png", films.png(films.film(60, 50)))
+    late = module.Reading.of(film.data, Pixels(intensity="windowed"))
+
+    class Turns:
+        @contextlib.contextmanager
+        def aside(self):
+            yield
+            film.reading = late  # while this run waits for its turn
+
+    monkeypatch.setattr(module, "TURNS", Turns())
+    assert film.read().asked == Pixels()
+    assert film.read(late.asked) is late
+
+
 def test_a_part_that_was_packed_of_an_earlier_reading_is_not_sent():
     film = SessionFilms().add("film.png", films.png(films.film(60, 50)))
     film.read()

@@ -63,8 +63,8 @@ def show_review_page() -> None:
             opening.show_welcome(controls.set)
             return
         with st.spinner("Reading the film", show_time=True):
-            film.read(controls.pixels)
-        read = film.radiograph
+            reading = film.read(controls.pixels)
+        read = reading.radiograph
         film.examining.take_values()
         for other in films.session_films().values():
             if other is not film:
@@ -74,7 +74,7 @@ def show_review_page() -> None:
         with of_film(film, "heading"):
             _show_heading(film, controls)
             if read is None:
-                st.error(plain(f"{film.name}: {film.failure}"), icon=":material/broken_image:")
+                st.error(plain(f"{film.name}: {reading.failure}"), icon=":material/broken_image:")
                 return
     if controls.live:
         _show_live(film, read, controls, ready, above, stage, below)

@@ -119,14 +119,19 @@ class OpenFilm:
         """Why it could not be read, or None."""
         return self.reading.failure if self.reading is not None else None
 
-    def read(self, asked: Pixels | None = None) -> None:
-        """Read the film, unless it was read this way before."""
+    def read(self, asked: Pixels | None = None) -> Reading:
+        """Read the film, unless it was read this way before; a run of the page goes on with what it gets here.
+
+        While it waits for its turn, a run that it has overtaken may put another reading into `reading`.
+        """
         asked = asked or Pixels()
-        if self.reading is None or self.reading.asked != asked:
-            self.reading = None  # the one before is not to lie beside it in memory
+        held = self.reading
+        if held is None or held.asked != asked:
+            held = self.reading = None  # the one before is not to lie beside it in memory
             self._parts.clear()
             with TURNS.aside():
-                self.reading = Reading.of(self.data, asked)
+                held = self.reading = Reading.of(self.data, asked)
+        return held
 
     def clear(self) -> None:
         """Let go of the film and of everything that was made of it, whoever still holds this object."""
