@@ -35,12 +35,14 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Page, sync_playwright
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 from served import serving
 
 from ensemble_cam.phantom import draw_phantom
+from ensemble_cam.purpose import PHANTOM_MARK
 
 PATIENCE = 120_000  # ms
 _BITS = 8
@@ -142,6 +144,8 @@ def numbered_films(count: int) -> list[Film]:
     """Draw phantoms that bear their numbers, from 1, in their pixels."""
     import hashlib
 
+    mark = PngInfo()
+    mark.add_text("Software", PHANTOM_MARK)
     films = []
     for number in range(1, count + 1):
         pixels = np.array(draw_phantom(3_000 + number, size=_SIDE).pixels)
@@ -152,7 +156,7 @@ def numbered_films(count: int) -> list[Film]:
             left = (bit + 1) * _BLOCK
             pixels[_BLOCK : 2 * _BLOCK, left : left + _BLOCK] = white if on else 0
         stream = io.BytesIO()
-        Image.fromarray(pixels).save(stream, "PNG")
+        Image.fromarray(pixels).save(stream, "PNG", pnginfo=mark)  # without it the maps would have to be asked for
         data = stream.getvalue()
         films.append(Film(number, f"film_{number}.png", data, hashlib.sha256(data).hexdigest()))
     return films

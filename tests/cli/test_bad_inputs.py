@@ -284,6 +284,11 @@ CASES: dict[str, tuple[Attempt, type[EnsembleCamError], str]] = {
     "too-large-in-true-proportions": film("tall-png"),
     "nested-header": film("nested-sequences", file_name="film.dcm"),
     "crashes-its-decoder": misbehaving_film("crashes", "^The file is broken: it made its decoder crash. Export"),
+    **(
+        {"killed-decoder": misbehaving_film("killed", "^The film's decoder was ended from outside, .*Close other prog")}
+        if os.name == "posix"
+        else {}
+    ),
     "takes-too-long": misbehaving_film("spins", "^Decoding the film took far longer than a film of its size.*Export"),
     "takes-too-much-memory": misbehaving_film("fills", "^Decoding the film took more memory than a film of.*Export"),
     "breaks-its-decoder": misbehaving_film("raises", "^The file is broken in a way that its decoder was not.*Export"),

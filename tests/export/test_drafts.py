@@ -132,4 +132,5 @@ def test_where_the_file_system_knows_no_locks_drafts_are_written_and_none_is_rem
         unfinished.mkdir()
         assert remove_dead_drafts(out) == 0
         assert unfinished.is_dir()
-    assert not unfinished.exists()
+        assert names(out) == [unfinished.name]
+    assert names(out) == []

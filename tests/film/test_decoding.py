@@ -23,7 +23,7 @@ from ensemble_cam.film.decoding import decode_apart
 from ensemble_cam.film.intake import StoredFilm
 from ensemble_cam.film.message import Unbelievable, film_message, read_message, refusal_message
 from ensemble_cam.film.radiograph import read_radiograph
-from ensemble_cam.machine.children import CannotStart, Children, Died, TookTooLong
+from ensemble_cam.machine.children import CannotStart, Children, Died, Killed, TookTooLong
 from support.films import BAD_FILMS, IDENTITY, dicom, film, jpeg, png, tiff
 
 GREY, DEEP = film(), film(bits=16)
@@ -245,6 +245,7 @@ def test_nobody_is_told_of_sizes_once_a_film_is_decoded():
     [
         (TookTooLong, "took far longer than a film of its size takes"),
         (Died, "made its decoder crash"),
+        (Killed, "decoder was ended from outside.*Close other programs"),
         (CannotStart, "No film can be read on this machine.*python -m ensemble_cam.film.decoder"),
     ],
 )
@@ -287,7 +288,7 @@ def test_a_process_that_reads_a_film_loads_no_decoder(data, tmp_path):
 def test_the_child_loads_what_decodes_and_nothing_else():
     code = (
         "import sys; from ensemble_cam.film import decoder\n"
-        "decoder.serve = lambda *_, **__: None\n"
+        "decoder.serve = lambda *_, prepare, **__: prepare()\n"
         "decoder.main()\n"
         f"print(sorted({HEAVY} & set(sys.modules)), {{'pydicom', 'PIL'}} <= set(sys.modules))\n"
     )

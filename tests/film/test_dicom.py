@@ -287,6 +287,25 @@ def test_signed_padding_is_found_whatever_its_sign_was_written_as():
     assert_array_equal(radiograph.display[50:], read_radiograph(dicom(padded[50:], bits=12)).display)
 
 
+@pytest.mark.parametrize(("vr", "value"), [("SS", -128), ("US", 65536 - 128), ("US", 128), ("SS", 128)])
+def test_signed_padding_of_8_bits_is_found_whatever_it_was_written_as(vr, value):
+    padded = (TWELVE // 16 - 127).clip(-127, 127).astype(np.int8)
+    padded[:50] = -128
+    header = dataset(padded, bits=8)
+    header.add_new(0x00280120, vr, value)
+    radiograph = read_radiograph(written(header, ExplicitVRLittleEndian, padded.tobytes()))
+    assert_array_equal(radiograph.display[:50], 0)
+    assert_array_equal(radiograph.display[50:], read_radiograph(dicom(padded[50:], bits=8)).display)
+
+
+def test_padding_that_no_sample_can_have_hides_nothing():
+    pixels = (TWELVE // 16).astype(np.uint8)
+    header = dataset(pixels, bits=8)
+    header.add_new(0x00280120, "US", 65536 - 2000)
+    radiograph = read_radiograph(written(header, ExplicitVRLittleEndian, pixels.tobytes()))
+    assert_array_equal(radiograph.display, read_radiograph(dicom(pixels, bits=8)).display)
+
+
 def test_padding_everywhere_is_ignored_with_a_warning():
     data = dicom(TWELVE, bits=12, PixelPaddingValue=0, PixelPaddingRangeLimit=4095)
     assert warned(data, "padding")

@@ -37,6 +37,25 @@ def test_networks_see_a_film_whose_lowest_value_is_white_from_the_top_down():
     assert_allclose(seen, -scaled(VALUES, 0, 4095), atol=1e-3)
 
 
+@pytest.mark.parametrize("turned", [dict(turned=True), dict(networks_invert=True, turned=True)])
+def test_padding_of_a_film_that_its_header_turns_is_no_white_rim(turned):
+    padding = int(VALUES.min())
+    seen = Greyscale.of(stored(padding=(padding, padding), **turned)).for_networks(VALUES)
+    assert_array_equal(seen[padding == VALUES], -1024)
+    assert (seen[padding != VALUES] > -1024).all()
+
+
+def test_padding_of_a_negative_is_no_white_rim():
+    padding = int(VALUES.min())
+    film = stored(padding=(padding, padding))
+    greyscale = Greyscale.of(film, negative=True)
+    assert_array_equal(greyscale.for_networks(VALUES)[padding == VALUES], -1024)
+    assert_array_equal(greyscale.on_screen(VALUES)[padding == VALUES], 0)
+    # As torchxrayvision reads it otherwise: as it is stored.
+    alone = Greyscale.of(stored()).for_networks(VALUES)
+    assert_array_equal(Greyscale.of(film).for_networks(VALUES), alone)
+
+
 def test_windowed_networks_see_the_screen_before_it_is_rounded_to_8_bits():
     greyscale = Greyscale.of(stored(networks_invert=True), windowed=True)
     assert greyscale.windowed

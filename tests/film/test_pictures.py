@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+import zlib
 
 import cv2
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from PIL import Image
 
 from ensemble_cam.errors import RadiographError
 from ensemble_cam.film.pictures import read_picture
@@ -15,6 +17,7 @@ from support import films
 
 GREY, OTHER, DEEP = films.film(), films.film(seed=1), films.film(bits=16)
 SMALL = GREY[::4, ::4]
+LONG = zlib.compress(bytes(2**21))
 REDUCED, MASK, OLD_REDUCED = {254: 1}, {254: 4}, {255: 2}
 
 
@@ -175,3 +178,41 @@ def test_a_nearly_uniform_screen_is_warned_of_and_a_film_of_contrast_is_not():
 
 def warned(pixels: np.ndarray) -> tuple[str, ...]:
     return read_radiograph(films.png(pixels)).warnings
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        (b"zTXt", b"Raw profile type exif\0\0" + LONG),
+        (b"iCCP", b"xRGB\0\0" + LONG),
+        (b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + LONG),
+        (b"iTXt", b"xmp\0\1\0ex\0x\0" + LONG),
+    ],
+)
+def test_a_long_text_is_named_whatever_its_keyword(name, body):
+    with pytest.raises(RadiographError, match="carries a text or colour profile of more than 1 MB"):
+        read_picture(films.with_png_chunk(films.png(GREY), name, body), kind="PNG")
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(b"text")), (b"iTXt", b"xmp\0\0\0\0\0x" + bytes(99))],
+)
+def test_a_short_text_and_one_that_is_not_compressed_are_no_reason(name, body):
+    assert_array_equal(read_picture(films.with_png_chunk(films.png(GREY), name, body), kind="PNG").pixels, GREY)
+
+
+def test_what_lies_behind_a_jpegs_end_or_in_its_segments_is_none_of_its_scans():
+    stream = films.saved(Image.fromarray(GREY), "JPEG")
+    scans = films.JPEG_SCAN * 200
+    comment = b"\xff\xfe" + (2 + len(scans)).to_bytes(2, "big") + scans
+    expected = read_picture(stream, kind="JPEG").pixels
+    for each in (stream + scans, stream[:2] + comment + stream[2:]):
+        assert_array_equal(read_picture(each, kind="JPEG").pixels, expected)
+
+
+@pytest.mark.parametrize("hidden", [b"\xff\xfe\0\x04\xff\xd9", b"\xff\xd0", b"\xff\0", b"\xff\xff"])
+def test_an_end_within_a_segment_hides_no_scan_behind_it(hidden):
+    stream = films.saved(Image.fromarray(GREY), "JPEG")
+    with pytest.raises(RadiographError, match="made of more than 100 scans"):
+        read_picture(stream[:-2] + hidden + films.JPEG_SCAN * 101 + stream[-2:], kind="JPEG")

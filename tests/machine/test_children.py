@@ -15,7 +15,7 @@ import pytest
 
 from ensemble_cam.errors import Cancelled
 from ensemble_cam.machine import children as module
-from ensemble_cam.machine.children import CannotStart, ChildError, Children, Died, TookTooLong
+from ensemble_cam.machine.children import CannotStart, ChildError, Children, Died, Killed, TookTooLong
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="limits and signals of POSIX")
 LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
@@ -82,7 +82,7 @@ def test_requests_that_would_wait_get_children_of_their_own_but_no_more_than_all
         pytest.param(b"spin", TookTooLong, id="takes the processor for too long"),
         pytest.param(b"hold", TookTooLong, id="waits for too long with the interpreter's lock in hand"),
         pytest.param(b"die", Died, id="ends"),
-        pytest.param(b"die 9", Died, id="is killed"),
+        pytest.param(b"die 9", Killed, id="is killed"),
         pytest.param(b"die 11", Died, id="crashes"),
         pytest.param(b"raise", Died, id="raises"),
     ],
@@ -97,6 +97,25 @@ def test_a_child_that_fails_fails_one_request_and_is_replaced(children, request_
     assert second != first
     assert children.pids() == [second]
     assert "patient" not in "".join(capfd.readouterr())
+
+
+@POSIX
+def test_a_request_whose_child_was_killed_from_outside_is_asked_once_more(children, tmp_path):
+    first = pid(children)
+    assert children.ask(b"die-once " + os.fsencode(tmp_path / "killed"), whole) == b"die-once:"
+    assert pid(children) != first
+
+
+@POSIX
+def test_a_request_at_work_when_its_children_are_closed_was_not_killed_from_outside():
+    children = made()
+
+    def receive(head: bytes, length: int, read: module.Read) -> None:
+        children.close()
+        raise EOFError
+
+    with pytest.raises(Died):
+        children.ask(b"echo 1", receive)
 
 
 @POSIX
@@ -137,6 +156,19 @@ def test_nonsense_and_the_answer_of_another_request_are_never_taken(how):
         assert children.pids() == []
     finally:
         children.close()
+
+
+def test_what_is_printed_before_a_child_is_ready_is_skipped():
+    children = made(environment={"ANSWERING": "noisily 1001"})
+    assert children.ask(b"echo 1", whole) == b"heard:1"
+    children.close()
+
+
+def test_a_child_that_prints_without_an_end_cannot_start():
+    children = made(environment={"ANSWERING": "noisily 20000"})
+    with pytest.raises(CannotStart):
+        children.ask(b"echo 1", whole)
+    children.close()
 
 
 @pytest.mark.parametrize("taken", [0, 2, 4])

@@ -285,7 +285,7 @@ def test_this_view_is_what_the_panels_show_zoomed_and_moved_and_says_where_it_co
     assert text["Findings"].replace("_", " ") == finding
     assert text["Threshold"] == "0.42"
     assert "window as the file declares, inverted" in text["Drawing"]
-    assert text["Window"] == "as the file declares, inverted"
+    assert text["Window"] == "as the file declares, inverted for the reader alone"
     assert re.fullmatch(r"source pixels (-?\d+\.\d(, )?){4}", text["View"])
     assert PURPOSE in text["Disclaimer"]
     assert TEACHING_LINE in text["Notice"]

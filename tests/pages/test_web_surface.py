@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from ensemble_cam.phantom import draw_phantom
+from ensemble_cam.purpose import PHANTOM_MARK
 from ensemble_cam.ui.web.headers import security_headers
 from support import films, recording
 from support.apps import serving_app
@@ -72,8 +73,11 @@ def look_through_the_review(page) -> None:
     expect(page.get_by_text("By hand.")).to_be_visible()
     page.keyboard.press("Escape")
     settled(page)
-    upload(page, ("film.dcm", films.dicom(films.film(480, 400, bits=12))), ("broken.png", b"no film"))
+    # With the phantom's mark, as scores that mean nothing have no chart.
+    film = films.dicom(films.film(480, 400, bits=12), Manufacturer=PHANTOM_MARK)
+    upload(page, ("film.dcm", film), ("broken.png", b"no film"))
     expect(page.get_by_text("broken.png").first).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("radio", name="film.dcm")).to_be_checked(timeout=PATIENCE)
     reviewed(page)
     expect(maps(page).first).to_be_visible(timeout=PATIENCE)
     for panel in ("Classifiers", "Findings and method", "What the networks see"):

@@ -2,9 +2,11 @@
 
 import ctypes
 import os
+import signal
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from ensemble_cam.machine import child
 from ensemble_cam.machine.child import Allowance, Grant
@@ -47,6 +49,11 @@ def answer(request: bytes, grant: Grant) -> tuple[bytes, Sequence[memoryview]]:
                 return b"out of memory", ()
         case b"die":
             os.kill(os.getpid(), int(rest)) if rest else os._exit(0)
+        case b"die-once":  # is killed, unless a file says that it was already
+            path = Path(os.fsdecode(rest))
+            if not path.exists():
+                path.touch()
+                os.kill(os.getpid(), signal.SIGKILL)
         case b"raise":
             raise OSError("what a file said of a patient")
         case b"print":
@@ -63,13 +70,15 @@ def spin(seconds: float) -> None:
 
 
 def main() -> None:
-    """Answer as this module says; by the environment's ANSWERING, in words or for requests that are none."""
+    """Answer as this module says; by ANSWERING in words, for requests that are none or after some noise."""
     how = os.environ.get("ANSWERING")
     if how == "badly":
         child.ANSWER = b"????"
     if how == "another":
         real = child._send
         child._send = lambda stream, kind, number, *rest: real(stream, kind, number + (kind == child.ANSWER), *rest)
+    if how and how.startswith("noisily"):
+        os.write(1, b"redy" * int(how.removeprefix("noisily ")))
     child.serve(answer, first=lambda request: SPARE)
 
 

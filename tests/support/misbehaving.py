@@ -5,6 +5,7 @@ It stands in the place of `ensemble_cam.film.decoder`, and is harmless: it sleep
 
 import os
 import re
+import signal
 from collections.abc import Sequence
 
 from ensemble_cam.film import decoder
@@ -22,7 +23,7 @@ def film_that(order: str) -> bytes:
 
     Args:
         order: "holds" the interpreter's lock for ten seconds, "spins" as long, "crashes", "raises" what nobody lists,
-            or "fills" the memory.
+            "fills" the memory, or is "killed".
     """
     return films.with_png_chunk(films.png(films.film()), b"teXt", f"misbehave: {order}.".encode())
 
@@ -44,6 +45,8 @@ def main() -> None:
                 spin(SECONDS)
             case b"crashes":
                 os.abort()
+            case b"killed":
+                os.kill(os.getpid(), signal.SIGKILL)
         return real_answer(data, grant)
 
     def decode(data: bytes) -> StoredFilm:

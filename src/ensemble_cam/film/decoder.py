@@ -51,10 +51,13 @@ def main() -> None:
     """Decode films until no more are asked for."""
     logging.disable()
     warnings.simplefilter("ignore")
+    serve(answer, first=allowance, prepare=_load_decoders)
+
+
+def _load_decoders() -> None:
     for each in _DECODERS:
         with suppress(ImportError):  # which is said where it is needed
             import_module(each)
-    serve(answer, first=allowance)
 
 
 def answer(data: bytes, grant: Grant) -> tuple[bytes, Sequence[memoryview]]:

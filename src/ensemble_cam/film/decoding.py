@@ -12,7 +12,7 @@ from collections.abc import Callable
 from ensemble_cam.errors import RadiographError
 from ensemble_cam.film.intake import MAX_FILE_BYTES, StoredFilm
 from ensemble_cam.film.message import Unbelievable, read_message
-from ensemble_cam.machine.children import CannotStart, Children, Died, TookTooLong
+from ensemble_cam.machine.children import CannotStart, Children, Died, Killed, TookTooLong
 
 _DECODER = "ensemble_cam.film.decoder"
 _MOST_CHILDREN = 4
@@ -69,6 +69,10 @@ def decode_apart(data: bytes, *, cancelled: Callable[[], bool] | None = None) ->
         ) from None
     except Died:
         raise RadiographError("The file is broken: it made its decoder crash. Export or copy the film again.") from None
+    except Killed:
+        raise RadiographError(
+            "The film's decoder was ended from outside, perhaps for want of memory. Close other programs and try again."
+        ) from None
     except CannotStart:
         raise RadiographError(
             "No film can be read on this machine: films are decoded in a process of its own, which could not be "

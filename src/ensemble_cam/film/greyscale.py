@@ -21,6 +21,7 @@ from typing import Literal
 
 import numpy as np
 
+from ensemble_cam.film.geometry import BLACK
 from ensemble_cam.film.intake import StoredFilm
 
 WindowFunction = Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"]
@@ -168,6 +169,10 @@ class Greyscale:
             from_bottom = np.clip(values, bottom, top) - bottom
             falling = film.networks_invert != negative
             seen = to_networks((top - bottom) - from_bottom if falling else from_bottom, top - bottom)
+            if film.turned or negative:
+                # Turned with the film, padding would be a white rim. Of other films torchxrayvision's networks are
+                # given it as it is stored.
+                seen = np.where(is_padding(values, film.padding), np.float32(BLACK), seen)
         return cls(shown, seen, windowed, narrow, rescaled)
 
     def on_screen(self, pixels: np.ndarray) -> np.ndarray:

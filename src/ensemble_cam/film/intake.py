@@ -61,6 +61,8 @@ class StoredFilm:
         padding: the stored values, from the lowest to the highest, that stand for no part of the film; None where the
             file declares none.
         networks_invert: the networks read the stored values from the top down (DICOM's MONOCHROME1).
+        turned: the header turns the greys round after the stored values, so that the networks read them the other way
+            than torchxrayvision, which knows the photometric interpretation alone.
         spacing: the distances of rows and of columns in mm, from centre to centre; None where the file declares none.
         spacing_at_detector: `spacing` holds at the detector, where the patient is magnified.
         pixel_aspect: a stored pixel's height over its width; 1 where both are equal or the file says nothing.
@@ -77,6 +79,7 @@ class StoredFilm:
     used: tuple[int, int]
     padding: tuple[int, int] | None = None
     networks_invert: bool = False
+    turned: bool = False
     spacing: tuple[float, float] | None = None
     spacing_at_detector: bool = False
     pixel_aspect: float = 1.0

@@ -4,6 +4,7 @@ A reason why a picture is not read is the half of a sentence that begins with "T
 (ITU-T T.81) B.1.1.3 for the markers and B.2.2 for the frame header, JFIF 1.02; Windows' BITMAPINFOHEADER.
 """
 
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ _FRAMES = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xC
 _LOSSLESS, _HIERARCHICAL = {0xC3, 0xC7, 0xCB, 0xCF}, {0xC5, 0xC6, 0xCD, 0xCE}
 _JPEG_LS = 0xF7
 _BARE = {0x01, *range(0xD0, 0xD9)}  # markers without a segment
+_MARKER = re.compile(rb"\xff[\xc0-\xcf\xd8-\xfe]")  # neither a stuffed byte of a scan nor a restart within it
+_START_OF_IMAGE, _END_OF_IMAGE, _START_OF_SCAN = 0xD8, 0xD9, 0xDA
 
 _BMP_DEPTHS = (1, 4, 8, 16, 24, 32)
 _BMP_COMPRESSIONS = {4: "JPEG", 5: "PNG", 11: "no method, for CMYK", 12: "RLE, for CMYK", 13: "RLE, for CMYK"}
@@ -51,7 +54,7 @@ def png_not_read(data: bytes) -> str | None:
     for name, body in _chunks_before_pixels(data):
         if name == b"CgBI":
             return "is of Apple's own kind for phones, which is not read"
-        if name in _TEXTS and _unpacks_beyond(bytes(body)):
+        if name in _TEXTS and _unpacks_beyond(_compressed(name, bytes(body))):
             return f"carries a text or colour profile of more than {_MOST_TEXT >> 20} MB, and that is not unpacked"
     return None
 
@@ -85,6 +88,22 @@ def jpeg_not_read(data: bytes) -> str | None:
     return None
 
 
+def jpeg_has_more_scans(data: bytes, most: int) -> bool:
+    """Tell whether a JPEG has more scans than that, previews in its segments and what lies behind its end left out."""
+    scans, position = 0, 2
+    while found := _MARKER.search(data, position):
+        marker, position = data[found.end() - 1], found.end()
+        if marker == _START_OF_IMAGE:
+            continue
+        if marker == _END_OF_IMAGE:
+            return False
+        scans += marker == _START_OF_SCAN
+        if scans > most:
+            return True
+        position += int.from_bytes(data[position : position + 2], "big")
+    return False
+
+
 def jpeg_pixel_aspect(density: tuple[int, int] | None) -> float:
     """Return a pixel's height over its width by JFIF's two densities, whatever their unit; 1 where they say nothing."""
     if density is None or not all(density):
@@ -116,13 +135,21 @@ def _chunks_before_pixels(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
         position += 12 + length
 
 
-def _unpacks_beyond(body: bytes) -> bool:
-    """Tell whether the compressed part of a text chunk unpacks to more than Pillow takes."""
-    start = body.find(b"\x78")  # zlib's first byte at the usual window
-    if start < 0:
-        return False
+def _compressed(name: bytes, body: bytes) -> bytes:
+    """Return the compressed part of a text or profile chunk (PNG 1.2, 4.2.2.4 and 4.2.3); empty where it has none."""
+    method_and_text = body.partition(b"\0")[2]  # behind the keyword
+    if name != b"iTXt":
+        return method_and_text[1:]
+    if method_and_text[:1] != b"\1":
+        return b""
+    _language, _, rest = method_and_text[2:].partition(b"\0")
+    return rest.partition(b"\0")[2]  # behind the translated keyword
+
+
+def _unpacks_beyond(compressed: bytes) -> bool:
+    """Tell whether zlib's data unpack to more than Pillow takes."""
     try:
-        return len(zlib.decompressobj().decompress(body[start:], _MOST_TEXT + 1)) > _MOST_TEXT
+        return len(zlib.decompressobj().decompress(compressed, _MOST_TEXT + 1)) > _MOST_TEXT
     except zlib.error:
         return False
 

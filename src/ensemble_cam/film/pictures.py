@@ -17,6 +17,7 @@ from ensemble_cam.film.greyscale import domain, histogram, stretch, used_range
 from ensemble_cam.film.intake import DECODER_FAILURES, StoredFilm, check_size, phantom_facts, silence
 from ensemble_cam.film.picture_headers import (
     bmp_not_read,
+    jpeg_has_more_scans,
     jpeg_not_read,
     jpeg_pixel_aspect,
     png_bits,
@@ -33,7 +34,7 @@ _ORIENTATION = 0x0112  # EXIF 2.3: Orientation
 _MODES_8_BIT = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX"}
 _MODES_16_BIT = {"I;16", "I;16L", "I;16B", "I;16N"}
 _CONVERTED = {"1": "L", "PA": "RGBA", "La": "LA", "RGBa": "RGBA", "RGBX": "RGB"}
-_START_OF_SCAN, _MAX_SCANS = b"\xff\xda", 100  # encoders write about ten
+_MAX_SCANS = 100  # encoders write about ten
 
 _COLOUR_TOLERANCE = 12  # counts of 255: JPEG's chroma rounding and subsampling stay below, a tinted picture does not
 _BLOCK = 2**20  # pixels
@@ -109,7 +110,7 @@ def _refuse_what_is_not_read(data: bytes, kind: str, page: tiff.Page | None) -> 
 
 
 def _open(data: bytes, kind: str, page: tiff.Page | None) -> Image.Image:
-    if kind == "JPEG" and data.count(_START_OF_SCAN) > _MAX_SCANS:
+    if kind == "JPEG" and jpeg_has_more_scans(data, _MAX_SCANS):
         # Each scan of a progressive JPEG costs a pass over the whole film.
         raise RadiographError(
             f"The JPEG file is broken or made of more than {_MAX_SCANS} scans. Export the film again as a plain JPEG."

@@ -50,7 +50,7 @@ Answer = tuple[bytes, Sequence[memoryview]]
 Work = Callable[[bytes, Grant], Answer]
 
 
-def serve(work: Work, *, first: Callable[[bytes], Allowance]) -> None:
+def serve(work: Work, *, first: Callable[[bytes], Allowance], prepare: Callable[[], None] | None = None) -> None:
     """Answer requests until the input ends.
 
     What `work` raises ends the process; nothing of it is told.
@@ -59,11 +59,14 @@ def serve(work: Work, *, first: Callable[[bytes], Allowance]) -> None:
         work: gets a request, and a function that grants it more than the first allowance once it is known what it
             takes; returns the answer's head and the parts of its body, as contiguous bytes.
         first: returns what a request may take to begin with.
+        prepare: called once before the child is ready; what it prints reaches nobody.
     """
     requests, answers = _own_streams()
     with suppress(ValueError):  # not in the main thread, as in a test
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's
     no_core_file()
+    if prepare is not None:
+        prepare()
     limits = _Limits()
     _send(answers, READY, 0)
     while frame := requests.read(FRAME.size):

@@ -10,6 +10,7 @@ Children end with this process, however it ends: their input does. Ctrl-C in a t
 import atexit
 import math
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -32,11 +33,15 @@ Read = Callable[[memoryview], None]
 Receive = Callable[[bytes, int, Read], Answer]
 
 _MOST_HEAD = 2**20  # bytes
+_MOST_NOISE = 2**16  # bytes that Python's start may print, a sitecustomize or a .pth file of the user's
+_READY = FRAME.pack(READY, 0, 0, 0)
 _PIPE = 2**20  # bytes that are under way at once: Linux's most without privileges, and sixteen times its default
 _SECONDS_TO_START = 60.0
 _SECONDS_TO_END = 5.0
 _IDLE_SECONDS = 60.0  # after which all children but one end
 _ATTEMPTS = 3  # with children that end before they have the request
+_KILLS = 2  # from outside, after which a request is given up
+_SIGKILL = getattr(signal, "SIGKILL", None)  # Windows tells nobody how a process ended
 _TICK = 0.1  # seconds
 _LATE = 2.0  # seconds by which the parent is behind a child that times itself
 
@@ -55,6 +60,10 @@ class TookTooLong(ChildError):
 
 class Died(ChildError):
     """The child ended in the middle of the request, or answered what no child answers."""
+
+
+class Killed(ChildError):
+    """Children were ended from outside in the middle of the request, as a system does that runs out of memory."""
 
 
 class _EndedBefore(Exception):
@@ -117,12 +126,17 @@ class Children:
             Cancelled: if the request was.
             ChildError: one of the kinds above.
         """
+        kills = 0
         for _ in range(_ATTEMPTS):
             child = self._borrow(cancelled)
             try:
                 return child.ask(request, receive, cancelled)
             except _EndedBefore:
                 continue
+            except Killed:
+                kills += 1
+                if kills == _KILLS:
+                    raise
             finally:  # Ctrl-C, too
                 self._give_back(child)
         raise Died
@@ -219,7 +233,7 @@ class _Child:
     def __init__(self, module: str, environment: Mapping[str, str], *, seconds: float, most_seconds: float):
         self._seconds, self._most_seconds = seconds, most_seconds
         self._number, self.is_ready, self.at_rest, self.since = 0, False, True, 0.0
-        self._watch: _Watch | None = None
+        self._was_killed = False
         try:
             self._process = _popen(module, environment)
         except (OSError, ValueError) as error:
@@ -269,6 +283,7 @@ class _Child:
             self._requests.close()
 
     def kill(self) -> None:
+        self._was_killed = True
         with suppress(OSError):
             self._process.kill()
 
@@ -294,13 +309,19 @@ class _Child:
     def _wait_until_ready(self, cancelled: Callable[[], bool] | None) -> None:
         with _Watch(self.kill, _SECONDS_TO_START, cancelled) as watch:
             try:
-                kind, number, *lengths = self._frame()
+                self._skip_to_ready()
             except (EOFError, OSError):
                 watch.raise_if_cancelled()
                 raise CannotStart from None
-        if (kind, number, *lengths) != (READY, 0, 0, 0):
-            raise CannotStart
         self.is_ready = True
+
+    def _skip_to_ready(self) -> None:
+        printed, byte = bytearray(), bytearray(1)
+        while not printed.endswith(_READY):
+            if len(printed) > _MOST_NOISE:
+                raise CannotStart
+            self._fill(memoryview(byte))
+            printed += byte
 
     def _write(self, request: bytes) -> None:
         write_all(self._requests, memoryview(FRAME.pack(REQUEST, self._number, 0, len(request))))
@@ -351,7 +372,9 @@ class _Child:
             code = self._process.wait(timeout=_SECONDS_TO_END)
         except subprocess.TimeoutExpired:
             return Died()
-        return TookTooLong() if -code in TIME_SIGNALS else Died()
+        if -code in TIME_SIGNALS:
+            return TookTooLong()
+        return Killed() if -code == _SIGKILL and not self._was_killed else Died()
 
 
 class _Body:

@@ -26,7 +26,13 @@ def lock(path: Path) -> Iterator[bool]:
     is_held = False
     try:
         with path.open("ab") as file:
-            is_held = _try_lock(file) and _is_still_there(path, file)
+            try:
+                is_held = _try_lock(file) and _is_still_there(path, file)
+            except OSError:  # nobody can hold it
+                file.close()  # Windows removes no file that is open
+                with suppress(OSError):
+                    path.unlink(missing_ok=True)
+                raise
             try:
                 yield is_held
             finally:

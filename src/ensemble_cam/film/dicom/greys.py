@@ -114,12 +114,19 @@ class _GreyScale:
         return (self._values >= min(ends)) & (self._values <= max(ends))
 
     def _sample(self, value: int | None) -> int | None:
-        """Return a value of 16 bits as the samples' type has it: writers mix up US and SS."""
+        """Return a value of 16 bits as the samples' type has it: writers mix up US and SS.
+
+        One that no sample can have is returned as it is.
+        """
         if value is None:
             return None
-        if self._layout.signed and value >= 2 ** (self._layout.bits_allocated - 1):
-            return value - 2**self._layout.bits_allocated
-        return value + 2**16 if not self._layout.signed and value < 0 else value
+        bits = self._layout.bits_allocated
+        if value >= 2**16 - 2 ** (bits - 1):  # a negative number's 16 bits
+            value -= 2**16
+        if not -(2 ** (bits - 1)) <= value < 2**bits:
+            return value
+        value %= 2**bits
+        return value - 2**bits if self._layout.signed and value >= 2 ** (bits - 1) else value
 
     def _modality_values(self) -> np.ndarray:
         """Return the modality value of each stored value (PS3.3 C.11.1)."""

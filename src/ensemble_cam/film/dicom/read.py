@@ -69,6 +69,7 @@ def read_dicom(data: bytes) -> StoredFilm:
             used=screen.used,
             padding=screen.padding,
             networks_invert=screen.falling,
+            turned=screen.falling != (layout.photometric == "MONOCHROME1"),
             spacing=spacing,
             spacing_at_detector=at_detector,
             pixel_aspect=aspect,
