@@ -17,7 +17,7 @@ from PIL import Image
 from ensemble_cam.archive.batch import Batch
 from ensemble_cam.archive.films import FoundFilms, find_films
 from ensemble_cam.archive.summary import COLUMNS
-from ensemble_cam.classifiers.classifier import Classifier
+from ensemble_cam.classifiers.classifier import Classifier, WeightsInfo
 from ensemble_cam.errors import ExportError
 from ensemble_cam.export import folder as export
 from ensemble_cam.machine.terminal import TerminalLine
@@ -26,8 +26,9 @@ from ensemble_cam.reviewing.options import ReviewOptions
 from ensemble_cam.reviewing.request import resolve
 from ensemble_cam.settings.display import Display
 from ensemble_cam.settings.settings import Settings
+from ensemble_cam.weights.store import Published
 from support import films
-from support.networks import bright_classifier
+from support.networks import as_untrained, bright_classifier
 from support.reviews import RUN
 
 ODD = '<img src=x onerror="a&b">\' \u202e 胸'
@@ -60,9 +61,11 @@ def three_classifiers() -> list[Classifier]:
     ]
 
 
-def summarised(found: FoundFilms, out: Path, classifiers: list[Classifier] | None = None, run=RUN) -> int:
+def summarised(
+    found: FoundFilms, out: Path, classifiers: list[Classifier] | None = None, run=RUN, labels=("Mass", "Edema")
+) -> int:
     classifiers = classifiers or three_classifiers()
-    settings = resolve(Settings(labels=("Mass", "Edema")), classifiers)
+    settings = resolve(Settings(labels=labels), classifiers)
     batch = Batch(tuple(classifiers), ReviewOptions(settings, Display()), run, TerminalLine(None))
     return batch.review(found, out, errors=io.StringIO(), summary=True)
 
@@ -236,6 +239,34 @@ def test_page_says_of_the_teaching_set_and_of_meaningless_scores_what_they_are(f
     assert re.search(r"Mass [\d.]+ meaningless", made.text)
     assert " called" not in made.text.replace("a finding called", "")
     assert any(tag == "article" and each.get("class") == "meaningless" for tag, each in made.tags)
+
+
+def test_page_strikes_the_scores_that_mean_nothing_by_their_own_call_alone(folder, tmp_path):
+    trained, seeded = (
+        bright_classifier("a", logits={"Mass": 1.0}),
+        as_untrained(bright_classifier("b", logits={"Mass": 2.0})),
+    )
+    summarised(find_films([folder / "a"]), tmp_path / "out", [trained, seeded], labels=("Mass",))
+    text = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    mine, theirs = (re.findall(rf"<li([^>]*)>{name}: ", text) for name in (trained.config.name, seeded.config.name))
+    assert mine
+    assert set(mine) == {""}
+    assert set(theirs) == {' class="means-nothing"'}
+    assert re.search(r'<span class="means-nothing">[.\d]+</span> <span class="word meaningless">', text)
+
+
+def test_page_says_of_weights_what_every_output_says(folder, tmp_path):
+    one = bright_classifier("one", logits={"Mass": 1.0})
+    weights = [
+        WeightsInfo("w", "0" * 64, Published.NO),
+        WeightsInfo("w", "0" * 64, Published.UNKNOWN),
+        WeightsInfo("w", "0" * 64, Published.YES),
+    ]
+    for number, each in enumerate(weights):
+        out = tmp_path / f"out {number}"
+        summarised(find_films([folder / "a"]), out, [replace(one, weights=each)], labels=("Mass",))
+        said = re.findall(r"SHA-256 0{12}…(?:, [a-z ]+weights)?", page(out).text)
+        assert said == [f"SHA-256 {'0' * 12}…" + (f", {each.remark}" if each.remark else "")]
 
 
 def test_summary_that_cannot_be_written_is_a_sentence(folder, tmp_path):

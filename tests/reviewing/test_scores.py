@@ -9,8 +9,10 @@ from PIL import Image
 from ensemble_cam.export import figure
 from ensemble_cam.export.figure import figure_png
 from ensemble_cam.export.overlays import overlays
-from ensemble_cam.export.record import review_json
+from ensemble_cam.export.record import review_json, review_record
+from ensemble_cam.purpose import MEANINGLESS_LINE
 from ensemble_cam.reviewing.scores import Call, Score, call_of, is_split
+from ensemble_cam.reviewing.sentences import head_line
 from support import films
 from support.networks import as_teaching, as_untrained, bright_classifier
 from support.reviews import dotted, made_review
@@ -107,6 +109,16 @@ def test_a_mean_means_nothing_while_a_network_that_knows_nothing_has_a_weight_in
 
     (mass,) = analysis.reweighted({"b": 0.0}).ranking
     assert mass.score.call is Call.CALLED
+
+
+def test_a_review_means_nothing_where_no_network_with_a_weight_knows_the_film():
+    trained, seeded = bright_classifier("a", logits={"Mass": 9.0}), bright_classifier("b", logits={"Mass": 9.0})
+    review = made_review(classifiers=[trained, as_untrained(seeded)], ensemble_weights={"a": 0.0, "b": 1.0})
+    told = review_record(review)
+    assert told["meaningless"]
+    assert {found["call"] for found in told["findings"]} == {"meaningless"}
+    assert head_line(review).startswith(MEANINGLESS_LINE)
+    assert not review.analysis.reweighted({"a": 1.0, "b": 0.0}).meaningless
 
 
 OUTPUTS = {

@@ -3,10 +3,13 @@
 import contextlib
 import hashlib
 from threading import Event
+from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 import pytest
 
 from ensemble_cam.settings.pixels import Pixels
+from ensemble_cam.ui.review import page
 from ensemble_cam.ui.session import films as module
 from ensemble_cam.ui.session.films import SessionFilms
 from support import films
@@ -130,6 +133,21 @@ def test_a_film_that_is_read_otherwise_is_read_anew():
     assert film.radiograph.intensity == "windowed"
 
 
+def test_a_run_goes_on_with_its_own_reading_though_one_that_it_has_overtaken_ends_later(monkeypatch):
+    film = SessionFilms().add("film.png", films.png(films.film(60, 50)))
+    late = module.Reading.of(film.data, Pixels(intensity="windowed"))
+
+    class Turns:
+        @contextlib.contextmanager
+        def aside(self):
+            yield
+            film.reading = late  # while this run waits for its turn
+
+    monkeypatch.setattr(module, "TURNS", Turns())
+    assert film.read().asked == Pixels()
+    assert film.read(late.asked) is late
+
+
 def test_a_part_that_was_packed_of_an_earlier_reading_is_not_sent():
     film = SessionFilms().add("film.png", films.png(films.film(60, 50)))
     film.read()
@@ -167,6 +185,19 @@ def test_an_example_that_leaves_the_stage_is_reviewed_no_more_until_it_is_back(s
     go_on.set()
     assert example.reviewing.ended is None
     assert example.reviewing.get("key", lambda job: "reviewed", patience=20) == "reviewed"
+
+
+def test_maps_that_mean_nothing_are_shown_for_the_networks_for_which_that_was_asked_alone(session, monkeypatch):
+    monkeypatch.setattr(page.films, "film", session.get)
+    monkeypatch.setattr(page, "st", MagicMock())
+    nothing, asked, other = SimpleNamespace(meaningless=True), (("a", "w", "0" * 64),), (("b", "w", "0" * 64),)
+    film = session[2]
+    assert page._show_meaningless(film, nothing, asked)
+    page._show_anyway(2, asked)
+    assert not page._show_meaningless(film, nothing, asked)
+    assert page._show_meaningless(film, nothing, other)
+    film.leave_stage()
+    assert page._show_meaningless(film, nothing, asked)
 
 
 class Upload:

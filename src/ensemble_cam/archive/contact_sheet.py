@@ -5,7 +5,6 @@ linked beside it. Whatever it is given is text, never HTML.
 """
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from urllib.parse import quote
@@ -123,7 +122,7 @@ figcaption { margin-top: .35rem; font-size: .9rem; }
 .split { border-color: #e58cff; color: #e58cff; font-weight: 600; }
 .uncalibrated, .word.meaningless { border-style: dashed; }
 .each { margin: .25rem 0 0; padding: 0; list-style: none; color: #aeb6bf; font-size: .82rem; }
-:is(article, figure).meaningless :is(.score, .each) { color: #8a939c; text-decoration: line-through; }
+.means-nothing { color: #8a939c; text-decoration: line-through; }
 body > footer { color: #aeb6bf; font-size: .82rem; border-top: 1px solid #2a3036; }
 body > footer p { margin: 0; overflow-wrap: anywhere; }
 @media print {
@@ -209,12 +208,15 @@ def _figure(film: SheetFilm, finding: SheetFinding) -> str:
         words.append('<span class="word split">classifiers split</span>')
     notes = [] if finding.agreement is None else [agreement_line(Agreement(finding.agreement, None))]
     notes += ["empty map: nothing speaks for it"] if finding.is_empty else []
-    each = [_classifier(*classifier, finding.call) for classifier in finding.classifiers]
-    meaningless = " class=meaningless" if finding.call == Call.MEANINGLESS else ""
+    items = [
+        f"<li{_struck(call)}>{escape(_classifier(name, score, call, finding.call))}</li>"
+        for name, score, call in finding.classifiers
+    ]
+    items += [f"<li>{escape(note)}</li>" for note in notes]
     return (
-        f'<figure{meaningless}>{picture}<figcaption><span class="label">{escape(finding.label)}</span> '
-        f'<span class="score">{finding.score:.2f}</span> {" ".join(words)}'
-        f'<ul class="each">{_items([*each, *notes])}</ul></figcaption></figure>'
+        f'<figure>{picture}<figcaption><span class="label">{escape(finding.label)}</span> '
+        f"<span{_struck(finding.call)}>{finding.score:.2f}</span> {' '.join(words)}"
+        f'<ul class="each">{"".join(items)}</ul></figcaption></figure>'
     )
 
 
@@ -225,8 +227,9 @@ def _classifier(name: str, score: float | None, call: str | None, together: str)
     return f"{name}: {score:.2f}" if call == together else f"{name}: {score:.2f}, {call}"
 
 
-def _items(texts: Sequence[str]) -> str:
-    return "".join(f"<li>{escape(text)}</li>" for text in texts)
+def _struck(call: str | None) -> str:
+    """Return the attribute that strikes out a score that means nothing by its own call."""
+    return ' class="means-nothing"' if call == Call.MEANINGLESS else ""
 
 
 def _link(*parts: str) -> str:

@@ -16,12 +16,14 @@ from ensemble_cam.archive.contact_sheet import FailedFilm, Sheet, SheetFilm, She
 from ensemble_cam.archive.films import RECORD, FoundFilms, folder_name
 from ensemble_cam.archive.finished import read_record
 from ensemble_cam.archive.flow import Outcome
+from ensemble_cam.classifiers.classifier import WeightsInfo
 from ensemble_cam.errors import ExportError
 from ensemble_cam.export.drafts import draft
 from ensemble_cam.machine.names import cell, escaped
 from ensemble_cam.reviewing.scores import Call
 from ensemble_cam.settings.settings import displayed
 from ensemble_cam.settings.vocabulary import ENSEMBLE
+from ensemble_cam.weights.store import Published
 
 TABLE, SHEET = "summary.csv", "index.html"
 
@@ -205,7 +207,8 @@ def _made_by(record: Mapping[str, Any]) -> tuple[str, ...]:
         sha256 = classifier["weights_sha256"]
         parts = [f"{classifier['name']}: {classifier['weights']}"]
         parts += [f"SHA-256 {sha256[:12]}…"] if sha256 else []
-        parts += ["untrained: scores and maps mean nothing"] if classifier["untrained"] else []
+        remark = WeightsInfo(classifier["weights"], sha256, Published(classifier["published"])).remark
+        parts += [remark] if remark else []
         lines.append(", ".join(parts))
     method = (
         f"Maps of the logit: {settings['method']}, {settings['framing']} framing, {settings['intensity']} intensity"

@@ -40,7 +40,8 @@ def review_record(review: Review, *, save_maps: bool = False) -> dict[str, Any]:
         "notice": review.notice,
         "software": dict(software()),
         "case": review.case,
-        # Whether no score and no map here means anything: each stays what it is, and no call is made of it.
+        # Whether no finding here means anything, by the networks with a weight above 0: each score stays what it is,
+        # and no call is made of it.
         "meaningless": analysis.meaningless,
         "input": {
             "sha256": film.sha256,

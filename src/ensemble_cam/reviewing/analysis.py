@@ -95,8 +95,9 @@ class Analysis:
 
     @property
     def meaningless(self) -> bool:
-        """Whether no score and no map of this film means anything, as none of the networks can know it."""
-        return all(result.meaningless for result in self.results if result.scores)
+        """Whether no finding here means anything, as none of the networks with a weight above 0 can know the film."""
+        weights = self.settings.ensemble_weights
+        return all(result.meaningless for result in self.results if result.scores and weights[result.id] > 0)
 
     def result(self, id: str) -> ClassifierResult:
         """Return the result of one classifier."""

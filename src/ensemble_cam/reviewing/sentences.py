@@ -178,9 +178,11 @@ def weights_line(result: "ClassifierResult", *, digits: int | None = None) -> st
     return ", ".join(parts)
 
 
-def weighted_line(analysis: "Analysis", result: "ClassifierResult") -> str:
+def weighted_line(analysis: "Analysis", result: "ClassifierResult", *, digits: int | None = None) -> str:
     """Return `weights_line` with the classifier's ensemble weight, to its last digit."""
-    return f"{weights_line(result)}, ensemble weight {exact(analysis.settings.ensemble_weights[result.id])}"
+    return (
+        f"{weights_line(result, digits=digits)}, ensemble weight {exact(analysis.settings.ensemble_weights[result.id])}"
+    )
 
 
 def method_line(review: "Review") -> str:

@@ -22,7 +22,7 @@ from ensemble_cam.ui.session.closing import when_closed
 from ensemble_cam.ui.session.controls import Controls
 from ensemble_cam.ui.session.films import OpenFilm
 from ensemble_cam.ui.session.networks import Ready
-from ensemble_cam.ui.session.reviewing import reviewing, seen_by, show_work
+from ensemble_cam.ui.session.reviewing import identities, reviewing, seen_by, show_work
 from ensemble_cam.ui.session.slot import PATIENCE, Slot
 from ensemble_cam.ui.session.stage import note_film, of_film
 from ensemble_cam.ui.session.told import last_committed
@@ -63,8 +63,8 @@ def show_review_page() -> None:
             opening.show_welcome(controls.set)
             return
         with st.spinner("Reading the film", show_time=True):
-            film.read(controls.pixels)
-        read = film.radiograph
+            reading = film.read(controls.pixels)
+        read = reading.radiograph
         film.examining.take_values()
         for other in films.session_films().values():
             if other is not film:
@@ -74,7 +74,7 @@ def show_review_page() -> None:
         with of_film(film, "heading"):
             _show_heading(film, controls)
             if read is None:
-                st.error(plain(f"{film.name}: {film.failure}"), icon=":material/broken_image:")
+                st.error(plain(f"{film.name}: {reading.failure}"), icon=":material/broken_image:")
                 return
     if controls.live:
         _show_live(film, read, controls, ready, above, stage, below)
@@ -137,7 +137,7 @@ def _show_live(
         withheld = False
         if analysis is not None and not hidden:
             _show_remarks(film, analysis)
-            withheld = _show_meaningless(film, analysis)
+            withheld = _show_meaningless(film, analysis, identities(ready))
     with stage:
         seen = None if hidden else analysis
         live.show_live(film, read, _geometry(read, controls), controls, seen, withheld=withheld)
@@ -158,22 +158,22 @@ def _show_reveal(film: OpenFilm) -> None:
         )
 
 
-def _show_meaningless(film: OpenFilm, analysis: "Analysis") -> bool:
+def _show_meaningless(film: OpenFilm, analysis: "Analysis", of: tuple[tuple[str, str, str | None], ...]) -> bool:
     """Say that a review means nothing, and offer its maps all the same; return whether they are kept back.
 
-    They come for this film alone, and until another one is on the stage.
+    They come for this film and these networks alone, and until another film is on the stage.
     """
-    if not analysis.meaningless or film.shown_anyway:
+    if not analysis.meaningless or film.shown_anyway == of:
         return False
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f":orange[**{plain(MEANINGLESS_LINE)}**] The maps are kept back.")
         st.button(
             "Show anyway: maps that mean nothing",
             on_click=_show_anyway,
-            args=(film.id.number,),
+            args=(film.id.number, of),
             key=f"show anyway {film.id.key}",
-            help="For this film alone, until another one is on the screen. The files that can be downloaded then say "
-            "so, too.",
+            help="For this film and these classifiers alone, until another film is on the screen. The files that can "
+            "be downloaded then say so, too.",
         )
     return True
 
@@ -212,7 +212,7 @@ def _show_stills(film: OpenFilm, read: Radiograph, controls: Controls, ready: li
         from ensemble_cam.ui.review import downloads, stills  # here: the film is on the screen before
 
         _show_remarks(film, analysis)
-        withheld = _show_meaningless(film, analysis)
+        withheld = _show_meaningless(film, analysis, identities(ready))
         stills.show_scores(analysis)
     if withheld:
         show_origin(analysis)
@@ -234,9 +234,9 @@ def _reveal(number: int) -> None:
         film.revealed = True
 
 
-def _show_anyway(number: int) -> None:
+def _show_anyway(number: int, of: tuple[tuple[str, str, str | None], ...]) -> None:
     if film := films.film(number):
-        film.shown_anyway = True
+        film.shown_anyway = of
 
 
 def _review(film: OpenFilm, read: Radiograph, controls: Controls, ready: list[Ready]) -> "Analysis | None":

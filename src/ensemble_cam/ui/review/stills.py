@@ -1,10 +1,13 @@
 """A review without the live viewer: every classifier's scores, and a row of panels for each finding."""
 
+from textwrap import wrap
+
 import altair
 import streamlit as st
 
 from ensemble_cam.maps.heatmap import Heatmap
 from ensemble_cam.maps.regions import extent_of
+from ensemble_cam.purpose import PURPOSE
 from ensemble_cam.rendering.screen import Screen
 from ensemble_cam.reviewing import sentences
 from ensemble_cam.reviewing.analysis import Analysis, Finding
@@ -18,6 +21,7 @@ from ensemble_cam.ui.words import SCORE, plain
 
 # Panels are drawn larger than they stand on a small screen, so that a click enlarges them to something worth it.
 _PANEL = 640
+_CHARACTERS, _LINE, _DIGITS = 80, 14, 12  # a line of the chart's words, its height in pixels, digits of a hash
 _AROUND_CHART = 120  # pixels of legend, axis and title
 
 
@@ -27,8 +31,12 @@ def show_scores(analysis: Analysis) -> None:
     names = {result.id: result.classifier.config.name for result in analysis.results}
     if analysis.meaningless:  # a chart would be read as one that means something
         for ranked in analysis.ranking:
-            each = " · ".join(f"{names[id]} {score:.2f}" for id, score in ranked.scores.items())
-            st.markdown(f":small[{displayed(ranked.label)} :gray[~~{plain(each)}~~]]")
+            each = " · ".join(
+                f":gray[~~{plain(text)}~~]" if analysis.result(id).meaningless else plain(text)
+                for id, score in ranked.scores.items()
+                for text in (f"{names[id]} {score:.2f}",)
+            )
+            st.markdown(f":small[{displayed(ranked.label)} {each}]")
         return
     rows = [
         {
@@ -68,12 +76,27 @@ def show_scores(analysis: Analysis) -> None:
         tooltip=["finding:N", "classifier:N", "score:Q", "kind:N"],
     )
     rule = altair.Chart(altair.Data(values=[{"score": 0.5}])).mark_rule(color="#d0d0d0", size=1.5).encode(x="score:Q")
-    height = 14 * len(order) + _AROUND_CHART
+    words = _words_of_chart(analysis)
+    height = 14 * len(order) + _AROUND_CHART + _LINE * len(words)
+    # Its picture leaves with these words: the chart's menu offers it.
+    title = altair.TitleParams(
+        words[0], subtitle=words[1:], anchor="start", fontSize=12, subtitleFontSize=11, limit=0, frame="bounds"
+    )
     st.altair_chart(
-        (rule + points).properties(height=height), width="stretch", alt="Scores of all classifiers for all findings"
+        (rule + points).properties(height=height, title=title),
+        width="stretch",
+        alt="Scores of all classifiers for all findings",
     )
     if not all(result.classifier.calibrated for result in analysis.results):
         st.caption("Diamonds: uncalibrated, a bare sigmoid without an operating point.")
+
+
+def _words_of_chart(analysis: Analysis) -> list[str]:
+    """Return what the chart's scores are for and whose they are, in lines that fit beside a film."""
+    notice = analysis.classifier_set.notice
+    lines = [PURPOSE, *([f"{notice}."] if notice else [])]
+    lines += [sentences.weighted_line(analysis, result, digits=_DIGITS) for result in analysis.results]
+    return [part for line in lines for part in wrap(line, _CHARACTERS)]
 
 
 def show_findings(analysis: Analysis, display: Display) -> None:

@@ -88,7 +88,8 @@ class OpenFilm:
         planted: what was drawn into a phantom that this session drew; None for any other film.
         example: whether the session has opened it by itself, so that its review makes way for all that readers ask for.
         revealed: whether scores and maps may be seen under *Read first*.
-        shown_anyway: whether maps that mean nothing are to be seen; until it leaves the stage.
+        shown_anyway: the networks, see `reviewing.identities`, whose maps are to be seen though they mean nothing,
+            until it leaves the stage; None for none.
         reading: the film as it was last read; None before.
         examining: what the networks made of it, by film and networks.
         reviewing: its review, by all the settings.
@@ -101,7 +102,7 @@ class OpenFilm:
     planted: tuple[str, ...] | None = None
     example: bool = False
     revealed: bool = False
-    shown_anyway: bool = False
+    shown_anyway: tuple[tuple[str, str, str | None], ...] | None = None
     reading: Reading | None = None
     examining: "Slot[Examination]" = field(default_factory=Slot)
     reviewing: "Slot[Analysis]" = field(default_factory=Slot)
@@ -118,14 +119,19 @@ class OpenFilm:
         """Why it could not be read, or None."""
         return self.reading.failure if self.reading is not None else None
 
-    def read(self, asked: Pixels | None = None) -> None:
-        """Read the film, unless it was read this way before."""
+    def read(self, asked: Pixels | None = None) -> Reading:
+        """Read the film, unless it was read this way before; a run of the page goes on with what it gets here.
+
+        While it waits for its turn, a run that it has overtaken may put another reading into `reading`.
+        """
         asked = asked or Pixels()
-        if self.reading is None or self.reading.asked != asked:
-            self.reading = None  # the one before is not to lie beside it in memory
+        held = self.reading
+        if held is None or held.asked != asked:
+            held = self.reading = None  # the one before is not to lie beside it in memory
             self._parts.clear()
             with TURNS.aside():
-                self.reading = Reading.of(self.data, asked)
+                held = self.reading = Reading.of(self.data, asked)
+        return held
 
     def clear(self) -> None:
         """Let go of the film and of everything that was made of it, whoever still holds this object."""
@@ -148,7 +154,7 @@ class OpenFilm:
 
     def leave_stage(self) -> None:
         """Let go of what only the film on the stage needs, tens of megabytes a film, and of what is still to come."""
-        self.shown_anyway = False
+        self.shown_anyway = None
         self.leave_viewer()
         self.examining.refuse_values()
         if self.example:
