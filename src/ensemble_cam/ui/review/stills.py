@@ -22,6 +22,7 @@ from ensemble_cam.ui.words import SCORE, plain
 # Panels are drawn larger than they stand on a small screen, so that a click enlarges them to something worth it.
 _PANEL = 640
 _CHARACTERS, _LINE, _DIGITS = 80, 14, 12  # a line of the chart's words, its height in pixels, digits of a hash
+_GREY = "#a8a8a8"  # of the chart's words: read on the page's ground
 _AROUND_CHART = 120  # pixels of legend, axis and title
 
 
@@ -80,7 +81,14 @@ def show_scores(analysis: Analysis) -> None:
     height = 14 * len(order) + _AROUND_CHART + _LINE * len(words)
     # Its picture leaves with these words: the chart's menu offers it.
     title = altair.TitleParams(
-        words[0], subtitle=words[1:], anchor="start", fontSize=12, subtitleFontSize=11, limit=0, frame="bounds"
+        words[0],
+        subtitle=words[1:],
+        anchor="start",
+        fontSize=12,
+        subtitleFontSize=11,
+        subtitleColor=_GREY,
+        limit=0,
+        frame="bounds",
     )
     st.altair_chart(
         (rule + points).properties(height=height, title=title),
