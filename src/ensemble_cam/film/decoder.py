@@ -44,7 +44,7 @@ def allowance(data: bytes, pixels: int = 0) -> Allowance:
     slowness = 6 if data.find(_JPEG_2000, 0, _HEADER_BYTES) >= 0 else 1
     processor = 1.5 + slowness * (0.08e-6 * pixels + 0.1e-6 * len(data))
     # Where all cores are busy with networks, a share of one is left.
-    return Allowance(processor, seconds=4 + 4 * processor, memory=2**28 + 2 * len(data) + 24 * pixels)
+    return Allowance(processor, seconds=1 + 4 * processor, memory=2**28 + 2 * len(data) + 24 * pixels)
 
 
 def main() -> None:
