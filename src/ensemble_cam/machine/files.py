@@ -45,7 +45,7 @@ def open_file(path: Path) -> BufferedReader:
     try:
         _check_kind(os.fstat(descriptor).st_mode)
         return open(descriptor, "rb")
-    except BaseException:
+    except BaseException:  # Ctrl-C, too, must not leave it open
         os.close(descriptor)
         raise
 
