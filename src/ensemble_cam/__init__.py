@@ -1,12 +1,81 @@
 """Ensemble-CAM: clinical review of chest radiographs.
 
-One film's way: bytes → `Radiograph` → (tensor, `Geometry`) → activation and logits → `CamMap` on the model's grid
-→ source pixels → ensemble → `Analysis` → overlays, figure, `review.json`.
+    import ensemble_cam as ec
+
+    review = ec.review("film.png", set="teaching")
+
+What `__all__` names is promised; it is loaded when it is first used, so that importing this costs nothing. One film's
+way: bytes → `Radiograph` → (tensor, `Geometry`) → activation and logits → `CamMap` on the model's grid → source pixels
+→ ensemble → `Analysis` → overlays, figure, `review.json`.
 """
 
 import logging
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ensemble_cam.api.films import review, review_films
+    from ensemble_cam.api.result import Review
+    from ensemble_cam.api.source import read_film
+    from ensemble_cam.errors import (
+        Cancelled,
+        ClassifierError,
+        ConfigError,
+        DownloadError,
+        EnsembleCamError,
+        ExportError,
+        GeometryError,
+        RadiographError,
+        WeightsError,
+        WeightsMissing,
+    )
+    from ensemble_cam.film.radiograph import Radiograph
+    from ensemble_cam.phantom import Phantom, draw_phantom
 
 # Where the log goes is for the program to say: `review --log`, or the app's terminal.
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Cancelled",
+    "ClassifierError",
+    "ConfigError",
+    "DownloadError",
+    "EnsembleCamError",
+    "ExportError",
+    "GeometryError",
+    "Phantom",
+    "Radiograph",
+    "RadiographError",
+    "Review",
+    "WeightsError",
+    "WeightsMissing",
+    "__version__",
+    "draw_phantom",
+    "read_film",
+    "review",
+    "review_films",
+]
+
+_HOMES = {
+    "ensemble_cam.api.films": ("review", "review_films"),
+    "ensemble_cam.api.result": ("Review",),
+    "ensemble_cam.api.source": ("read_film",),
+    "ensemble_cam.film.radiograph": ("Radiograph",),
+    "ensemble_cam.phantom": ("Phantom", "draw_phantom"),
+}
+_ELSEWHERE = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from the module that it lives in (PEP 562)."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_ELSEWHERE.get(name, "ensemble_cam.errors")), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

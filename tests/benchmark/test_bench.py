@@ -46,10 +46,11 @@ def test_record_has_the_contracts_keys_and_is_told_in_lines(config, small_films)
     for runtime in ("torch", "openvino"):
         assert set(record["seconds"][runtime]) == {"backbones", "heads", "maps", "ensemble"}
     assert set(record["seconds"]["peer"]) == {"teaching-densenet", "teaching-resnet", "teaching-jfhealthcare"}
-    assert {"reading", "rendering", "writing"} <= set(record["seconds"])
+    assert {"reading", "rendering", "writing", "import"} <= set(record["seconds"])
     assert all(len(labels) == 3 for labels in record["labels"].values())
     assert json.loads(json.dumps(record)) == record
     text = as_text(record)
+    assert f"import ensemble_cam, beyond Python's own start: {record['seconds']['import']:.3f} s" in text
     assert f"{record['speedup']['openvino']:.1f}" in text
     assert "9 maps" in text
     assert "loading Teaching DenseNet" in steps

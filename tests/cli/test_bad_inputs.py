@@ -14,7 +14,6 @@ import pytest
 import torch
 
 from ensemble_cam.archive.films import find_films
-from ensemble_cam.archive.flow import read_file
 from ensemble_cam.classifiers.loading import check_fits, load_classifier
 from ensemble_cam.errors import (
     ClassifierError,
@@ -28,6 +27,7 @@ from ensemble_cam.errors import (
 from ensemble_cam.export.folder import write_review
 from ensemble_cam.film import decoding
 from ensemble_cam.film.radiograph import read_radiograph
+from ensemble_cam.film.sources import read_film_file
 from ensemble_cam.machine.children import Children
 from ensemble_cam.reviewing.pipeline import analyse
 from ensemble_cam.settings.config import load_config
@@ -59,7 +59,7 @@ def home(own_home, monkeypatch) -> Path:
 def film(name: str, *, file_name: str = "film.png") -> tuple[Attempt, type, str]:
     """One of films.BAD_FILMS, read from a file as the command line reads it."""
     data, message = BAD[name]
-    return lambda folder: read_radiograph(read_file(written(folder / file_name, data))), RadiographError, message
+    return lambda folder: read_radiograph(read_film_file(written(folder / file_name, data))), RadiographError, message
 
 
 def written(path: Path, data: bytes) -> Path:
@@ -223,7 +223,7 @@ def decoded_by(module: str, data: bytes, message: str) -> tuple[Attempt, type, s
         children = Children(module, most=1, seconds=60, most_seconds=60)
         try:
             with mock.patch.object(decoding, "_children", children):
-                read_radiograph(read_file(written(folder / "film.png", data)))
+                read_radiograph(read_film_file(written(folder / "film.png", data)))
         finally:
             children.close()
 
@@ -295,17 +295,29 @@ CASES: dict[str, tuple[Attempt, type[EnsembleCamError], str]] = {
     "no-decoder-starts": decoded_by(
         "support.no_such_module", films.png(films.film()), "^No film can be read on this machine: .*Run `python -m"
     ),
-    "absent-film": (lambda folder: read_file(folder / "no.png"), RadiographError, "cannot be read .No such file"),
-    "folder-instead-of-a-film": (read_file, RadiographError, "^This is a folder and no file. Name a file that holds"),
-    "pipe-instead-of-a-film": (lambda folder: read_file(pipe(folder / "a")), RadiographError, "^This is a pipe and no"),
-    "link-to-a-pipe": (lambda folder: read_file(linked(pipe(folder / "a"))), RadiographError, "^This is a pipe and no"),
+    "absent-film": (lambda folder: read_film_file(folder / "no.png"), RadiographError, "cannot be read .No such file"),
+    "folder-instead-of-a-film": (
+        read_film_file,
+        RadiographError,
+        "^This is a folder and no file. Name a file that holds",
+    ),
+    "pipe-instead-of-a-film": (
+        lambda folder: read_film_file(pipe(folder / "a")),
+        RadiographError,
+        "^This is a pipe and no",
+    ),
+    "link-to-a-pipe": (
+        lambda folder: read_film_file(linked(pipe(folder / "a"))),
+        RadiographError,
+        "^This is a pipe and no",
+    ),
     "device-instead-of-a-film": (
-        lambda folder: read_file(Path(os.devnull)),
+        lambda folder: read_film_file(Path(os.devnull)),
         RadiographError,
         "is a device and no file",
     ),
     "film-without-an-end": (
-        lambda folder: read_file(of_holes(folder / "film.png")),
+        lambda folder: read_film_file(of_holes(folder / "film.png")),
         RadiographError,
         r"^The file has more than 512 MB, which no single film has\.$",
     ),
@@ -421,7 +433,7 @@ def test_table_has_at_least_twenty_bad_inputs():
 def test_picture_under_a_wrong_name_is_read_by_its_content(file_name, tmp_path):
     pixels = films.film()
 
-    radiograph = read_radiograph(read_file(written(tmp_path / file_name, films.png(pixels))))
+    radiograph = read_radiograph(read_film_file(written(tmp_path / file_name, films.png(pixels))))
 
     assert radiograph.format == "PNG"
     assert np.array_equal(radiograph.source, pixels)

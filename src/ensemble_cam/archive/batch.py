@@ -1,8 +1,7 @@
 """Loaded classifiers and options for any number of films: `ensemble-cam review`."""
 
-from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
@@ -11,36 +10,15 @@ from ensemble_cam.archive.flow import Flow
 from ensemble_cam.archive.report import RunReport
 from ensemble_cam.archive.summary import Summary
 from ensemble_cam.classifiers.classifier import Classifier
-from ensemble_cam.classifiers.loading import load_classifier
-from ensemble_cam.classifiers.runtime import PRECISION, choose_device, choose_runtime, prepare, runtimes
-from ensemble_cam.errors import ConfigError, WeightsMissing, did_you_mean
+from ensemble_cam.errors import WeightsMissing
 from ensemble_cam.export.drafts import remove_dead_drafts
 from ensemble_cam.machine.names import escaped
 from ensemble_cam.machine.terminal import TerminalLine
 from ensemble_cam.reviewing.options import ReviewOptions
-from ensemble_cam.reviewing.request import resolve
+from ensemble_cam.reviewing.preparing import Choice, checked, load_classifiers, run_info
 from ensemble_cam.reviewing.review import RunInfo
-from ensemble_cam.settings.config import ClassifierConfig, Config, known_labels
-from ensemble_cam.settings.families import FAMILIES
+from ensemble_cam.settings.config import Config
 from ensemble_cam.settings.sets import SETS, TEACHING
-from ensemble_cam.settings.vocabulary import UNTRAINED
-
-
-@dataclass(frozen=True)
-class Choice:
-    """Which classifiers review.
-
-    Attributes:
-        set: the set of classifiers.
-        ids: those of the set; None for all but the optional ones.
-        weights: classifier id → weights other than its default.
-        weights_dir: see `weights.store.search_folders`.
-    """
-
-    set: str
-    ids: Sequence[str] | None = None
-    weights: Mapping[str, str] | None = None
-    weights_dir: Path | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,52 +39,26 @@ class Batch:
 
     @classmethod
     def prepare(cls, config: Config, choice: Choice, options: ReviewOptions, line: TerminalLine) -> "Batch":
-        """Check every choice, then load the classifiers.
+        """Check every choice, then load the classifiers; see `reviewing.preparing`.
 
         Raises:
             ConfigError: if something is not allowed; it comes before anything that is wrong with the weights.
             WeightsMissing: if files are not on this machine; it names all of them.
             WeightsError: if a file cannot be used.
         """
-        device = choose_device(options.device)
-        runtime = choose_runtime(options.runtime, device)
-        configured = config.for_review(choice.set, choice.ids)
-        weights = choice.weights or {}
-        _check_ids("weights: got some", weights, config, configured)
-        _check_ids("ensemble weight: got one", options.settings.ensemble_weights, config, configured)
-        settings = resolve(options.settings, [_unloaded(classifier, weights) for classifier in configured])
-        loaded, missing = [], []
-        for classifier in configured:
-            line.transient(f"Loading {classifier.name}")
-            try:
-                built = load_classifier(
-                    classifier, weights=weights.get(classifier.id), weights_dir=choice.weights_dir, device=device
-                )
-                if runtime != "torch":
-                    line.transient(f"Preparing {classifier.name} for this processor; it takes longer only once")
-                loaded.append(prepare(built, runtime))
-            except WeightsMissing as error:
-                missing.append(str(error))
-        if missing:
-            if SETS[choice.set].needs_download and config.in_set(TEACHING.name):
-                missing.append(
-                    "Until then, `--set teaching` needs no download: small networks, for drawn phantoms alone."
-                )
-            raise WeightsMissing("\n".join(missing))
+        options = checked(config, choice, options)
+        try:
+            loaded = load_classifiers(config, choice, options, progress=lambda what, _: line.transient(what))
+        except WeightsMissing as error:
+            if not (SETS[choice.set].needs_download and config.in_set(TEACHING.name)):
+                raise
+            raise WeightsMissing(
+                f"{error}\nUntil then, `--set teaching` needs no download: small networks, for drawn phantoms alone."
+            ) from None
         line.line("Classifiers: " + "; ".join(_named(classifier) for classifier in loaded))
         if words := SETS[choice.set].notice:
             line.line(f"{words}.")
-        pixels = options.pixels
-        run = RunInfo(
-            choice.set,
-            pixels.intensity,
-            pixels.rescale,
-            device.type,
-            runtimes(loaded),
-            PRECISION,
-            negative=pixels.negative,
-        )
-        return cls(tuple(loaded), replace(options, settings=settings), run, line)
+        return cls(loaded, options, run_info(choice, options, loaded), line)
 
     def review(
         self, found: FoundFilms, out: Path, *, errors: TextIO, save_maps: bool = False, summary: bool = False
@@ -143,43 +95,6 @@ class Batch:
             written = " and ".join(escaped(str(path)) for path in sheet.write())
             self.line.line(f"Summary: {written}")
         return report.failed
-
-
-def _check_ids(what: str, given: Iterable[str], config: Config, chosen: Sequence[ClassifierConfig]) -> None:
-    ids = [classifier.id for classifier in chosen]
-    for id in given:
-        if id not in ids:
-            offered = any(classifier.id == id and classifier.set == chosen[0].set for classifier in config.classifiers)
-            remedy = f" To have it among them, say --classifiers {','.join((*ids, id))}." if offered else ""
-            remedy = remedy or did_you_mean(id, ids)
-            raise ConfigError(f"{what} for {id!r}; the classifiers are {', '.join(ids)}.{remedy}")
-
-
-@dataclass(frozen=True)
-class _Unloaded:
-    """What is known of a classifier before its weights are looked for."""
-
-    config: ClassifierConfig
-    labels: tuple[str, ...]
-
-    @property
-    def id(self) -> str:
-        return self.config.id
-
-
-def _unloaded(config: ClassifierConfig, weights: Mapping[str, str]) -> _Unloaded:
-    """Return a classifier with the labels that it knows by its weights' name.
-
-    Raises:
-        ConfigError: if it has no such weights.
-    """
-    name = weights.get(config.id, config.default_weight)
-    allowed = dict.fromkeys((*config.weights, *FAMILIES[config.model_type].weights, UNTRAINED))
-    if name not in allowed:
-        raise ConfigError(
-            f"weights of {config.id}: got {name!r}; allowed: one of {', '.join(allowed)}.{did_you_mean(name, allowed)}"
-        )
-    return _Unloaded(config, known_labels(config, name))
 
 
 def _named(classifier: Classifier) -> str:

@@ -82,14 +82,28 @@ class FoundFilms:
         Raises:
             ConfigError: if it is no name that every system takes for a folder.
         """
-        if not _CASE.fullmatch(case) or _DEVICE_NAMES.fullmatch(case):
-            raise ConfigError(
-                f'--case: got "{escaped(case)}"; allowed: up to 64 letters, digits, blanks and . - _, with a letter '
-                "or digit at both ends."
-            )
+        checked_case(case, of="--case")
         names = [case] if len(self.films) == 1 else [f"{case}_{number}" for number in range(1, len(self.films) + 1)]
         named = zip(self.films, names, strict=True)
         return replace(self, films=tuple(replace(film, name=name, case=name) for film, name in named))
+
+
+def checked_case(case: str, *, of: str) -> str:
+    """Return a name of the reader's own for a film.
+
+    Args:
+        case: the name.
+        of: the option that it was given to.
+
+    Raises:
+        ConfigError: if it is no name that every system takes for a folder.
+    """
+    if not _CASE.fullmatch(case) or _DEVICE_NAMES.fullmatch(case):
+        raise ConfigError(
+            f'{of}: got "{escaped(case)}"; allowed: up to 64 letters, digits, blanks and . - _, with a letter or digit '
+            "at both ends."
+        )
+    return case
 
 
 def find_films(given: Sequence[Path], *, out: Path | None = None, anonymous: bool = False) -> FoundFilms:

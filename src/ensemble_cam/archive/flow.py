@@ -11,7 +11,7 @@ takes where it is installed, and 29 and 10 ms in PyTorch. To draw and write that
 
 import hashlib
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -21,11 +21,10 @@ from typing import Literal
 from ensemble_cam.archive.films import Film
 from ensemble_cam.archive.finished import FinishedReviews, review_key
 from ensemble_cam.classifiers.classifier import Classifier
-from ensemble_cam.errors import EnsembleCamError, RadiographError
+from ensemble_cam.errors import EnsembleCamError
 from ensemble_cam.export.folder import write_review
-from ensemble_cam.film.intake import MAX_FILE_BYTES
 from ensemble_cam.film.radiograph import Radiograph, read_radiograph
-from ensemble_cam.machine import files
+from ensemble_cam.film.sources import read_film_file
 from ensemble_cam.machine.names import escaped
 from ensemble_cam.machine.report import Report
 from ensemble_cam.machine.side_by_side import PixelBudget, in_threads
@@ -43,12 +42,6 @@ WRITERS = 2
 # From so many pixels on, of all decoded films on their way together, no other film is decoded: some 7 bytes each,
 # beside what is drawn. A large film has 8 megapixels; huge ones go one or two at a time.
 MOST_PIXELS = 32_000_000
-# How the sentence ends that says why a film's file was not read.
-_REMEDIES: Mapping[type[OSError], str] = {
-    files.NotAFile: ". Name a file that holds a film.",
-    files.TooLarge: ", which no single film has.",
-    files.Changed: ". Try again once it is whole.",
-}
 
 
 @dataclass(frozen=True)
@@ -137,7 +130,7 @@ class Flow:
 
     def _decoded(self, number: int, film: Film) -> _Read | Outcome:
         began = time.perf_counter()
-        data = read_file(film.path)
+        data = read_film_file(film.path)
         sha256 = hashlib.sha256(data).hexdigest()
         name = sha256[:16] if film.name is None else film.name
         seconds = time.perf_counter() - began
@@ -192,20 +185,6 @@ class Flow:
     def _warnings(self, radiograph: Radiograph) -> tuple[tuple[str, bool], ...]:
         cautions = SETS[self._run.set].cautions(phantom=radiograph.phantom)
         return tuple((warning, False) for warning in (*cautions, *radiograph.warnings))
-
-
-def read_file(path: Path) -> bytes:
-    """Return a film's bytes.
-
-    Raises:
-        RadiographError: if it is no file, cannot be read or is too large for a film.
-    """
-    try:
-        return files.read_file(path, most=MAX_FILE_BYTES)
-    except OSError as error:
-        why = files.why_unreadable(error)
-        remedy = _REMEDIES.get(type(error), ". Check its name and permissions.")
-        raise RadiographError(f"{why[0].upper()}{why[1:]}{remedy}") from None
 
 
 def _failed(

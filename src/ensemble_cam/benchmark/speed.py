@@ -10,6 +10,8 @@ Source of the peer: https://github.com/jacobgil/pytorch-grad-cam, `GradCAMPlusPl
 
 import io
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -176,7 +178,7 @@ def bench(
         "set": set,
         "untrained": untrained,
         "runs": runs,
-        "seconds": seconds | _medians(shares, names),
+        "seconds": seconds | _medians(shares, names) | {"import": _importing(runs)},
         "peak_memory_mb": memory,
         "machine": machine_facts(_software()),
     }
@@ -205,6 +207,7 @@ def as_text(record: Mapping[str, Any]) -> str:
     lines += [
         f"  peak: {record['peak_gflops']} GFLOP/s, a matrix product; backbones: {record['backbones_gflop']} GFLOP",
         "",
+        f"import ensemble_cam, beyond Python's own start: {seconds['import']:.3f} s",
         f"reading a film of {SIDE}×{SIDE}, bytes to input tensors: "
         + ", ".join(f"{name.upper()} {value:.3f} s" for name, value in seconds["reading"].items()),
         f"drawing: overlays {seconds['rendering']['overlays']:.2f} s, figure {seconds['rendering']['figure']:.2f} s; "
@@ -249,6 +252,14 @@ def _medians(shares: list[dict[str, Any]], names: Sequence[str]) -> dict[str, An
     }
     peer = {id: round(statistics.median(run["peer"][id] for run in shares), 4) for id in shares[0]["peer"]}
     return {**found, "peer": peer}
+
+
+def _importing(runs: int) -> float:
+    """Return the seconds that a process of its own takes to import the public face."""
+    code = "import time; began = time.perf_counter(); import ensemble_cam; print(time.perf_counter() - began)"
+    command = [sys.executable, "-c", code]
+    told = [subprocess.run(command, capture_output=True, text=True, check=True).stdout for _ in range(runs)]
+    return round(statistics.median(map(float, told)), 4)
 
 
 def _timed(work: Callable[[], object]) -> float:

@@ -7,10 +7,7 @@ import shutil
 import sys
 import tempfile
 import textwrap
-from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
-from typing import Any, TypeVar
 
 from ensemble_cam.cli.arguments import Commands, add_common, names, pairs, real, weights_by_id, whole
 from ensemble_cam.cli.exit_codes import FILMS, OK
@@ -18,12 +15,10 @@ from ensemble_cam.errors import ConfigError, ExportError
 from ensemble_cam.machine.memory import keep_few_arenas
 from ensemble_cam.machine.names import escaped
 from ensemble_cam.machine.terminal import TerminalLine
-from ensemble_cam.settings.config import ReviewDefaults, load_config
+from ensemble_cam.settings.config import load_config
 from ensemble_cam.settings.methods import AUG_SMOOTH, EIGEN_SMOOTH, LAYERS, METHODS, SEVERAL_LAYERS
 from ensemble_cam.settings.sets import SETS
 from ensemble_cam.settings.vocabulary import COLORMAPS, DEVICES, FRAMINGS, INTENSITIES, RUNTIMES
-
-Chosen = TypeVar("Chosen")
 
 
 def add(commands: Commands) -> None:
@@ -140,19 +135,11 @@ def run(options: argparse.Namespace) -> int:
 
     decoding.start()  # while this process imports PyTorch
     from ensemble_cam.reviewing.options import ReviewOptions
-    from ensemble_cam.settings.display import Display
-    from ensemble_cam.settings.pixels import Pixels
-    from ensemble_cam.settings.settings import Settings
 
-    chosen = ReviewOptions(
-        settings=_chosen(Settings, given, config.review),
-        display=_chosen(Display, given, config.review),
-        pixels=_chosen(Pixels, given, config.review),
-        device=options.device,
-        runtime=options.runtime,
-    )
+    chosen = ReviewOptions.of(given, config.review, device=options.device, runtime=options.runtime)
     keep_few_arenas()
-    from ensemble_cam.archive.batch import Batch, Choice
+    from ensemble_cam.archive.batch import Batch
+    from ensemble_cam.reviewing.preparing import Choice
 
     choice = Choice(options.set, options.classifiers, weights, options.weights_dir)
     batch = Batch.prepare(config, choice, chosen, TerminalLine(None if options.quiet else sys.stdout))
@@ -164,17 +151,6 @@ def run(options: argparse.Namespace) -> int:
         print(f"ensemble-cam: {error}", file=sys.stderr)
         return FILMS
     return FILMS if failed else OK
-
-
-def _chosen(kind: type[Chosen], given: Mapping[str, object], defaults: ReviewDefaults) -> Chosen:
-    """Return settings of a kind: each field as it was given, else as the configuration has it, else the kind's own."""
-    values: dict[str, Any] = {}
-    for field in fields(kind):  # type: ignore[arg-type]  # there is no type of all dataclasses
-        value = given.get(field.name)
-        value = getattr(defaults, field.name, None) if value is None else value
-        if value is not None:
-            values[field.name] = value
-    return kind(**values)
 
 
 def _labels(text: str) -> tuple[str, ...]:

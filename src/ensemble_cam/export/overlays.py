@@ -44,6 +44,18 @@ def overlays_drawn_by(threads: ThreadPoolExecutor, review: Review) -> Iterator[t
 
 
 def _overlay(review: Review, finding: Finding, id: str, heatmap: Heatmap) -> tuple[str, bytes]:
+    return overlay_name(finding, id, bare=review.display.bare), overlay_png(review, finding, id, heatmap)
+
+
+def overlay_png(review: Review, finding: Finding, id: str, heatmap: Heatmap) -> bytes:
+    """Return one map over the film in source pixels, with its words below it, as a PNG.
+
+    Args:
+        review: the film's.
+        finding: one of those explained.
+        id: a classifier's, or "ensemble".
+        heatmap: its map, one of `finding.heatmaps()`.
+    """
     film = review.analysis.radiograph.display
     picture = source_overlay(film, heatmap, review.display)
     words = None if review.display.bare else footer(words_below(review, finding, id), film.shape[1], film.shape[0])
@@ -51,7 +63,7 @@ def _overlay(review: Review, finding: Finding, id: str, heatmap: Heatmap) -> tup
     text = {**origin(review), "Finding": finding.label, "Map": id}
     if score is not None:
         text["Score"] = score_line(score, digits=3)
-    return overlay_name(finding, id, bare=review.display.bare), png(picture, text, below=words)
+    return png(picture, text, below=words)
 
 
 @contextmanager

@@ -36,8 +36,8 @@ class Radiograph:
     """One film.
 
     Attributes:
-        sha256: hash of the file's bytes, in hex.
-        format: "PNG", "JPEG", "TIFF", "BMP" or "DICOM".
+        sha256: hash of the file's bytes, in hex; of an array see `sources.hash_of`.
+        format: "PNG", "JPEG", "TIFF", "BMP", "DICOM", or "array" where the stored values were handed over.
         bits: declared bits per sample (DICOM's Bits Stored; pictures of fewer than 8 bits are expanded to 8).
         source: (h, w) stored values, upright and in true proportions, read-only: uint8, uint16, int8 or int16.
         stored_size: width and height of the film as the file holds it, upright, where its pixels need not be square.
@@ -127,11 +127,30 @@ def read_radiograph(
     if intensity not in get_args(Intensity):
         raise ConfigError(f'intensity: got "{intensity}"; allowed: one of {", ".join(get_args(Intensity))}.')
     stored = decode_apart(data, cancelled=cancelled)
+    sha256 = hashlib.sha256(data).hexdigest()
+    return radiograph_of(stored, sha256, intensity=intensity, rescale=rescale, negative=negative)
+
+
+def radiograph_of(
+    stored: StoredFilm,
+    sha256: str,
+    *,
+    intensity: Intensity = "stored",
+    rescale: bool = False,
+    negative: bool = False,
+) -> Radiograph:
+    """Make a film's radiograph of its stored values; see `read_radiograph`.
+
+    Args:
+        stored: the film, decoded.
+        sha256: what it is known by, in hex.
+        intensity, rescale, negative: as there.
+    """
     film = _in_true_proportions(stored)
     greyscale = Greyscale.of(film, windowed=intensity == "windowed", rescale=rescale, negative=negative)
     display = greyscale.on_screen(film.pixels)
     return Radiograph(
-        sha256=hashlib.sha256(data).hexdigest(),
+        sha256=sha256,
         format=film.format,
         bits=film.bits,
         source=_read_only(film.pixels),

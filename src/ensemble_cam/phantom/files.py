@@ -50,24 +50,35 @@ def phantom_files(phantom: Phantom, index: int, *, format: Format = "png") -> di
     """Return file name → bytes of everything that is written of a phantom: masks, film, truth."""
     stem = _stem(index)
     film = film_name(index, format)
-    mark = f"{PHANTOM_MARK}, version {phantom.version}"
-    description = f"Synthetic chest film, drawn by code from seed {phantom.seed}; it shows no patient. {PURPOSE}"
-    text = {"Software": mark, "Description": description}
+    mark, description = _mark(phantom), _description(phantom)
     files = {}
     for label, mask in phantom.masks.items():
         of_mask = f"Where {label} was drawn. {description}"
         files[_mask_name(stem, label)] = _png(
             mask.astype(np.uint8) * 255, {"Software": _MASK_MARK, "Description": of_mask}
         )
-    if format == "png":
-        files[film] = _png(phantom.pixels, text)
-    else:
-        from .dicom import dicom_bytes  # here, as pydicom takes longer to load than a PNG to write
-
-        files[film] = dicom_bytes(phantom, mark=mark, description=description)
+    files[film] = film_bytes(phantom, format=format)
     record = _record(phantom, stem, film=film, mark=mark)
     files[f"{stem}.json"] = (json.dumps(record, indent=1, allow_nan=False) + "\n").encode()
     return files
+
+
+def film_bytes(phantom: Phantom, *, format: Format = "png") -> bytes:
+    """Return a phantom's film as a file, which carries the phantoms' mark."""
+    mark, description = _mark(phantom), _description(phantom)
+    if format == "png":
+        return _png(phantom.pixels, {"Software": mark, "Description": description})
+    from .dicom import dicom_bytes  # here, as pydicom takes longer to load than a PNG to write
+
+    return dicom_bytes(phantom, mark=mark, description=description)
+
+
+def _mark(phantom: Phantom) -> str:
+    return f"{PHANTOM_MARK}, version {phantom.version}"
+
+
+def _description(phantom: Phantom) -> str:
+    return f"Synthetic chest film, drawn by code from seed {phantom.seed}; it shows no patient. {PURPOSE}"
 
 
 def write_phantom(phantom: Phantom, folder: Path, index: int, *, format: Format = "png") -> bool:

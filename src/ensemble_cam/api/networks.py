@@ -1,0 +1,103 @@
+"""Loaded classifiers for a caller's options. This loads PyTorch."""
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from threading import Lock
+
+from ensemble_cam.api.options import Options
+from ensemble_cam.api.result import Review
+from ensemble_cam.api.source import Source, read
+from ensemble_cam.classifiers.classifier import Classifier
+from ensemble_cam.errors import ConfigError, WeightsMissing, did_you_mean
+from ensemble_cam.film.radiograph import Radiograph
+from ensemble_cam.reviewing.options import ReviewOptions
+from ensemble_cam.reviewing.pipeline import analyse
+from ensemble_cam.reviewing.preparing import Choice, checked, load_classifiers, run_info
+from ensemble_cam.reviewing.review import Review as Reviewed
+from ensemble_cam.settings.config import Config, load_config
+from ensemble_cam.settings.pixels import Pixels
+from ensemble_cam.settings.sets import CLINICAL, SETS, TEACHING
+
+# Sets of classifiers that are kept loaded: one that is used, and one that it is compared with.
+_KEPT = 2
+
+
+class Networks:
+    """Loaded classifiers, and what is asked of them."""
+
+    def __init__(self, choice: Choice, options: ReviewOptions, classifiers: Sequence[Classifier]):
+        self._choice, self._options, self._classifiers = choice, options, classifiers
+
+    @classmethod
+    def of(cls, given: Options) -> "Networks":
+        """Check every option, then load the classifiers, unless they are there."""
+        known = Options.__annotations__
+        for option in given:
+            if option not in known:
+                raise TypeError(f"There is no option {option!r}.{did_you_mean(option, known)}")
+        file, folder = given.get("config"), given.get("weights_dir")
+        config = load_config(None if file is None else Path(file))
+        asked = dict(given) | {"labels": _texts("labels", given.get("labels"))}
+        options = ReviewOptions.of(
+            asked, config.review, device=given.get("device", "auto"), runtime=given.get("runtime", "auto")
+        )
+        choice = Choice(
+            given.get("set", CLINICAL.name),
+            _texts("classifiers", given.get("classifiers")),
+            dict(given.get("weights") or {}),
+            None if folder is None else Path(folder),
+        )
+        options = checked(config, choice, options)
+        return cls(choice, options, _LOADED.classifiers(config, choice, options))
+
+    def read(self, source: Source, *, cancelled: Callable[[], bool] | None = None) -> Radiograph:
+        """Read a film as the options say."""
+        return read(source, self._options.pixels, cancelled=cancelled)
+
+    def review(self, film: Radiograph, *, name: str | None, case: str | None = None) -> Review:
+        """Run the networks over a film."""
+        # Every output says how this film was read, which was perhaps before these options were given.
+        pixels = Pixels(film.intensity, film.rescaled or self._options.pixels.rescale, film.negative)
+        run = run_info(self._choice, replace(self._options, pixels=pixels), self._classifiers)
+        analysis = analyse(film, self._classifiers, self._options.settings)
+        return Review(Reviewed(analysis, self._options.display, run, case=case), name=name)
+
+
+class _Loaded:
+    """The classifiers that were used last, for the next call; they are shared by all threads and never changed."""
+
+    def __init__(self) -> None:
+        self._kept: dict[Hashable, Sequence[Classifier]] = {}
+        self._lock = Lock()
+
+    def classifiers(self, config: Config, choice: Choice, options: ReviewOptions) -> Sequence[Classifier]:
+        """Return the chosen classifiers, loaded if they were not among the last."""
+        weights = tuple(sorted((choice.weights or {}).items()))
+        key = config, choice.set, choice.ids, weights, choice.weights_dir, options.device, options.runtime
+        with self._lock:
+            if key in self._kept:
+                self._kept[key] = self._kept.pop(key)  # to the end: the one used last
+                return self._kept[key]
+            try:
+                loaded = load_classifiers(config, choice, options)
+            except WeightsMissing as error:
+                if not SETS[choice.set].needs_download:
+                    raise
+                raise WeightsMissing(
+                    f'{error}\nUntil then, set="{TEACHING.name}" needs no download: small networks, for drawn phantoms '
+                    "alone."
+                ) from None
+            while len(self._kept) >= _KEPT:
+                del self._kept[next(iter(self._kept))]
+            self._kept[key] = loaded
+            return loaded
+
+
+_LOADED = _Loaded()
+
+
+def _texts(option: str, given: Sequence[str] | None) -> tuple[str, ...] | None:
+    if isinstance(given, str):
+        raise ConfigError(f"{option}: got the text {given!r}; hand over a list, such as [{given!r}].")
+    return None if given is None else tuple(given)
