@@ -9,6 +9,7 @@ from support import films
 from support.browsing import (
     FETCH,
     PATIENCE,
+    come_back,
     expect,
     film_views,
     in_use,
@@ -88,7 +89,7 @@ def test_a_film_that_is_no_phantom_is_warned_of_and_the_phantom_steps_aside(open
     page.get_by_test_id("stSidebar").get_by_text("Phantom, seed").click()
     expect(warning).to_have_count(0, timeout=PATIENCE)
     reviewed(page)
-    assert views(page) == phantom
+    come_back(page, phantom)
 
 
 def test_every_screen_of_the_teaching_set_carries_its_line(open_page):
@@ -143,7 +144,7 @@ def test_films_and_settings_outlive_a_visit_to_the_other_page(open_page):
     page.get_by_role("link", name="Review").click()
     reviewed(page)
     expect(slider).to_have_value("0.5")
-    assert views(page) == before
+    come_back(page, before)
 
 
 def test_sessions_have_phantoms_and_sets_of_their_own(open_page):

@@ -17,6 +17,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (apt-get install chromium)")
 
 PATIENCE = 90_000  # ms: a cold start imports PyTorch
+_LOOKS = 100  # at the panels, a tenth of a second apart
 SHOW_ANYWAY = "Show anyway: maps that mean nothing"
 FETCH = re.compile(r"Fetch the clinical weights \(\d+ MB\)")  # the button
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
@@ -113,9 +114,26 @@ def film_views(page) -> list[bytes]:
 
 
 def _canvases(page) -> list[bytes]:
-    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    found = page.locator(".panel canvas").evaluate_all("all => all.map(canvas => canvas.toDataURL())")
+    """Return the panels' pictures once nothing above them moves them any more: no bar, and the same twice."""
+    before: list[str] = []
+    for _ in range(_LOOKS):
+        page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        found = page.locator(".panel canvas").evaluate_all("all => all.map(canvas => canvas.toDataURL())")
+        if found == before and page.get_by_test_id("stProgress").count() == 0:
+            break
+        before = found
+        page.wait_for_timeout(100)
     return [base64.b64decode(each.partition(",")[2]) for each in found]
+
+
+def come_back(page, before: list[bytes]) -> None:
+    """Wait until the live viewer's panels look as before; where they do not, no difference of bytes is told."""
+    for _ in range(_LOOKS):
+        now = views(page)
+        if now == before:
+            return
+    different = [number for number, pair in enumerate(zip(now, before, strict=False)) if pair[0] != pair[1]]
+    raise AssertionError(f"{len(now)} panels, {len(before)} before; these do not look as before: {different}")
 
 
 def use_still_pictures(page) -> None:
