@@ -4,6 +4,7 @@ from threading import Event, Thread
 
 import pytest
 
+from ensemble_cam.machine.terminal import LOADING
 from ensemble_cam.ui import warm_up
 from ensemble_cam.ui.session.jobs import PROCESSOR
 
@@ -26,6 +27,7 @@ def test_a_review_waits_until_all_is_imported(slow_import):
     imported = []
     job = PROCESSOR.submit(lambda job: imported.append(slow_import.is_set()))
     assert not job.wait(0.1)
+    assert job.state.what == LOADING
     slow_import.set()
     assert job.wait(20)
     assert imported == [True]

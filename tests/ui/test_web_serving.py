@@ -17,7 +17,15 @@ def opened(monkeypatch) -> list[str]:
     return addresses
 
 
+ADDRESS = {
+    **dict.fromkeys(("server_sslCertFile", "server_baseUrlPath", "global_developmentMode"), ""),
+    "browser_serverAddress": "127.0.0.1",
+    "browser_serverPort": 8502,
+}
+
+
 def start(monkeypatch, **options) -> None:
+    options = ADDRESS | options
     monkeypatch.setattr(config, "get_option", lambda name: options[name.replace(".", "_")])
 
     async def serve():
@@ -28,16 +36,16 @@ def start(monkeypatch, **options) -> None:
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "[::1]"])
-def test_a_browser_is_opened_once_the_app_answers(opened, monkeypatch, address):
-    names = ("server_sslCertFile", "server_baseUrlPath", "global_developmentMode")
-    rest = dict.fromkeys(names, "") | {"browser_serverPort": 8502}
-    start(monkeypatch, server_headless=False, browser_serverAddress=address, **rest)
+def test_a_browser_is_opened_once_the_app_answers_and_the_terminal_says_where(opened, monkeypatch, capsys, address):
+    start(monkeypatch, server_headless=False, browser_serverAddress=address)
     assert opened == [f"http://{address}:8502"]
+    assert f"Open     http://{address}:8502\n" in capsys.readouterr().out
 
 
-def test_no_browser_is_opened_where_none_is_wanted(opened, monkeypatch):
+def test_no_browser_is_opened_where_none_is_wanted(opened, monkeypatch, capsys):
     start(monkeypatch, server_headless=True)
     assert opened == []
+    assert "Open     http://127.0.0.1:8502\n" in capsys.readouterr().out
 
 
 def test_a_fault_is_answered_with_the_headers_and_without_its_words():

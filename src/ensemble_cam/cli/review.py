@@ -12,9 +12,10 @@ from pathlib import Path
 from ensemble_cam.cli.arguments import Commands, add_common, names, pairs, real, weights_by_id, whole
 from ensemble_cam.cli.exit_codes import FILMS, OK
 from ensemble_cam.errors import ConfigError, ExportError
+from ensemble_cam.machine.compiling import COMPILED_LATE, compile_beside
 from ensemble_cam.machine.memory import keep_few_arenas
 from ensemble_cam.machine.names import escaped
-from ensemble_cam.machine.terminal import TerminalLine
+from ensemble_cam.machine.terminal import LOADING, TerminalLine, ticking
 from ensemble_cam.settings.config import load_config
 from ensemble_cam.settings.methods import AUG_SMOOTH, EIGEN_SMOOTH, LAYERS, METHODS, SEVERAL_LAYERS
 from ensemble_cam.settings.sets import SETS
@@ -138,11 +139,14 @@ def run(options: argparse.Namespace) -> int:
 
     chosen = ReviewOptions.of(given, config.review, device=options.device, runtime=options.runtime)
     keep_few_arenas()
-    from ensemble_cam.archive.batch import Batch
-    from ensemble_cam.reviewing.preparing import Choice
+    line = TerminalLine(None if options.quiet else sys.stdout)
+    compile_beside(COMPILED_LATE)
+    with ticking(line, LOADING):
+        from ensemble_cam.archive.batch import Batch
+        from ensemble_cam.reviewing.preparing import Choice
 
     choice = Choice(options.set, options.classifiers, weights, options.weights_dir)
-    batch = Batch.prepare(config, choice, chosen, TerminalLine(None if options.quiet else sys.stdout))
+    batch = Batch.prepare(config, choice, chosen, line)
     try:
         failed = batch.review(
             found, options.out, errors=sys.stderr, save_maps=options.save_maps, summary=options.summary

@@ -2,13 +2,21 @@
 
 import math
 import shutil
+import time
 import unicodedata
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event, Lock, Thread
 from typing import TextIO
 
 _BAR = 20
 # Films that a rate is taken over: enough to be steady, few enough to follow when films become larger.
 _WINDOW = 30
+_TICK = 1.0  # seconds
+
+LOADING = "Loading the networks' libraries, which takes longest at the first start"
+"""What is said while PyTorch and what belongs to it is imported: in the terminal and on the page."""
 
 
 class TerminalLine:
@@ -37,6 +45,71 @@ class TerminalLine:
         if self._stream is not None:
             self._stream.write(text)
             self._stream.flush()
+
+
+class Ticker:
+    """Says every second what is being done and for how long, so that nobody takes a slow start for a stop.
+
+    Any thread may tell it something. It must be ended.
+
+    Args:
+        line: where it is said.
+        what: what is being done first.
+    """
+
+    def __init__(self, line: TerminalLine, what: str):
+        self._line, self._began = line, time.monotonic()
+        self._lock, self._ended = Lock(), Event()
+        self.now(what)
+        Thread(target=self._tick, name="ticker", daemon=True).start()
+
+    @property
+    def seconds(self) -> float:
+        """For how long it has ticked."""
+        return time.monotonic() - self._began
+
+    def now(self, what: str) -> None:
+        """Say what is being done from now on."""
+        with self._lock:
+            self._what, self._since = what, time.monotonic()
+            self._show()
+
+    def say(self, text: str) -> None:
+        """Write a text that stays, whatever is being done."""
+        with self._lock:
+            self._line.line(text)
+            self._show()
+
+    def end(self, text: str = "") -> None:
+        """Say nothing more, but perhaps a last text that stays."""
+        with self._lock:
+            if self._ended.is_set():
+                return
+            self._ended.set()
+            if text:
+                self._line.line(text)
+            else:
+                self._line.transient("")
+
+    def _tick(self) -> None:
+        while not self._ended.wait(_TICK):
+            with self._lock:
+                self._show()
+
+    def _show(self) -> None:
+        if not self._ended.is_set():
+            seconds = time.monotonic() - self._since
+            self._line.transient(f"{self._what} ({seconds:.0f} s)" if seconds >= _TICK else self._what)
+
+
+@contextmanager
+def ticking(line: TerminalLine, what: str) -> Iterator[None]:
+    """Say every second, until the block ends, what is being done in it."""
+    ticker = Ticker(line, what)
+    try:
+        yield
+    finally:
+        ticker.end()
 
 
 class Pace:

@@ -8,16 +8,19 @@ import signal
 import sys
 from types import FrameType
 
-from streamlit.web import cli
-
 from ensemble_cam.machine.threads import wait_briefly
+from ensemble_cam.ui.start import START
 from ensemble_cam.ui.warm_up import warm_up
-from ensemble_cam.ui.web.patches import patch_streamlit
 
 
 def main() -> None:
     """Run Streamlit with its own command line."""
+    START.begin()
     wait_briefly()
+    from streamlit.web import cli  # here, as it takes a second, and at the first start several
+
+    from ensemble_cam.ui.web.patches import patch_streamlit
+
     warm_up()
     patch_streamlit()
     # uvicorn stops in order, then raises the signal again, of which Streamlit's command line would say "Aborted!".

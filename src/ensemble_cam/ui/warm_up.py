@@ -6,9 +6,13 @@ in a circle, such as narwhals below altair and scikit-learn, can fail with a Key
 
 import atexit
 import gc
+from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 from threading import Event, Thread
+
+from ensemble_cam.machine.terminal import LOADING
+from ensemble_cam.ui.start import START
 
 # PyTorch and the networks, then what draws and exports. None of these puts a component on a page.
 _HEAVY = (
@@ -30,10 +34,17 @@ def warm_up() -> None:
     Thread(target=_keep_out_of_collections, args=(importing,), name="warm-up watch", daemon=True).start()
 
 
-def wait_until_imported() -> None:
-    """Wait until it has ended, where it has begun at all."""
-    if _begun.is_set():
-        _imported.wait()
+def wait_until_imported(report: Callable[[str], None] | None = None) -> None:
+    """Wait until it has ended, where it has begun at all.
+
+    Args:
+        report: told what is waited for, where that is not there yet.
+    """
+    if not _begun.is_set() or _imported.is_set():
+        return
+    if report is not None:
+        report(LOADING)
+    _imported.wait()
 
 
 def _import_all() -> None:
@@ -45,6 +56,7 @@ def _import_all() -> None:
             import_module(each)
     finally:
         _imported.set()  # what could not be imported says so where it is needed
+        START.ready()
 
 
 def _keep_out_of_collections(importing: Thread) -> None:

@@ -141,7 +141,7 @@ class Job(Generic[T]):
         try:
             if self._left():
                 raise Cancelled("Stopped before it began.")
-            self._queue._first()
+            self._queue._first(lambda what: self.report(what, 0.0))
             self._end(self._work(self))
         except BaseException as error:  # whatever it is: its reader hears of it, and the queue goes on
             if isinstance(error, Cancelled) and self.gives_way and not self._left():
@@ -160,12 +160,12 @@ class Job(Generic[T]):
 class JobQueue:
     """Runs jobs one at a time, in the order in which they came; those that give way, after all others."""
 
-    def __init__(self, name: str, *, first: Callable[[], None] = lambda: None):
+    def __init__(self, name: str, *, first: Callable[[Callable[[str], None]], None] = lambda report: None):
         """Make an empty queue.
 
         Args:
             name: of its thread.
-            first: called before each job's own work.
+            first: called before each job's own work, and says what it waits for to what it is handed.
         """
         self._first = first
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)

@@ -12,6 +12,7 @@ from streamlit import cli_util, config
 from streamlit.web.server import server_util
 
 from ensemble_cam.errors import ConfigError
+from ensemble_cam.ui.start import START
 from ensemble_cam.ui.web.guard import Guard
 from ensemble_cam.ui.web.headers import security_headers
 from ensemble_cam.ui.web.hosts import served_names
@@ -33,9 +34,11 @@ def guards() -> list[Middleware]:
 
 @asynccontextmanager
 async def browser_opened(app: st.App) -> AsyncIterator[None]:
-    """Open the reader's browser once the app can answer, as Streamlit does for a script that makes no `st.App`."""
+    """Say where the app is once it can answer, and open the reader's browser, as Streamlit does without an `st.App`."""
+    address = server_util.get_url(config.get_option("browser.serverAddress"))
+    START.served(address)
     if not config.get_option("server.headless"):
-        cli_util.open_browser(server_util.get_url(config.get_option("browser.serverAddress")))
+        cli_util.open_browser(address)
     yield
 
 
