@@ -82,4 +82,5 @@ def run_app(
     try:
         return subprocess.run(command, env=environment, check=False).returncode
     except KeyboardInterrupt:
+        print("\nEnded. No film was kept.")
         return 0
