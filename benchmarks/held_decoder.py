@@ -16,7 +16,6 @@ import hashlib
 import statistics
 import sys
 import tempfile
-import threading
 import time
 import urllib.request
 from collections.abc import Callable
@@ -30,6 +29,7 @@ from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 
 from bare_client import BareSession
+from meanwhile import Meanwhile
 from served import Served, serving
 
 from ensemble_cam.film import decoder, decoding, radiograph
@@ -53,7 +53,7 @@ def serve() -> None:
 
 
 class Health:
-    """Asks the health endpoint without a pause, from a thread of its own, for as long as it is entered.
+    """What the health endpoint takes to answer.
 
     Attributes:
         longest: its longest answer in seconds.
@@ -61,24 +61,18 @@ class Health:
     """
 
     def __init__(self, served: Served):
-        self._url, self._done = f"{served.address}/_stcore/health", threading.Event()
+        self._url = f"{served.address}/_stcore/health"
         self.longest, self.count = 0.0, 0
-        self._thread = threading.Thread(target=self._run)
 
-    def __enter__(self) -> "Health":
-        self._thread.start()
-        return self
+    def asked(self) -> Meanwhile:
+        """Return what asks it without a pause for as long as that is entered."""
+        return Meanwhile(self._ask, pause=0.01)
 
-    def __exit__(self, *_: object) -> None:
-        self._done.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._done.wait(0.01):
-            began = time.perf_counter()
-            urllib.request.urlopen(self._url, timeout=60).read()
-            self.longest = max(self.longest, time.perf_counter() - began)
-            self.count += 1
+    def _ask(self) -> None:
+        began = time.perf_counter()
+        urllib.request.urlopen(self._url, timeout=60).read()
+        self.longest = max(self.longest, time.perf_counter() - began)
+        self.count += 1
 
 
 def held() -> float:
@@ -90,10 +84,11 @@ def held() -> float:
             data = films.phantom_png(films.film(seed=100))
             first.upload("first.png", data)
             first.wait_for_scores(hashlib.sha256(data).hexdigest(), _PATIENCE)
-        with Health(served) as idle:
+        idle, health = Health(served), Health(served)
+        with idle.asked():
             time.sleep(5)
         began = time.perf_counter()
-        with Health(served) as health, ThreadPoolExecutor(1 + _OTHERS) as threads:
+        with health.asked(), ThreadPoolExecutor(1 + _OTHERS) as threads:
             sentence = threads.submit(_sentence, served, held_film)
             time.sleep(0.5)
             done = list(threads.map(lambda data: _reviewed(served, data), others))

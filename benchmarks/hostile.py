@@ -52,6 +52,8 @@ from pydicom.uid import (
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 
+from meanwhile import Meanwhile
+
 from ensemble_cam.errors import RadiographError
 from ensemble_cam.film import decoding
 from ensemble_cam.film.radiograph import read_radiograph
@@ -267,7 +269,8 @@ def read_all(
             done = outcome.read + outcome.refused
         tell(done)
 
-    with _Peak() as peak, ThreadPoolExecutor(threads) as pool:
+    peak = _Peak()
+    with Meanwhile(peak.look, pause=0.05), ThreadPoolExecutor(threads) as pool:
         for _ in pool.map(one, range(count)):
             pass
     outcome.peak = peak.bytes
@@ -290,25 +293,14 @@ def _usual_seconds(data: bytes) -> float:
 
 
 class _Peak:
-    """The most memory that this process and its children hold together meanwhile; known on Linux."""
+    """The most memory that this process and its children held together when it was looked; known on Linux."""
 
     bytes: int | None = None
 
-    def __enter__(self) -> "_Peak":
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._done.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._done.wait(0.05):
-            held = [_resident(process) for process in (os.getpid(), *decoding.decoders())]
-            if held[0]:
-                self.bytes = max(self.bytes or 0, sum(held))
+    def look(self) -> None:
+        held = [_resident(process) for process in (os.getpid(), *decoding.decoders())]
+        if held[0]:
+            self.bytes = max(self.bytes or 0, sum(held))
 
 
 def _resident(process: int) -> int:

@@ -8,9 +8,10 @@ import pytest
 from ensemble_cam.archive.films import Film, FoundFilms, find_films, folder_name
 from ensemble_cam.errors import ConfigError
 from support import films
+from support.bad_films import BAD_FILMS
 
 PNG, DICOM = films.png(films.film()), films.dicom(films.film(bits=12), bits=12)
-BAD = {name: data for name, data, _ in films.BAD_FILMS}
+BAD = {name: data for name, data, _ in BAD_FILMS}
 
 
 def put(folder: Path, name: str, data: bytes = PNG) -> Path:

@@ -38,11 +38,12 @@ from ensemble_cam.weights.sidecar import read_sidecar
 from ensemble_cam.weights.store import fetch, locate
 from ensemble_cam.weights.unpickling import load_state_dict
 from support import films, misbehaving
+from support.bad_films import BAD_FILMS
 from support.networks import Failing, bright_classifier
 from support.reviews import made_review
 from support.servers import CONTENT, Mirror, serving, without_proxies
 
-BAD = {name: (data, message) for name, data, message in films.BAD_FILMS}
+BAD = {name: (data, message) for name, data, message in BAD_FILMS}
 RESNET = "resnet50-res512-all"
 RESNET_FILE = weights_file(RESNET).file_name
 MOST = weights_file(RESNET).most_bytes
@@ -57,7 +58,7 @@ def home(own_home, monkeypatch) -> Path:
 
 
 def film(name: str, *, file_name: str = "film.png") -> tuple[Attempt, type, str]:
-    """One of films.BAD_FILMS, read from a file as the command line reads it."""
+    """One of bad_films.BAD_FILMS, read from a file as the command line reads it."""
     data, message = BAD[name]
     return lambda folder: read_radiograph(read_film_file(written(folder / file_name, data))), RadiographError, message
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import os
 import re
 import subprocess
@@ -14,12 +15,14 @@ import torch
 from PIL import Image
 
 from ensemble_cam import __version__, cli
+from ensemble_cam.cli import review as cli_review
 from ensemble_cam.export import figure
 from ensemble_cam.export import folder as export
 from ensemble_cam.film.radiograph import read_radiograph
 from ensemble_cam.ui import launch
 from ensemble_cam.weights.released import weights_file
 from support import films
+from support.bad_films import BAD_FILMS
 
 SHARED = Path(__file__).parents[3] / "shared"
 TABLE = """
@@ -32,7 +35,7 @@ input_size = {size}
 default_weight = "{weights}"
 weights = ["{weights}"]
 """
-BAD = {name: (data, message) for name, data, message in films.BAD_FILMS}
+BAD = {name: (data, message) for name, data, message in BAD_FILMS}
 
 
 @pytest.fixture(autouse=True)
@@ -242,6 +245,23 @@ def test_quiet_says_nothing_but_errors(config, tmp_path, capfd):
     assert printed.out == ""
     assert printed.err == "ensemble-cam: empty.png: The file is empty. Export or copy the film again.\n"
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["film", "index.html", "summary.csv"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no such files")
+def test_a_log_goes_into_a_pipe_that_somebody_reads_and_none_is_waited_for(film, tmp_path, capsys, monkeypatch):
+    log = tmp_path / "log"
+    os.mkfifo(log)
+    assert run("review", film, "--out", tmp_path / "out", "--log", log) == 2
+    assert capsys.readouterr().err == (
+        "ensemble-cam: --log: log cannot be written (a pipe that nobody reads). Choose another file.\n"
+    )
+    monkeypatch.setattr(logging.getLogger("ensemble_cam"), "handlers", [])
+    reader = os.open(log, os.O_RDONLY | os.O_NONBLOCK)
+    cli_review._log_to(log)
+    logging.getLogger("ensemble_cam").warning("a word")
+    assert os.read(reader, 100) == b"a word\n"
+    logging.getLogger("ensemble_cam").handlers[0].close()
+    os.close(reader)
 
 
 @pytest.mark.usefixtures("blank_figure")

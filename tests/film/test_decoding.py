@@ -4,6 +4,7 @@ import json
 import logging
 import math
 import os
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -24,7 +25,18 @@ from ensemble_cam.film.intake import StoredFilm
 from ensemble_cam.film.message import Unbelievable, film_message, read_message, refusal_message
 from ensemble_cam.film.radiograph import read_radiograph
 from ensemble_cam.machine.children import CannotStart, Children, Died, Killed, TookTooLong
-from support.films import BAD_FILMS, IDENTITY, dicom, film, jpeg, png, tiff
+from support.bad_films import BAD_FILMS
+from support.films import (
+    IDENTITY,
+    dicom,
+    film,
+    image,
+    jpeg,
+    png,
+    saved,
+    tiff,
+    with_elements_before_pixels,
+)
 
 GREY, DEEP = film(), film(bits=16)
 
@@ -223,21 +235,36 @@ def test_what_decoding_may_take_grows_with_the_pixels_declared_and_is_granted_be
     granted = []
     decoder.answer(png(GREY), granted.append)
     assert granted == [decoder.allowance(png(GREY), GREY.size)]
-    small, large, wavelets = (
-        decoder.allowance(data, pixels)
-        for data, pixels in ((b"", 0), (b"", 9_000_000), (b"\xff\x4f\xff\x51", 9_000_000))
-    )
-    assert small.processor < large.processor < wavelets.processor
+    small, large, slow = (decoder.allowance(b"", *of) for of in ((0,), (9_000_000,), (9_000_000, 6.0)))
+    assert small.processor < large.processor < slow.processor
     assert small.memory < large.memory
-    assert all(each.seconds > each.processor for each in (small, large, wavelets))
+    assert all(each.seconds > each.processor for each in (small, large, slow))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        dicom(DEEP, syntax=JPEG2000Lossless),
+        with_elements_before_pixels(
+            dicom(DEEP, syntax=JPEG2000Lossless), struct.pack("<HH2sHI", 0x0019, 0x1001, b"OB", 0, 2**21) + bytes(2**21)
+        ),
+        saved(image(DEEP), "TIFF", compression="lzma"),
+    ],
+    ids=["jpeg-2000", "jpeg-2000 behind a long header", "tiff-lzma"],
+)
+def test_what_decodes_slowly_is_given_its_time_wherever_it_lies_in_the_file(data):
+    granted = []
+    decoder.answer(data, granted.append)
+    assert granted[-1].processor > 1.5 + 5 * (decoder.allowance(data, DEEP.size).processor - 1.5)
 
 
 def test_nobody_is_told_of_sizes_once_a_film_is_decoded():
     told = []
-    with intake.sizes_told_to(told.append):
+    with intake.sizes_told_to(lambda *of: told.append(of)):
         intake.check_size(100, 50)
+        intake.check_size(100, 50, slowness=2.0)
     intake.check_size(100, 50)
-    assert told == [5000]
+    assert told == [(5000, 1.0), (5000, 2.0)]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import logging
 import traceback
 import warnings
+from functools import partial
 
 import numpy as np
 import pydicom
@@ -17,6 +18,7 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGBaseline8Bit,
+    JPEGLosslessSV1,
     JPEGLSLossless,
     RLELossless,
 )
@@ -41,6 +43,7 @@ from support.films import (
     with_elements_before_pixels,
     written,
 )
+from support.streams import jpeg_2000, jpeg_lossless, jpeg_ls
 
 GREY = film()
 TWELVE = film(bits=12)
@@ -97,6 +100,26 @@ def test_projection_radiographs_and_secondary_captures_are_read(sop_class):
     assert_array_equal(read_radiograph(dicom(TWELVE, bits=12, sop_class=sop_class)).source, TWELVE)
 
 
+@pytest.mark.parametrize(
+    ("sop_class", "named"),
+    [
+        ("1.2.840.10008.5.1.4.1.1.2", "a CT Image"),
+        ("1.2.840.10008.5.1.4.1.1.4", "an MR Image"),
+        ("1.2.840.10008.5.1.4.1.1.4.1", "an Enhanced MR Image"),
+        ("1.2.840.10008.5.1.4.1.1.6.1", "an Ultrasound Image"),
+        ("1.2.840.10008.5.1.4.1.1.12.1", "an X-Ray Angiographic Image"),
+        ("1.2.840.10008.5.1.4.1.1.20", "a Nuclear Medicine Image"),
+        ("1.2.840.10008.5.1.4.1.1.77.1.4", "a VL Photographic Image"),
+        ("1.2.840.10008.5.1.4.1.1.481.1", "an RT Image"),
+        ("1.2.840.10008.5.1.4.1.1.9.1.1", "a 12-lead ECG Waveform"),
+        ("1.2.840.10008.5.1.4.34.4.1", "a Unified Procedure Step"),
+    ],
+)
+def test_other_objects_are_named_with_the_article_that_is_spoken(sop_class, named):
+    with pytest.raises(RadiographError, match=f"This is {named} .*, not a chest radiograph"):
+        read_dicom(dicom(GREY, sop_class=sop_class))
+
+
 def test_bits_above_the_stored_ones_are_dropped():
     assert_array_equal(read_radiograph(dicom(TWELVE | np.uint16(0xA000), bits=12)).source, TWELVE)
 
@@ -114,12 +137,30 @@ def test_elements_nobody_asked_for_are_stepped_over():
     assert_array_equal(read_radiograph(data).source, TWELVE)
 
 
+@pytest.mark.parametrize("signed", [False, True], ids=["unsigned", "signed"])
+@pytest.mark.parametrize(
+    ("syntax", "coded"),
+    [
+        (JPEGLSLossless, jpeg_ls),
+        (JPEGLosslessSV1, partial(jpeg_lossless, bits=16)),
+        (JPEG2000Lossless, partial(jpeg_2000, bits=16)),
+    ],
+    ids=["jpeg-ls", "jpeg-lossless", "jpeg-2000"],
+)
+def test_bits_above_the_stored_ones_are_dropped_where_whole_words_were_compressed(syntax, coded, signed):
+    pixels = film(48, 40, bits=12, signed=signed)
+    words = pixels.view(np.uint16) & 0x0FFF | 0xA000
+    radiograph = read_radiograph(dicom(pixels, bits=12, syntax=syntax, stream=coded(words)))
+    assert_array_equal(radiograph.source, pixels)
+    assert any("bits beside the 12" in warning for warning in radiograph.warnings)
+    clean = dicom(pixels, bits=12, syntax=syntax, stream=coded(pixels.view(np.uint16)))
+    assert not any("bits beside" in warning for warning in read_radiograph(clean).warnings)
+
+
 def test_stream_of_more_bits_than_declared_is_refused():
-    stream = pydicom.encaps.get_frame(
-        pydicom.dcmread(pydicom.filebase.DicomBytesIO(dicom(film(bits=16), syntax=JPEGLSLossless))).PixelData, 0
-    )
+    stream = jpeg_lossless(film(48, 40, bits=14), bits=14)
     with pytest.raises(RadiographError, match="exceed the 12 bits"):
-        read_radiograph(dicom(TWELVE, bits=12, syntax=JPEGLSLossless, stream=stream))
+        read_radiograph(dicom(film(48, 40, bits=12), bits=12, syntax=JPEGLosslessSV1, stream=stream))
 
 
 # Grey scale

@@ -20,8 +20,8 @@ from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, JPEGLSLossless, RLEL
 from ensemble_cam.errors import ConfigError, RadiographError
 from ensemble_cam.film.geometry import Geometry
 from ensemble_cam.film.radiograph import Radiograph, read_radiograph
+from support.bad_films import BAD_FILMS
 from support.films import (
-    BAD_FILMS,
     IDENTITY,
     dicom,
     film,
@@ -113,6 +113,8 @@ def test_monochrome1_copy_of_a_real_film_displays_as_its_negative():
         ),
         pytest.param(tiff(GREY), "TIFF", 8, GREY, id="tiff"),
         pytest.param(tiff(DEEP), "TIFF", 16, DEEP, id="tiff-16-bit"),
+        pytest.param(tiff(GREY, _339=4), "TIFF", 8, GREY, id="tiff-undefined-format"),
+        pytest.param(tiff(DEEP, _339=4, order=">"), "TIFF", 16, DEEP, id="tiff-16-bit-undefined-format"),
         pytest.param(tiff(255 - GREY, photometric=0), "TIFF", 8, GREY, id="tiff-white-is-zero"),
         pytest.param(tiff(65535 - DEEP, photometric=0), "TIFF", 16, DEEP, id="tiff-16-bit-white-is-zero"),
         pytest.param(

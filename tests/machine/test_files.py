@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ensemble_cam.machine import files
-from ensemble_cam.machine.files import Changed, NotAFile, TooLarge, open_file, read_file, why_unreadable
+from ensemble_cam.machine.files import Changed, NotAFile, TooLarge, Unsized, open_file, read_file, why_unreadable
 
 posix = pytest.mark.skipif(os.name != "posix", reason="this system has no such files")
 
@@ -108,6 +108,13 @@ def test_a_file_that_changes_while_it_is_read_is_refused_and_read_no_further(tmp
     with pytest.raises(Changed) as refused:
         read_file(path, most=1000)
     assert why_unreadable(refused.value) == "the file was written to while it was read"
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/version"), reason="this system has no such files")
+def test_a_file_that_the_system_makes_up_as_it_is_read_is_called_so():
+    with pytest.raises(Unsized) as refused:
+        read_file(Path("/proc/version"), most=100)
+    assert "says that it is empty and is not, as it is made up by the system" in why_unreadable(refused.value)
 
 
 def test_what_the_system_says_stands_in_the_sentence(tmp_path):

@@ -78,7 +78,7 @@ def test_a_film_that_is_no_phantom_is_warned_of_and_the_phantom_steps_aside(open
     reviewed(page)
     phantom = views(page)
     upload(page, ("secret_name.png", films.png(films.film(400, 400, seed=1))))
-    warning = page.get_by_test_id("stAlert").get_by_text(NO_PHANTOM)
+    warning = page.get_by_text(NO_PHANTOM)
     expect(warning).to_be_visible(timeout=PATIENCE)
     reviewed(page)
     expect(maps(page)).to_have_count(4)
@@ -129,7 +129,7 @@ def test_the_other_set_is_a_click_away_and_has_no_maps_without_its_weights(open_
 def test_films_and_settings_outlive_a_visit_to_the_other_page(open_page):
     page = open_page()
     upload(page, ("secret_name.png", films.png(films.film(400, 400, seed=2))))
-    expect(page.get_by_test_id("stAlert").get_by_text(NO_PHANTOM)).to_be_visible(timeout=PATIENCE)
+    expect(line(page)).to_contain_text(NO_PHANTOM, timeout=PATIENCE)
     reviewed(page)
     slider = page.get_by_role("slider", name="Sensitivity threshold")
     slider.focus()

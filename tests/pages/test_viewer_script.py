@@ -499,6 +499,11 @@ def test_a_mean_means_nothing_in_the_browser_as_in_the_exports_while_an_untraine
     seeded = as_untrained(bright_classifier("seeded", logits={"Mass": 1.0}))
     analysis = made_review(dotted(100, 100, 50, 50), classifiers=[trained, seeded]).analysis
     viewer = show(page, sent(made_review(dotted(100, 100, 50, 50), classifiers=[trained, seeded])))
+    for strip in viewer.one(".finding .strip").all():
+        expect(strip.locator("ellipse")).to_have_css("fill", "rgb(255, 255, 255)")  # the trained one's, in its colour
+    expect(viewer.one(".strip path")).to_have_count(1)
+    expect(viewer.one(".strip path.meaningless")).to_have_css("fill", "none")
+    expect(viewer.one(".legend")).to_have_text("Trained×Seeded (meaningless)")
     viewer.one(".weights").evaluate("details => { details.open = true }")
     words = set()
     for weight in (1.0, 0.0):

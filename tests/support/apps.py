@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -17,20 +17,29 @@ from support import films
 _OURS = ("ENSEMBLE_CAM_CONFIG", "ENSEMBLE_CAM_WEIGHTS", "ENSEMBLE_CAM_WEIGHTS_FROM", "ENSEMBLE_CAM_ALLOW_HOST")
 _PATIENCE = 90  # seconds: a cold start imports PyTorch
 
+RUN = ("run", str(app_script()), "--server.port", "{port}", "--server.headless", "true")
+"""What Streamlit's own command line is given."""
+
+_MODULES = {
+    "server": ("ensemble_cam.ui.serve", *RUN),
+    "streamlit": ("streamlit", *RUN),
+    "command": ("ensemble_cam.cli", "app", "--port", "{port}", "--no-browser"),
+}
+
 NO_WAY_OUT = {name: "http://127.0.0.1:9" for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")}
 """Surroundings in which nothing can be fetched from the network."""
 
 
 @contextmanager
-def serving_app(folder: Path, *, by: str = "server", **environment: str) -> Iterator[str]:
-    """Serve the app from `folder`, which is its home, too, and give its address.
-
-    Its log is read at the end: it must not name a film, nor hold a traceback.
+def started(
+    arguments: Sequence[str], *, folder: Path, log: Path, **environment: str
+) -> Iterator[tuple[str, subprocess.Popen]]:
+    """Let Python serve the app on a free port of this machine, and give its address and its process.
 
     Args:
-        folder: where it starts; its log lies there afterwards.
-        by: what starts it: the "server" that the command starts, the "command" `ensemble-cam app` itself, or plain
-            "streamlit".
+        arguments: of Python; "{port}" in one stands for the port.
+        folder: where it starts, and its home.
+        log: what it prints.
         **environment: variables of its own.
     """
     with socket.socket() as free:
@@ -38,10 +47,9 @@ def serving_app(folder: Path, *, by: str = "server", **environment: str) -> Iter
         port = free.getsockname()[1]
     inherited = {name: value for name, value in os.environ.items() if name not in _OURS}
     home = {name: str(folder) for name in ("HOME", "USERPROFILE")}
-    log = folder / "log"
     with log.open("wb") as stream:
         process = subprocess.Popen(
-            [sys.executable, "-m", *_module(by, port)],
+            [sys.executable, *(each.format(port=port) for each in arguments)],
             cwd=folder,
             env=inherited | home | environment,
             stdout=stream,
@@ -51,22 +59,31 @@ def serving_app(folder: Path, *, by: str = "server", **environment: str) -> Iter
     address = f"http://127.0.0.1:{port}"
     try:
         _wait_for(address, process, log)
-        yield address
+        yield address, process
     finally:
         _end(process)
+
+
+@contextmanager
+def serving_app(folder: Path, *, by: str = "server", options: Sequence[str] = (), **environment: str) -> Iterator[str]:
+    """Serve the app from `folder`, which is its home, too, and give its address.
+
+    Its log is read at the end: it must not name a film, nor hold a traceback.
+
+    Args:
+        folder: where it starts; its log lies there afterwards.
+        by: what starts it: the "server" that the command starts, the "command" `ensemble-cam app` itself, or plain
+            "streamlit".
+        options: further ones on its command line.
+        **environment: variables of its own.
+    """
+    log = folder / "log"
+    with started(["-m", *_MODULES[by], *options], folder=folder, log=log, **environment) as (address, _):
+        yield address
     text = log.read_text()
     assert "secret_name" not in text
     assert not any(identity in text for identity in films.IDENTITY)
     assert "Traceback" not in text, text
-
-
-def _module(by: str, port: int) -> list[str]:
-    run = ["run", str(app_script()), "--server.port", str(port), "--server.headless", "true"]
-    return {
-        "server": ["ensemble_cam.ui.serve", *run],
-        "streamlit": ["streamlit", *run],
-        "command": ["ensemble_cam.cli", "app", "--port", str(port), "--no-browser"],
-    }[by]
 
 
 def _wait_for(address: str, process: subprocess.Popen, log: Path) -> None:

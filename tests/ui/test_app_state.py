@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from ensemble_cam.phantom import draw_phantom
 from ensemble_cam.phantom.files import film_name, phantom_files
-from ensemble_cam.purpose import TEACHING_LINE
+from ensemble_cam.purpose import MEANINGLESS_LINE, TEACHING_LINE
 from ensemble_cam.settings.sets import NO_PHANTOM, PHANTOM
 from ensemble_cam.ui.launch import SOURCE_VARIABLE, page_script
 from ensemble_cam.ui.session import networks
@@ -221,8 +221,9 @@ def test_a_film_of_the_readers_own_takes_the_screen_from_the_phantom_and_is_warn
     assert [each.name.split(",")[0] for each in bare.session_state["films"].values()] == ["Phantom", "secret_name.png"]
     assert bare.session_state["films"].on_stage is film
     reviewed(bare)
-    assert text(bare).count(NO_PHANTOM) == 2  # in the line that stays on the screen, and above the scores
-    assert NO_PHANTOM in [str(each.value).replace("\\", "") for each in bare.warning]
+    assert text(bare).count(NO_PHANTOM) == 1  # in the line that stays on the screen: once, with its reason
+    assert MEANINGLESS_LINE not in text(bare)
+    assert "The maps are kept back." in text(bare)
     assert "Planted" not in text(bare)
     ask_for(bare, next(iter(bare.session_state["films"].values())))
     bare.run()
@@ -320,7 +321,9 @@ def test_a_failed_fetch_is_told_of_until_the_weights_are_there_another_way(bare,
             break
         time.sleep(0.1)
         bare.run()
-    assert "nothing" in bare.error[0].value  # the folder, which does not exist
+    told = bare.error[0].value.replace("\\", "")
+    assert told.startswith("$ENSEMBLE_CAM_WEIGHTS_FROM/")  # and not the folder, which does not exist
+    assert "nothing" not in told
     assert bare.session_state["set"] == "teaching"
     bare.run()
     assert bare.error

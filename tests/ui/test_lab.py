@@ -1,5 +1,6 @@
 """The phantom lab: what it counts and what it hides, asked without a browser."""
 
+import re
 import threading
 import time
 from dataclasses import replace
@@ -10,16 +11,21 @@ from streamlit.testing.v1 import AppTest
 
 from ensemble_cam.errors import Cancelled
 from ensemble_cam.phantom import FINDINGS, draw_phantom
+from ensemble_cam.purpose import MEANINGLESS_LINE
+from ensemble_cam.rendering.screen import Screen
 from ensemble_cam.reviewing.analysis import Analysis
 from ensemble_cam.reviewing.pipeline import analyse
+from ensemble_cam.settings.display import Display
 from ensemble_cam.settings.settings import Settings
-from ensemble_cam.ui.lab import blind
+from ensemble_cam.settings.vocabulary import UNTRAINED
+from ensemble_cam.ui.lab import blind, panels
 from ensemble_cam.ui.lab.state import Lab
 from ensemble_cam.ui.lab.tally import ENSEMBLE, LEARNER, Answer, Outcome, Tally, answered, outcomes
 from ensemble_cam.ui.lab.work import LabFilm, Wish, drawing
+from ensemble_cam.ui.session import networks
 from ensemble_cam.ui.session.slot import Slot
 from ensemble_cam.validation.localisation import Calls, judge
-from support.networks import Failing, bright_classifier
+from support.networks import Failing, as_untrained, bright_classifier
 
 PLANTED = ("Consolidation", "Mass")
 
@@ -62,6 +68,41 @@ def test_outcomes_count_hits_overlaps_empty_maps_and_calls(film, analysis):
     assert found["empty"].calls == Calls(true_positives=1, false_positives=1)
     assert found["bare"].calls == Calls()  # nothing is called without an operating point
     assert len(found[ENSEMBLE].hits) == 2
+
+
+def test_what_means_nothing_counts_nowhere(film):
+    trained = bright_classifier("bright", logits={"Mass": 2.0, "Consolidation": 2.0})
+    seeded = as_untrained(bright_classifier("seeded", logits={"Mass": 2.0}))
+    found = outcomes(film, analyse(film.radiograph, [trained, seeded], Settings(labels=PLANTED)))
+    assert set(found) == {"bright", ENSEMBLE}
+    assert (len(found["bright"].hits), found["bright"].calls.count) == (2, 2)
+    assert (len(found[ENSEMBLE].hits), found[ENSEMBLE].calls.count) == (1, 1)  # in that of Mass the other has a part
+    assert outcomes(film, analyse(film.radiograph, [seeded], Settings(labels=("Mass",)))) == {}
+
+
+@pytest.fixture
+def told(monkeypatch) -> list[str]:
+    """What the lab's panels put on the page."""
+    told: list[str] = []
+    for part in ("html", "markdown", "image"):
+        monkeypatch.setattr(f"streamlit.{part}", lambda text, **_: told.append(text))
+    return told
+
+
+def test_scores_and_verdicts_that_mean_nothing_are_grey_and_struck(film, told):
+    classifiers = [bright_classifier(id, logits={"Mass": 2.0}) for id in ("fine", "seeded")]
+    classifiers[1] = as_untrained(classifiers[1])
+    analysis = analyse(film.radiograph, classifiers, Settings(labels=("Mass",), ensemble_weights={"seeded": 0.0}))
+    fine, seeded = (f"{analysis.result(id).scores['Mass']:.2f}" for id in ("fine", "seeded"))
+    panels.show_scores(film, analysis)
+    assert f'<td class="right" title="right">{fine} ✓</td>' in told[-1]
+    assert f'<td class="meaningless" title="meaningless">{seeded}</td>' in told[-1]
+    geometry = analysis.geometry
+    screen = Screen.of(film.radiograph.display, geometry, longest=64)
+    panels.show_maps(film, analysis, "Mass", screen, Display(), truth=True)
+    lines = [line for line in told if "IoU" in line]
+    assert [line for line in lines if "[**" in line] == lines[:2]  # the ensemble's and the first one's, in colours
+    assert re.search(rf":gray\[~~{seeded}~~\] :gray-badge\[meaningless\] :gray\[~~(Hit|Miss) · IoU", lines[2])
 
 
 def test_an_answer_is_judged_by_its_marks_and_by_what_it_names_and_leaves_out(film):
@@ -288,6 +329,25 @@ def test_a_classifier_that_is_left_out_by_default_can_be_added_and_changes_no_en
     assert len(with_it["teaching-shortcut"]) == 2
 
 
+def test_maps_of_networks_that_were_never_trained_wait_until_they_are_asked_for(lab_page, monkeypatch):
+    default_choices = networks.default_choices
+
+    def untrained(config, set):
+        return tuple(replace(each, weights=UNTRAINED) for each in default_choices(config, set)[:1])
+
+    monkeypatch.setattr(networks, "default_choices", untrained)
+    page = draw(lab_page(), 5)
+    assert MEANINGLESS_LINE in text(page)
+    assert 'class="meaningless"' in text(page)
+    assert "No film is counted yet" in text(page)
+    assert len(page.get("image")) == 1  # the film
+    next(each for each in page.button if each.label.startswith("Show anyway")).click().run()
+    assert MEANINGLESS_LINE not in text(page)
+    assert len(page.get("image")) > 1
+    draw(page, 6)
+    assert len(page.get("image")) == 1
+
+
 def test_the_clinical_set_is_offered_where_its_weights_are_and_warned_of(lab_page, weights_dir):
     page = lab_page(weights_dir)
     page.button_group(key="lab set").set_value("clinical").run()
@@ -328,7 +388,7 @@ def test_nothing_of_a_blind_film_is_sent_before_the_answer(lab_page):
     assert lab.tally.films == {}
     main = text(page)
     assert not any(word in main for word in ("planted", "called", "Ensemble", "Hit", "Miss", "difficulty", "✓", "✗"))
-    assert not page.get("imgs")
+    assert not page.get("image")
     next(each for each in page.button if each.label == "Show without an answer").click().run()
     assert "planted" in text(page)
     assert "Ensemble" in text(page)

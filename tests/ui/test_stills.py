@@ -40,6 +40,26 @@ def test_the_chart_says_what_its_set_has_to_say():
     assert TEACHING_LINE in " ".join(stills._words_of_chart(made_review(classifiers=[one]).analysis))
 
 
+def test_points_of_an_untrained_network_among_others_are_grey_crosses_and_said_to_mean_nothing(drawn):
+    trained, seeded = (bright_classifier(id, logits={"Mass": 1.0}) for id in ("a", "b"))
+    stills.show_scores(made_review(classifiers=[trained, as_untrained(seeded)]).analysis)
+    chart = next(each for each in drawn if isinstance(each, dict))
+    points = next(layer for layer in chart["layer"] if layer["mark"]["type"] == "point")
+    colours = points["encoding"]["color"]["scale"]
+    assert dict(zip(colours["domain"], colours["range"], strict=True)) == {
+        "A": "#ffffff",
+        "B (meaningless)": stills._GREY,
+    }
+    shapes = points["encoding"]["shape"]["scale"]
+    shape_of = dict(zip(shapes["domain"], shapes["range"], strict=True))
+    assert {row["classifier"]: shape_of[row["kind"]] for row in points["data"]["values"]} == {
+        "A": "circle",
+        "B (meaningless)": "cross",
+    }
+    assert "Grey crosses: meaningless" in drawn[-1]
+    assert "Diamonds" not in drawn[-1]
+
+
 def test_scores_of_a_review_that_means_nothing_are_struck_but_for_a_network_that_knows_the_film(drawn):
     trained, seeded = (bright_classifier(id, logits={"Mass": 1.0}) for id in ("a", "b"))
     review = made_review(classifiers=[trained, as_untrained(seeded)], ensemble_weights={"a": 0.0, "b": 1.0})

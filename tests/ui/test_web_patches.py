@@ -1,6 +1,9 @@
 """What is replaced inside Streamlit: that it is still there to be replaced, and that the replacement holds."""
 
+import asyncio
 import inspect
+import io
+import logging
 import os
 import subprocess
 import sys
@@ -9,12 +12,16 @@ from types import SimpleNamespace
 
 import pytest
 from streamlit import config, net_util
+from streamlit.proto.BackMsg_pb2 import BackendOperationRequest
+from streamlit.runtime import backend_operation_handler
 from streamlit.runtime.app_session import AppSession
+from streamlit.runtime.media_file_manager import MediaFileManager
+from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
 from streamlit.web.server import server_util
 
 from ensemble_cam.ui.launch import app_script
 from ensemble_cam.ui.web.hosts import ServedNames
-from ensemble_cam.ui.web.patches import hold_options, patch_streamlit
+from ensemble_cam.ui.web.patches import OFFER_GONE, hold_options, patch_streamlit
 from support import recording
 
 
@@ -29,6 +36,7 @@ def unpatched(monkeypatch):
         (config, "_main_script_path"),
     ):
         monkeypatch.setattr(owner, name, getattr(owner, name))
+    monkeypatch.setattr(backend_operation_handler._LOGGER, "filters", [])
     yield
     patch_streamlit.cache_clear()
 
@@ -55,6 +63,26 @@ def test_streamlit_still_tells_the_scripts_path_where_it_is_shortened(unpatched,
     patch_streamlit()
     message = AppSession._create_new_session_message(None, "hash", None)
     assert message.new_session.main_script_path == "script.py"
+
+
+def test_a_download_that_its_page_no_longer_offers_is_a_line_and_one_that_fails_a_traceback(unpatched, monkeypatch):
+    stream = io.StringIO()
+    monkeypatch.setattr(backend_operation_handler._LOGGER, "handlers", [logging.StreamHandler(stream)])
+    manager = MediaFileManager(MemoryMediaFileStorage("/media"))
+
+    def ask(file_id: str) -> str:
+        request = BackendOperationRequest(request_id="1")
+        request.deferred_file.file_id = file_id
+        stream.truncate(0)
+        stream.seek(0)
+        answer = asyncio.run(backend_operation_handler.DeferredFileHandler(lambda: manager).handle(request, "session"))
+        assert answer.error_msg  # the reader is told
+        return stream.getvalue()
+
+    assert "Traceback" in ask("gone")  # or else Streamlit says it better by itself, and nothing need be replaced
+    patch_streamlit()
+    assert ask("gone") == f"{OFFER_GONE}\n"
+    assert "ZeroDivisionError" in ask(manager.add_deferred(lambda: str(1 / 0), "text/plain", "1.2"))
 
 
 def test_a_foreign_origin_is_judged_without_asking_anybody(tmp_path):

@@ -1,15 +1,11 @@
 """The app's real server, asked by a client that says what it likes."""
 
 import os
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
 
 import pytest
 
-from ensemble_cam.ui.launch import app_script
 from ensemble_cam.ui.web.guard import NOTHING_HERE, OTHER_NAME, OTHER_SITE
 from ensemble_cam.ui.web.headers import security_headers
 from support import recording
@@ -118,24 +114,7 @@ def test_the_recorder_sees_what_a_process_asks(tmp_path):
 
 
 def test_on_every_address_the_start_asks_nobody_what_this_machine_is_called(tmp_path):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = {**os.environ, **recording.recorded(tmp_path), "HOME": str(tmp_path)}
-    options = ["--server.address", "0.0.0.0", "--server.port", str(port), "--server.headless", "true"]
-    command = [sys.executable, "-m", "streamlit", "run", str(app_script()), *options]
-    with (tmp_path / "log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=log, stderr=log)
-    try:
-        address = f"http://127.0.0.1:{port}"
-        for _ in range(600):
-            try:
-                urllib.request.urlopen(f"{address}/_stcore/health", timeout=1)
-                break
-            except OSError:
-                time.sleep(0.1)
+    options = ["--server.address", "0.0.0.0"]
+    with serving_app(tmp_path, by="streamlit", options=options, **recording.recorded(tmp_path)) as address:
         assert knock(address, Origin=f"http://{EVIL}").status == 403
-    finally:
-        process.terminate()
-        process.wait(20)
     assert recording.outside([name for name in recording.asked(tmp_path) if name != "0.0.0.0"]) == []

@@ -1,12 +1,16 @@
 """`ensemble-cam review`: films to folders of overlays, a figure and `review.json`."""
 
 import argparse
+import errno
 import logging
 import os
 import shutil
+import stat
 import sys
 import tempfile
 import textwrap
+from contextlib import suppress
+from io import TextIOWrapper
 from pathlib import Path
 
 from ensemble_cam.cli.arguments import Commands, add_common, names, pairs, real, weights_by_id, whole
@@ -178,13 +182,35 @@ def _check_out(out: Path) -> None:
         ) from None
 
 
+class _Log(logging.FileHandler):
+    """A log in a file, or on what takes text at once: a terminal, or a pipe that somebody reads."""
+
+    def _open(self) -> TextIOWrapper:
+        """Open it without waiting: a pipe's other end may never come, and a disk is no place for a text.
+
+        Raises:
+            OSError: if it is a disk, a pipe that nobody reads, or nothing that may be written to.
+        """
+        with suppress(FileNotFoundError):
+            if stat.S_ISBLK(os.stat(self.baseFilename).st_mode):
+                raise OSError(errno.EINVAL, "a disk")
+        return open(self.baseFilename, "a", encoding=self.encoding, opener=_without_waiting)
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    if not hasattr(os, "O_NONBLOCK"):  # Windows has no such pipes
+        return os.open(path, flags, 0o666)
+    descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY, 0o666)
+    os.set_blocking(descriptor, True)  # a line waits until there is room for it, as any program's does
+    return descriptor
+
+
 def _log_to(path: Path) -> None:
     try:
-        handler = logging.FileHandler(path, encoding="utf-8")
+        handler = _Log(path, encoding="utf-8")
     except OSError as error:
-        raise ConfigError(
-            f"--log: {escaped(path.name)} cannot be written ({error.strerror}). Choose another file."
-        ) from None
+        why = "a pipe that nobody reads" if error.errno == errno.ENXIO else error.strerror
+        raise ConfigError(f"--log: {escaped(path.name)} cannot be written ({why}). Choose another file.") from None
     logging.getLogger("ensemble_cam").addHandler(handler)
 
 

@@ -23,10 +23,6 @@ OUT_OF_MEMORY = (
 )
 _UNFORESEEN = "The file is broken in a way that its decoder was not made for. Export or copy the film again."
 
-# What a JPEG 2000 codestream begins with (ITU-T T.800 A.4): a DICOM file may declare something else, or nothing.
-_JPEG_2000, _HEADER_BYTES = b"\xff\x4f\xff\x51", 2**20
-
-
 # What the readers import where they need it is loaded before the first film comes: it takes longer than most films.
 _DECODERS = (
     "ensemble_cam.film.pictures",
@@ -35,13 +31,12 @@ _DECODERS = (
 )
 
 
-def allowance(data: bytes, pixels: int = 0) -> Allowance:
+def allowance(data: bytes, pixels: int = 0, slowness: float = 1.0) -> Allowance:
     """Return what decoding a file of so many declared pixels may take; 0 while they are not known.
 
     The slowest films tried on one core of a server took, for each pixel and each byte, a third of this and less, and
-    usual ones a tenth. JPEG 2000 takes six times as long as any other.
+    usual ones a tenth, times the slowness that the reader tells of their coding with their size.
     """
-    slowness = 6 if data.find(_JPEG_2000, 0, _HEADER_BYTES) >= 0 else 1
     processor = 1.5 + slowness * (0.08e-6 * pixels + 0.1e-6 * len(data))
     # Where all cores are busy with networks, a share of one is left.
     return Allowance(processor, seconds=1 + 4 * processor, memory=2**28 + 2 * len(data) + 24 * pixels)
@@ -68,7 +63,7 @@ def answer(data: bytes, grant: Grant) -> tuple[bytes, Sequence[memoryview]]:
         grant: called once more time and memory are due, as the film's declared size is known.
     """
     try:
-        with intake.sizes_told_to(lambda pixels: grant(allowance(data, pixels))):
+        with intake.sizes_told_to(lambda pixels, slowness: grant(allowance(data, pixels, slowness))):
             return film_message(decode(data))
     except RadiographError as error:
         return refusal_message(str(error))

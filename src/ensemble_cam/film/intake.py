@@ -88,12 +88,14 @@ class StoredFilm:
     warnings: tuple[str, ...] = ()
 
 
-_told: Callable[[int], None] | None = None
+_told: Callable[[int, float], None] | None = None
 
 
 @contextlib.contextmanager
-def sizes_told_to(told: Callable[[int], None]) -> Iterator[None]:
+def sizes_told_to(told: Callable[[int, float], None]) -> Iterator[None]:
     """Have sizes that are in order told, in pixels, once a header declares them: decoding takes time and memory by it.
+
+    Beside them stands the slowness, see `check_size`.
 
     For one film at a time.
     """
@@ -105,8 +107,13 @@ def sizes_told_to(told: Callable[[int], None]) -> Iterator[None]:
         _told = None
 
 
-def check_size(width: int, height: int) -> None:
+def check_size(width: int, height: int, *, slowness: float = 1.0) -> None:
     """Refuse a picture that is too large or too small, before its pixels are decoded.
+
+    Args:
+        width: in pixels, as a header declares it.
+        height: the same.
+        slowness: how many times as long as others such pixels take to decode, by how they are coded.
 
     Raises:
         RadiographError: above 64 megapixels, or with a side below 32 pixels.
@@ -121,7 +128,7 @@ def check_size(width: int, height: int) -> None:
             "Export it at its full size."
         )
     if _told is not None:
-        _told(width * height)
+        _told(width * height, slowness)
 
 
 _MARK = re.compile(re.escape(PHANTOM_MARK) + r"(?:, version (\d{1,4})(?!\d))?", re.ASCII)

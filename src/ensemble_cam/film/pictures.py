@@ -63,7 +63,7 @@ def _read(data: bytes, kind: str) -> StoredFilm:
         data = tiff.for_pillow(page, data)
     _refuse_what_is_not_read(data, kind, page)
     image = _open(data, kind, page)
-    check_size(*image.size)
+    check_size(*image.size, slowness=page.slowness if page else 1.0)
     if kind == "PNG" and getattr(image, "is_animated", False):
         raise RadiographError("The PNG file holds several pictures. Save the one to be reviewed by itself.")
     orientation = _orientation(image, kind)

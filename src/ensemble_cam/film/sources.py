@@ -19,6 +19,7 @@ _REMEDIES: Mapping[type[OSError], str] = {
     files.NotAFile: ". Name a file that holds a film.",
     files.TooLarge: ", which no single film has.",
     files.Changed: ". Try again once it is whole.",
+    files.Unsized: ". Name a file that holds a film.",
 }
 
 

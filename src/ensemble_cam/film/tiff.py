@@ -24,6 +24,7 @@ _MOST_PAGES, _MOST_VALUES = 100, 8
 
 _GREY, _WHITE_IS_ZERO, _COLOUR = (0, 1), 0, (2, 3, 6)  # RGB, palette and YCbCr
 _OTHER_COLOURS = {5: "the colours of a printer (CMYK)", 8: "Lab colours", 9: "Lab colours", 10: "Lab colours"}
+_UNDEFINED = 4  # SampleFormat: the writer did not know
 _FORMATS = {
     2: "holds numbers with a sign",
     3: "holds floating-point numbers",
@@ -31,7 +32,9 @@ _FORMATS = {
     6: "holds complex numbers",
 }
 _DEPTHS = (1, 2, 4, 8, 12, 16)
-_COMPRESSIONS_READ = {1, 2, 3, 4, 5, 7, 8, 32773, 32946, 34925, 50000}  # to Zstandard, as Pillow's libtiff has them
+_LZMA = 34925
+_COMPRESSIONS_READ = {1, 2, 3, 4, 5, 7, 8, 32773, 32946, _LZMA, 50000}  # to Zstandard, as Pillow's libtiff has them
+_SLOWNESS = {_LZMA: 6.0}
 _COMPRESSIONS = {
     6: "JPEG in its old form",
     32809: "ThunderScan",
@@ -77,6 +80,11 @@ class Page:
     def bits(self) -> int:
         """Bits of a sample."""
         return max(self.tags.get(_BITS) or (1,))
+
+    @property
+    def slowness(self) -> float:
+        """How many times as long as others its pixels take to decode."""
+        return _SLOWNESS.get(self.value(_COMPRESSION, 1), 1.0)
 
     @property
     def highest(self) -> int:
@@ -153,20 +161,29 @@ def main_page(data: bytes) -> Page:
 def for_pillow(page: Page, data: bytes) -> bytes:
     """Return the file as Pillow opens it: with this page as its first one, and more than 8 bits as if black were zero.
 
-    Pillow knows white as zero with 16 bits in little endian only, and turns none of more than 8 bits round.
+    Pillow knows white as zero with 16 bits in little endian only, and turns none of more than 8 bits round. Nor does it
+    know samples of a format that their writer did not know, which are read as if nothing were said of it (section 19).
     """
     order = _order(data)
     (first,) = struct.unpack_from(f"{order}I", data, 4)
     if page.offset != first:
         data = data[:4] + struct.pack(f"{order}I", page.offset) + data[8:]
     if page.white_is_zero and page.bits > 8:
-        (count,) = struct.unpack_from(f"{order}H", data, page.offset)
-        entries = range(page.offset + 2, page.offset + 2 + 12 * count, 12)
-        entry = next(at for at in entries if struct.unpack_from(f"{order}H", data, at) == (_PHOTOMETRIC,))
-        (kind,) = struct.unpack_from(f"{order}H", data, entry + 2)
-        value = struct.pack(f"{order}{_TYPES[kind]}", 1).ljust(4, b"\0")
-        data = data[: entry + 8] + value + data[entry + 12 :]
+        data = _with_values(page, data, _PHOTOMETRIC, 1)
+    if page.value(_FORMAT, 1) == _UNDEFINED:
+        data = _with_values(page, data, _FORMAT, 1)
     return data
+
+
+def _with_values(page: Page, data: bytes, tag: int, value: int) -> bytes:
+    """Return the file with another value in every place of a page's tag, which it has."""
+    order = _order(data)
+    (count,) = struct.unpack_from(f"{order}H", data, page.offset)
+    entries = range(page.offset + 2, page.offset + 2 + 12 * count, 12)
+    entry = next(at for at in entries if struct.unpack_from(f"{order}H", data, at) == (tag,))
+    layout, place = _values(data, entry, order)
+    written = struct.pack(layout, *(value for _ in struct.unpack_from(layout, data, place)))
+    return data[:place] + written + data[place + len(written) :]
 
 
 def _order(data: bytes) -> str:
@@ -187,11 +204,17 @@ def _page(data: bytes, offset: int, order: str) -> tuple[Page, int]:
     (count,) = struct.unpack_from(f"{order}H", data, offset)
     tags = {}
     for entry in range(offset + 2, offset + 2 + 12 * count, 12):
-        tag, kind, values = struct.unpack_from(f"{order}HHI", data, entry)
+        tag, kind = struct.unpack_from(f"{order}HH", data, entry)
         if tag in _WANTED and kind in _TYPES:
-            layout = f"{order}{_TYPES[kind] * min(values, _MOST_VALUES)}"
-            small = values * struct.calcsize(f"{order}{_TYPES[kind]}") <= 4
-            place = entry + 8 if small else struct.unpack_from(f"{order}I", data, entry + 8)[0]
+            layout, place = _values(data, entry, order)
             tags[tag] = struct.unpack_from(layout, data, place)
     (following,) = struct.unpack_from(f"{order}I", data, offset + 2 + 12 * count)
     return Page(offset, tags), following
+
+
+def _values(data: bytes, entry: int, order: str) -> tuple[str, int]:
+    """Return how the first few values of a directory's entry lie, and where: within it, or where it says."""
+    kind, count = struct.unpack_from(f"{order}HI", data, entry + 2)
+    small = count * struct.calcsize(f"{order}{_TYPES[kind]}") <= 4
+    place = entry + 8 if small else struct.unpack_from(f"{order}I", data, entry + 8)[0]
+    return f"{order}{_TYPES[kind] * min(count, _MOST_VALUES)}", place

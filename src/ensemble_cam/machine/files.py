@@ -29,6 +29,10 @@ class TooLarge(OSError):
     """A file is larger than whoever reads it allows; `strerror` says how large it may be."""
 
 
+class Unsized(OSError):
+    """A file of the system's own, which says that it is empty and is made up as it is read, as those under /proc."""
+
+
 class Changed(OSError):
     """A file was written to while it was read."""
 
@@ -60,6 +64,7 @@ def read_file(path: Path, *, most: int) -> bytes:
     Raises:
         NotAFile: if it is no regular file.
         TooLarge: if it has more than `most` bytes; none is read then.
+        Unsized: if it says that it is empty and is not.
         Changed: if it grows, shrinks or is written to meanwhile.
         OSError: if it is not there or cannot be read.
     """
@@ -69,6 +74,8 @@ def read_file(path: Path, *, most: int) -> bytes:
             raise TooLarge(errno.EFBIG, _size(most))
         data = file.read(before.st_size + 1)
         after = os.fstat(file.fileno())
+    if data and before.st_size == after.st_size == 0:
+        raise Unsized(errno.EINVAL, "made up by the system as it is read")
     if len(data) != before.st_size or (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
         raise Changed(errno.EAGAIN, "written to meanwhile")
     return data
@@ -80,6 +87,8 @@ def why_unreadable(error: OSError) -> str:
         return f"this is {error.strerror} and no file"
     if isinstance(error, TooLarge):
         return f"the file has more than {error.strerror}"
+    if isinstance(error, Unsized):
+        return f"the file says that it is empty and is not, as it is {error.strerror}"
     if isinstance(error, Changed):
         return "the file was written to while it was read"
     return f"the file cannot be read ({error.strerror or type(error).__name__})"

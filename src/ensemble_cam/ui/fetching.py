@@ -8,7 +8,7 @@ from ensemble_cam.errors import Cancelled, WeightsError
 from ensemble_cam.ui.session import networks, wake
 from ensemble_cam.ui.session.jobs import Job, sentence
 from ensemble_cam.ui.session.networks import Choice, Ready
-from ensemble_cam.ui.words import plain, without_home
+from ensemble_cam.ui.words import plain, without_folders
 from ensemble_cam.weights.released import search_folders, weights_file
 
 _FETCHING, _WANTED, _FAILURE = "fetching", "fetch wanted", "fetch failure"
@@ -59,7 +59,7 @@ def _show_other_ways(absent: Mapping[Choice, WeightsError], missing: Sequence[Ch
     if missing:
         files = [weights_file(choice.weights) for choice in missing]
         rows = "\n".join(f"- [{plain(file.file_name)}]({file.url}){_size(file.size)}" for file in files)
-        folder = without_home(str(search_folders(None)[0]))
+        folder = without_folders(str(search_folders(None)[0]))
         st.markdown(f"**By hand.** Bring these files into the folder `{folder}`, under these names:\n\n{rows}\n")
         st.markdown("**On the command line**, also from a mirror or a folder: `ensemble-cam weights fetch --from …`")
     st.button("Look again", key=f"look again {key}", icon=":material/refresh:")  # every run of the page looks

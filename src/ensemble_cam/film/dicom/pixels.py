@@ -51,6 +51,7 @@ _SYNTAXES = {
 }
 _NATIVE = {IMPLICIT: "1.2.840.10008.1.2", EXPLICIT: "1.2.840.10008.1.2.1", BIG_ENDIAN: "1.2.840.10008.1.2.2"}
 
+_SLOWNESS = {"JPEG 2000": 6.0}  # see `check_size`; measured, the codecs of all others are alike
 _COLOUR_TOLERANCE = 12  # counts of 255: JPEG's chroma rounding and subsampling stay below, a tinted picture does not
 
 
@@ -286,7 +287,7 @@ def _unpack_bits(segment: bytes, count: int) -> bytes:
 
 def _compressed(stream: Stream, file: DicomFile, layout: PixelLayout) -> Decoded:
     """Decode a stream after a look at whether it is the image that the header declares."""
-    check_size(stream.width, stream.height)
+    check_size(stream.width, stream.height, slowness=_SLOWNESS.get(stream.coding, 1.0))
     if (stream.width, stream.height) != (layout.columns, layout.rows):
         raise RadiographError(
             f"The DICOM header declares {layout.columns}×{layout.rows} pixels, its compressed image "
@@ -334,11 +335,20 @@ def _as_declared(decoded: np.ndarray, stream: Stream, layout: PixelLayout) -> tu
     """Return (h, w) decoded samples as stored values, with the sign that the header declares.
 
     JPEG and JPEG-LS code the bits of a signed sample as those of an unsigned one, and some JPEG 2000 streams tell
-    another sign than the header does.
+    another sign than the header does. Where whole words were coded, the bits round the stored ones may hold an overlay,
+    as in uncompressed films.
     """
     values = decoded.astype(f"{decoded.dtype.kind}{layout.bits_allocated // 8}")
-    if layout.high_bit != layout.bits_stored - 1 and stream.bits == layout.high_bit + 1:
+    if stream.bits > layout.bits_stored and stream.bits == layout.high_bit + 1:
         return _without_unused_bits(values, layout)
+    if layout.bits_stored < stream.bits == layout.bits_allocated and not stream.signed:
+        pixels, warnings = _without_unused_bits(values, layout)
+        if not np.array_equal(pixels, values.view(layout.dtype)):
+            warnings += (
+                f"The compressed image has bits beside the {layout.bits_stored} that the header declares; they were "
+                "left out. If the film looks torn into bands, its header is wrong: export the film again.",
+            )
+        return pixels, warnings
     if layout.signed != stream.signed:
         values = values.view(layout.dtype)
         unused = layout.bits_allocated - stream.bits

@@ -1,5 +1,7 @@
 """DICOM bytes → a decoded film: which objects are films, what their header says of the pixels, and the facts."""
 
+import re
+
 from ensemble_cam.errors import RadiographError
 from ensemble_cam.film.dicom.file import DicomFile, parse_dicom
 from ensemble_cam.film.dicom.greys import on_screen
@@ -27,6 +29,7 @@ _FILMS = {
 }
 _DICOMDIR = "1.2.840.10008.1.3.10"
 _FILM_MODALITIES = {"CR", "DX", "DR", "RG"}
+_BEGINS_WITH_A_VOWEL = re.compile(r"[AEIO]|U(?!ni)|X|(?:MR|RT)\b")  # as PS3.6 A names classes, and as they are spoken
 _GREY = {"MONOCHROME1", "MONOCHROME2"}
 _COLOURS = {"RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT"}
 
@@ -107,7 +110,10 @@ def _kind(header: Header, file: DicomFile) -> str:
 def _named(sop_class: str) -> str:
     from pydicom.uid import UID, UID_dictionary  # here: it takes longer to load than a film to read
 
-    return f"a {UID(sop_class).name} object" if sop_class in UID_dictionary else "a DICOM object of an unknown class"
+    if sop_class not in UID_dictionary:
+        return "a DICOM object of an unknown class"
+    name = UID(sop_class).name
+    return f"{'an' if _BEGINS_WITH_A_VOWEL.match(name) else 'a'} {name} object"
 
 
 def _layout(header: Header) -> PixelLayout:

@@ -20,13 +20,13 @@ from ensemble_cam.ui.lab.blind import show_reading
 from ensemble_cam.ui.lab.controls import View, begin_blind, draw_next, show_film_choice, show_view
 from ensemble_cam.ui.lab.panels import columns, show_answer, show_film, show_legend, show_maps, show_scores
 from ensemble_cam.ui.lab.state import Lab, session_lab
-from ensemble_cam.ui.lab.tally import LEARNER, TALLY_HELP, answered, outcomes, show_tally
+from ensemble_cam.ui.lab.tally import LEARNER, TALLY_HELP, answered, counted, outcomes, show_tally
 from ensemble_cam.ui.lab.work import SIZE, LabFilm, drawing, review_key, review_settings
 from ensemble_cam.ui.overlay_key import pass_on_overlay_key, show_overlays_button
-from ensemble_cam.ui.review.remarks import show_failures, show_remarks
+from ensemble_cam.ui.review.remarks import offer_meaningless, show_failures, show_remarks
 from ensemble_cam.ui.session import networks
 from ensemble_cam.ui.session.closing import when_closed
-from ensemble_cam.ui.session.networks import Ready
+from ensemble_cam.ui.session.networks import Identities, Ready, identities
 from ensemble_cam.ui.session.reviewing import reviewing, show_work
 from ensemble_cam.ui.session.slot import Slot
 from ensemble_cam.ui.session.stage import emptied
@@ -87,7 +87,7 @@ def _show_film(lab: Lab, film: LabFilm, view: View, ready: Sequence[Ready]) -> N
         return
     if analysis is not None:
         _count(lab, film, analysis, view.set.name)
-        _show_truth_and_maps(lab, film, analysis, screen, view)
+        _show_truth_and_maps(lab, film, analysis, screen, view, identities(ready))
         return
     left, right = columns(1 + len(ready))
     with left:
@@ -134,10 +134,15 @@ def _title(lab: Lab, film: LabFilm | None) -> str:
     return f"{title} · planted: **{', '.join(map(displayed, film.masks)) or 'nothing, a normal film'}**"
 
 
-def _show_truth_and_maps(lab: Lab, film: LabFilm, analysis: "Analysis", screen: Screen, view: View) -> None:
+def _show_truth_and_maps(
+    lab: Lab, film: LabFilm, analysis: "Analysis", screen: Screen, view: View, of: Identities
+) -> None:
     if show_failures(analysis):
         st.button("Try again", on_click=_try_again, args=("reviewing",), key="lab again failed")
     show_remarks(analysis)
+    withheld = analysis.meaningless and lab.shown_anyway != of
+    if withheld:
+        offer_meaningless(_show_anyway, film.sha256, of, key=f"lab show anyway {film.sha256}")
     if lab.answer is not None:
         show_answer(film, lab.answer)
     known = [finding.label for finding in analysis.findings]
@@ -157,15 +162,22 @@ def _show_truth_and_maps(lab: Lab, film: LabFilm, analysis: "Analysis", screen: 
         show_legend(film, lab.answer, truth=view.truth)
         _show_tally(lab, view, [result.id for result in analysis.results], (film.sha256, view.set.name))
     with right:
-        show_maps(film, analysis, label, screen, view.display, truth=view.truth)
+        if not withheld:
+            show_maps(film, analysis, label, screen, view.display, truth=view.truth)
     show_scores(film, analysis)
     pass_on_overlay_key()
+
+
+def _show_anyway(sha256: str, of: Identities) -> None:
+    lab = session_lab()
+    if lab.shows(sha256):
+        lab.shown_anyway = of
 
 
 def _count(lab: Lab, film: LabFilm, analysis: "Analysis", set: str) -> None:
     """Put a film into the tally, unless it is there."""
     key = film.sha256, set
-    readers = [result.id for result in analysis.results if result.failure is None]
+    readers = [result.id for result in counted(analysis)]
     readers += [LEARNER] if lab.answer is not None else []
     if lab.tally.wants(key, readers):
         found = outcomes(film, analysis)

@@ -14,11 +14,11 @@ from ensemble_cam.reviewing.scores import Call
 from ensemble_cam.settings.display import Display
 from ensemble_cam.settings.settings import displayed
 from ensemble_cam.ui.film_view import show_picture
-from ensemble_cam.ui.lab.table import Cell, show_table
+from ensemble_cam.ui.lab.table import Mark, Marked, show_table
 from ensemble_cam.ui.lab.tally import ENSEMBLE, Answer
 from ensemble_cam.ui.lab.work import LabFilm
 from ensemble_cam.ui.words import plain
-from ensemble_cam.validation.localisation import judge, points_at
+from ensemble_cam.validation.localisation import Judgement, judge, points_at
 
 if TYPE_CHECKING:
     from ensemble_cam.reviewing.analysis import Analysis, Finding
@@ -71,8 +71,9 @@ def show_maps(
         for column, id in zip(st.columns(across, gap="small"), ids[start : start + across], strict=False):
             with column:
                 st.markdown(f":small[**{plain(names[id])}**]")
-                verdict = _show_map(film, finding, id, names[id], screen, display, truth=truth)
                 score, call = _call(analysis, label, id)
+                meaningless = call is Call.MEANINGLESS
+                verdict = _show_map(film, finding, id, names[id], screen, display, truth=truth, meaningless=meaningless)
                 st.markdown(f":small[{_call_text(score, call, planted=label in film.masks)} {verdict}]")
 
 
@@ -92,9 +93,17 @@ def _names(analysis: "Analysis") -> dict[str, str]:
 
 
 def _show_map(
-    film: LabFilm, finding: "Finding", id: str, name: str, screen: Screen, display: Display, *, truth: bool
+    film: LabFilm,
+    finding: "Finding",
+    id: str,
+    name: str,
+    screen: Screen,
+    display: Display,
+    *,
+    truth: bool,
+    meaningless: bool,
 ) -> str:
-    """Show a map, and return how it stands to the truth."""
+    """Show a map, and return how it stands to the truth; struck where it means nothing."""
     heatmap = finding.heatmaps().get(id)
     if heatmap is None:
         st.info(plain(sentences.capitalised(sentences.no_map(finding, id))), icon=":material/block:")
@@ -108,9 +117,14 @@ def _show_map(
     judgement = None if mask is None else judge(heatmap, mask, threshold=display.threshold)
     if judgement is None:
         return "Empty map" if heatmap.empty else "not planted"
-    if judgement.empty:
-        return ":red[**Miss**], empty map"
-    return f"{':green[**Hit**]' if judgement.hit else ':red[**Miss**]'} · IoU {judgement.iou:.2f}"
+    return _verdict(judgement, meaningless=meaningless)
+
+
+def _verdict(judgement: Judgement, *, meaningless: bool) -> str:
+    word, overlap = "Hit" if judgement.hit else "Miss", f" · IoU {judgement.iou:.2f}"
+    if meaningless:
+        return f":gray[~~{word}{overlap}~~]"
+    return f":{'green' if judgement.hit else 'red'}[**{word}**]{', empty map' if judgement.empty else overlap}"
 
 
 def _call(analysis: "Analysis", label: str, id: str) -> tuple[float | None, Call | None]:
@@ -132,10 +146,15 @@ def _call_text(score: float | None, call: Call | None, *, planted: bool) -> str:
     return f"{score:.2f} :{'green' if (call is Call.CALLED) == planted else 'red'}-badge[{call}]"
 
 
-def _score_cell(score: float | None, call: Call | None, *, planted: bool) -> Cell:
+def _score_cell(score: float | None, call: Call | None, *, planted: bool) -> str | Marked:
     if score is None:
         return "–"
-    return (f"{score:.2f}", (call is Call.CALLED) == planted) if call in _SAYS_YES_OR_NO else f"{score:.2f}"
+    text = f"{score:.2f}"
+    if call is Call.MEANINGLESS:
+        return Marked(text, Mark.MEANINGLESS)
+    if call not in _SAYS_YES_OR_NO:
+        return text
+    return Marked(text, Mark.RIGHT if (call is Call.CALLED) == planted else Mark.WRONG)
 
 
 def show_legend(film: LabFilm, answer: Answer | None, *, truth: bool) -> None:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from ensemble_cam.ui.lab.tally import Answer, Tally
 from ensemble_cam.ui.lab.work import LabFilm, Wish
+from ensemble_cam.ui.session.networks import Identities
 from ensemble_cam.ui.session.slot import Slot
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Lab:
         marks: what the learner marked on the film on the screen: finding → source pixel (x, y).
         answer: what the learner said of it, once that was said.
         revealed: whether its truth, scores and maps may be seen.
+        shown_anyway: the networks whose maps of it are to be seen though they mean nothing; None for none.
         tally: over all films of the session.
         known: seeds of films whose truth was seen.
     """
@@ -40,6 +42,7 @@ class Lab:
     marks: dict[str, tuple[int, int]] = field(default_factory=dict)
     answer: Answer | None = None
     revealed: bool = False
+    shown_anyway: Identities | None = None
     tally: Tally = field(default_factory=Tally)
     known: set[int] = field(default_factory=set)
 
@@ -58,7 +61,7 @@ class Lab:
         if self.wish is not None and self.revealed:
             self.known.add(self.wish.seed)
         self.wish, self.revealed = wish, not wish.blind
-        self.marks, self.answer = {}, None
+        self.marks, self.answer, self.shown_anyway = {}, None, None
         self.drawing.begin_anew()
         self.examining.begin_anew()
         self.reviewing.begin_anew()

@@ -1,6 +1,8 @@
 """Small tables of the phantom lab, closer set than Markdown's."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 from html import escape
 
 import streamlit as st
@@ -14,14 +16,31 @@ _STYLE = """
 .lab-table th:first-child, .lab-table td:first-child { text-align: left; padding-left: 0; }
 .lab-table .right { color: #2aa76f; }
 .lab-table .wrong { color: #e0555f; }
+.lab-table .meaningless { color: #a2a2a2; text-decoration: line-through; }
 </style>
 """
 
-Cell = str | tuple[str, bool]
-"""Text, or text with whether what it says was right: that is told by a sign and a colour."""
+
+class Mark(StrEnum):
+    """What is to be seen of a cell's text beside the text itself."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    MEANINGLESS = "meaningless"
 
 
-def show_table(head: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
+_SIGNS = {Mark.RIGHT: " ✓", Mark.WRONG: " ✗", Mark.MEANINGLESS: ""}
+
+
+@dataclass(frozen=True)
+class Marked:
+    """A text that was right or wrong, which a sign and a colour tell, or that means nothing: grey and struck."""
+
+    text: str
+    mark: Mark
+
+
+def show_table(head: Sequence[str], rows: Sequence[Sequence[str | Marked]]) -> None:
     """Show rows under a head; the first column stands to the left, the others to the right."""
     lines = ["".join(f"<th>{escape(cell)}</th>" for cell in head)]
     lines += ["".join(map(_cell, row)) for row in rows]
@@ -29,8 +48,7 @@ def show_table(head: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
     st.html(f'{_STYLE}<table class="lab-table">{body}</table>')
 
 
-def _cell(cell: Cell) -> str:
+def _cell(cell: str | Marked) -> str:
     if isinstance(cell, str):
         return f"<td>{escape(cell)}</td>"
-    text, right = cell
-    return f'<td class="{"right" if right else "wrong"}">{escape(text)} {"✓" if right else "✗"}</td>'
+    return f'<td class="{cell.mark}" title="{cell.mark}">{escape(cell.text)}{_SIGNS[cell.mark]}</td>'

@@ -16,6 +16,7 @@ from ensemble_cam.validation.localisation import THRESHOLD, TOLERANCE, Calls, Ju
 
 if TYPE_CHECKING:
     from ensemble_cam.reviewing.analysis import Analysis
+    from ensemble_cam.reviewing.scores import ClassifierResult
 
 ENSEMBLE, LEARNER = "ensemble", "learner"
 
@@ -53,19 +54,28 @@ class Outcome:
 
 
 def outcomes(film: LabFilm, analysis: "Analysis") -> dict[str, Outcome]:
-    """Return classifier id or "ensemble" → how it did, of all that did not fail."""
+    """Return classifier id or "ensemble" → how it did, of all that did not fail and whose answers mean something."""
     found = {}
-    for result in analysis.results:
-        if result.failure is None:
-            calls = {label: result.call(label) for label in result.scores}
-            found[result.id] = _outcome(film, analysis, result.id, result.classifier.config.name, calls)
-    calls = {finding.label: finding.call for finding in analysis.findings}
-    found[ENSEMBLE] = _outcome(film, analysis, ENSEMBLE, "Ensemble", calls)
+    for result in counted(analysis):
+        calls = {label: result.call(label) for label in result.scores}
+        found[result.id] = _outcome(film, analysis, result.id, result.classifier.config.name, calls)
+    if not analysis.meaningless:
+        calls = {finding.label: finding.call for finding in analysis.findings}
+        found[ENSEMBLE] = _outcome(film, analysis, ENSEMBLE, "Ensemble", calls)
     return found
 
 
+def counted(analysis: "Analysis") -> list["ClassifierResult"]:
+    """Return the results that a tally counts: a hit of a network that was never trained is none."""
+    return [result for result in analysis.results if result.failure is None and not result.meaningless]
+
+
 def _outcome(film: LabFilm, analysis: "Analysis", id: str, name: str, calls: Mapping[str, Call | None]) -> Outcome:
-    maps = {finding.label: finding.heatmaps().get(id) for finding in analysis.findings}
+    maps = {
+        finding.label: finding.heatmaps().get(id)
+        for finding in analysis.findings
+        if calls.get(finding.label) is not Call.MEANINGLESS
+    }
     judged: list[Judgement] = []
     for label, mask in film.masks.items():
         heatmap = maps.get(label)
@@ -156,7 +166,8 @@ TALLY_HELP = (
     "**Hits:** of the planted findings, those whose map is hottest in the truth or at most "
     f"{TOLERANCE:.0%} of the film's width beside it; for you, of those you marked. **IoU:** mean overlap of the truth "
     f"with the region at or above {THRESHOLD:g}, whatever the slider says. **Empty:** maps that show nothing; they are "
-    "misses. **Calls:** of every finding on every film; sensitivity and specificity are theirs."
+    "misses. **Calls:** of every finding on every film; sensitivity and specificity are theirs. What is said to be "
+    "meaningless counts nowhere."
 )
 
 

@@ -11,8 +11,7 @@ from ensemble_cam.phantom import FINDINGS, draw_phantom
 from ensemble_cam.phantom.files import film_name, phantom_files
 from ensemble_cam.settings.settings import Settings
 from ensemble_cam.ui.session.jobs import Job
-from ensemble_cam.ui.session.networks import Ready
-from ensemble_cam.ui.session.reviewing import identities
+from ensemble_cam.ui.session.networks import Ready, identities
 
 if TYPE_CHECKING:
     from ensemble_cam.reviewing.pipeline import Examination

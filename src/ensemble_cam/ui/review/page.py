@@ -9,20 +9,21 @@ from streamlit.delta_generator import DeltaGenerator
 
 from ensemble_cam.film.geometry import Geometry
 from ensemble_cam.film.radiograph import Radiograph
-from ensemble_cam.purpose import MEANINGLESS_LINE, PURPOSE
+from ensemble_cam.purpose import PURPOSE
+from ensemble_cam.settings.config import Config
 from ensemble_cam.settings.sets import ClassifierSet
 from ensemble_cam.settings.settings import Settings, displayed
 from ensemble_cam.ui import fetching, film_view, sets
 from ensemble_cam.ui.overlay_key import pass_on_overlay_key, show_overlays_button
 from ensemble_cam.ui.review import live, opening
-from ensemble_cam.ui.review.remarks import show_failures, show_origin, show_remarks
+from ensemble_cam.ui.review.remarks import offer_meaningless, show_failures, show_origin, show_remarks
 from ensemble_cam.ui.review.sidebar import show_controls, show_film_picker
 from ensemble_cam.ui.session import films, networks
 from ensemble_cam.ui.session.closing import when_closed
 from ensemble_cam.ui.session.controls import Controls
 from ensemble_cam.ui.session.films import OpenFilm
-from ensemble_cam.ui.session.networks import Ready
-from ensemble_cam.ui.session.reviewing import identities, reviewing, seen_by, show_work
+from ensemble_cam.ui.session.networks import Identities, Ready, identities
+from ensemble_cam.ui.session.reviewing import reviewing, seen_by, show_work
 from ensemble_cam.ui.session.slot import PATIENCE, Slot
 from ensemble_cam.ui.session.stage import note_film, of_film
 from ensemble_cam.ui.session.told import last_committed
@@ -40,14 +41,26 @@ _ALL = 18  # findings, as many as any set of classifiers knows
 
 
 def show_review_page() -> None:
-    """Show the sidebar, and the film on the stage with its review."""
+    """Show the sidebar, and the film on the stage with its review; then read the other films that came."""
     config = networks.configuration()
     when_closed("films", films.session_films().clear)
     with st.sidebar:
         show_film_picker()
+        new, progress = films.unread(), st.empty()
         film = films.session_films().on_stage
+        with progress:  # before what is said and asked of it
+            films.read_in_turn([film] if film in new else [])
         controls = show_controls(config, film)
         st.caption(PURPOSE)
+    _show_stage(config, film, controls)
+    with progress:  # once there is a film to look at
+        films.read_in_turn(new)
+    if any(each.failure for each in new):
+        st.rerun()  # for the list, which was drawn before
+
+
+def _show_stage(config: Config, film: OpenFilm | None, controls: Controls) -> None:
+    """Show the film on the stage with its review, and what stands above it; what is to be done first without one."""
     sets.show_notice(controls.set, None if film is None else film.radiograph)
     # The viewer keeps its place on the page, whatever comes and goes above it: it would begin anew at another one.
     above, stage, below = st.container(), st.container(), st.container()
@@ -128,8 +141,7 @@ def _show_live(
     """Show the viewer: the film at once, and its maps as soon as there are any."""
     hidden = _hidden(film, controls)
     with above, of_film(film, "facts"):
-        for caution in controls.set.cautions(phantom=read.phantom):
-            _show_caution(caution, controls.set)
+        _show_cautions(read, controls.set)
         film_view.show_facts(read)
         if hidden:
             _show_reveal(film)
@@ -137,7 +149,7 @@ def _show_live(
         withheld = False
         if analysis is not None and not hidden:
             _show_remarks(film, analysis)
-            withheld = _show_meaningless(film, analysis, identities(ready))
+            withheld = _keeps_back(film, analysis, identities(ready))
     with stage:
         seen = None if hidden else analysis
         live.show_live(film, read, _geometry(read, controls), controls, seen, withheld=withheld)
@@ -158,23 +170,15 @@ def _show_reveal(film: OpenFilm) -> None:
         )
 
 
-def _show_meaningless(film: OpenFilm, analysis: "Analysis", of: tuple[tuple[str, str, str | None], ...]) -> bool:
-    """Say that a review means nothing, and offer its maps all the same; return whether they are kept back.
+def _keeps_back(film: OpenFilm, analysis: "Analysis", of: Identities) -> bool:
+    """Return whether the maps of a review that means nothing are kept back, and offer them then all the same.
 
     They come for this film and these networks alone, and until another film is on the stage.
     """
     if not analysis.meaningless or film.shown_anyway == of:
         return False
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f":orange[**{plain(MEANINGLESS_LINE)}**] The maps are kept back.")
-        st.button(
-            "Show anyway: maps that mean nothing",
-            on_click=_show_anyway,
-            args=(film.id.number, of),
-            key=f"show anyway {film.id.key}",
-            help="For this film and these classifiers alone, until another film is on the screen. The files that can "
-            "be downloaded then say so, too.",
-        )
+    said = analysis.classifier_set.means_nothing_on(phantom=analysis.radiograph.phantom)  # by the line at the head
+    offer_meaningless(_show_anyway, film.id.number, of, key=f"show anyway {film.id.key}", said=said)
     return True
 
 
@@ -197,8 +201,7 @@ def _show_stills(film: OpenFilm, read: Radiograph, controls: Controls, ready: li
     with left:
         film_view.show_film(read, _geometry(read, controls))
     with right:
-        for caution in controls.set.cautions(phantom=read.phantom):
-            _show_caution(caution, controls.set)
+        _show_cautions(read, controls.set)
         film_view.show_facts(read)
         if hidden:
             _show_reveal(film)
@@ -212,7 +215,7 @@ def _show_stills(film: OpenFilm, read: Radiograph, controls: Controls, ready: li
         from ensemble_cam.ui.review import downloads, stills  # here: the film is on the screen before
 
         _show_remarks(film, analysis)
-        withheld = _show_meaningless(film, analysis, identities(ready))
+        withheld = _keeps_back(film, analysis, identities(ready))
         stills.show_scores(analysis)
     if withheld:
         show_origin(analysis)
@@ -222,11 +225,11 @@ def _show_stills(film: OpenFilm, read: Radiograph, controls: Controls, ready: li
     show_origin(analysis)
 
 
-def _show_caution(caution: str, set: ClassifierSet) -> None:
-    if set.learned_from_phantoms:
-        st.warning(plain(caution), icon=":material/warning:")
-    else:
-        st.caption(plain(caution))
+def _show_cautions(read: Radiograph, set: ClassifierSet) -> None:
+    """Say what has to be known of a film beside this set, unless the line says it that stays on the screen."""
+    if set.notice is None:
+        for caution in set.cautions(phantom=read.phantom):
+            st.caption(plain(caution))
 
 
 def _reveal(number: int) -> None:
@@ -234,7 +237,7 @@ def _reveal(number: int) -> None:
         film.revealed = True
 
 
-def _show_anyway(number: int, of: tuple[tuple[str, str, str | None], ...]) -> None:
+def _show_anyway(number: int, of: Identities) -> None:
     if film := films.film(number):
         film.shown_anyway = of
 

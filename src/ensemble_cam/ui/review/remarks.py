@@ -1,10 +1,12 @@
 """What has to be said of a review: what failed, whose weights these are, and where its pictures come from."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from ensemble_cam import __version__
 from ensemble_cam.export.provenance import origin
-from ensemble_cam.purpose import PURPOSE
+from ensemble_cam.purpose import MEANINGLESS_LINE, PURPOSE
 from ensemble_cam.reviewing import sentences
 from ensemble_cam.reviewing.analysis import Analysis
 from ensemble_cam.reviewing.review import Review
@@ -27,6 +29,27 @@ def show_remarks(analysis: Analysis) -> None:
         weights = result.classifier.weights
         if weights.published is not Published.YES:
             st.warning(plain(f"{result.classifier.config.name}: {weights.remark}"), icon=":material/warning:")
+
+
+def offer_meaningless(show: Callable[..., None], *of: object, key: str, said: bool = False) -> None:
+    """Say that the maps of a review that means nothing are kept back, and offer them all the same.
+
+    Args:
+        show: shows them; a button's callback.
+        of: what it is called with, which Streamlit keeps for long.
+        key: of the button.
+        said: whether the page says already that the review means nothing, and why.
+    """
+    headline = "" if said else f":orange[**{plain(MEANINGLESS_LINE)}**] "
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f"{headline}The maps are kept back.")
+        st.button(
+            "Show anyway: maps that mean nothing",
+            on_click=show,
+            args=of,
+            key=key,
+            help="For this film and these classifiers alone, until another film is on the screen.",
+        )
 
 
 def show_origin(analysis: Analysis) -> None:

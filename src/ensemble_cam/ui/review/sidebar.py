@@ -51,7 +51,6 @@ def show_film_picker() -> None:
     if uploads:  # the callback was broken off
         films.take_uploads(uploads)
         st.rerun()
-    films.read_new_films()
     show_film_list()
 
 

@@ -11,7 +11,7 @@ from ensemble_cam.purpose import PURPOSE
 from ensemble_cam.rendering.screen import Screen
 from ensemble_cam.reviewing import sentences
 from ensemble_cam.reviewing.analysis import Analysis, Finding
-from ensemble_cam.reviewing.scores import Call, Score
+from ensemble_cam.reviewing.scores import Call, ClassifierResult, Score
 from ensemble_cam.settings.display import Display
 from ensemble_cam.settings.settings import displayed
 from ensemble_cam.settings.vocabulary import ENSEMBLE
@@ -22,7 +22,9 @@ from ensemble_cam.ui.words import SCORE, plain
 # Panels are drawn larger than they stand on a small screen, so that a click enlarges them to something worth it.
 _PANEL = 640
 _CHARACTERS, _LINE, _DIGITS = 80, 14, 12  # a line of the chart's words, its height in pixels, digits of a hash
-_GREY = "#a8a8a8"  # of the chart's words: read on the page's ground
+_GREY = "#a8a8a8"  # of the chart's words, and of what means nothing: read on the page's ground
+_CALIBRATED = "has an operating point"
+_SHAPES = {_CALIBRATED: "circle", str(Call.UNCALIBRATED): "diamond", str(Call.MEANINGLESS): "cross"}
 _AROUND_CHART = 120  # pixels of legend, axis and title
 
 
@@ -39,12 +41,14 @@ def show_scores(analysis: Analysis) -> None:
             )
             st.markdown(f":small[{displayed(ranked.label)} {each}]")
         return
+    kinds = {result.id: _kind(result) for result in analysis.results}
+    named = {id: f"{name} (meaningless)" if kinds[id] == Call.MEANINGLESS else name for id, name in names.items()}
     rows = [
         {
             "finding": displayed(ranked.label),
-            "classifier": names[id],
+            "classifier": named[id],
             "score": round(score, 3),
-            "kind": "has an operating point" if analysis.result(id).classifier.calibrated else "uncalibrated",
+            "kind": kinds[id],
         }
         for ranked in analysis.ranking
         for id, score in ranked.scores.items()
@@ -66,12 +70,15 @@ def show_scores(analysis: Analysis) -> None:
         ),
         color=altair.Color(
             "classifier:N",
-            scale=altair.Scale(domain=list(names.values()), range=[colour(id) for id in names]),
+            scale=altair.Scale(
+                domain=list(named.values()),
+                range=[_GREY if kinds[id] == Call.MEANINGLESS else colour(id) for id in named],
+            ),
             legend=altair.Legend(orient="top", title=None),
         ),
         shape=altair.Shape(
             "kind:N",
-            scale=altair.Scale(domain=["has an operating point", "uncalibrated"], range=["circle", "diamond"]),
+            scale=altair.Scale(domain=list(_SHAPES), range=list(_SHAPES.values())),
             legend=None,
         ),
         tooltip=["finding:N", "classifier:N", "score:Q", "kind:N"],
@@ -95,8 +102,19 @@ def show_scores(analysis: Analysis) -> None:
         width="stretch",
         alt="Scores of all classifiers for all findings",
     )
-    if not all(result.classifier.calibrated for result in analysis.results):
-        st.caption("Diamonds: uncalibrated, a bare sigmoid without an operating point.")
+    said = {
+        Call.UNCALIBRATED: "Diamonds: uncalibrated, a bare sigmoid without an operating point.",
+        Call.MEANINGLESS: f"Grey crosses: {sentences.call_at_length(Call.MEANINGLESS)}.",
+    }
+    if lines := [line for kind, line in said.items() if kind in kinds.values()]:
+        st.caption(" ".join(lines))
+
+
+def _kind(result: ClassifierResult) -> str:
+    """Return what a classifier's scores are, as the chart tells it by a point's shape."""
+    if result.meaningless:
+        return Call.MEANINGLESS
+    return _CALIBRATED if result.classifier.calibrated else Call.UNCALIBRATED
 
 
 def _words_of_chart(analysis: Analysis) -> list[str]:

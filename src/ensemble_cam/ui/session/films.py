@@ -6,7 +6,8 @@ dropped.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -15,10 +16,12 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from ensemble_cam.errors import RadiographError
+from ensemble_cam.errors import Cancelled, RadiographError
 from ensemble_cam.film.radiograph import Radiograph, read_radiograph
 from ensemble_cam.machine.names import escaped
 from ensemble_cam.settings.pixels import Pixels
+from ensemble_cam.ui.session.networks import Identities
+from ensemble_cam.ui.session.overtaking import overtaken
 from ensemble_cam.ui.session.slot import Slot
 from ensemble_cam.ui.session.turns import FILM, OPENING, RESULT, TURNS
 from ensemble_cam.ui.viewer.payload import FilmPart
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from ensemble_cam.ui.session.shown import Shown
 
 _FILMS, _UPLOADS = "films", "upload count"
+_GIVEN_UP_AFTER = 1.0  # seconds: to end a decoder and start another costs half of one
 _OUT_OF_MEMORY = "This machine ran out of memory for the film. Close other programs or remove other films."
 
 
@@ -66,10 +70,20 @@ class Reading:
     failure: str | None = None
 
     @classmethod
-    def of(cls, data: bytes, asked: Pixels) -> "Reading":
-        """Read a film; a failure is kept as a sentence."""
+    def of(cls, data: bytes, asked: Pixels, *, cancelled: Callable[[], bool] | None = None) -> "Reading":
+        """Read a film; a failure is kept as a sentence.
+
+        Raises:
+            Cancelled: if it was given up.
+        """
         try:
-            read = read_radiograph(data, intensity=asked.intensity, rescale=asked.rescale, negative=asked.negative)
+            read = read_radiograph(
+                data,
+                intensity=asked.intensity,
+                rescale=asked.rescale,
+                negative=asked.negative,
+                cancelled=cancelled,
+            )
             return cls(asked, radiograph=read)
         except RadiographError as error:
             return cls(asked, failure=str(error))
@@ -88,7 +102,7 @@ class OpenFilm:
         planted: what was drawn into a phantom that this session drew; None for any other film.
         example: whether the session has opened it by itself, so that its review makes way for all that readers ask for.
         revealed: whether scores and maps may be seen under *Read first*.
-        shown_anyway: the networks, see `reviewing.identities`, whose maps are to be seen though they mean nothing,
+        shown_anyway: the networks, see `networks.identities`, whose maps are to be seen though they mean nothing,
             until it leaves the stage; None for none.
         reading: the film as it was last read; None before.
         examining: what the networks made of it, by film and networks.
@@ -102,7 +116,7 @@ class OpenFilm:
     planted: tuple[str, ...] | None = None
     example: bool = False
     revealed: bool = False
-    shown_anyway: tuple[tuple[str, str, str | None], ...] | None = None
+    shown_anyway: Identities | None = None
     reading: Reading | None = None
     examining: "Slot[Examination]" = field(default_factory=Slot)
     reviewing: "Slot[Analysis]" = field(default_factory=Slot)
@@ -130,8 +144,18 @@ class OpenFilm:
             held = self.reading = None  # the one before is not to lie beside it in memory
             self._parts.clear()
             with TURNS.aside():
-                held = self.reading = Reading.of(self.data, asked)
+                held = self.reading = self._read(asked)
         return held
+
+    def _read(self, asked: Pixels) -> Reading:
+        newer, began = overtaken(), time.monotonic()
+        try:
+            return Reading.of(
+                self.data, asked, cancelled=lambda: time.monotonic() - began > _GIVEN_UP_AFTER and newer()
+            )
+        except Cancelled:
+            session_films()  # where Streamlit ends this run
+            return Reading.of(self.data, asked)  # it was let go on all the same
 
     def clear(self) -> None:
         """Let go of the film and of everything that was made of it, whoever still holds this object."""
@@ -296,14 +320,19 @@ def take_uploads(uploads: list[UploadedFile]) -> None:
         _forget_upload(upload)
 
 
-def read_new_films() -> None:
-    """Read the films that came since the last run of the page, showing progress."""
-    new = [each for each in session_films().values() if each.reading is None]
-    if not new:
+def unread() -> list[OpenFilm]:
+    """Return the films that came since the last run of the page."""
+    return [each for each in session_films().values() if each.reading is None]
+
+
+def read_in_turn(new: Sequence[OpenFilm]) -> None:
+    """Read those of these films that are not read yet, showing progress."""
+    left = [each for each in new if each.reading is None]
+    if not left:
         return
     bar = st.progress(0.0)
-    for count, each in enumerate(new):
-        bar.progress(count / len(new), text=f"Reading film {count + 1} of {len(new)}")
+    for count, each in enumerate(left):
+        bar.progress(count / len(left), text=f"Reading film {count + 1} of {len(left)}")
         each.read()
     bar.empty()
 

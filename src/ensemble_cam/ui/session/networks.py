@@ -64,6 +64,15 @@ class Ready:
     sha256: str | None
 
 
+Identities = tuple[tuple[str, str, str | None], ...]
+"""Id, weights and SHA-256 of each of some networks, by which they are told from any others."""
+
+
+def identities(ready: Sequence[Ready]) -> Identities:
+    """Return what tells these networks from any others: part of the key of all that they made."""
+    return tuple((each.choice.config.id, each.choice.weights, each.sha256) for each in ready)
+
+
 def default_choices(config: Config, set: str) -> tuple[Choice, ...]:
     """Return a set's classifiers as a review starts with them, without the optional ones."""
     return tuple(

@@ -11,7 +11,7 @@ from ensemble_cam.film.radiograph import Radiograph
 from ensemble_cam.settings.settings import Settings
 from ensemble_cam.ui.session import networks, wake
 from ensemble_cam.ui.session.jobs import Job
-from ensemble_cam.ui.session.networks import Ready
+from ensemble_cam.ui.session.networks import Ready, identities
 from ensemble_cam.ui.session.slot import Slot
 from ensemble_cam.ui.words import plain
 
@@ -21,11 +21,6 @@ if TYPE_CHECKING:
     from ensemble_cam.reviewing.pipeline import Examination
 
 _LOADING = 0.3  # of the way, with a first film
-
-
-def identities(ready: Sequence[Ready]) -> tuple[tuple[str, str, str | None], ...]:
-    """Return what tells these networks from any others: part of the key of all that they made."""
-    return tuple((each.choice.config.id, each.choice.weights, each.sha256) for each in ready)
 
 
 def seen_by(radiograph: Radiograph, ready: Sequence[Ready], framing: Framing) -> tuple[object, ...]:

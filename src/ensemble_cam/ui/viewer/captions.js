@@ -42,11 +42,12 @@ export function captionPanels(panels, finding, header, words) {
  * @param {Classifier[]} classifiers
  */
 export function showLegend(legend, classifiers) {
-  const items = classifiers.map(({ name, colour, calibrated }) => {
+  const items = classifiers.map(({ name, colour, calibrated, meaningless }) => {
     const item = element("span")
-    const mark = element("i", calibrated ? "" : "diamond")
-    mark.style.background = colour
-    item.append(mark, calibrated ? name : `${name} (uncalibrated)`)
+    const kind = meaningless ? "meaningless" : calibrated ? "" : "diamond"
+    const mark = element("i", kind, meaningless ? "×" : "")
+    if (!meaningless) mark.style.background = colour
+    item.append(mark, meaningless ? `${name} (meaningless)` : calibrated ? name : `${name} (uncalibrated)`)
     return item
   })
   legend.replaceChildren(...items)

@@ -42,7 +42,7 @@ export class FindingList {
       row.append(score, badge, scoreStrip(finding, classifiers), agree)
       const each = classifiers
         .filter((one) => Object.hasOwn(finding.scores, one.id))
-        .map((one) => `${one.name} ${finding.scores[one.id].toFixed(2)}`)
+        .map((one) => `${one.name} ${finding.scores[one.id].toFixed(2)}${one.meaningless ? " (meaningless)" : ""}`)
       row.title = `${finding.name}: ${each.join(", ")}`
       row.addEventListener("click", () => this.choose(finding.label))
       const item = element("li")
@@ -90,7 +90,8 @@ export class FindingList {
 }
 
 /**
- * A line from 0 to 1 with a tick at the operating point and a mark for each classifier's score.
+ * A line from 0 to 1 with a tick at the operating point and a mark for each classifier's score, a grey cross where it
+ * means nothing.
  *
  * @param {Finding} finding
  * @param {Classifier[]} classifiers
@@ -100,11 +101,13 @@ function scoreStrip(finding, classifiers) {
   const svg = drawn("svg", { class: "strip", ...box, "aria-hidden": "true" })
   svg.append(drawn("line", { x1: 0, y1: 5, x2: 100, y2: 5, class: "axis" }))
   svg.append(drawn("line", { x1: 50, y1: 0, x2: 50, y2: 10, class: "point" }))
-  for (const { id, calibrated, colour } of classifiers) {
+  for (const { id, calibrated, meaningless, colour } of classifiers) {
     if (!Object.hasOwn(finding.scores, id)) continue
     const at = 1.5 + 97 * finding.scores[id]
     const diamond = `M${at} 0.6 L${at + 2} 5 L${at} 9.4 L${at - 2} 5 Z`
-    if (calibrated) svg.append(drawn("ellipse", { cx: at, cy: 5, rx: 1.7, ry: 3.6, fill: colour }))
+    const cross = `M${at - 1.5} 1.5 L${at + 1.5} 8.5 M${at - 1.5} 8.5 L${at + 1.5} 1.5`
+    if (meaningless) svg.append(drawn("path", { d: cross, class: "meaningless" }))
+    else if (calibrated) svg.append(drawn("ellipse", { cx: at, cy: 5, rx: 1.7, ry: 3.6, fill: colour }))
     else svg.append(drawn("path", { d: diamond, fill: colour }))
   }
   return svg

@@ -3,6 +3,8 @@
 `streamlit run app.py` loads this with the app, `ensemble-cam app` before Streamlit's server begins.
 """
 
+import logging
+import re
 from collections.abc import Callable
 from functools import cache, wraps
 from pathlib import Path
@@ -10,15 +12,21 @@ from typing import Any
 
 from streamlit import config, net_util
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.runtime import backend_operation_handler
 from streamlit.runtime.app_session import AppSession
+from streamlit.runtime.media_file_storage import MediaFileStorageError
 
 from ensemble_cam.ui.launch import app_script
 from ensemble_cam.ui.web.hosts import ServedNames
 
+OFFER_GONE = "A download was asked for that its page no longer offers: nothing was sent."
+
+_OFFER_GONE = re.compile(r"Deferred file \S+ not found")
+
 
 @cache
 def patch_streamlit() -> None:
-    """Replace what asks outside services and what tells a browser where the app lies on the disk."""
+    """Replace what asks outside services, tells a browser where the app lies on the disk, or alarms without a cause."""
     if config._main_script_path is None:  # another server than Streamlit's own: it would miss `.streamlit/config.toml`
         config._main_script_path = str(app_script())
 
@@ -35,6 +43,16 @@ def patch_streamlit() -> None:
         return message
 
     AppSession._create_new_session_message = create_without_folder  # type: ignore[method-assign]
+    backend_operation_handler._LOGGER.addFilter(_in_a_sentence)
+
+
+def _in_a_sentence(record: logging.LogRecord) -> bool:
+    """Word a download that came too late, as its page had moved on: no fault of anybody's, and no traceback."""
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, MediaFileStorageError) and _OFFER_GONE.fullmatch(str(error)):
+        record.msg, record.args, record.exc_info, record.exc_text = OFFER_GONE, (), None, None
+        record.levelno, record.levelname = logging.INFO, "INFO"
+    return True
 
 
 def hold_options(names: ServedNames) -> Callable[[], None]:
