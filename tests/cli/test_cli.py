@@ -23,6 +23,7 @@ from ensemble_cam.ui import launch
 from ensemble_cam.weights.released import weights_file
 from support import films
 from support.bad_films import BAD_FILMS
+from support.records import assert_conforms
 
 SHARED = Path(__file__).parents[3] / "shared"
 TABLE = """
@@ -78,7 +79,9 @@ def review(*arguments: object, config: Path, out: Path) -> int:
 
 
 def record(folder: Path) -> dict:
-    return json.loads((folder / "review.json").read_text(encoding="utf-8"))
+    told = json.loads((folder / "review.json").read_text(encoding="utf-8"))
+    assert_conforms(told)
+    return told
 
 
 def folders(out: Path) -> list[str]:

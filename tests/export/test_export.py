@@ -26,6 +26,7 @@ from ensemble_cam.classifiers.classifier import Classifier, WeightsInfo
 from ensemble_cam.errors import ExportError
 from ensemble_cam.export import folder as export
 from ensemble_cam.export import overlays as drawing
+from ensemble_cam.export import record as records
 from ensemble_cam.export.folder import write_review
 from ensemble_cam.export.overlays import overlays
 from ensemble_cam.export.record import overlay_name, review_json
@@ -44,6 +45,7 @@ from ensemble_cam.settings.settings import Settings
 from ensemble_cam.weights.store import Published
 from support import films
 from support.networks import Failing, bright_classifier, table
+from support.records import assert_conforms
 from support.reviews import RUN, dotted, made_review, two_classifiers
 
 
@@ -216,133 +218,7 @@ def test_large_films_overlays_are_drawn_fewer_at_once_than_there_are_cores(revie
     assert max(most) <= at_once
 
 
-# review.json: the contract, written down a second time
-
-SCORES = {str: float}
-PIXEL = {"x": int, "y": int}
-MAP = {
-    "file": str,
-    "empty": bool,
-    "hottest": (PIXEL, None),
-    "box": ([int], None),
-    "area": float,
-    "region_count": int,
-    "regions": [{"box": [int], "area": float, "hottest": PIXEL, "outline": [[int]]}],
-    "call": (str, None),
-}
-CONTRACT = {
-    "schema": 1,
-    "purpose": "Research and teaching use. Not for diagnosis.",
-    "notice": (str, None),
-    "case": (str, None),
-    "meaningless": bool,
-    "software": {str: str},  # OpenVINO is among them where it is installed
-    "input": {
-        "sha256": str,
-        "format": str,
-        "width": int,
-        "height": int,
-        "stored_width": int,
-        "stored_height": int,
-        "bits": int,
-        "crop": [int],
-        "rescaled": bool,
-        "window": ({"center": float, "width": float}, None),
-        "inverted": bool,
-        "warnings": [str],
-    },
-    "settings": {
-        "set": str,
-        "method": str,
-        "layers": str,
-        "aug_smooth": bool,
-        "eigen_smooth": bool,
-        "top_k": int,
-        "labels": ([str], None),
-        "threshold": float,
-        "opacity": float,
-        "colormap": str,
-        "style": str,
-        "bare": bool,
-        "framing": str,
-        "intensity": str,
-        "rescale": bool,
-        "negative": bool,
-        "ensemble_weights": SCORES,
-        "device": str,
-        "runtime": str,
-        "precision": str,
-        "save_maps": bool,
-    },
-    "classifiers": [
-        {
-            "id": str,
-            "name": str,
-            "weights": str,
-            "weights_sha256": (str, None),
-            "published": (bool, None),
-            "untrained": bool,
-            "calibrated": bool,
-            "input_size": int,
-            "operating_points": (SCORES, None),
-            "operating_points_source": (str, None),
-            "scores": SCORES,
-            "seconds": float,
-        }
-    ],
-    "findings": [
-        {
-            "label": str,
-            "rank": int,
-            "score": float,
-            "called": bool,
-            "call": str,
-            "split": bool,
-            "calibrated": bool,
-            "scores": SCORES,
-            "agreement": ({"iou": (float, None), "rank_correlation": (float, None)}, None),
-            "maps": {
-                str: (
-                    {"missing": str, "call": (str, None)},
-                    MAP,
-                    {**MAP, "classifiers": [str], "empty_classifiers": [str]},
-                )
-            },
-        }
-    ],
-}
-
-
-def conforms(value: object, contract: object) -> bool:
-    """Tell whether a value of JSON has the contract's keys and types, and no others."""
-    match contract:
-        case tuple():
-            return any(conforms(value, each) for each in contract)
-        case type():
-            return type(value) is contract
-        case list():
-            return isinstance(value, list) and all(conforms(item, contract[0]) for item in value)
-        case dict() if list(contract) == [str]:
-            return isinstance(value, dict) and all(conforms(item, contract[str]) for item in value.values())
-        case dict():
-            same_keys = isinstance(value, dict) and value.keys() == contract.keys()
-            return same_keys and all(conforms(value[key], contract[key]) for key in contract)
-    return value == contract
-
-
-def test_record_has_the_contracts_keys_and_types(review):
-    record = json.loads(review_json(review))
-    for key, contract in CONTRACT.items():
-        assert conforms(record[key], contract), key
-    assert record.keys() == CONTRACT.keys()
-    assert {"ensemble-cam", "torch", "torchvision", "torchxrayvision"} <= record["software"].keys()
-
-
-def test_checker_of_the_contract_can_say_no(review):
-    record = json.loads(review_json(review))
-    assert not conforms({**record, "more": 1}, CONTRACT)
-    record["input"]["crop"] = [0.5]
-    assert not conforms(record, CONTRACT)
+# review.json, whose keys and values are held to its schema in contracts/test_review_schema.py
 
 
 def teaching_review(data: bytes | None = None) -> Review:
@@ -456,6 +332,9 @@ def test_record_tells_scores_of_known_labels_only_and_why_a_map_is_missing(revie
     calls = {id: found["call"] for id, found in mass["maps"].items()}
     assert calls == {"fine": "called", "coarse": "uncalibrated", "ensemble": "called"}
     assert (fine["operating_points_source"], coarse["operating_points_source"]) == ("published", None)
+    assert [each["model_type"] for each in record["classifiers"]] == [
+        result.classifier.config.model_type for result in review.analysis.results
+    ]
     assert lesion["maps"]["ensemble"]["classifiers"] == ["coarse"]
     assert lesion["agreement"] is None
     assert mass["maps"]["ensemble"]["classifiers"] == ["fine", "coarse"]
@@ -467,7 +346,7 @@ def test_empty_map_is_told_as_such_and_no_number_is_missing():
     text = review_json(review)
 
     record = json.loads(text, parse_constant=lambda constant: pytest.fail(f"{constant} is no JSON"))
-    assert all(conforms(record[key], CONTRACT[key]) for key in CONTRACT)
+    assert_conforms(record)
     maps = record["findings"][0]["maps"]
     assert maps["blind"] == {
         "file": "1_nodule_blind.png",
@@ -531,6 +410,7 @@ def test_folder_holds_what_the_record_names_and_nothing_else(review, tmp_path):
     folder = write_review(review, tmp_path / "made on the way", "film")
 
     record = json.loads((folder / "review.json").read_text(encoding="utf-8"))
+    assert_conforms(record)
     files = {entry["file"] for f in record["findings"] for entry in f["maps"].values() if "file" in entry}
     assert {path.name for path in folder.iterdir()} == files | {"review.json", "review.png"}
     assert [path.name for path in folder.parent.iterdir()] == ["film"]
@@ -792,6 +672,15 @@ def test_saved_maps_and_another_version_are_another_review(film, tmp_path, monke
 
     assert folders(out) == ["film", "film_2", "film_3"]
     assert [(out / name / "maps.npz").exists() for name in folders(out)] == [False, True, False]
+
+
+def test_other_versions_of_what_decodes_films_leave_a_finished_review_finished(film, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    reviewed(batch(), film, out)
+    monkeypatch.setattr(records, "packages", lambda: {"numpy": "9.0"})
+    reviewed(batch(), film, out)
+
+    assert folders(out) == ["film"]
 
 
 def test_other_films_of_the_same_stem_get_numbers_and_are_all_found_again(film, tmp_path):

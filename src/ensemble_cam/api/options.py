@@ -28,7 +28,9 @@ class Options(TypedDict, total=False):
         opacity: of the colours over the film, 0 to 1.
         colormap: "inferno", "viridis", "magma", "cividis", "turbo" or "jet".
         style: "heatmap", "contour" or "both".
-        intensity, rescale, negative: as in `read_film`, where the film is still to be read.
+        intensity: as in `read_film`, where the film is still to be read.
+        rescale: the same.
+        negative: the same.
         device: "auto", "cpu", "cuda" or "mps".
         runtime: "auto", "torch" or "openvino".
     """

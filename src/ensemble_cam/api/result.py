@@ -69,7 +69,7 @@ class Review:
 
     @property
     def calls(self) -> pd.DataFrame:
-        """What the scores say: "called", "not called", "uncalibrated" or "meaningless"; None where there is no score.
+        """What the scores say, "called", "not called", "uncalibrated" or "meaningless"; None where there is no score.
 
         Rows and columns are those of `scores`.
         """
@@ -77,7 +77,7 @@ class Review:
 
     @property
     def meaningless(self) -> bool:
-        """Whether nothing here means anything: no network with a weight above 0 can know the film."""
+        """Whether nothing here means anything, as no network with a weight above 0 can know the film."""
         return self._reviewed.analysis.meaningless
 
     @property

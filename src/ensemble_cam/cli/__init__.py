@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             # Film names and arrows must not stop a review where the output's encoding lacks them, as in a Windows pipe.
             stream.reconfigure(errors="backslashreplace")
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     wait_briefly()
     try:
         return options.command(options)
@@ -46,14 +46,15 @@ def _fail(error: EnsembleCamError, code: int) -> int:
     return code
 
 
-def _parser() -> Parser:
-    parser = Parser(
+def parser() -> Parser:
+    """Return what parses the arguments of all commands; the manual's lists of options are made from it, too."""
+    whole = Parser(
         prog="ensemble-cam",
         description="Clinical review of chest radiographs: three classifiers' Grad-CAM++ maps and their ensemble. "
         f"{PURPOSE}",
     )
-    parser.add_argument("--version", action="version", version=f"ensemble-cam {__version__}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    whole.add_argument("--version", action="version", version=f"ensemble-cam {__version__}")
+    commands = whole.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for command in (app, review, weights, phantom, bench):
         command.add(commands)
-    return parser
+    return whole

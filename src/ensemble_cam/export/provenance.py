@@ -1,6 +1,7 @@
 """Where a result comes from: what every export has to say of itself."""
 
-from collections.abc import Mapping
+import platform
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -15,10 +16,23 @@ from ensemble_cam.settings.display import Display
 @cache
 def software() -> Mapping[str, str]:
     """Return the versions that a result depends on."""
-    others = ("torch", "torchvision", "torchxrayvision", "openvino")
-    found = {"ensemble-cam": __version__}
-    for name in others:
-        with suppress(PackageNotFoundError):  # OpenVINO is an extra
+    return {"ensemble-cam": __version__, **_versions(("torch", "torchvision", "torchxrayvision", "openvino"))}
+
+
+@cache
+def packages() -> Mapping[str, str]:
+    """Return the versions of what decodes films and brings them to a network's size.
+
+    Another one may read a lossy picture a grey value otherwise, or round otherwise; a finished review stays finished.
+    """
+    decoders = ("pillow", "pydicom", "pylibjpeg-openjpeg", "pyjpegls", "python-gdcm")
+    return {"python": platform.python_version(), **_versions(("numpy", "scipy", "opencv-python-headless", *decoders))}
+
+
+def _versions(names: Iterable[str]) -> dict[str, str]:
+    found = {}
+    for name in names:
+        with suppress(PackageNotFoundError):  # OpenVINO is an extra, and OpenCV may be there under another name
             found[name] = version(name)
     return found
 

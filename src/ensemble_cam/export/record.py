@@ -4,7 +4,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from ensemble_cam.export.provenance import software
+from ensemble_cam.export.provenance import packages, software
 from ensemble_cam.film.greyscale import Greys
 from ensemble_cam.maps.heatmap import Heatmap
 from ensemble_cam.maps.regions import Region
@@ -39,6 +39,7 @@ def review_record(review: Review, *, save_maps: bool = False) -> dict[str, Any]:
         "purpose": PURPOSE,
         "notice": review.notice,
         "software": dict(software()),
+        "packages": dict(packages()),
         "case": review.case,
         # Whether no finding here means anything, by the networks with a weight above 0: each score stays what it is,
         # and no call is made of it.
@@ -107,6 +108,7 @@ def weights_record(classifier: "Classifier") -> dict[str, Any]:
     return {
         "id": classifier.id,
         "name": classifier.config.name,
+        "model_type": classifier.config.model_type,
         "weights": classifier.weights.name,
         "weights_sha256": classifier.weights.sha256,
         "published": classifier.weights.published.value,

@@ -1,0 +1,80 @@
+"""Tables of the pages on the method: where networks are cut, operating points, and methods beside the package's."""
+
+import torch
+from markdown_tables import code, table
+
+from ensemble_cam.classifiers.families import ARCHITECTURES
+from ensemble_cam.settings.config import load_config
+from ensemble_cam.settings.families import FAMILIES, Family, WeightsFile
+from ensemble_cam.settings.methods import METHODS, Recipe
+
+_CUTS = {
+    "densenet": "behind the ReLU that follows `norm5`",
+    "resnet": "behind `layer4`",
+    "jfhealthcare": "behind the backbone's ReLU, before the attention",
+    "teaching-densenet": "as the DenseNet",
+    "teaching-resnet": "as the ResNet",
+    "teaching-jfhealthcare": "behind the attention",
+}
+
+
+def cuts() -> str:
+    """Return where each family is cut, and its activation's size at the configured input size."""
+    sides = {each.model_type: each.input_size for each in load_config().classifiers}
+    rows = []
+    for name, family in FAMILIES.items():
+        channels, cells = _activation(name, sides[name])
+        rows.append((code(name), _CUTS[name], f"{sides[name]} px", f"{cells} × {cells}", channels, len(family.labels)))
+    return table(["family", "cut", "input", "cells", "channels", "outputs"], rows)
+
+
+def _activation(model_type: str, side: int) -> tuple[int, int]:
+    """Return channels, and cells along a side, of a family's activation; no value is computed."""
+    with torch.device("meta"):
+        backbone, _ = ARCHITECTURES[model_type].cut(ARCHITECTURES[model_type].build().eval())
+        _, channels, cells, _ = backbone(torch.empty(1, 1, side, side)).shape
+    return channels, cells
+
+
+def methods_and_the_package() -> str:
+    """Return each method's class in the `grad-cam` package, and its paper."""
+    rows = ((each.title, code(each.name), code(each.package_class), each.source) for each in METHODS.values())
+    return table(["method", "setting", "held to `grad-cam`'s", "source"], rows)
+
+
+def methods_and_settings() -> str:
+    """Return which settings go with which method."""
+    options = {"layers": "several", "aug_smooth": True, "eigen_smooth": True}
+    rows = (
+        (each.title, *(_goes(each.name, option, value) for option, value in options.items()))
+        for each in METHODS.values()
+    )
+    return table(["method", '`layers="several"`', "`aug_smooth`", "`eigen_smooth`"], rows)
+
+
+def _goes(method: str, option: str, value: object) -> str:
+    return "no" if Recipe.conflicts(method, **{option: value}) else "yes"
+
+
+def operating_points() -> str:
+    """Return how many findings each of the released weights knows, and where its operating points come from."""
+    rows = (
+        (code(file.name), code(name), len(family.outputs(file.name)), _source(family, file))
+        for name, family in FAMILIES.items()
+        for file in family.files
+    )
+    return table(["weights", "family", "findings known", "operating points"], rows)
+
+
+def _source(family: Family, file: WeightsFile) -> str:
+    if family.points_in_file:
+        return "in the weights' file"
+    return "none" if file.operating_points is None else "published"
+
+
+TABLES = {
+    "cuts": cuts,
+    "methods and the package": methods_and_the_package,
+    "methods and settings": methods_and_settings,
+    "operating points": operating_points,
+}

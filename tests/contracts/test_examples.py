@@ -1,0 +1,79 @@
+"""The examples of the manual run as they stand, and show what their text says they show."""
+
+import runpy
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+NAMES = [path.stem for path in sorted(EXAMPLES.glob("plot_*.py"))]
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Run an example in an empty folder, and return its names."""
+    monkeypatch.chdir(tmp_path)
+    mpl.use("agg")
+    from matplotlib import pyplot
+
+    def named(name: str) -> dict:
+        return runpy.run_path(str(EXAMPLES / f"{name}.py"))
+
+    yield named
+    pyplot.close("all")
+    assert not list(tmp_path.iterdir()), "an example leaves nothing behind"
+
+
+def first_review(found):
+    assert set(found["review"].findings) == set(found["phantom"].findings)
+
+
+def methods(found):
+    maps = found["maps"]
+    assert len(maps) == 8
+    # Behind an average and a linear layer these are one map, and Eigen-CAM is none of them.
+    assert np.allclose(maps["hirescam"], maps["xgradcam"], atol=1e-4)
+    assert np.abs(maps["hirescam"] - maps["eigencam"]).max() > 0.1
+
+
+def threshold(found):
+    assert found["hit"]
+    assert 0.5 < max(found["overlaps"]) < 1
+    assert found["overlaps"].index(max(found["overlaps"])) not in (0, len(found["overlaps"]) - 1)
+
+
+def disagreement(found):
+    four, three = (found[name].agreement("Nodule") for name in ("review", "without"))
+    assert three.iou > four.iou
+
+
+def wrong_reason(found):
+    by_network = {how: [row[1:] for row in found["found"] if row[0] == how] for how in found["networks"].values()}
+    (scores, ious), (shortcut_scores, shortcut_ious) = (np.transpose(rows) for rows in by_network.values())
+    assert min(*scores, *shortcut_scores) > 0.5
+    assert ious.mean() > 2 * shortcut_ious.mean()
+
+
+def own_app(found):
+    assert found["app"].subheader[0].value.endswith(": called")
+    assert not found["app"].exception
+
+
+SHOWN = (first_review, methods, threshold, disagreement, wrong_reason, own_app)
+
+
+@pytest.mark.parametrize("shows", SHOWN, ids=lambda each: each.__name__)
+def test_example_runs_and_shows_what_it_says(shows, run):
+    (name,) = (name for name in NAMES if name.split("_", 2)[2] == shows.__name__)
+    shows(run(name))
+
+
+def test_every_example_is_tried_and_short():
+    assert [name.split("_", 2)[2] for name in NAMES] == [each.__name__ for each in SHOWN]
+    for name in NAMES:
+        lines = (EXAMPLES / f"{name}.py").read_text(encoding="utf-8").splitlines()
+        assert len(lines) < 70, name
