@@ -1,7 +1,7 @@
 """Tables of the pages on the method: where networks are cut, operating points, and methods beside the package's."""
 
 import torch
-from markdown_tables import code, table
+from markdown_tables import code, sentence, table
 
 from ensemble_cam.classifiers.families import ARCHITECTURES
 from ensemble_cam.settings.config import load_config
@@ -36,6 +36,15 @@ def _activation(model_type: str, side: int) -> tuple[int, int]:
     return channels, cells
 
 
+def choosing_a_method() -> str:
+    """Return what each method shows, what it costs, and when not to trust it."""
+    rows = (
+        (f"**{each.title}** {code(each.name)}", f"{sentence(each.shows)} Costs {each.costs}.", sentence(each.beware))
+        for each in METHODS.values()
+    )
+    return table(["method", "what it shows, and costs", "when not to trust it"], rows)
+
+
 def methods_and_the_package() -> str:
     """Return each method's class in the `grad-cam` package, and its paper."""
     rows = ((each.title, code(each.name), code(each.package_class), each.source) for each in METHODS.values())
@@ -59,11 +68,11 @@ def _goes(method: str, option: str, value: object) -> str:
 def operating_points() -> str:
     """Return how many findings each of the released weights knows, and where its operating points come from."""
     rows = (
-        (code(file.name), code(name), len(family.outputs(file.name)), _source(family, file))
-        for name, family in FAMILIES.items()
+        (code(file.name), len(family.outputs(file.name)), _source(family, file))
+        for family in FAMILIES.values()
         for file in family.files
     )
-    return table(["weights", "family", "findings known", "operating points"], rows)
+    return table(["weights", "findings known", "operating points"], rows)
 
 
 def _source(family: Family, file: WeightsFile) -> str:
@@ -74,6 +83,7 @@ def _source(family: Family, file: WeightsFile) -> str:
 
 TABLES = {
     "cuts": cuts,
+    "choosing a method": choosing_a_method,
     "methods and the package": methods_and_the_package,
     "methods and settings": methods_and_settings,
     "operating points": operating_points,
