@@ -21,10 +21,7 @@ README = DOCS.parent / "README.md"
 NOT_RUN: Mapping[str, str] = {
     "ensemble-cam app": "serves until it is stopped",
     "ensemble-cam weights fetch": "downloads",
-    "ensemble-cam bench": "measures for minutes",
-    "ensemble-cam review films/ more/film.dcm": "of films and weights that a reader has",
-    "ensemble-cam phantom --out phantoms --count 20": "takes half a minute",
-    "ensemble-cam review phantoms --set teaching --out reviews --summary": "of those",
+    "ensemble-cam weights verify --against-upstream": "of released weights",
 }
 """Beginnings of the README's lines that are not run, and why."""
 
