@@ -6,6 +6,7 @@
 The app is served to this machine alone, with the teaching set and an empty home folder. Sessions are bare WebSockets of
 this process, see `bare_client`. Each opens the page, uploads a phantom of its own as soon as the page has an uploader,
 while the review of the example film that the app opens with is under way, waits for the scores and closes the page.
+Their own work has a lower priority than the server's: readers' browsers run on machines of their own.
 
 It prints a line for each round. It exits with 1 where scores differ from those of the round before, where all at once
 takes more than 1.2 times as long as one after the other, or the first result more than 2 times as long as that of a
@@ -136,6 +137,8 @@ def main() -> int:
     options = parser.parse_args()
     films = drawn_films(options.count)
     with tempfile.TemporaryDirectory() as home, serving(Path(home)) as served:
+        if hasattr(os, "nice"):
+            os.nice(5)
         session(served.address, films[0])  # the server imports and loads, and what it read is in the system's memory
         alone = statistics.median(session(served.address, film).seconds for film in films[:3])
         print(f"{'single':12}{alone:7.2f} s", flush=True)

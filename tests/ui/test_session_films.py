@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import inspect
+from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from types import SimpleNamespace
 from unittest.mock import MagicMock
@@ -13,11 +14,12 @@ from streamlit.runtime.scriptrunner_utils.exceptions import StopException
 from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequests, ScriptRequestType
 
 from ensemble_cam.errors import Cancelled
+from ensemble_cam.film.radiograph import read_radiograph
 from ensemble_cam.settings.pixels import Pixels
 from ensemble_cam.settings.sets import TEACHING
 from ensemble_cam.ui.review import page
 from ensemble_cam.ui.session import films as module
-from ensemble_cam.ui.session import overtaking
+from ensemble_cam.ui.session import overtaking, reading
 from ensemble_cam.ui.session.films import SessionFilms
 from support import films
 
@@ -172,7 +174,7 @@ def test_a_film_that_takes_long_is_given_up_by_a_run_that_a_newer_one_has_overta
     began = module.time.monotonic()
     film = SessionFilms().add("film.png", b"film")
     monkeypatch.setattr(overtaking, "get_script_run_ctx", lambda: SimpleNamespace(script_requests=requests))
-    monkeypatch.setattr(module, "read_radiograph", decode)
+    monkeypatch.setattr(reading, "read_radiograph", decode)
     monkeypatch.setattr(module, "session_films", look)
     with pytest.raises(StopException):
         film.read()
@@ -297,3 +299,39 @@ def test_uploads_are_taken_once_wherever_the_run_is_broken_off(looks, monkeypatc
     session = module.session_films()
     assert [film.name for film in session.values()] == ["one.png", "two.png"]
     assert session.on_stage.name == "one.png"
+
+
+def test_sessions_share_the_reading_of_the_example_and_of_nothing_else(monkeypatch):
+    reads, data = [], films.png(films.film(64, 64))
+    shared = reading.ExampleReadings()
+    monkeypatch.setattr(module, "EXAMPLES", shared)
+    monkeypatch.setattr(
+        reading, "read_radiograph", lambda *given, **how: reads.append(1) or read_radiograph(*given, **how)
+    )
+    sessions = [SessionFilms() for _ in range(4)]
+    examples = [session.add("example", data, example=True) for session in sessions]
+    with ThreadPoolExecutor() as threads:
+        readings = list(threads.map(lambda film: film.read(), examples))
+    assert len(reads) == 1
+    assert len({id(each.radiograph) for each in readings}) == 1
+    parts = [film.part(film.read().radiograph, whole=False) for film in examples]
+    assert len({id(part) for part in parts}) == 1
+    assert sessions[0].on_stage.read(Pixels(negative=True)).radiograph.negative
+    assert not examples[1].read().radiograph.negative, "one session's choice is not another's"
+
+    uploaded = sessions[0].add("own.png", data)
+    assert uploaded.read().radiograph is not readings[0].radiograph
+    assert uploaded.part(uploaded.radiograph, whole=False) is not parts[0]
+    own = films.png(films.film(64, 64, seed=5))
+    sessions[0].add("other.png", own).read()
+    assert {sha256 for sha256, _ in shared._readings} == {hashlib.sha256(data).hexdigest()}
+
+
+def test_an_example_that_could_not_be_read_is_tried_again(monkeypatch):
+    shared = reading.ExampleReadings()
+    monkeypatch.setattr(module, "EXAMPLES", shared)
+    data = films.png(films.film(64, 64))
+    with monkeypatch.context() as broken:
+        broken.setattr(reading, "read_radiograph", MagicMock(side_effect=MemoryError))
+        assert "ran out of memory" in SessionFilms().add("example", data, example=True).read().failure
+    assert SessionFilms().add("example", data, example=True).read().failure is None

@@ -7,7 +7,7 @@ dropped.
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,12 +16,13 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from ensemble_cam.errors import Cancelled, RadiographError
-from ensemble_cam.film.radiograph import Radiograph, read_radiograph
+from ensemble_cam.errors import Cancelled
+from ensemble_cam.film.radiograph import Radiograph
 from ensemble_cam.machine.names import escaped
 from ensemble_cam.settings.pixels import Pixels
 from ensemble_cam.ui.session.networks import Identities
 from ensemble_cam.ui.session.overtaking import overtaken
+from ensemble_cam.ui.session.reading import EXAMPLES, Reading
 from ensemble_cam.ui.session.slot import Slot
 from ensemble_cam.ui.session.turns import FILM, OPENING, RESULT, TURNS
 from ensemble_cam.ui.viewer.payload import FilmPart
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 _FILMS, _UPLOADS = "films", "upload count"
 _GIVEN_UP_AFTER = 1.0  # seconds: to end a decoder and start another costs half of one
-_OUT_OF_MEMORY = "This machine ran out of memory for the film. Close other programs or remove other films."
 
 
 @dataclass(frozen=True)
@@ -55,42 +55,6 @@ class FilmId:
         return f"{self.number}-{self.sha256[:12]}"
 
 
-@dataclass(frozen=True)
-class Reading:
-    """A film as it was read.
-
-    Attributes:
-        asked: what of it the networks are shown.
-        radiograph: the film, or None.
-        failure: why it could not be read, or None.
-    """
-
-    asked: Pixels
-    radiograph: Radiograph | None = None
-    failure: str | None = None
-
-    @classmethod
-    def of(cls, data: bytes, asked: Pixels, *, cancelled: Callable[[], bool] | None = None) -> "Reading":
-        """Read a film; a failure is kept as a sentence.
-
-        Raises:
-            Cancelled: if it was given up.
-        """
-        try:
-            read = read_radiograph(
-                data,
-                intensity=asked.intensity,
-                rescale=asked.rescale,
-                negative=asked.negative,
-                cancelled=cancelled,
-            )
-            return cls(asked, radiograph=read)
-        except RadiographError as error:
-            return cls(asked, failure=str(error))
-        except MemoryError:
-            return cls(asked, failure=_OUT_OF_MEMORY)
-
-
 @dataclass(eq=False)
 class OpenFilm:
     """One film of this session and everything that was made of it.
@@ -101,6 +65,7 @@ class OpenFilm:
         data: the file's bytes.
         planted: what was drawn into a phantom that this session drew; None for any other film.
         example: whether the session has opened it by itself, so that its review makes way for all that readers ask for.
+            It is the same for all sessions, and nobody's: they share what is read of it.
         revealed: whether scores and maps may be seen under *Read first*.
         shown_anyway: the networks, see `networks.identities`, whose maps are to be seen though they mean nothing,
             until it leaves the stage; None for none.
@@ -148,6 +113,8 @@ class OpenFilm:
         return held
 
     def _read(self, asked: Pixels) -> Reading:
+        if self.example:
+            return EXAMPLES.read(self.data, asked)
         newer, began = overtaken(), time.monotonic()
         try:
             return Reading.of(
@@ -166,6 +133,8 @@ class OpenFilm:
 
     def part(self, read: Radiograph, *, whole: bool) -> FilmPart:
         """Return what the viewer is sent of the film itself, as it was last read; packed once."""
+        if self.example:
+            return EXAMPLES.part(read, whole=whole)
         held = self._parts.get(whole)
         if held is None or held[0] is not read:
             held = self._parts[whole] = read, FilmPart.of(read, whole=whole)
