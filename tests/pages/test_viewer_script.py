@@ -515,6 +515,14 @@ def test_a_mean_means_nothing_in_the_browser_as_in_the_exports_while_an_untraine
     assert words == {"meaningless", "called", "not called"}
 
 
+def test_the_viewer_is_fitted_anew_where_a_line_above_it_goes_as_one_below_it_comes(page):
+    page.evaluate("document.body.className = 'stMain'; document.body.innerHTML = '<i></i><p>kept back</p>'")
+    viewer = show(page, sent(made_review(dotted(100, 100, 50, 50))))
+    around = viewer.box.evaluate("box => box.style.getPropertyValue('--around')")
+    page.evaluate("document.body.append(document.querySelector('p'))")
+    expect(viewer.box).not_to_have_css("--around", around)
+
+
 def test_a_viewer_that_has_left_the_page_puts_no_film_on_the_stage_that_was_still_on_its_way(page):
     page.evaluate("(() => { const { appear } = window; window.appear = (given) => appear(given)() })()")
     viewer = show(page, sent(made_review(dotted(100, 100, 50, 50))), again=True)

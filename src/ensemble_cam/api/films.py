@@ -70,6 +70,8 @@ def review_films(
     """
     if isinstance(films, str | bytes | os.PathLike | np.ndarray | Phantom | Radiograph):
         raise TypeError("films: got a single one; hand over a list of films, or call review() for it.")
+    if on_error is not None and not callable(on_error):
+        raise TypeError(f"on_error: got {on_error!r}; hand over a function of a film and its error.")
     return _reviewed(films, Networks.of(options), on_error)
 
 
@@ -85,6 +87,9 @@ def _reviewed(
             film = networks.read(source, cancelled=budget.is_closed)
         except EnsembleCamError as error:
             return number, source, error
+        except TypeError as error:  # what was handed over is no film: the caller's list is wrong
+            error.add_note(_place(number))
+            raise
         except MemoryError:
             return number, source, RadiographError("This machine ran out of memory for the film. Close other programs.")
         budget.charge(number, film.width * film.height)
@@ -98,9 +103,13 @@ def _reviewed(
                 yield networks.review(film, name=name_of(source))
             except EnsembleCamError as error:
                 if on_error is None:
-                    error.add_note(f"This was film {number} of those handed over.")
+                    error.add_note(_place(number))
                     raise
                 on_error(source, error)
             finally:
                 budget.release(number)
                 del film  # it would live until the next one is read
+
+
+def _place(number: int) -> str:
+    return f"This was film {number} of those handed over."

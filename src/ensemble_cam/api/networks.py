@@ -1,11 +1,10 @@
 """Loaded classifiers for a caller's options. This loads PyTorch."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from threading import Lock
 
-from ensemble_cam.api.options import Options
+from ensemble_cam.api.options import Options, by_id, path, plain, texts
 from ensemble_cam.api.result import Review
 from ensemble_cam.api.source import Source, read
 from ensemble_cam.classifiers.classifier import Classifier
@@ -36,17 +35,19 @@ class Networks:
         for option in given:
             if option not in known:
                 raise TypeError(f"There is no option {option!r}.{did_you_mean(option, known)}")
-        file, folder = given.get("config"), given.get("weights_dir")
-        config = load_config(None if file is None else Path(file))
-        asked = dict(given) | {"labels": _texts("labels", given.get("labels"))}
+        config = load_config(path("config", given.get("config")))
+        asked = {name: plain(value) for name, value in given.items()} | {
+            "labels": texts("labels", given.get("labels")),
+            "ensemble_weights": by_id("ensemble_weights", given.get("ensemble_weights")),
+        }
         options = ReviewOptions.of(
             asked, config.review, device=given.get("device", "auto"), runtime=given.get("runtime", "auto")
         )
         choice = Choice(
             given.get("set", CLINICAL.name),
-            _texts("classifiers", given.get("classifiers")),
-            dict(given.get("weights") or {}),
-            None if folder is None else Path(folder),
+            texts("classifiers", given.get("classifiers")),
+            _named(by_id("weights", given.get("weights"))),
+            path("weights_dir", given.get("weights_dir")),
         )
         options = checked(config, choice, options)
         return cls(choice, options, _LOADED.classifiers(config, choice, options))
@@ -97,7 +98,10 @@ class _Loaded:
 _LOADED = _Loaded()
 
 
-def _texts(option: str, given: Sequence[str] | None) -> tuple[str, ...] | None:
-    if isinstance(given, str):
-        raise ConfigError(f"{option}: got the text {given!r}; hand over a list, such as [{given!r}].")
-    return None if given is None else tuple(given)
+def _named(weights: Mapping[str, object]) -> dict[str, str]:
+    found = {}
+    for id, name in weights.items():
+        if not isinstance(name, str):
+            raise ConfigError(f"weights of {id}: got {name!r}; allowed: a name.")
+        found[id] = name
+    return found

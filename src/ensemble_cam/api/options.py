@@ -1,9 +1,13 @@
 """What is asked of a review, by keyword."""
 
 import os
-from collections.abc import Mapping, Sequence
-from typing import TypedDict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TypedDict, TypeVar
 
+import numpy as np
+
+from ensemble_cam.errors import ConfigError
 from ensemble_cam.film.radiograph import Intensity
 
 
@@ -57,3 +61,54 @@ class Options(TypedDict, total=False):
     negative: bool
     device: str
     runtime: str
+
+
+Value = TypeVar("Value")
+
+
+def plain(value: Value) -> Value:
+    """Return a number of NumPy's as Python's own, and anything else as it is: settings are written as JSON."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def texts(option: str, given: object) -> tuple[str, ...] | None:
+    """Return the texts of a list that an option was given; None where it was not.
+
+    Raises:
+        ConfigError: if it is no list of texts: one text alone would be taken for its letters.
+    """
+    if given is None:
+        return None
+    if isinstance(given, str):
+        raise ConfigError(f"{option}: got the text {given!r}; hand over a list, such as [{given!r}].")
+    items = tuple(map(plain, given)) if isinstance(given, Iterable) else (given,)
+    for each in items:
+        if not isinstance(each, str):
+            raise ConfigError(f"{option}: got {each!r}; hand over a list of texts.")
+    return items
+
+
+def by_id(option: str, given: object) -> dict[str, object]:
+    """Return what an option was given for classifiers, by their ids; nothing where it was not.
+
+    Raises:
+        ConfigError: if it is no mapping.
+    """
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        raise ConfigError(f"{option}: got {given!r}; hand over a dictionary by the classifiers' ids.")
+    return {plain(id): plain(value) for id, value in given.items()}
+
+
+def path(option: str, given: object) -> Path | None:
+    """Return the path that an option was given; None where it was not.
+
+    Raises:
+        ConfigError: if it is none.
+    """
+    if given is None:
+        return None
+    if not isinstance(given, str | os.PathLike):
+        raise ConfigError(f"{option}: got {given!r}; hand over a path.")
+    return Path(given)

@@ -5,13 +5,14 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn, cast
 
 import numpy as np
 import pandas as pd
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from ensemble_cam.api.options import by_id
 from ensemble_cam.archive.films import checked_case
 from ensemble_cam.errors import ConfigError, did_you_mean
 from ensemble_cam.export.figure import figure_png
@@ -162,7 +163,8 @@ class Review:
         Raises:
             ConfigError: if a weight is not allowed, or none of the findings has a score by them.
         """
-        analysis = self._reviewed.analysis.reweighted(ensemble_weights)
+        weights = cast("dict[str, float]", by_id("ensemble_weights", ensemble_weights))  # and every weight is checked
+        analysis = self._reviewed.analysis.reweighted(weights)
         return Review(replace(self._reviewed, analysis=analysis), name=self._name)
 
     def save(
@@ -187,6 +189,19 @@ class Review:
         """
         name = self._folder_name if name is None else checked_case(name, of="name")
         return write_review(self._drawn(bare=bare), Path(out), name, save_maps=save_maps)
+
+    def __copy__(self) -> "Review":
+        """Return itself: it is never changed."""
+        return self
+
+    def __deepcopy__(self, memo: object) -> "Review":
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "A Review holds its networks and is not pickled. Hand on scores, calls, map(…) and record, which are plain "
+            "values, or save it."
+        )
 
     def __repr__(self) -> str:
         found = self._reviewed.analysis.findings

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from ensemble_cam.api.options import plain
 from ensemble_cam.archive.films import folder_name
 from ensemble_cam.errors import ConfigError
 from ensemble_cam.film.radiograph import Intensity, Radiograph, radiograph_of, read_radiograph
@@ -45,10 +46,10 @@ def read_film(
 
     Raises:
         RadiographError: if this is no film that can be reviewed; the message says why and what to do.
-        ConfigError: if `intensity` is another word.
+        ConfigError: if `intensity` is another word, or `rescale` or `negative` neither true nor false.
         TypeError: if `source` is of another type, or `bits` is given for no array.
     """
-    return read(source, Pixels(intensity, rescale, negative), bits=bits)
+    return read(source, Pixels(intensity, plain(rescale), plain(negative)), bits=bits)
 
 
 def read(

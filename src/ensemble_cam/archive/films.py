@@ -98,10 +98,10 @@ def checked_case(case: str, *, of: str) -> str:
     Raises:
         ConfigError: if it is no name that every system takes for a folder.
     """
-    if not _CASE.fullmatch(case) or _DEVICE_NAMES.fullmatch(case):
+    if not isinstance(case, str) or not _CASE.fullmatch(case) or _DEVICE_NAMES.fullmatch(case):
         raise ConfigError(
-            f'{of}: got "{escaped(case)}"; allowed: up to 64 letters, digits, blanks and . - _, with a letter or digit '
-            "at both ends."
+            f'{of}: got "{escaped(str(case))}"; allowed: up to 64 letters, digits, blanks and . - _, with a letter or '
+            "digit at both ends."
         )
     return case
 

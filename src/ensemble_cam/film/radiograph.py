@@ -20,6 +20,7 @@ from ensemble_cam.film.greyscale import Greys, Greyscale, domain, is_padding, lo
 from ensemble_cam.film.intake import StoredFilm
 from ensemble_cam.film.negatives import looks_negative
 from ensemble_cam.film.proportions import enlarge, true_size
+from ensemble_cam.machine.frozen import Frozen
 
 Intensity = Literal["stored", "windowed"]
 
@@ -32,7 +33,7 @@ _SMALLEST_INPUT = 224  # the smallest input size of any configured classifier
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Radiograph:
+class Radiograph(Frozen):
     """One film.
 
     Attributes:

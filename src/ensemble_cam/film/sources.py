@@ -48,11 +48,16 @@ def stored_array(array: np.ndarray, *, bits: int | None = None) -> StoredFilm:
     Raises:
         RadiographError: if it is no such array.
     """
+    if isinstance(array, np.ma.MaskedArray):
+        raise RadiographError(
+            "The array is masked, and a film has a value at every pixel. Fill it, as with numpy.ma.filled."
+        )
+    array = np.asarray(array)  # of no other kind of array, such as a matrix
     if array.ndim != 2:
         raise RadiographError(
             f"The array has the shape {array.shape}, and a film is (height, width). Hand over one channel of one film."
         )
-    if not np.issubdtype(array.dtype, np.integer):
+    if array.dtype.kind not in "iu":
         raise RadiographError(
             f"The array holds {array.dtype}, which declares no range of greys. Hand over the stored values as whole "
             "numbers, with bits=… where they are fewer than their type has."

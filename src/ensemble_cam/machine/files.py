@@ -44,6 +44,8 @@ def open_file(path: Path) -> BufferedReader:
         NotAFile: if it is anything else.
         OSError: if it is not there or may not be read.
     """
+    if "\0" in str(path):
+        raise OSError(errno.EINVAL, "no name has a null character")
     _check_kind(os.stat(path).st_mode)
     descriptor = os.open(path, _FLAGS)
     try:

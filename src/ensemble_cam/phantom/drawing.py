@@ -11,6 +11,8 @@ from types import MappingProxyType
 import cv2
 import numpy as np
 
+from ensemble_cam.machine.frozen import Frozen
+
 from . import findings as planting
 from .anatomy import Build
 from .canvas import Canvas, Layer
@@ -51,7 +53,7 @@ _STREAMS = ("choice", "build", "chest", "pose", "devices", "exposure", "grain", 
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Phantom:
+class Phantom(Frozen):
     """One drawn film and its truth.
 
     Attributes:

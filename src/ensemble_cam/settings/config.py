@@ -205,7 +205,7 @@ def load_config(path: Path | None = None) -> Config:
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
-    name = escaped(path.name)
+    name = escaped(path.name or str(path))
     try:
         # Notepad puts a byte order mark in front.
         return tomli.loads(read_file(path, most=_MOST_BYTES).decode("utf-8-sig"))

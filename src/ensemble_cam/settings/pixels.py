@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ensemble_cam.settings.rules import check_setting
+from ensemble_cam.settings.rules import TRUE_OR_FALSE, check_setting
 
 if TYPE_CHECKING:
     from ensemble_cam.film.radiograph import Intensity
@@ -19,7 +19,7 @@ class Pixels:
         negative: whether films are turned round that were saved as negatives, for screen and networks alike.
 
     Raises:
-        ConfigError: if `intensity` is another word.
+        ConfigError: if a value is not allowed: a text such as "no" would turn a film round.
     """
 
     intensity: "Intensity" = "stored"
@@ -28,3 +28,5 @@ class Pixels:
 
     def __post_init__(self) -> None:
         check_setting("intensity", self.intensity)
+        TRUE_OR_FALSE.check("rescale", self.rescale)
+        TRUE_OR_FALSE.check("negative", self.negative)

@@ -104,14 +104,14 @@ SHA256 = Rule(
 OPERATING_POINT = Rule("a number between 0 and 1, neither of them", lambda v: _is_real(v) and 0 < v < 1, float)
 ENSEMBLE_WEIGHT = Rule("a finite number, at least 0", lambda value: _is_real(value) and value >= 0, float)
 _FRACTION = Rule("a number from 0 to 1", lambda value: _is_real(value) and 0 <= value <= 1, float)
-_TRUE_OR_FALSE = Rule("true or false", lambda value: isinstance(value, bool))
+TRUE_OR_FALSE = Rule("true or false", lambda value: isinstance(value, bool))
 
 SETTINGS: Mapping[str, Rule] = {
     "top_k": Rule("a whole number from 1 to 18", lambda value: _is_whole(value) and 1 <= value <= 18),
     "method": one_of(METHODS),
     "layers": one_of(LAYERS),
-    "aug_smooth": _TRUE_OR_FALSE,
-    "eigen_smooth": _TRUE_OR_FALSE,
+    "aug_smooth": TRUE_OR_FALSE,
+    "eigen_smooth": TRUE_OR_FALSE,
     "threshold": _FRACTION,
     "opacity": _FRACTION,
     "colormap": one_of(COLORMAPS),
@@ -133,6 +133,6 @@ CLASSIFIER_KEYS: Mapping[str, Rule] = {
     "ensemble_weight": ENSEMBLE_WEIGHT,
     "sha256": Rule("a table of SHA-256 by weights name", lambda value: isinstance(value, dict)),
     "operating_points": Rule("a table of probabilities by label", lambda value: isinstance(value, dict)),
-    "optional": _TRUE_OR_FALSE,
+    "optional": TRUE_OR_FALSE,
 }
 """Key of a table `[classifiers.<id>]` → its rule."""

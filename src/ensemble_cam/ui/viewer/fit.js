@@ -4,8 +4,10 @@
 const ROOM_BELOW = 60 // CSS pixels
 
 /**
- * Keep the viewer as high as the page has room for; returns what fits it anew, as what stands above may change its
- * height while that of the page stays.
+ * Keep the viewer as high as the page has room for; returns what fits it anew.
+ *
+ * What stands above may lose a line in the very moment in which what stands below gets one: the page's height stays, and
+ * no size has changed. So parts that come and go are watched, too.
  *
  * @param {HTMLElement} box
  * @param {AbortSignal} signal ends it
@@ -16,9 +18,20 @@ export function keepFitting(box, signal) {
     const above = box.getBoundingClientRect().top + (page?.scrollTop ?? 0)
     box.style.setProperty("--around", `${Math.round(above) + ROOM_BELOW}px`)
   }
+  let due = 0
+  const later = () => {
+    cancelAnimationFrame(due)
+    due = requestAnimationFrame(fit)
+  }
   const watcher = new ResizeObserver(fit)
+  const parts = new MutationObserver(later)
+  if (page) parts.observe(page, { childList: true, subtree: true })
   if (page?.firstElementChild) watcher.observe(page.firstElementChild)
   addEventListener("resize", fit, { signal })
-  signal.addEventListener("abort", () => watcher.disconnect())
+  signal.addEventListener("abort", () => {
+    watcher.disconnect()
+    parts.disconnect()
+    cancelAnimationFrame(due)
+  })
   return fit
 }
