@@ -59,6 +59,7 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "write_computation_times": False,
     "show_signature": False,
+    "min_reported_time": 600,
 }
 
 html_theme = "pydata_sphinx_theme"
@@ -68,8 +69,12 @@ html_css_files = ["manual.css"]
 html_show_sourcelink = False
 html_copy_source = False
 html_context = {"default_mode": "auto"}
+# Pages without others beside them have no list of these.
+html_sidebars = {name: [] for name in ("index", "troubleshooting", "architecture", "contributing")}
 html_theme_options = {
     "logo": {"text": project},
+    "navbar_align": "left",
+    "navbar_persistent": ["search-button"],
     "navbar_end": ["theme-switcher"],
     "header_links_before_dropdown": 8,
     "navigation_with_keys": False,

@@ -21,7 +21,7 @@ def listed(names: Iterable[object]) -> str:
 
 def sentence(text: str) -> str:
     """Return half a sentence as a whole one."""
-    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}" if text else ""
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '…')) else '.'}" if text else ""
 
 
 def _row(cells: Sequence[object]) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from functools import partial
 
-from markdown_tables import code, sentence, table
+from markdown_tables import code, listed, sentence, table
 
 from ensemble_cam.cli import parser
 from ensemble_cam.settings.config import ReviewDefaults
@@ -34,7 +34,7 @@ def options(of: argparse.ArgumentParser) -> list[argparse.Action]:
 
 def spelling(action: argparse.Action) -> str:
     """Return how an argument is written: `--out DIR`, or `FILE…`."""
-    value = "" if action.nargs == 0 else action.metavar or "|".join(map(str, action.choices or ()))
+    value = "" if action.nargs == 0 else action.metavar or action.dest.upper().replace("_", "-")
     if not action.option_strings:
         return f"{value}…" if action.nargs in ("+", "*") else str(value)
     return " ".join(filter(None, [", ".join(action.option_strings), str(value)]))
@@ -54,7 +54,8 @@ def command(name: str) -> str:
 def _meaning(action: argparse.Action) -> str:
     text = (action.help or "") % {**vars(action), "prog": "ensemble-cam"}
     told = text if action.default is None else text.replace(f"({action.default})", "").rstrip()
-    return sentence(told)
+    choices = f"One of {listed(action.choices)}." if action.choices else ""
+    return f"{sentence(told)} {choices}"
 
 
 def _default(action: argparse.Action) -> str:

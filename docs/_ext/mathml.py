@@ -22,9 +22,9 @@ def _inline(writer: Any, node: nodes.math) -> None:
 
 
 def _block(writer: Any, node: nodes.math_block) -> None:
-    writer.body.append(writer.starttag(node, "div", CLASS="math"))
+    writer.body.append(writer.starttag(node, "div", CLASS="formula"))
     if node["number"]:
-        writer.body.append(f'<span class="eqno">({node["number"]})</span>')
+        writer.body.append(f'<span class="number">({node["number"]})</span>')
     writer.body.append(f"{_mathml(node, as_block=True)}</div>\n")
     raise nodes.SkipNode
 

@@ -24,8 +24,8 @@ class Options(TypedDict, total=False):
         labels: the findings to explain instead.
         method: how maps are made: a name such as "gradcam++", "gradcam", "layercam", "eigencam".
         layers: "last", or "several" for the mean with the stage before.
-        aug_smooth: average maps over turned and scaled inputs.
-        eigen_smooth: take the map's first principal component.
+        aug_smooth: take the mean over the film and its mirror image at three contrasts; six times the cost.
+        eigen_smooth: take the first principal component of the weighted channels instead of their sum.
         framing: "crop", the centre square that the networks were trained on, or "pad", the whole film.
         ensemble_weights: classifier id → its share of scores and ensemble maps, at least 0.
         threshold: relative activation from which on a map is drawn, 0 to 1.

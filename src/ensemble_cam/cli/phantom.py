@@ -33,9 +33,11 @@ def add(commands: Commands) -> None:
     )
     what.add_argument("--normal", action="store_true", help="plant nothing")
     phantom.add_argument("--size", default="1024", metavar="N|WxH", help="in pixels (%(default)s)")
-    phantom.add_argument("--bits", type=whole(), choices=(8, 16), default=8, help="(%(default)s)")
-    phantom.add_argument("--difficulty", type=real, metavar="D", help="0, plain, to 1, borderline; else at random")
-    phantom.add_argument("--format", choices=("png", "dicom"), default="png", help="(%(default)s)")
+    phantom.add_argument("--bits", type=whole(), choices=(8, 16), default=8, help="of a grey value (%(default)s)")
+    phantom.add_argument(
+        "--difficulty", type=real, metavar="D", help="of findings: 0, plain, to 1, borderline; else at random"
+    )
+    phantom.add_argument("--format", choices=("png", "dicom"), default="png", help="of the films' files (%(default)s)")
     phantom.set_defaults(command=run)
 
 

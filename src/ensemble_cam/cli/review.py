@@ -62,10 +62,19 @@ def add(commands: Commands) -> None:
         metavar="ID=NAME",
         help='weights other than the default, or "untrained" for seeded values; may be repeated',
     )
-    networks.add_argument("--ensemble-weight", action="append", default=[], metavar="ID=W", help="may be repeated")
-    networks.add_argument("--device", choices=DEVICES, default="auto", help="(%(default)s)")
     networks.add_argument(
-        "--runtime", choices=RUNTIMES, default="auto", help="auto: OpenVINO on the processor where it is installed"
+        "--ensemble-weight",
+        action="append",
+        default=[],
+        metavar="ID=W",
+        help="a classifier's share of ensemble maps and scores, instead of the configuration's; may be repeated",
+    )
+    networks.add_argument("--device", choices=DEVICES, default="auto", help="where the networks run (%(default)s)")
+    networks.add_argument(
+        "--runtime",
+        choices=RUNTIMES,
+        default="auto",
+        help="what runs them; auto: OpenVINO on the processor where it is installed",
     )
     maps = review.add_argument_group("maps (defaults are the configuration's)")
     what = maps.add_mutually_exclusive_group()
@@ -86,7 +95,7 @@ def add(commands: Commands) -> None:
     drawing = review.add_argument_group("drawing (defaults are the configuration's)")
     drawing.add_argument("--threshold", type=real, metavar="T", help="draw relative activation from here on, 0 to 1")
     drawing.add_argument("--opacity", type=real, metavar="O", help="of the overlay, 0 to 1")
-    drawing.add_argument("--colormap", choices=COLORMAPS)
+    drawing.add_argument("--colormap", choices=COLORMAPS, help="the colours of relative activation")
     drawing.add_argument(
         "--bare",
         action="store_true",
