@@ -217,6 +217,7 @@ def test_a_removed_phantom_does_not_come_back_by_itself_and_another_is_drawn_whe
 
 
 def test_a_film_of_the_readers_own_takes_the_screen_from_the_phantom_and_is_warned_of(bare):
+    assert "Colours" in reviewed(bare).shown.payload.header["meaning"]
     film = open_film(bare, films.png(films.film(300, 300)))
     assert [each.name.split(",")[0] for each in bare.session_state["films"].values()] == ["Phantom", "secret_name.png"]
     assert bare.session_state["films"].on_stage is film
@@ -225,6 +226,7 @@ def test_a_film_of_the_readers_own_takes_the_screen_from_the_phantom_and_is_warn
     assert MEANINGLESS_LINE not in text(bare)
     assert "The maps are kept back." in text(bare)
     assert "Planted" not in text(bare)
+    assert "Colours" not in film.shown.payload.header["meaning"]  # as long as its maps are kept back
     ask_for(bare, next(iter(bare.session_state["films"].values())))
     bare.run()
     assert NO_PHANTOM not in text(bare)

@@ -394,3 +394,10 @@ def test_nothing_of_a_blind_film_is_sent_before_the_answer(lab_page):
     assert "Ensemble" in text(page)
     assert lab.tally.films
     assert LEARNER not in next(iter(lab.tally.films.values()))  # looking is no answer
+    # It cannot be read blind any more, and that is said.
+    page.button(key="lab draw").click().run()
+    assert [each.value for each in page.toast] == ["The truth of phantom 5 was seen already: another one is drawn."]
+    assert lab.seed != 5
+    reviewed(page)
+    page.button(key="lab draw").click().run()
+    assert not page.toast

@@ -102,7 +102,8 @@ def _draw() -> None:
     state, lab = st.session_state, session_lab()
     blind = state[_BLIND]
     if blind and (state[_SEED] in lab.known or (lab.revealed and lab.seed == state[_SEED])):
-        held.put(_SEED, secrets.randbelow(_SEEDS))  # its truth was seen already
+        st.toast(f"The truth of phantom {state[_SEED]} was seen already: another one is drawn.")
+        held.put(_SEED, secrets.randbelow(_SEEDS))
     chosen = None if blind or state[_WHICH] == _AT_RANDOM else tuple(state.get(_LABELS) or ())
     lab.want(Wish(state[_SEED], chosen, _DIFFICULTIES[state[_DIFFICULTY]], blind))
 

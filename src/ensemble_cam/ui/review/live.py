@@ -76,7 +76,7 @@ def _shown(
         film.id.number,
         film.part(read, whole=whole),
         geometry,
-        _words(film.name, geometry, controls, analysis),
+        _words(film.name, geometry, controls, analysis, withheld=withheld),
         analysis=analysis,
         withheld=withheld,
         wanted=_wanted(controls, analysis),
@@ -97,7 +97,9 @@ def _display(defaults: ReviewDefaults) -> Display:
     return Display(defaults.threshold, defaults.opacity, defaults.colormap)
 
 
-def _words(name: str, geometry: Geometry, controls: Controls, analysis: "Analysis | None") -> Words:
+def _words(
+    name: str, geometry: Geometry, controls: Controls, analysis: "Analysis | None", *, withheld: bool = False
+) -> Words:
     outside = ""
     width, height = geometry.source_size
     if geometry.crop != (0, 0, width, height):
@@ -113,7 +115,7 @@ def _words(name: str, geometry: Geometry, controls: Controls, analysis: "Analysi
     return Words(
         set=set,
         outside=outside,
-        meaning=f"{outside} {_MEANING}".strip(),
+        meaning=outside if withheld else f"{outside} {_MEANING}".strip(),
         foot=tuple(filter(None, (f"{outside} {_MEANING}".strip(), *foot_of(review)))),
         method=analysis.settings.recipe.line,
         purpose=purpose_line(review),
