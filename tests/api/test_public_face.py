@@ -226,6 +226,13 @@ def test_what_is_meaningless_is_struck_in_a_notebook_and_says_so_in_words(phanto
     assert "meaningless" in repr(review)
 
 
+def test_networks_that_were_never_trained_are_a_caution_by_name(phantom):
+    review = ec.review(phantom, set="teaching", top_k=1, weights={"teaching-resnet": "untrained"})
+    (caution,) = review.cautions
+    assert caution.startswith("Teaching ResNet: untrained")
+    assert caution in review._repr_html_()
+
+
 def test_overlay_and_figure_are_the_exported_ones(review, tmp_path):
     folder = review.save(tmp_path)
     for classifier in (TEACHING[0], "ensemble"):

@@ -27,7 +27,7 @@ from ensemble_cam.maps.regions import Region
 from ensemble_cam.reviewing.analysis import Finding
 from ensemble_cam.reviewing.review import Review as Reviewed
 from ensemble_cam.reviewing.scores import Score
-from ensemble_cam.reviewing.sentences import why_no_map
+from ensemble_cam.reviewing.sentences import remarks_line, why_no_map
 from ensemble_cam.settings.settings import displayed
 from ensemble_cam.settings.vocabulary import ENSEMBLE
 
@@ -83,8 +83,9 @@ class Review:
 
     @property
     def cautions(self) -> tuple[str, ...]:
-        """What a reader must know first, a sentence or two each; about the classifiers, then about the film."""
-        return self._reviewed.warnings
+        """What a reader must know first, a sentence or two each; about the weights, the classifiers, then the film."""
+        weights = remarks_line(self._reviewed.analysis)
+        return (*([weights] if weights else []), *self._reviewed.warnings)
 
     @property
     def record(self) -> dict[str, Any]:

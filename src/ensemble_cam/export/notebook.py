@@ -5,7 +5,7 @@ from html import escape
 
 from ensemble_cam.reviewing.review import Review
 from ensemble_cam.reviewing.scores import Call, Score
-from ensemble_cam.reviewing.sentences import head_line, score_line, title
+from ensemble_cam.reviewing.sentences import head_line, remarks_line, score_line, title
 from ensemble_cam.settings.settings import displayed
 from ensemble_cam.settings.vocabulary import ENSEMBLE
 
@@ -26,7 +26,8 @@ def review_html(review: Review, figure: bytes) -> str:
         + "</tr>"
         for finding in analysis.findings
     )
-    said = "".join(f"<p>{escape(sentence)}</p>" for sentence in (head_line(review), *review.warnings))
+    sentences = filter(None, (head_line(review), remarks_line(analysis), *review.warnings))
+    said = "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
     pictured = "; ".join(title(finding) for finding in analysis.findings)
     picture = b64encode(figure).decode()
     return (
