@@ -34,7 +34,6 @@ default_role = "code"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_member_order = "bysource"
-autodoc_preserve_defaults = True
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 88
 napoleon_numpy_docstring = False
@@ -60,6 +59,7 @@ sphinx_gallery_conf = {
     "write_computation_times": False,
     "show_signature": False,
     "min_reported_time": 600,
+    "default_thumb_file": str(DOCS / "pictures" / "figure.png"),
 }
 
 html_theme = "pydata_sphinx_theme"

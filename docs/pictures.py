@@ -182,11 +182,13 @@ def around(*parts: "Locator", margin: int = 6) -> dict[str, float]:
     return {"x": max(left, 0), "y": max(top, 0), "width": right - max(left, 0), "height": bottom - max(top, 0)}
 
 
-def down_to(part: "Locator", margin: int = 10) -> dict[str, float]:
-    """Return the screen from its top to below this, for `Page.screenshot`."""
+def down_to(part: "Locator", *, beside: "Locator | None" = None, margin: int = 10) -> dict[str, float]:
+    """Return the screen from its top to below this, for `Page.screenshot`; without what lies at its left, if given."""
     box = part.bounding_box()
+    left = None if beside is None else beside.bounding_box()
     assert box is not None
-    return {"x": 0, "y": 0, "width": SCREEN[0], "height": box["y"] + box["height"] + margin}
+    x = 0 if left is None else left["x"] + left["width"]
+    return {"x": x, "y": 0, "width": SCREEN[0] - x, "height": box["y"] + box["height"] + margin}
 
 
 # The pictures -------------------------------------------------------------------------------------------------------
@@ -287,7 +289,8 @@ def lab_shortcut(studio: Studio) -> bytes:
     settled(page)
     drawn_in_lab(page, _SHORTCUT)
     maps_in_lab(page, 5)
-    return page.screenshot(clip=down_to(page.locator(".lab-table").last))
+    sidebar = page.get_by_test_id("stSidebar")
+    return page.screenshot(clip=down_to(page.locator(".lab-table").last, beside=sidebar))
 
 
 def figure(studio: Studio) -> bytes:

@@ -1,12 +1,18 @@
 """What a caller hands over by mistake is refused in a sentence, and what NumPy and pickle make of things is taken."""
 
 import copy
+import os
 import pickle
+import re
+import select
+import signal
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import ensemble_cam as ec
+from ensemble_cam.api import networks
 
 PHANTOM = ec.draw_phantom(3, size=256)
 TEACHING = {"set": "teaching", "top_k": 1}
@@ -110,6 +116,41 @@ def test_a_list_with_something_else_in_it_says_where_it_stands():
     assert caught.value.__notes__ == ["This was film 2 of those handed over."]
     with pytest.raises(TypeError, match="on_error: got 'skip'"):
         ec.review_films([PHANTOM], on_error="skip", **TEACHING)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system forks no processes")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of a process of several threads that forks
+def test_a_forked_worker_says_that_it_cannot_review_where_it_would_wait_without_an_end(review):
+    reader, writer = os.pipe()
+    worker = os.fork()
+    if not worker:
+        said = "a review"
+        try:
+            ec.review(PHANTOM, **TEACHING)
+        except ec.ClassifierError as error:
+            said = f"{error} {bool(networks._LOADED._kept)}"  # to drop them would wait as well
+        finally:
+            os.write(writer, said.encode())
+            os._exit(0)
+    os.close(writer)
+    try:
+        assert select.select([reader], [], [], 60)[0]
+        assert re.search(r'multiprocessing.get_context\("spawn"\), or threads. True$', os.read(reader, 1000).decode())
+    finally:
+        os.kill(worker, signal.SIGKILL)
+        os.waitpid(worker, 0)
+        os.close(reader)
+    assert ec.review(PHANTOM, **TEACHING).findings == review.findings
+
+
+def test_weights_that_were_exchanged_are_loaded_anew_and_the_same_ones_are_not(monkeypatch):
+    loads, now = [], SimpleNamespace(sha256="")
+    monkeypatch.setattr(networks, "_LOADED", networks._Loaded())
+    monkeypatch.setattr(networks, "locate", lambda *_, **__: now)
+    monkeypatch.setattr(networks, "load_classifiers", lambda *given: loads.append(now.sha256) or ())
+    for now.sha256 in ("a", "a", "b", "b"):
+        networks.Networks.of({"set": "teaching"})
+    assert loads == ["a", "b"]
 
 
 def test_what_a_caller_is_offered_is_what_is_promised():

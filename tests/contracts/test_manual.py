@@ -34,7 +34,7 @@ def assert_all_there(what: str, wanted: Iterable[str], found: Iterable[str], pla
     """Fail with a sentence that says what the manual lacks, and where it belongs."""
     there = set(found)
     missing = [name for name in wanted if name not in there]
-    assert not missing, f"The manual has no {what} {', '.join(missing)}. Its place is {place}."
+    assert not missing, f"The manual has no {what} {', '.join(missing)}. Its place is docs/{place}."
 
 
 def exceptions() -> Iterator[str]:
@@ -55,7 +55,12 @@ def test_tables_are_what_the_code_says():
 
 def test_every_table_has_a_place():
     placed = {name for path in tables.pages() for name in tables.names_in(path.read_text(encoding="utf-8"))}
-    assert_all_there("place for the table", tables.tables(), placed, "the comments that docs/tables.py names")
+    assert_all_there(
+        "place for the table",
+        tables.tables(),
+        placed,
+        "one of the pages, between the comments that docs/tables.py names",
+    )
 
 
 def test_every_page_has_an_example_that_runs_or_a_table_from_the_code():
@@ -79,7 +84,7 @@ def test_every_option_has_a_row():
     told = row_names(page("reference/command-line.md"))
     for name, parser in tables_command_line.commands().items():
         wanted = map(tables_command_line.spelling, tables_command_line.options(parser))
-        assert_all_there(f"row for `{name}`'s", wanted, told, "the table of its command in reference/command-line.md")
+        assert_all_there(f"row for `{name}`'s", wanted, told, "reference/command-line.md, in the table of its command")
 
 
 def test_every_setting_and_every_key_of_the_configuration_has_a_heading():
@@ -90,7 +95,7 @@ def test_every_setting_and_every_key_of_the_configuration_has_a_heading():
 
 def test_every_map_method_has_a_row_and_a_heading_with_its_formula():
     told = row_names(page("reference/methods.md"))
-    assert_all_there("row for the method", METHODS, told, "the table of reference/methods.md")
+    assert_all_there("row for the method", METHODS, told, "reference/methods.md, in its first table")
     titles = [method.title for method in METHODS.values()]
     told = [title for heading in headings(page("method/formulas.md")) for title in heading.split(" and ")]
     assert_all_there("heading for the method", titles, told, "method/formulas.md")
@@ -160,8 +165,22 @@ def test_nothing_is_fetched_from_elsewhere():
 
 def test_a_heading_that_is_removed_is_missed():
     told = [each for each in headings(page("reference/configuration.md")) if each != "threshold"]
-    with pytest.raises(AssertionError, match=r"no heading for the setting threshold\. Its place is reference/conf"):
+    with pytest.raises(
+        AssertionError, match=r"no heading for the setting threshold\. Its place is docs/reference/conf"
+    ):
         assert_all_there("heading for the setting", SETTINGS, told, "reference/configuration.md")
+
+
+def test_links_of_pages_outside_of_the_manual_lead_somewhere():
+    # Sphinx looks at its own pages.
+    for name in ("README.md", "CONTRIBUTING.md"):
+        links = re.findall(r"\]\(([^):#]+)(?:#[^)]*)?\)", (CHECKOUT / name).read_text(encoding="utf-8"))
+        assert [link for link in links if not (CHECKOUT / link).exists()] == [], name
+
+
+def test_the_citation_is_of_this_version():
+    text = (CHECKOUT / "CITATION.cff").read_text(encoding="utf-8")
+    assert re.search(r"^version: (.+)$", text, re.MULTILINE)[1] == ensemble_cam.__version__
 
 
 def test_paths_of_the_checkout_that_the_manual_names_are_there():

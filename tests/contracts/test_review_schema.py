@@ -140,25 +140,25 @@ def test_a_key_that_is_missing_is_noticed_wherever_it_stood(records):
     assert looked_at > 60
 
 
-@pytest.mark.parametrize(
-    ("part", "words"),
-    [
-        (SCHEMA["$defs"]["call"], [str(call) for call in Call]),
-        (PROPERTIES["input"]["properties"]["format"], [*KINDS, ARRAY]),
-        (SETTINGS["set"], SETS),
-        (SETTINGS["method"], METHODS),
-        (SETTINGS["layers"], LAYERS),
-        (SETTINGS["colormap"], COLORMAPS),
-        (SETTINGS["style"], STYLES),
-        (SETTINGS["framing"], FRAMINGS),
-        (SETTINGS["intensity"], INTENSITIES),
-        (SETTINGS["device"], [device for device in DEVICES if device != "auto"]),
-        (IN_A_CLASSIFIER["model_type"], FAMILIES),
-        (IN_A_CLASSIFIER["published"], [each.value for each in Published]),
-    ],
-    ids=lambda value: "",
-)
-def test_words_of_the_schema_are_the_programs(part, words):
+WORDS = {
+    "call": (SCHEMA["$defs"]["call"], [str(call) for call in Call]),
+    "input.format": (PROPERTIES["input"]["properties"]["format"], [*KINDS, ARRAY]),
+    "settings.set": (SETTINGS["set"], SETS),
+    "settings.method": (SETTINGS["method"], METHODS),
+    "settings.layers": (SETTINGS["layers"], LAYERS),
+    "settings.colormap": (SETTINGS["colormap"], COLORMAPS),
+    "settings.style": (SETTINGS["style"], STYLES),
+    "settings.framing": (SETTINGS["framing"], FRAMINGS),
+    "settings.intensity": (SETTINGS["intensity"], INTENSITIES),
+    "settings.device": (SETTINGS["device"], [device for device in DEVICES if device != "auto"]),
+    "classifiers[].model_type": (IN_A_CLASSIFIER["model_type"], FAMILIES),
+    "classifiers[].published": (IN_A_CLASSIFIER["published"], [each.value for each in Published]),
+}
+
+
+@pytest.mark.parametrize("key", WORDS)
+def test_words_of_the_schema_are_the_programs(key):
+    part, words = WORDS[key]
     assert set(part["enum"]) == set(words)
 
 

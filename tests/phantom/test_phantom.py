@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from ensemble_cam.errors import ConfigError
 from ensemble_cam.phantom import FINDINGS, TRAINING_SEEDS, VERSION, Phantom, draw_phantom, were_learned_from
 
 SEEDS = (3, 11, 58)
@@ -166,13 +167,27 @@ def test_a_phantom_says_what_it_is():
         ({"size": (800, 500)}, r"size: got 800×500; the longer side may be 1\.5 times"),
         ({"bits": 12}, "bits: got 12, allowed are 8 and 16"),
         ({"difficulty": 1.5}, "difficulty: got 1.5"),
+        ({"difficulty": "hard"}, "difficulty: got 'hard'"),
         ({"findings": ["Fracture"]}, "findings: got 'Fracture', allowed are Atelectasis, "),
+        ({"findings": ["Efusion"]}, 'Did you mean "Effusion"'),
+        ({"findings": "Effusion"}, "findings: got 'Effusion'; hand over a list"),
+        ({"findings": (each for each in ["Effusion"])}, "findings: got <generator.*hand over a list"),
         ({"seed": -1}, "seed: got -1"),
+        ({"seed": 3.0}, "seed: got 3.0, allowed is a whole number"),
+        ({"size": 256.0}, "size: got 256.0, allowed is a side in pixels"),
+        ({"size": (256,)}, "size: got .256,."),
+        ({"bits": "8"}, "bits: got '8'"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(how, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ConfigError, match=message):
         draw_phantom(**{"seed": 0, **how})
+
+
+def test_numbers_of_numpys_are_pythons_own_in_the_truth_that_is_written():
+    phantom = draw_phantom(np.int64(7), size=(np.int32(256), 300), bits=np.int16(8), difficulty=np.float32(0.25))
+    assert [type(value) for value in (phantom.seed, phantom.bits, phantom.difficulty)] == [int, int, float]
+    np.testing.assert_array_equal(phantom.pixels, draw_phantom(7, size=(256, 300), difficulty=0.25).pixels)
 
 
 def test_films_that_networks_learned_from_are_known():

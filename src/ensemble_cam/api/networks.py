@@ -1,6 +1,8 @@
 """Loaded classifiers for a caller's options. This loads PyTorch."""
 
+import os
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from threading import Lock
 
@@ -8,7 +10,7 @@ from ensemble_cam.api.options import Options, by_id, path, plain, texts
 from ensemble_cam.api.result import Review
 from ensemble_cam.api.source import Source, read
 from ensemble_cam.classifiers.classifier import Classifier
-from ensemble_cam.errors import ConfigError, WeightsMissing, did_you_mean
+from ensemble_cam.errors import ClassifierError, ConfigError, WeightsError, WeightsMissing, did_you_mean
 from ensemble_cam.film.radiograph import Radiograph
 from ensemble_cam.reviewing.options import ReviewOptions
 from ensemble_cam.reviewing.pipeline import analyse
@@ -17,6 +19,8 @@ from ensemble_cam.reviewing.review import Review as Reviewed
 from ensemble_cam.settings.config import Config, load_config
 from ensemble_cam.settings.pixels import Pixels
 from ensemble_cam.settings.sets import CLINICAL, SETS, TEACHING
+from ensemble_cam.settings.vocabulary import UNTRAINED
+from ensemble_cam.weights.store import locate
 
 # Sets of classifiers that are kept loaded: one that is used, and one that it is compared with.
 _KEPT = 2
@@ -71,12 +75,29 @@ class _Loaded:
     def __init__(self) -> None:
         self._kept: dict[Hashable, Sequence[Classifier]] = {}
         self._lock = Lock()
+        self._is_stuck = False
+
+    def begin_forked(self) -> None:
+        """Begin in a process that was forked from this one, where the threads are gone that networks would wait for.
+
+        They are kept all the same: OpenVINO's wait for threads when they end, too.
+        """
+        self._is_stuck = bool(self._kept)
+        self._lock = Lock()
 
     def classifiers(self, config: Config, choice: Choice, options: ReviewOptions) -> Sequence[Classifier]:
-        """Return the chosen classifiers, loaded if they were not among the last."""
-        weights = tuple(sorted((choice.weights or {}).items()))
-        key = config, choice.set, choice.ids, weights, choice.weights_dir, options.device, options.runtime
+        """Return the chosen classifiers, loaded if they, with the weights that are there now, were not among the last.
+
+        Raises:
+            ClassifierError: in a process that was forked once networks had been loaded.
+        """
+        if self._is_stuck:
+            raise ClassifierError(
+                "This process was forked from one that had loaded networks, and they would wait here without an end. "
+                'Start workers another way: multiprocessing.get_context("spawn"), or threads.'
+            )
         with self._lock:
+            key = (_weights_now(config, choice), options.device, options.runtime)
             if key in self._kept:
                 self._kept[key] = self._kept.pop(key)  # to the end: the one used last
                 return self._kept[key]
@@ -96,6 +117,23 @@ class _Loaded:
 
 
 _LOADED = _Loaded()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_LOADED.begin_forked)
+
+
+def _weights_now(config: Config, choice: Choice) -> Hashable:
+    """Return each chosen classifier with its weights' name and SHA-256: a file may have changed since it was loaded."""
+    found = []
+    for classifier in config.for_review(choice.set, choice.ids):
+        name = (choice.weights or {}).get(classifier.id, classifier.default_weight)
+        sha256 = None
+        if name != UNTRAINED:
+            with suppress(WeightsError):  # which loading says better, of all classifiers at once
+                sha256 = locate(classifier, name, weights_dir=choice.weights_dir).sha256
+        found.append((classifier, name, sha256))
+    return tuple(found)
 
 
 def _named(weights: Mapping[str, object]) -> dict[str, str]:

@@ -52,6 +52,9 @@ PRODUCTS: Mapping[str, Product] = {
 }
 """Methods that weigh each cell: gradient and activation, (n, channels, h, w) → the same, to be summed over channels."""
 
+_PRINCIPAL: Mapping[str, Product] = {**PRODUCTS, "eigengradcam": torch.mul}
+"""What a principal component can be taken of, instead of the sum."""
+
 
 def gradient_maps(method: str, activation: Tensor, gradients: Gradients, *, eigen_smooth: bool = False) -> Tensor:
     """Return the maps of a method of the kind "gradient", (n, h, w) float32, of any sign.
@@ -66,7 +69,7 @@ def gradient_maps(method: str, activation: Tensor, gradients: Gradients, *, eige
         return weighted_maps(CHANNEL_WEIGHTS[method](activation, gradients), activation, eigen_smooth=eigen_smooth)
     if method in PRODUCTS and not eigen_smooth:
         return gradients.weighted(activation, PRODUCTS[method])
-    product = PRODUCTS.get(method, torch.mul)  # Eigen-Grad-CAM's, too
+    product = _PRINCIPAL[method]
     return torch.stack([principal_component(product(each, activation)) for each in gradients.full()])
 
 

@@ -6,11 +6,14 @@ part draws its random numbers from a stream of its own. A film can be laid besid
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 from types import MappingProxyType
+from typing import Any
 
 import cv2
 import numpy as np
 
+from ensemble_cam.errors import ConfigError, did_you_mean
 from ensemble_cam.machine.frozen import Frozen
 
 from . import findings as planting
@@ -110,9 +113,11 @@ def draw_phantom(
         difficulty: from 0, plain findings, to 1, borderline ones; None to draw it at random.
 
     Raises:
-        ValueError: if a value is not allowed; the message says what was got and what is allowed.
+        ConfigError: if a value is not allowed; the message says what was got and what is allowed.
     """
-    width, height = _checked(seed, findings, size, bits, difficulty)
+    _check(seed, findings, size, bits, difficulty)
+    seed, bits = int(seed), int(bits)  # and not NumPy's, as they are written as JSON
+    width, height = map(int, size if isinstance(size, list | tuple) else (size, size))
     random = {name: np.random.default_rng((seed, number)) for number, name in enumerate(_STREAMS)}
     drawn_difficulty, drawn_findings = random["choice"].random(), _drawn_findings(random["choice"])
     difficulty = float(drawn_difficulty if difficulty is None else difficulty)
@@ -170,21 +175,29 @@ def _read_only(array: np.ndarray) -> np.ndarray:
     return array
 
 
-def _checked(
-    seed: int, findings: Sequence[str] | None, size: int | tuple[int, int], bits: int, difficulty: float | None
-) -> tuple[int, int]:
-    width, height = (size, size) if isinstance(size, int) else size
-    if seed < 0:
-        raise ValueError(f"seed: got {seed}, allowed is a whole number of at least 0.")
-    if not (min(width, height) >= SMALLEST and max(width, height) <= LARGEST):
-        raise ValueError(f"size: got {width}×{height}, allowed are sides of {SMALLEST} to {LARGEST} pixels.")
-    if max(width, height) > LONGEST * min(width, height):
-        raise ValueError(f"size: got {width}×{height}; the longer side may be {LONGEST:g} times the shorter at most.")
-    if bits not in (8, 16):
-        raise ValueError(f"bits: got {bits}, allowed are 8 and 16.")
-    if difficulty is not None and not 0 <= difficulty <= 1:
-        raise ValueError(f"difficulty: got {difficulty}, allowed is a number from 0 to 1.")
+def _check(seed: Any, findings: Any, size: Any, bits: Any, difficulty: Any) -> None:
+    """Refuse what cannot be drawn, whatever its type."""
+    sides = size if isinstance(size, list | tuple) else (size, size)
+    if not _is_whole(seed) or seed < 0:
+        raise ConfigError(f"seed: got {seed!r}, allowed is a whole number of at least 0.")
+    if len(sides) != 2 or not all(map(_is_whole, sides)):
+        raise ConfigError(f"size: got {size!r}, allowed is a side in pixels, or (width, height).")
+    told = f"{sides[0]}×{sides[1]}"
+    if not (min(sides) >= SMALLEST and max(sides) <= LARGEST):
+        raise ConfigError(f"size: got {told}, allowed are sides of {SMALLEST} to {LARGEST} pixels.")
+    if max(sides) > LONGEST * min(sides):
+        raise ConfigError(f"size: got {told}; the longer side may be {LONGEST:g} times the shorter at most.")
+    if not _is_whole(bits) or bits not in (8, 16):
+        raise ConfigError(f"bits: got {bits!r}, allowed are 8 and 16.")
+    if difficulty is not None and not (isinstance(difficulty, Real) and 0 <= float(difficulty) <= 1):
+        raise ConfigError(f"difficulty: got {difficulty!r}, allowed is a number from 0 to 1.")
+    if isinstance(findings, str) or not isinstance(findings, Sequence | None):
+        raise ConfigError(f"findings: got {findings!r}; hand over a list, such as ['Effusion'].")
     for name in findings or ():
         if name not in FINDINGS:
-            raise ValueError(f"findings: got {name!r}, allowed are {', '.join(FINDINGS)}.")
-    return width, height
+            meant = did_you_mean(name, FINDINGS)
+            raise ConfigError(f"findings: got {name!r}, allowed are {', '.join(FINDINGS)}.{meant}")
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)

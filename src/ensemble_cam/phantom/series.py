@@ -61,12 +61,9 @@ class Series:
             ConfigError: if no such film can be drawn, or another one of this index is there.
             ExportError: if it cannot be written.
         """
-        try:
-            phantom = draw_phantom(
-                self.seed + index, findings=self.findings, size=self.size, bits=self.bits, difficulty=self.difficulty
-            )
-        except ValueError as error:
-            raise ConfigError(str(error)) from None
+        phantom = draw_phantom(
+            self.seed + index, findings=self.findings, size=self.size, bits=self.bits, difficulty=self.difficulty
+        )
         new = write_phantom(phantom, self.folder, index, format=self.format)
         return Written(film_name(index, self.format), phantom.findings, new)
 
