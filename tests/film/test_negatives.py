@@ -88,7 +88,15 @@ def test_the_hint_names_the_switch_and_is_silent_once_it_is_set():
     assert "--negative" in hints(films.png(NEGATIVE))[0]
     assert hints(films.png(NEGATIVE), negative=True) == []
     assert hints(films.png(255 - NEGATIVE)) == []
-    assert hints(films.dicom(NEGATIVE)) == []  # its header says which way round it is
+
+
+def test_a_dicom_film_whose_header_is_wrong_is_pointed_out_too():
+    (hint,) = hints(films.dicom(NEGATIVE))
+    assert "negative as its header has it shown" in hint
+    (hint,) = hints(films.dicom(255 - NEGATIVE, PhotometricInterpretation="MONOCHROME1"))
+    assert "--negative" in hint
+    assert hints(films.dicom(NEGATIVE, PhotometricInterpretation="MONOCHROME1")) == []
+    assert hints(films.dicom(NEGATIVE), negative=True) == []
 
 
 @pytest.mark.parametrize("file", [films.png, films.dicom])

@@ -209,10 +209,11 @@ def _warnings(film: StoredFilm, greyscale: Greyscale, display: np.ndarray, *, ne
         found.append(_narrow_warning(film))
     if _greys_apart(film, display) < _UNIFORM:
         found.append(_uniform_warning(film))
-    elif film.format != "DICOM" and not negative and looks_negative(display):
+    elif not negative and looks_negative(display):
+        header = " as its header has it shown" if film.format == "DICOM" else ""
         found.append(
-            "The picture looks like a negative, lungs white and bones black, and the networks know none. If it is one, "
-            "turn its grey values (Turn grey values, --negative)."
+            f"The film looks like a negative{header}, lungs white and bones black, and the networks know none. If it "
+            "is one, turn its grey values (Turn grey values, --negative)."
         )
     return found
 
