@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         ExportError,
         GeometryError,
         RadiographError,
+        UnusableWeights,
         WeightsError,
         WeightsMissing,
     )
@@ -49,6 +50,7 @@ __all__ = [
     "Radiograph",
     "RadiographError",
     "Review",
+    "UnusableWeights",
     "WeightsError",
     "WeightsMissing",
     "__version__",

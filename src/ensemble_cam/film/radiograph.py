@@ -230,7 +230,7 @@ def _greys_apart(film: StoredFilm, display: np.ndarray) -> int:
 
 def _narrow_warning(film: StoredFilm) -> str:
     (low, high), (lowest, highest) = film.used, film.declared
-    remedy = "Rescaling stretches that range for the networks"
+    remedy = "Rescaling (--rescale) stretches that range for the networks"
     if film.format == "DICOM":
         return (
             f"The film uses {low} to {high} of the declared {lowest} to {highest}, so the networks see a film of "

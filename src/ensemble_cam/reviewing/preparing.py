@@ -79,6 +79,8 @@ def load_classifiers(
             loaded.append(prepare(built, runtime))
         except WeightsMissing as error:
             missing.append(str(error))
+    if len(missing) > 1:
+        missing.append("All of them are fetched by `ensemble-cam weights fetch`.")
     if missing:
         raise WeightsMissing("\n".join(missing))
     return tuple(loaded)
