@@ -59,7 +59,7 @@ from ensemble_cam.film import decoding
 from ensemble_cam.film.radiograph import read_radiograph
 from ensemble_cam.phantom import draw_phantom
 from support import films
-from support.streams import HTJ2K, HTJ2K_PIXELS, jpeg_lossless
+from support.streams import HTJ2K, HTJ2K_PIXELS, jpeg_lossless, jpeg_ls
 
 MOST_SECONDS = 2.0  # of a film that is refused
 MOST_TIMES = 1.5  # of a film that is read, its undamaged source's time
@@ -138,7 +138,7 @@ def sources(*, scale: float = 1.0) -> list[Source]:
         ),
         _dicom("JPEG-LS", twelve, JPEGLSLossless, bits=12),
         _dicom("JPEG-LS, large", drawn(2400, 2000, 16), JPEGLSLossless, bits=16),
-        _dicom("JPEG-LS, declared near lossless", ten, JPEGLSNearLossless, bits=10, stream=films.jpeg_ls(ten)),
+        _dicom("JPEG-LS, declared near lossless", ten, JPEGLSNearLossless, bits=10, stream=jpeg_ls(ten)),
         _dicom("JPEG 2000", sixteen, JPEG2000Lossless, bits=16),
         _dicom("JPEG 2000, large", drawn(1600, 1500, 12), JPEG2000Lossless, bits=12),
         _dicom("high-throughput JPEG 2000", HTJ2K_PIXELS, HTJ2K_SYNTAX, bits=16, stream=HTJ2K),

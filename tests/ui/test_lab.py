@@ -77,6 +77,7 @@ def test_what_means_nothing_counts_nowhere(film):
     assert set(found) == {"bright", ENSEMBLE}
     assert (len(found["bright"].hits), found["bright"].calls.count) == (2, 2)
     assert (len(found[ENSEMBLE].hits), found[ENSEMBLE].calls.count) == (1, 1)  # in that of Mass the other has a part
+    assert set(outcomes(film, analyse(film.radiograph, [trained, seeded], Settings(labels=("Mass",))))) == {"bright"}
     assert outcomes(film, analyse(film.radiograph, [seeded], Settings(labels=("Mass",)))) == {}
 
 

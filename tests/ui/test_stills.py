@@ -51,10 +51,11 @@ def test_points_of_an_untrained_network_among_others_are_grey_crosses_and_said_t
         "B (meaningless)": stills._GREY,
     }
     shapes = points["encoding"]["shape"]["scale"]
-    shape_of = dict(zip(shapes["domain"], shapes["range"], strict=True))
-    assert {row["classifier"]: shape_of[row["kind"]] for row in points["data"]["values"]} == {
-        "A": "circle",
-        "B (meaningless)": "cross",
+    assert dict(zip(shapes["domain"], shapes["range"], strict=True)) == {"A": "circle", "B (meaningless)": "cross"}
+    assert points["encoding"]["shape"]["field"] == points["encoding"]["color"]["field"]  # one legend shows both
+    assert {row["classifier"]: row["kind"] for row in points["data"]["values"]} == {
+        "A": "has an operating point",
+        "B (meaningless)": "meaningless",
     }
     assert "Grey crosses: meaningless" in drawn[-1]
     assert "Diamonds" not in drawn[-1]

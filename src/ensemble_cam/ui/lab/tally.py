@@ -59,8 +59,8 @@ def outcomes(film: LabFilm, analysis: "Analysis") -> dict[str, Outcome]:
     for result in counted(analysis):
         calls = {label: result.call(label) for label in result.scores}
         found[result.id] = _outcome(film, analysis, result.id, result.classifier.config.name, calls)
-    if not analysis.meaningless:
-        calls = {finding.label: finding.call for finding in analysis.findings}
+    calls = {finding.label: finding.call for finding in analysis.findings}
+    if not set(calls.values()) <= {Call.MEANINGLESS}:
         found[ENSEMBLE] = _outcome(film, analysis, ENSEMBLE, "Ensemble", calls)
     return found
 

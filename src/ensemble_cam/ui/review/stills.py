@@ -25,6 +25,7 @@ _CHARACTERS, _LINE, _DIGITS = 80, 14, 12  # a line of the chart's words, its hei
 _GREY = "#a8a8a8"  # of the chart's words, and of what means nothing: read on the page's ground
 _CALIBRATED = "has an operating point"
 _SHAPES = {_CALIBRATED: "circle", str(Call.UNCALIBRATED): "diamond", str(Call.MEANINGLESS): "cross"}
+_ACROSS = 2  # names in a line of the legend: what stands behind one is not to be cut off
 _AROUND_CHART = 120  # pixels of legend, axis and title
 
 
@@ -55,6 +56,7 @@ def show_scores(analysis: Analysis) -> None:
     ]
     base = altair.Chart(altair.Data(values=rows))
     order = [displayed(ranked.label) for ranked in analysis.ranking]
+    legend = altair.Legend(orient="top", title=None, labelLimit=0, columns=_ACROSS)
     points = base.mark_point(size=55, filled=True, opacity=0.9).encode(
         x=altair.X(
             "score:Q",
@@ -74,18 +76,18 @@ def show_scores(analysis: Analysis) -> None:
                 domain=list(named.values()),
                 range=[_GREY if kinds[id] == Call.MEANINGLESS else colour(id) for id in named],
             ),
-            legend=altair.Legend(orient="top", title=None),
+            legend=legend,
         ),
-        shape=altair.Shape(
-            "kind:N",
-            scale=altair.Scale(domain=list(_SHAPES), range=list(_SHAPES.values())),
-            legend=None,
+        shape=altair.Shape(  # of the same field, so that the legend shows both
+            "classifier:N",
+            scale=altair.Scale(domain=list(named.values()), range=[_SHAPES[kinds[id]] for id in named]),
+            legend=legend,
         ),
         tooltip=["finding:N", "classifier:N", "score:Q", "kind:N"],
     )
     rule = altair.Chart(altair.Data(values=[{"score": 0.5}])).mark_rule(color="#d0d0d0", size=1.5).encode(x="score:Q")
     words = _words_of_chart(analysis)
-    height = 14 * len(order) + _AROUND_CHART + _LINE * len(words)
+    height = 14 * len(order) + _AROUND_CHART + _LINE * (len(words) + (len(names) - 1) // _ACROSS)
     # Its picture leaves with these words: the chart's menu offers it.
     title = altair.TitleParams(
         words[0],
