@@ -150,7 +150,7 @@ def exceptions() -> str:
     rows = (
         (
             f"[{code(each.__name__)}](#{each.__name__.lower()})",
-            code(each.__base__.__name__),
+            code(each.__mro__[1].__name__),
             inspect.cleandoc(each.__doc__ or "").split("\n")[0],
         )
         for each in found

@@ -2,15 +2,16 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import cache, partial
 from importlib.resources import files
 from typing import Any
 
 from markdown_tables import code, sentence, table
 
-_NAMES = {"#/$defs/id": "ID", "#/$defs/scores": "LABEL"}
 _KINDS = {"#/$defs/sha256": "64 hex digits", "#/$defs/id": "an id", "#/$defs/share": "number, 0 to 1"}
 
 
+@cache
 def schema() -> Mapping[str, Any]:
     """Return the JSON Schema of `review.json`."""
     text = (files("ensemble_cam.export") / "review.schema.json").read_text(encoding="utf-8")
@@ -18,10 +19,7 @@ def schema() -> Mapping[str, Any]:
 
 
 def key_paths() -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield the path of every key, such as `findings[].maps.ID.box`, with its part of the schema.
-
-    Parts that several keys share stand once, at the first of them, but for points.
-    """
+    """Yield the path of every key, such as `findings[].maps.ID.box`, with its part of the schema."""
     yield from _below("", schema())
 
 
@@ -104,9 +102,9 @@ def section(prefix: str) -> str:
 
 
 TABLES = {
-    "review json": lambda: section(""),
+    "review json": partial(section, ""),
     **{
-        f"review json {name}": lambda name=name: section(name)
+        f"review json {name}": partial(section, name)
         for name in ("software", "input", "settings", "classifiers", "findings")
     },
 }

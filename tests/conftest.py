@@ -25,7 +25,7 @@ TESTS = Path(__file__).parent
 # Built once for each process, which takes seconds: what asks for them is not quick.
 REAL_NETWORKS = {"weights_dir", "loaded", "untrained"}
 # Handed out first, so that no worker is left with a long file at the end.
-LONG_FOLDERS = ("pages", "reference", "teaching", "classifiers", "cli", "phantom")
+LONG_FOLDERS = ("pages", "contracts", "reference", "teaching", "classifiers", "cli", "phantom")
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

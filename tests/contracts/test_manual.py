@@ -14,6 +14,7 @@ import tables_review_json
 
 import ensemble_cam
 from ensemble_cam import errors
+from ensemble_cam.api.options import Options
 from ensemble_cam.archive import summary
 from ensemble_cam.settings.methods import METHODS
 from ensemble_cam.settings.rules import CLASSIFIER_KEYS, SETTINGS
@@ -124,6 +125,14 @@ def test_every_public_name_is_in_the_reference():
     assert_all_there("entry for the public name", wanted, told, "reference/api.md")
 
 
+def test_every_option_of_the_public_face_is_described():
+    # The reference shows the docstring; what each setting means at length has its heading in the configuration.
+    told = re.findall(r"^\s+(\w+): ", inspect.getdoc(Options) or "", re.MULTILINE)
+    assert_all_there(
+        "line for the option", Options.__annotations__, told, "reference/api.md, by the docstring of Options"
+    )
+
+
 def test_every_environment_variable_has_a_heading():
     code = "\n".join(path.read_text(encoding="utf-8") for path in SOURCES.rglob("*.py"))
     told = headings(page("reference/environment.md"))
@@ -183,13 +192,14 @@ def test_the_citation_is_of_this_version():
     assert re.search(r"^version: (.+)$", text, re.MULTILINE)[1] == ensemble_cam.__version__
 
 
-def test_paths_of_the_checkout_that_the_manual_names_are_there():
-    path_as_code = re.compile(r"`((?:src|tests|docs|benchmarks|examples|findings)/[\w./-]*)`")
+def test_modules_and_folders_that_the_manual_names_are_there():
+    """A room's module may be called without the path to the rooms: `film/decoder.py`."""
+    path_as_code = re.compile(r"`((?:src|tests|docs|benchmarks|examples|findings)/[\w./-]*|[a-z_]+/[\w./-]*\.py)`")
     absent = [
         f"{path.name}: {named}"
         for path in [*DOCS.rglob("*.md"), CHECKOUT / "CONTRIBUTING.md"]
         if "gallery" not in path.relative_to(CHECKOUT).parts
         for named in path_as_code.findall(path.read_text(encoding="utf-8"))
-        if not (CHECKOUT / named).exists()
+        if not any((place / named).exists() for place in (CHECKOUT, SOURCES))
     ]
     assert not absent
