@@ -41,6 +41,8 @@ def held_of(session: str) -> tuple[list[OpenFilm], dict[str, weakref.ref]]:
     page = runtime.get_instance().get_app_session(session)
     films, held = [], {}
     for number, film in page.session_state["films"].items():
+        if film.example:  # whose pixels all sessions share
+            continue
         films.append(film)
         held |= {f"{number} pixels": film.radiograph.source}
         if (analysis := film.reviewing.value) is not None:
