@@ -107,3 +107,30 @@ def test_a_result_is_more_urgent_than_a_film_and_a_film_than_an_example():
     assert films.urgency == RESULT
     films.put_on_stage(example)
     assert films.urgency == OPENING
+
+
+def test_who_comes_back_goes_before_those_that_came_later():
+    all, order, aside, back = Turns(), [], Event(), Event()
+
+    def first() -> None:
+        with all.turn(FILM):
+            with all.aside():
+                aside.set()
+                back.wait(LONG)
+            order.append("first")
+
+    def later() -> None:
+        with all.turn(FILM):
+            order.append("later")
+
+    threads = [Thread(target=first, daemon=True), Thread(target=later, daemon=True)]
+    threads[0].start()
+    assert aside.wait(LONG)
+    with all.turn(RESULT):
+        threads[1].start()
+        wait_for_waiting(all, 1)
+        back.set()
+        wait_for_waiting(all, 2)
+    for thread in threads:
+        thread.join(LONG)
+    assert order == ["first", "later"]

@@ -25,12 +25,12 @@ class Turns:
         self._numbers = count()
         self._waiting: list[tuple[int, int]] = []
         self._taken = 0
-        self._own = local()  # `rank`, while this thread has a turn
+        self._own = local()  # `ticket`, while this thread has a turn
 
     @contextmanager
     def turn(self, rank: int) -> Iterator[None]:
         """Wait for a turn, and have it until the block ends."""
-        self._take(rank)
+        self._take((rank, next(self._numbers)))
         try:
             yield
         finally:
@@ -38,30 +38,33 @@ class Turns:
 
     @contextmanager
     def aside(self) -> Iterator[None]:
-        """Let others have their turns until the block ends, and go on with one's own, if one has any."""
-        rank: int | None = getattr(self._own, "rank", None)
-        if rank is None:
+        """Let others have their turns until the block ends, and go on with one's own, if one has any.
+
+        Whoever comes back goes before those of the same urgency that came later: else the first of many would wait for
+        a part of each of them, and all would end together.
+        """
+        ticket: tuple[int, int] | None = getattr(self._own, "ticket", None)
+        if ticket is None:
             yield
             return
         self._give_back()
         try:
             yield
         finally:
-            self._take(rank)
+            self._take(ticket)
 
-    def _take(self, rank: int) -> None:
+    def _take(self, ticket: tuple[int, int]) -> None:
         with self._changed:
-            mine = rank, next(self._numbers)
-            insort(self._waiting, mine)
-            self._changed.wait_for(lambda: not self._taken and self._waiting[0] == mine, PATIENCE)
-            self._waiting.remove(mine)
+            insort(self._waiting, ticket)
+            self._changed.wait_for(lambda: not self._taken and self._waiting[0] == ticket, PATIENCE)
+            self._waiting.remove(ticket)
             self._taken += 1
-            self._own.rank = rank
+            self._own.ticket = ticket
 
     def _give_back(self) -> None:
         with self._changed:
             self._taken -= 1
-            self._own.rank = None
+            self._own.ticket = None
             self._changed.notify_all()
 
 
