@@ -4,7 +4,7 @@ import base64
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -84,11 +84,16 @@ def reviewed(page) -> None:
     """Wait for a review's maps; where they mean nothing, ask for them all the same."""
     figure, anyway = page.get_by_role("button", name="Figure (PNG"), page.get_by_role("button", name=SHOW_ANYWAY)
     expect(figure.or_(anyway)).to_be_visible(timeout=PATIENCE)
-    settled(page)
-    if anyway.is_visible():
-        anyway.click()
-        expect(figure).to_be_visible(timeout=PATIENCE)
+    for _ in range(_LOOKS):
         settled(page)
+        if not anyway.is_visible() and figure.is_visible():
+            return
+        with suppress(playwright.TimeoutError):  # one that was pressed before goes while it is looked at
+            if anyway.is_visible():
+                anyway.click(timeout=5_000)
+        page.wait_for_timeout(100)
+    expect(figure).to_be_visible(timeout=PATIENCE)
+    settled(page)
 
 
 def panels(page):
