@@ -38,6 +38,7 @@ def test_logits_scores_and_maps_are_upstreams_on_a_phantom(config, weights_dir, 
         config.classifier(id), weights_dir=weights_dir, report=lambda what, share: told.append(what), phantoms=1
     )
     assert parity.agrees, parity.line
+    assert 0 < parity.rounding < 1e-4
     assert (parity.phantoms, parity.maps) == (1, 3)
     assert max(parity.logits, parity.scores, parity.activations) > 0, "nothing was computed twice"
     assert told == ["loading", "phantom 1 of 1"]
@@ -82,6 +83,17 @@ def test_neither_a_value_that_is_no_number_nor_maps_that_are_all_empty_pass():
         told = [0.0, 0.0, 0.0]
         told[place] = math.inf
         assert not Parity(10, 30, *told).agrees
+        assert not Parity(10, 30, *told, rounding=math.inf).agrees
+
+
+def test_logits_may_be_as_far_apart_as_upstream_rounds_its_own_and_scores_and_maps_may_not():
+    assert not Parity(10, 30, 7e-5, 0.0, 0.0).agrees
+    rounded = Parity(10, 30, 7e-5, 0.0, 0.0, rounding=5e-5)
+    assert rounded.agrees
+    assert "1e-05 allowed (1.0e-04 of logits, which upstream itself rounds so)" in rounded.line
+    assert not Parity(10, 30, 2e-4, 0.0, 0.0, rounding=5e-5).agrees
+    for apart in ((0.0, 7e-5, 0.0), (0.0, 0.0, 7e-5)):
+        assert not Parity(10, 30, *apart, rounding=5e-5).agrees
 
 
 def test_upstreams_code_is_kept_from_the_network(monkeypatch):
