@@ -30,7 +30,7 @@ sys.path.append(str(Path(__file__).parents[1] / "tests"))
 
 from bare_client import BareSession
 from meanwhile import Meanwhile
-from served import Served, serving
+from served import RUN, Served, serving
 
 from ensemble_cam.film import decoder, decoding, radiograph
 from ensemble_cam.phantom import draw_phantom
@@ -79,7 +79,7 @@ def held() -> float:
     """Hold the decoder of the app, print what came of it, and return the health endpoint's longest answer."""
     held_film = misbehaving.film_that("holds")
     others = [films.phantom_png(films.film(700, 600, seed=seed)) for seed in range(_OTHERS)]
-    with tempfile.TemporaryDirectory() as home, serving(Path(home), command=[__file__, "--serve"]) as served:
+    with tempfile.TemporaryDirectory() as home, serving(Path(home), command=[__file__, "--serve", *RUN]) as served:
         with BareSession(served.address) as first:  # everything is loaded
             data = films.phantom_png(films.film(seed=100))
             first.upload("first.png", data)

@@ -25,10 +25,20 @@ class Served:
 
 
 @contextmanager
-def serving(home: Path, *, command: Sequence[str] = ("-m", "ensemble_cam.ui.serve")) -> Iterator[Served]:
+def serving(
+    home: Path,
+    *,
+    command: Sequence[str] = ("-m", "ensemble_cam.ui.serve", *RUN),
+    python: Path = Path(sys.executable),
+    **environment: str,
+) -> Iterator[Served]:
     """Serve the app with an empty home folder, in which its log is written.
 
-    `command` is what Python runs, and takes the words of Streamlit's own command line.
+    Args:
+        home: the folder.
+        command: what Python runs; "{port}" in it stands for the port.
+        python: which one.
+        **environment: variables of its own.
     """
-    with started([*command, *RUN], folder=home, log=home / "log") as (address, process):
+    with started(command, folder=home, log=home / "log", python=python, **environment) as (address, process):
         yield Served(address, process.pid)

@@ -22,11 +22,11 @@ import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from bare_client import BareSession, Scores
+from processes import processor_seconds
 from served import serving
 
 from ensemble_cam.phantom import draw_phantom
@@ -105,24 +105,6 @@ def _round(address: str, films: Sequence[bytes], width: int, pid: int | None) ->
         outcomes = list(sessions.map(lambda film: session(address, film), films))
     seconds, after = time.monotonic() - began, processor_seconds(pid)
     return Round(seconds, None if before is None or after is None else after - before, outcomes)
-
-
-def processor_seconds(pid: int | None) -> float | None:
-    """Return what a process and all that it started has used; None where the system does not say so by /proc."""
-    if pid is None or not Path("/proc/self/stat").exists():
-        return None
-    used, parents = {}, {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):  # it has ended meanwhile
-            fields = stat.read_text().rpartition(")")[2].split()
-            process = int(stat.parent.name)
-            parents[process] = int(fields[1])
-            used[process] = sum(map(int, fields[11:15]))  # own, and of children that have ended
-    family, grown = {pid}, True
-    while grown:
-        more = {process for process, parent in parents.items() if parent in family} - family
-        family, grown = family | more, bool(more)
-    return sum(used.get(process, 0) for process in family) / os.sysconf("SC_CLK_TCK")
 
 
 def _told(name: str, round: Round, *remarks: str) -> str:

@@ -32,7 +32,7 @@ NO_WAY_OUT = {name: "http://127.0.0.1:9" for name in ("http_proxy", "https_proxy
 
 @contextmanager
 def started(
-    arguments: Sequence[str], *, folder: Path, log: Path, **environment: str
+    arguments: Sequence[str], *, folder: Path, log: Path, python: Path = Path(sys.executable), **environment: str
 ) -> Iterator[tuple[str, subprocess.Popen]]:
     """Let Python serve the app on a free port of this machine, and give its address and its process.
 
@@ -40,6 +40,7 @@ def started(
         arguments: of Python; "{port}" in one stands for the port.
         folder: where it starts, and its home.
         log: what it prints.
+        python: which one.
         **environment: variables of its own.
     """
     with socket.socket() as free:
@@ -49,7 +50,7 @@ def started(
     home = {name: str(folder) for name in ("HOME", "USERPROFILE")}
     with log.open("wb") as stream:
         process = subprocess.Popen(
-            [sys.executable, *(each.format(port=port) for each in arguments)],
+            [str(python), *(each.format(port=port) for each in arguments)],
             cwd=folder,
             env=inherited | home | environment,
             stdout=stream,
