@@ -3,7 +3,7 @@
 import torch
 from markdown_tables import code, sentence, table
 
-from ensemble_cam.classifiers.families import ARCHITECTURES
+from ensemble_cam.classifiers.torch_families import TORCH_ARCHITECTURES
 from ensemble_cam.settings.config import load_config
 from ensemble_cam.settings.families import FAMILIES, Family, WeightsFile
 from ensemble_cam.settings.methods import METHODS, Recipe
@@ -31,8 +31,8 @@ def cuts() -> str:
 def _activation(model_type: str, side: int) -> tuple[int, int]:
     """Return channels, and cells along a side, of a family's activation; no value is computed."""
     with torch.device("meta"):
-        backbone, _ = ARCHITECTURES[model_type].cut(ARCHITECTURES[model_type].build().eval())
-        _, channels, cells, _ = backbone(torch.empty(1, 1, side, side)).shape
+        network = TORCH_ARCHITECTURES[model_type].cut(TORCH_ARCHITECTURES[model_type].build().eval())
+        _, channels, cells, _ = network.backbone(torch.empty(1, 1, side, side)).shape
     return channels, cells
 
 

@@ -6,8 +6,10 @@ import pytest
 import torch
 
 from ensemble_cam.benchmark import speed as measured
-from ensemble_cam.benchmark.speed import ComparedClassifier, as_text, bench
+from ensemble_cam.benchmark.speed import ComparedClassifier, as_table, as_text, bench
 from ensemble_cam.cli import main
+from ensemble_cam.errors import ConfigError
+from ensemble_cam.machine.facts import machine_line
 from ensemble_cam.maps.cams import cam_grids, expose
 from ensemble_cam.settings.methods import Recipe
 from support.networks import smooth_film
@@ -38,7 +40,9 @@ def test_the_peer_and_ours_explain_the_same_logits_by_the_same_layer(id, config)
 @pytest.mark.slow
 def test_record_has_the_contracts_keys_and_is_told_in_lines(config, small_films):
     steps = []
-    record = bench(config, set="teaching", labels=3, runs=1, report=lambda what, share: steps.append(what))
+    record = bench(
+        config, set="teaching", labels=3, method="layercam", runs=1, report=lambda what, share: steps.append(what)
+    )
     assert set(record["speedup"]) == {"torch", "openvino"} == set(record["peak_share"])
     assert all(value > 0 for key in ("speedup", "peak_share") for value in record[key].values())
     assert 0 < record["share_behind_backbones"]["torch"] < 1
@@ -50,10 +54,20 @@ def test_record_has_the_contracts_keys_and_is_told_in_lines(config, small_films)
     assert all(len(labels) == 3 for labels in record["labels"].values())
     assert json.loads(json.dumps(record)) == record
     text = as_text(record)
-    assert f"import ensemble_cam, beyond Python's own start: {record['seconds']['import']:.3f} s" in text
+    assert f"ensemble_cam {record['seconds']['import']['ensemble_cam']:.2f} s, all that a review needs" in text
+    assert record["seconds"]["import"]["PyTorch"] > record["seconds"]["import"]["ensemble_cam"]
     assert f"{record['speedup']['openvino']:.1f}" in text
-    assert "9 maps" in text
+    assert "9 maps by LayerCAM" in text
+    head, _, rows, *_ = as_table(record).splitlines()
+    assert head == "|  | PyTorch | OpenVINO | `grad-cam` |"
+    assert f"{record['speedup']['openvino']:.0f}×" in rows
+    assert as_table(record).endswith(f"{machine_line(record['machine'])}.")
     assert "loading Teaching DenseNet" in steps
+
+
+def test_a_method_that_the_package_is_not_hooked_for_is_refused(config):
+    with pytest.raises(ConfigError, match="no hooked class for guidedgradcam"):
+        bench(config, set="teaching", method="guidedgradcam")
 
 
 @pytest.mark.slow

@@ -13,10 +13,10 @@ import torch
 from numpy.testing import assert_allclose
 
 from ensemble_cam.classifiers.classifier import WeightsInfo
-from ensemble_cam.classifiers.families import upstream_network
-from ensemble_cam.classifiers.loading import cut_classifier, load_classifier
-from ensemble_cam.classifiers.runtime import run_backbone
-from ensemble_cam.classifiers.upstream import torchxrayvision
+from ensemble_cam.classifiers.loading import load_classifier
+from ensemble_cam.classifiers.torch_families import upstream_network
+from ensemble_cam.classifiers.torch_networks import in_torch
+from ensemble_cam.classifiers.torch_upstream import torchxrayvision
 from ensemble_cam.errors import ClassifierError, WeightsError, WeightsMissing
 from ensemble_cam.weights.released import weights_file
 from ensemble_cam.weights.store import Published
@@ -53,17 +53,17 @@ def test_configured_operating_points_calibrate_jfhealthcare(config, loaded):
     info = WeightsInfo(RELEASED["jfhealthcare"], sha256="0" * 64, published=Published.UNKNOWN)
     network = upstream_network("jfhealthcare")
 
-    classifier = cut_classifier(replace(table, operating_points=points), network, info)
+    classifier = in_torch(replace(table, operating_points=points), network, info)
 
     assert classifier.calibrated
     logits = [float(np.log(point / (1 - point))) for point in points.values()]
     assert list(classifier.scores(logits).values()) == pytest.approx([0.5] * 5, abs=1e-12)
     for wrong in ({**points, "Mass": 0.5}, {"Edema": 0.4}):
         with pytest.raises(ClassifierError, match=r"JF Healthcare: operating points.*Give one for each label"):
-            cut_classifier(replace(table, operating_points=wrong), network, info)
+            in_torch(replace(table, operating_points=wrong), network, info)
     # An operating point of the released weights says nothing of seeded values.
     untrained = WeightsInfo("untrained", sha256=None, published=Published.NO)
-    seeded = cut_classifier(replace(table, operating_points=points), network, untrained)
+    seeded = in_torch(replace(table, operating_points=points), network, untrained)
     assert not seeded.calibrated
     assert (classifier.operating_points_source, seeded.operating_points_source) == ("configuration", None)
 
@@ -118,7 +118,7 @@ def test_counters_of_later_pytorch_versions_may_be_missing(config, weights_dir, 
 
     classifier = load_classifier(config.classifier("resnet50"), weights_dir=tmp_path)
 
-    assert torch.equal(run_backbone(classifier, film), run_backbone(loaded["resnet50"], film))
+    assert torch.equal(classifier.backbone(film), loaded["resnet50"].backbone(film))
 
 
 def test_untrained_classifiers_leave_the_random_state_alone(config):
@@ -154,7 +154,9 @@ def test_importing_upstream_leaves_the_process_as_it_was(another_process):
 
 
 def hash_of(classifier) -> str:
-    return hashlib.sha256(b"".join(v.numpy().tobytes() for v in classifier.backbone.state_dict().values())).hexdigest()
+    return hashlib.sha256(
+        b"".join(v.numpy().tobytes() for v in classifier.network().backbone.state_dict().values())
+    ).hexdigest()
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +170,7 @@ import torch, torchvision  # what is looked at is what torchxrayvision's own imp
 sys.path.insert(0, sys.argv[1])
 import model
 filters, path = list(warnings.filters), list(sys.path)
-from ensemble_cam.classifiers.upstream import torchxrayvision
+from ensemble_cam.classifiers.torch_upstream import torchxrayvision
 xrv = torchxrayvision()
 found = {
     "has JF Healthcare": hasattr(xrv.baseline_models.jfhealthcare, "DenseNet"),
@@ -180,7 +182,7 @@ found = {
 from ensemble_cam.classifiers.loading import load_classifier
 from ensemble_cam.settings.config import load_config
 classifier = load_classifier(load_config().classifier("densenet121"), weights="untrained")
-values = b"".join(v.numpy().tobytes() for v in classifier.backbone.state_dict().values())
+values = b"".join(v.numpy().tobytes() for v in classifier.network().backbone.state_dict().values())
 print(json.dumps({**found, "untrained": hashlib.sha256(values).hexdigest()}))
 """
     command = [sys.executable, "-c", code, str(folder)]

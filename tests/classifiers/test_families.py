@@ -3,15 +3,23 @@
 import math
 from typing import get_args
 
+import numpy as np
 import pytest
 import torch
+from numpy.testing import assert_array_equal
 from torch import nn
 
 from ensemble_cam.classifiers.classifier import WeightsInfo
-from ensemble_cam.classifiers.families import ARCHITECTURES, upstream_network
-from ensemble_cam.classifiers.loading import cut_classifier
-from ensemble_cam.classifiers.untrained import fill_untrained
-from ensemble_cam.classifiers.upstream import torchxrayvision
+from ensemble_cam.classifiers.compilation import openvino
+from ensemble_cam.classifiers.drawing import Drawing
+from ensemble_cam.classifiers.families import ARCHITECTURES
+from ensemble_cam.classifiers.loading import load_classifier
+from ensemble_cam.classifiers.torch_families import TORCH_ARCHITECTURES, upstream_network
+from ensemble_cam.classifiers.torch_networks import in_torch
+from ensemble_cam.classifiers.torch_untrained import fill_untrained
+from ensemble_cam.classifiers.torch_upstream import torchxrayvision
+from ensemble_cam.classifiers.values import Values
+from ensemble_cam.errors import UnusableWeights
 from ensemble_cam.film.geometry import Framing
 from ensemble_cam.film.radiograph import Intensity
 from ensemble_cam.phantom import FINDINGS
@@ -28,7 +36,12 @@ WITH_POINTS = [file for family in FAMILIES.values() for file in family.files if 
 
 
 def test_every_family_has_both_halves_and_a_classifier(config: Config):
-    assert set(ARCHITECTURES) == set(FAMILIES) == {table.model_type for table in config.classifiers}
+    assert (
+        set(TORCH_ARCHITECTURES)
+        == set(ARCHITECTURES)
+        == set(FAMILIES)
+        == {table.model_type for table in config.classifiers}
+    )
     assert all(name == family.name for name, family in FAMILIES.items())
 
 
@@ -70,12 +83,12 @@ def test_outputs_are_as_many_as_labels_and_the_peer_explains_the_same_network(na
     networks = [upstream_network(name) for _ in range(2)]
     for network in networks:
         fill_untrained(network)
-    classifier = cut_classifier(table, networks[0], WeightsInfo(UNTRAINED, sha256=None, published=Published.NO))
-    whole, layer = ARCHITECTURES[name].peer(networks[1])
+    classifier = in_torch(table, networks[0], WeightsInfo(UNTRAINED, sha256=None, published=Published.NO))
+    whole, layer = TORCH_ARCHITECTURES[name].peer(networks[1])
     film = smooth_film(table.input_size, seed=3)
 
     with torch.no_grad():
-        ours = classifier.head(classifier.backbone(film))
+        ours = classifier.network().head(classifier.backbone(film))
         theirs = whole.eval()(film)
 
     assert ours.shape == (1, len(FAMILIES[name].labels))
@@ -95,3 +108,40 @@ def test_the_set_with_a_notice_answers_for_all():
 def test_words_of_the_film_are_listed_for_those_who_choose():
     assert get_args(Framing) == FRAMINGS
     assert get_args(Intensity) == INTENSITIES
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_network_drawn_for_openvino_is_upstreams(name, config: Config):
+    table = next(each for each in config.classifiers if each.model_type == name)
+    in_pytorch, drawn = (
+        load_classifier(table, weights=UNTRAINED, runtime=runtime) for runtime in ("torch", "openvino")
+    )
+    film = smooth_film(table.input_size, seed=9)
+
+    activation = drawn.backbone(film)
+
+    assert (in_pytorch.runtime, drawn.runtime) == ("torch", "openvino")
+    assert relative_error(activation, in_pytorch.backbone(film).numpy()) < 1e-4
+    for number, values in drawn.head.arrays.items():
+        assert_array_equal(values, in_pytorch.head.arrays[number], strict=True)
+
+
+def test_values_that_a_network_lacks_has_too_many_or_in_another_shape_are_said(config: Config):
+    architecture = ARCHITECTURES["teaching-resnet"]
+    right = upstream_network("teaching-resnet").state_dict()
+    values = {name: value.numpy() for name, value in right.items()}
+
+    def check(**changed):
+        held = Values({name: value for name, value in (values | changed).items() if value is not None})
+        drawing = Drawing(held, openvino())
+        architecture.draw(drawing, drawing.pixels(192))
+        architecture.numbers(held)
+        held.check(file_name="a.safetensors", name="small", remedy="Install it again.")
+
+    check()
+    with pytest.raises(UnusableWeights, match=r"a\.safetensors: it does not fit the small .*: it lacks fc\.bias \(1"):
+        check(**{"fc.bias": None})
+    with pytest.raises(UnusableWeights, match=r"has unknown more \(1 such values\)\. Install it again\."):
+        check(more=np.zeros(1, np.float32))
+    with pytest.raises(UnusableWeights, match=r"has another shape of layer2\.0\.conv1\.weight"):
+        check(**{"layer2.0.conv1.weight": np.zeros((1, 2, 3, 3), np.float32)})

@@ -19,19 +19,17 @@ from torch import Tensor, nn
 
 import ensemble_cam
 from ensemble_cam.classifiers.classifier import Classifier
-from ensemble_cam.classifiers.families import ARCHITECTURES, upstream_network
+from ensemble_cam.classifiers.families import TEACHING_CELLS, TEACHING_SIDE
 from ensemble_cam.classifiers.loading import check_fits, load_classifier
-from ensemble_cam.classifiers.runtime import run_backbone
-from ensemble_cam.classifiers.teaching_networks import CELLS, INPUT_SIZE
-from ensemble_cam.classifiers.untrained import fill_untrained
+from ensemble_cam.classifiers.torch_families import TORCH_ARCHITECTURES, upstream_network
+from ensemble_cam.classifiers.torch_untrained import fill_untrained
 from ensemble_cam.errors import WeightsError, WeightsMissing
 from ensemble_cam.maps.cams import cam_grids, expose
 from ensemble_cam.settings.config import ClassifierConfig, known_labels, load_config
 from ensemble_cam.settings.families import FAMILIES, TEACHING_LABELS
 from ensemble_cam.settings.methods import METHODS, Recipe
 from ensemble_cam.settings.sets import TEACHING
-from ensemble_cam.weights import released
-from ensemble_cam.weights import store as weights
+from ensemble_cam.weights import download, released
 from ensemble_cam.weights.released import weights_file
 from ensemble_cam.weights.store import Published, fetch, locate, status
 from support.hooked import Hooked, over_its_maximum, rectified_layers
@@ -59,7 +57,7 @@ class Whole(nn.Module):
     def __init__(self, table: ClassifierConfig):
         super().__init__()
         self.model_type = table.model_type
-        self.network = ARCHITECTURES[table.model_type].build()
+        self.network = TORCH_ARCHITECTURES[table.model_type].build()
         values = {key: value.float() for key, value in stored(table.default_weight).items()}
         lacking = self.network.load_state_dict(values, strict=False)
         assert not lacking.unexpected_keys
@@ -96,7 +94,7 @@ def classifier(table) -> Classifier:
 
 @pytest.fixture(scope="module")
 def film() -> Tensor:
-    return smooth_film(INPUT_SIZE, seed=4)
+    return smooth_film(TEACHING_SIDE, seed=4)
 
 
 # Guided Grad-CAM is held to the package on the large networks.
@@ -112,8 +110,8 @@ def test_backbone_then_head_give_the_whole_networks_logits(table, classifier, fi
     films = torch.cat([film, -film])
     with torch.no_grad():
         expected = Whole(table)(films).numpy()
-        activation = run_backbone(classifier, films)
-        got = classifier.head(activation).numpy()
+        activation = classifier.backbone(films)
+        got = classifier.network().head(activation).numpy()
 
     assert relative_error(got, expected) < 1e-5
     assert relative_error(classifier.head.run(activation[:1]).logits.numpy(), expected[0]) < 1e-5
@@ -122,8 +120,8 @@ def test_backbone_then_head_give_the_whole_networks_logits(table, classifier, fi
 
 def test_the_activation_is_at_least_zero_on_a_grid_of_24_cells(classifier, film):
     for seen in (film, -film, torch.full_like(film, -1024), torch.full_like(film, 1024)):
-        activation = run_backbone(classifier, seen)
-        assert activation.shape[2:] == (CELLS, CELLS)
+        activation = classifier.backbone(seen)
+        assert activation.shape[2:] == (TEACHING_CELLS, TEACHING_CELLS)
         assert activation.dtype == torch.float32
         assert activation.min() >= 0
 
@@ -148,12 +146,12 @@ def test_maps_are_those_of_the_package_hooked_on_the_whole_network(table, classi
 
 
 def test_gradients_are_autograds_through_the_whole_head(classifier, film):
-    activation = run_backbone(classifier, film)
+    activation = classifier.backbone(film)
 
     gradients = classifier.head.run(activation).gradients([7, 0, 3, 0]).full()
 
     entering = activation.clone().requires_grad_()
-    logits = classifier.head(entering)[0]
+    logits = classifier.network().head(entering)[0]
     for got, output in zip(gradients, (7, 0, 3, 0), strict=True):
         (expected,) = torch.autograd.grad(logits[output], entering, retain_graph=True)
         assert relative_error(got.numpy(), expected[0].numpy()) < 1e-5
@@ -186,12 +184,13 @@ def test_files_hold_finite_half_precision_and_no_counters(table):
 
 def test_loading_changes_no_value(table, classifier):
     """Half precision has no number that single precision lacks, so rounding back must give the file's bits."""
-    kept = [*classifier.backbone.state_dict().values(), *classifier.head.state_dict().values()]
+    network = classifier.network()
+    kept = [*network.backbone.state_dict().values(), *network.head.state_dict().values()]
     kept = {value.half().numpy().tobytes() for value in kept if value.is_floating_point()}
     for key, value in stored(table.default_weight).items():
         unused = key.startswith("backbone.classifier.")  # of JF Healthcare's DenseNet, which upstream never calls
         assert unused or value.numpy().tobytes() in kept, key
-    assert all(value.dtype == torch.float32 for value in classifier.head.parameters())
+    assert all(value.dtype == torch.float32 for value in network.head.parameters())
 
 
 def test_scores_are_a_half_at_the_operating_points_that_came_with_the_weights(table, classifier):
@@ -223,8 +222,8 @@ def test_a_configuration_of_ones_own_without_a_pin_loads_them_and_writes_nothing
 def test_untrained_ones_are_seeded_and_uncalibrated_and_know_the_labels(table, film):
     first, second = (load_classifier(table, weights="untrained") for _ in range(2))
 
-    activation = run_backbone(first, film)
-    assert torch.equal(activation, run_backbone(second, film))
+    activation = first.backbone(film)
+    assert torch.equal(activation, second.backbone(film))
     assert activation.any()
     assert first.labels == known_labels(table, "untrained") == TEACHING_LABELS
     assert not first.calibrated
@@ -299,7 +298,7 @@ NAME = "classifier.weight"
     [
         (lambda values: values[NAME].fill_(float("nan")), f"{NAME} has values that are not finite"),
         (lambda values: values[NAME][0].fill_(float("inf")), f"{NAME} has values that are not finite"),
-        (lambda values: values.update({NAME: values[NAME].int()}), f"{NAME} is of torch.int32"),
+        (lambda values: values.update({NAME: values[NAME].int()}), f"{NAME} is of int32"),
         (lambda values: values.pop(NAME), f"it lacks {NAME}"),
         (lambda values: values.update(more=torch.zeros(1)), "it has unknown more"),
         (lambda values: values.update({NAME: values[NAME][:5].clone()}), f"it has another shape of {NAME}"),
@@ -368,7 +367,7 @@ def test_the_packages_files_are_found_wherever_weights_are_looked_for_and_never_
     impostor = tmp_path / f"{SAMPLE}.safetensors"
     impostor.write_bytes(b"another file of this name")
     monkeypatch.setenv(released.ENVIRONMENT_VARIABLE, str(tmp_path))
-    monkeypatch.setattr(weights, "fetch_file", lambda *args, **kwargs: pytest.fail("wanted to fetch"))
+    monkeypatch.setattr(download, "fetch_file", lambda *args, **kwargs: pytest.fail("wanted to fetch"))
 
     for located in (
         locate(table, SAMPLE, weights_dir=tmp_path),
@@ -387,7 +386,7 @@ def test_the_set_has_the_three_families_and_offers_the_shortcut(config):
     assert [each.id for each in config.in_set("teaching")] == list(IDS)
     teaching = [family.name for family in FAMILIES.values() if family.set is TEACHING]
     assert [each.model_type for each in config.for_review("teaching")] == teaching
-    assert {each.input_size for each in config.in_set("teaching")} == {INPUT_SIZE}
+    assert {each.input_size for each in config.in_set("teaching")} == {TEACHING_SIDE}
     assert [each.id for each in config.in_set("teaching") if each.optional] == ["teaching-shortcut"]
 
 

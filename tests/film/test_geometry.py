@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from ensemble_cam.classifiers.upstream import torchxrayvision
+from ensemble_cam.classifiers.torch_upstream import torchxrayvision
 from ensemble_cam.errors import GeometryError
 from ensemble_cam.film.geometry import BLACK, Geometry, centre_square, padded_square
 

@@ -19,11 +19,11 @@ def test_operator_is_what_scipy_does_to_the_identity(length, size):
         smoothed = scipy.ndimage.gaussian_filter1d(smoothed, sigma, axis=0, mode="constant")
     expected = scipy.ndimage.zoom(smoothed, (size / length, 1), order=1, mode="grid-constant", grid_mode=True)
 
-    assert_allclose(resize_operator(length, size).toarray(), expected, rtol=0, atol=1e-6)
+    assert_allclose(resize_operator(length, size).down(np.eye(length, dtype=np.float32)), expected, rtol=0, atol=1e-6)
 
 
 def test_operator_keeps_the_mean_inside_and_loses_it_beyond_the_rim():
-    sums = resize_operator(700, 100).toarray().sum(axis=1)
+    sums = resize_operator(700, 100).down(np.eye(700, dtype=np.float32)).sum(axis=1)
     assert_allclose(sums[3:-3], 1, atol=1e-6)
     assert sums[0] < 0.9
     assert_allclose(sums, sums[::-1], atol=1e-6)

@@ -8,7 +8,6 @@ import pytorch_grad_cam
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from pytorch_grad_cam import base_cam
-from torch import nn
 
 from ensemble_cam.classifiers.heads import PooledHead
 from ensemble_cam.errors import Cancelled, ClassifierError, ConfigError
@@ -21,19 +20,24 @@ from support.hooked import over_its_maximum
 from support.networks import bright_classifier, smooth_film
 
 
-@pytest.fixture
-def pooled():
-    generator = torch.Generator().manual_seed(7)
-    activation = torch.rand(1, 12, 7, 7, generator=generator) * (torch.rand(1, 12, 7, 7, generator=generator) > 0.3)
-    linear = nn.Linear(12, 4).requires_grad_(False)
-    linear.weight.copy_(torch.randn(4, 12, generator=generator))
-    linear.bias.copy_(torch.randn(4, generator=generator))
-    return activation, PooledHead(linear)
+@pytest.fixture(params=[np.asarray, torch.from_numpy], ids=["numpy", "torch"])
+def pooled(request):
+    """An activation and a head of either kind of arrays."""
+    random = np.random.default_rng(7)
+    activation = random.random((1, 12, 7, 7), np.float32) * (random.random((1, 12, 7, 7)) > 0.3)
+    arrays = {"weight": random.standard_normal((4, 12), np.float32), "bias": random.standard_normal(4, np.float32)}
+    return request.param(activation.astype(np.float32)), PooledHead(arrays).on(request.param)
+
+
+def numbers(pooled):
+    """Return the activation, (12, 7, 7), and the head's weight, (4, 12), in NumPy."""
+    activation, head = pooled
+    return np.asarray(activation[0]), np.asarray(head.arrays["weight"])
 
 
 def exposed(pooled):
     activation, head = pooled
-    return Exposure(bright_classifier(), torch.zeros(1, 1, 64, 64), activation, head.run(activation))
+    return Exposure(bright_classifier(), np.zeros((1, 1, 64, 64), np.float32), activation, head.run(activation))
 
 
 def grids_of(name, pooled, outputs=(0, 1, 2, 3)):
@@ -41,22 +45,22 @@ def grids_of(name, pooled, outputs=(0, 1, 2, 3)):
 
 
 def test_grad_cam_is_cam_where_the_head_is_an_average_and_a_linear_layer(pooled):
-    activation, head = pooled
+    activation, weight = numbers(pooled)
     # Zhou 2016: the class's weights times the activation; the gradient has them over the number of cells.
-    closed_form = torch.einsum("kc,cij->kij", head.linear.weight, activation[0]).clamp(min=0).numpy() / 49
+    closed_form = np.maximum(np.einsum("kc,cij->kij", weight, activation), 0) / 49
     assert_allclose(grids_of("gradcam", pooled), closed_form, atol=1e-6)
     assert_allclose(grids_of("hirescam", pooled), closed_form, atol=1e-6)
 
 
 def test_layer_cam_takes_the_positive_weights_alone(pooled):
-    activation, head = pooled
-    closed_form = torch.einsum("kc,cij->kij", head.linear.weight.clamp(min=0), activation[0]).numpy() / 49
+    activation, weight = numbers(pooled)
+    closed_form = np.einsum("kc,cij->kij", np.maximum(weight, 0), activation) / 49
     assert_allclose(grids_of("layercam", pooled), closed_form, atol=1e-6)
 
 
 def test_grad_cam_plus_plus_is_the_papers_closed_form(pooled):
-    activation, head = pooled
-    a, w = activation[0].double().numpy(), head.linear.weight.double().numpy() / 49
+    activation, weight = numbers(pooled)
+    a, w = activation.astype(np.float64), weight.astype(np.float64) / 49
     # Equation 19 of arXiv:1710.11063 with the gradient w, the same in each cell; the package adds 1e-6 below.
     alpha = w**2 / (2 * w**2 + a.sum(axis=(1, 2)) * w**3 + 1e-6)
     weights = 49 * alpha * np.maximum(w, 0)
@@ -65,8 +69,8 @@ def test_grad_cam_plus_plus_is_the_papers_closed_form(pooled):
 
 
 def test_eigen_cam_is_the_first_principal_component_for_every_label(pooled):
-    activation, _ = pooled
-    cells = activation[0].reshape(12, 49).double().numpy().T
+    activation, _ = numbers(pooled)
+    cells = activation.reshape(12, 49).astype(np.float64).T
     centred = cells - cells.mean(axis=0)
     _, vectors = np.linalg.eigh(centred.T @ centred)
     projection = (centred @ vectors[:, -1]).reshape(7, 7)
@@ -97,12 +101,12 @@ def test_the_principal_component_of_nothing_is_nothing():
 
 
 def test_ablation_shows_what_speaks_for_a_finding_whatever_the_logits_sign(pooled):
-    activation, head = pooled
-    means = head.linear.weight * activation[0].mean((1, 2))
+    activation, weight = numbers(pooled)
+    means = weight * activation.mean((1, 2))
+    expected = np.maximum(np.einsum("kc,cij->kij", means, activation), 0)
     for bias in (-100.0, 100.0):
-        head.linear.bias.fill_(bias)
-        expected = torch.einsum("kc,cij->kij", means, activation[0]).clamp(min=0).numpy()
-        for got, wanted in zip(grids_of("ablationcam", (activation, head)), expected, strict=True):
+        head = PooledHead({"weight": pooled[1].arrays["weight"], "bias": 0 * pooled[1].arrays["bias"] + bias})
+        for got, wanted in zip(grids_of("ablationcam", (pooled[0], head)), expected, strict=True):
             assert_allclose(over_its_maximum(got), over_its_maximum(wanted), atol=1e-4)
 
 
@@ -117,8 +121,8 @@ def test_maps_are_float32_and_at_least_zero_in_the_order_asked_for(name, pooled)
 
 def test_a_map_without_positive_values_is_zero_and_empty(pooled):
     activation, head = pooled
-    head.linear.weight.copy_(-head.linear.weight.abs())
-    (grid,) = grids_of("gradcam", (activation, head), [1])
+    negative = PooledHead({**head.arrays, "weight": -abs(head.arrays["weight"])})
+    (grid,) = grids_of("gradcam", (activation, negative), [1])
     geometry = Geometry.framed((70, 70), framing="crop", cells=7)
     cam = CamMap.of(grid, label="Mass", classifier="x", geometry=geometry)
     assert not grid.any()

@@ -7,11 +7,10 @@ import pytest
 import torch
 
 from ensemble_cam.classifiers.classifier import WeightsInfo
-from ensemble_cam.classifiers.families import upstream_network
-from ensemble_cam.classifiers.loading import cut_classifier
-from ensemble_cam.classifiers.runtime import run_backbone
-from ensemble_cam.classifiers.untrained import fill_untrained
-from ensemble_cam.classifiers.upstream import torchxrayvision
+from ensemble_cam.classifiers.torch_families import upstream_network
+from ensemble_cam.classifiers.torch_networks import in_torch
+from ensemble_cam.classifiers.torch_untrained import fill_untrained
+from ensemble_cam.classifiers.torch_upstream import torchxrayvision
 from ensemble_cam.settings.families import FAMILIES
 from ensemble_cam.weights.released import weights_file
 from ensemble_cam.weights.store import Published
@@ -31,7 +30,7 @@ def film(family):
 
 def logits_of(classifier, pixels) -> torch.Tensor:
     with torch.no_grad():
-        return classifier.head(run_backbone(classifier, pixels))
+        return classifier.network().head(classifier.backbone(pixels))
 
 
 def test_backbone_then_head_give_upstreams_scores_and_logits(family, upstream, classifier, film):
@@ -39,7 +38,7 @@ def test_backbone_then_head_give_upstreams_scores_and_logits(family, upstream, c
         expected_scores = upstream(film)[0].numpy()
         expected_logits = without_scores(upstream)(film)[0].numpy()
 
-    activation = run_backbone(classifier, film)
+    activation = classifier.backbone(film)
     run = classifier.head.run(activation)
 
     assert relative_error(logits_of(classifier, film)[0].numpy(), expected_logits) < 1e-5
@@ -62,7 +61,7 @@ def test_a_batch_gives_the_logits_of_its_films(classifier, film):
 
 
 def test_the_activation_is_what_the_head_pools(family, classifier, film):
-    activation = run_backbone(classifier, film)
+    activation = classifier.backbone(film)
     cells, channels = {"densenet": (7, 1024), "resnet": (16, 2048), "jfhealthcare": (16, 1024)}[family]
     assert activation.shape == (1, channels, cells, cells)
     assert activation.dtype == torch.float32
@@ -72,10 +71,10 @@ def test_the_activation_is_what_the_head_pools(family, classifier, film):
 
 
 def test_running_changes_neither_the_network_nor_what_it_is_given(classifier, film):
-    parts = classifier.backbone, classifier.head
+    parts = classifier.network().backbone, classifier.network().head
     values = [value.clone() for part in parts for value in part.state_dict().values()]
     pixels = film.clone()
-    activation = run_backbone(classifier, pixels)
+    activation = classifier.backbone(pixels)
     before = activation.clone()
 
     run = classifier.head.run(activation)
@@ -86,20 +85,19 @@ def test_running_changes_neither_the_network_nor_what_it_is_given(classifier, fi
     assert torch.equal(first, again)
     after = [value for part in parts for value in part.state_dict().values()]
     assert all(map(torch.equal, values, after))
-    assert not any(parameter.requires_grad or parameter.grad is not None for parameter in classifier.head.parameters())
-    assert not classifier.backbone.training
-    assert not classifier.head.training
+    assert not any(parameter.requires_grad or parameter.grad is not None for parameter in parts[1].parameters())
+    assert not any(part.training for part in parts)
 
 
 def test_gradients_are_autograds_through_the_whole_head(classifier, film):
-    activation = run_backbone(classifier, film)
+    activation = classifier.backbone(film)
     run = classifier.head.run(activation)
     outputs = [len(run.logits) - 1, 0, 3, 0]
 
     gradients = run.gradients(outputs).full()
 
     entering = activation.clone().requires_grad_()
-    logits = classifier.head(entering)[0]
+    logits = classifier.network().head(entering)[0]
     for got, output in zip(gradients, outputs, strict=True):
         (expected,) = torch.autograd.grad(logits[output], entering, retain_graph=True)
         assert relative_error(got.numpy(), expected[0].numpy()) < 1e-5
@@ -111,7 +109,7 @@ def test_labels_and_scores_of_every_densenet_are_upstreams(config, name):
     facts = xrv.models.model_urls[name]
     network = upstream_network("densenet")
     info = WeightsInfo(name, sha256="0" * 64, published=Published.UNKNOWN)
-    classifier = cut_classifier(config.classifier("densenet121"), network, info)
+    classifier = in_torch(config.classifier("densenet121"), network, info)
     logits = torch.linspace(-6, 6, 18)
 
     scores = classifier.scores(logits.tolist())

@@ -70,7 +70,9 @@ def test_maps_are_those_of_the_package_hooked_on_the_whole_upstream_model(family
     not REAL_FILM.exists(), reason="needs the films of ../shared/xrays, which are not part of the project"
 )
 def test_maps_of_a_real_film_are_those_of_the_hooked_package(family, hooked, classifier):
-    film = model_input(read_radiograph(REAL_FILM.read_bytes()), framing="crop", size=INPUT_SIZES[family])
+    film = torch.from_numpy(
+        model_input(read_radiograph(REAL_FILM.read_bytes()), framing="crop", size=INPUT_SIZES[family])
+    )
     methods = [METHODS[name] for name in ("gradcam++", "gradcam")]
     assert_maps_are_the_packages(hooked, expose(classifier, film), methods, OUTPUTS[family][-1:])
 
@@ -108,7 +110,7 @@ def test_two_layers_maps_are_the_mean_of_the_packages_maps_of_each(hooked, expos
 
 
 def test_guided_grad_cam_is_the_packages_guided_gradients_within_its_grad_cam(hooked, classifier, exposure):
-    values = [value.clone() for value in classifier.backbone.state_dict().values()]
+    values = [value.clone() for value in classifier.network().backbone.state_dict().values()]
     outputs = [0, 3]
     drawn = cam_grids(Recipe("guidedgradcam"), exposure, outputs)
     for grid, output in zip(drawn, outputs, strict=True):
@@ -121,7 +123,7 @@ def test_guided_grad_cam_is_the_packages_guided_gradients_within_its_grad_cam(ho
         assert np.abs(over_its_maximum(grid) - over_its_maximum(expected)).max() < 1e-4
     assert drawn.any()
     # It worked on a copy.
-    assert all(map(torch.equal, values, classifier.backbone.state_dict().values()))
+    assert all(map(torch.equal, values, classifier.network().backbone.state_dict().values()))
     again = expose(classifier, exposure.pixels)
     assert torch.equal(again.activation, exposure.activation)
 
@@ -137,7 +139,7 @@ def test_ablated_logits_are_those_of_the_head_without_the_channel(family, classi
         edited = exposure.activation.clone()
         edited[0, channel] = 0
         with torch.no_grad():
-            expected = classifier.head(edited)[0][outputs]
+            expected = classifier.network().head(edited)[0][outputs]
         assert_allclose(ablated[:, channel], expected, rtol=1e-5, atol=1e-5)
     assert (ablated.T - exposure.run.logits[outputs]).abs().max() > 1e-4
 
@@ -145,7 +147,7 @@ def test_ablated_logits_are_those_of_the_head_without_the_channel(family, classi
 def test_a_head_gives_the_logits_of_several_activations_at_once(classifier, exposure):
     several = torch.cat([exposure.activation, exposure.activation / 2, exposure.activation.flip(3)])
     with torch.no_grad():
-        expected = classifier.head(several)
+        expected = classifier.network().head(several)
     assert relative_error(classifier.head.logits(several).numpy(), expected.numpy()) < 1e-5
 
 

@@ -14,7 +14,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
 from ensemble_cam.classifiers.loading import load_classifier
-from ensemble_cam.classifiers.upstream import torchxrayvision
+from ensemble_cam.classifiers.torch_upstream import torchxrayvision
 from ensemble_cam.errors import Cancelled, ClassifierError, ConfigError
 from ensemble_cam.film.radiograph import Radiograph, read_radiograph
 from ensemble_cam.reviewing.analysis import UNKNOWN_LABEL
@@ -80,8 +80,8 @@ def assert_seen_as_torchxrayvision_reads_it(path: Path, size: int) -> None:
     got = model_input(read_radiograph(path.read_bytes()), framing="crop", size=size)
 
     assert got.shape == (1, 1, size, size)
-    assert got.dtype == torch.float32
-    assert_allclose(got[0, 0].numpy(), expected, rtol=0, atol=1e-5 * RANGE)
+    assert got.dtype == np.float32
+    assert_allclose(got[0, 0], expected, rtol=0, atol=1e-5 * RANGE)
 
 
 FILES = {
@@ -286,8 +286,8 @@ def test_agreement_is_that_of_the_maps_behind_the_ensemble():
 # Failures
 
 
-class Nan(torch.nn.Module):
-    def forward(self, pixels):
+class Nan:
+    def __call__(self, pixels):
         return Brightness(16)(pixels) * float("nan")
 
 
@@ -326,7 +326,7 @@ def test_a_failing_classifier_is_named_and_the_others_keep_their_bits(backbone, 
 
 
 class FailingRun:
-    logits = torch.tensor([0.5])
+    logits = np.array([0.5], np.float32)
 
     def gradients(self, outputs):
         raise RuntimeError("out of memory")

@@ -1,7 +1,8 @@
 """Small networks made by hand, whose answers are known in closed form, and the upstream models to compare with."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,10 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ensemble_cam.classifiers.classifier import Classifier, WeightsInfo
-from ensemble_cam.classifiers.families import upstream_network
 from ensemble_cam.classifiers.heads import PooledHead
-from ensemble_cam.classifiers.untrained import fill_untrained
-from ensemble_cam.classifiers.upstream import torchxrayvision
+from ensemble_cam.classifiers.torch_families import TorchNetwork, upstream_network
+from ensemble_cam.classifiers.torch_untrained import fill_untrained
+from ensemble_cam.classifiers.torch_upstream import torchxrayvision
 from ensemble_cam.settings.config import ClassifierConfig
 from ensemble_cam.weights.released import weights_file
 from ensemble_cam.weights.store import Published
@@ -29,15 +30,20 @@ RELEASED = {
 INPUT_SIZES = {"densenet": 224, "resnet": 512, "jfhealthcare": 512}
 
 
-class Brightness(nn.Module):
+class Brightness:
     """What is brighter than middle grey, averaged over each cell of a grid: its map is hot where the film is bright."""
 
     def __init__(self, cells: int):
-        super().__init__()
         self.cells = cells
 
-    def forward(self, pixels: Tensor) -> Tensor:
-        return F.adaptive_avg_pool2d(F.relu(pixels / 1024), self.cells)
+    def __call__(self, pixels: np.ndarray) -> np.ndarray:
+        bright, side = np.maximum(np.asarray(pixels), 0) / 1024, pixels.shape[-1]
+        edges = np.arange(self.cells + 1) * side
+        means = np.zeros((self.cells, side), np.float32)
+        for cell, (start, end) in enumerate(itertools.pairwise(edges)):
+            inside = slice(start // self.cells, -(-end // self.cells))
+            means[cell, inside] = 1 / (inside.stop - inside.start)
+        return means @ bright @ means.T
 
 
 def as_untrained(classifier: Classifier) -> Classifier:
@@ -51,14 +57,13 @@ def as_teaching(classifier: Classifier) -> Classifier:
     return replace(classifier, config=replace(classifier.config, set="teaching"))
 
 
-class Failing(nn.Module):
+class Failing:
     """A backbone that raises what it was given."""
 
     def __init__(self, error: Exception):
-        super().__init__()
         self.error = error
 
-    def forward(self, pixels: Tensor) -> Tensor:
+    def __call__(self, pixels: np.ndarray) -> np.ndarray:
         raise self.error
 
 
@@ -85,7 +90,7 @@ def bright_classifier(
     input_size: int = 64,
     calibrated: bool = True,
     ensemble_weight: float = 1.0,
-    backbone: nn.Module | None = None,
+    backbone: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> Classifier:
     """Return a classifier that answers where the film is brightest.
 
@@ -100,17 +105,16 @@ def bright_classifier(
         backbone: another one.
     """
     logits = {"Nodule": 0.0} if logits is None else logits
-    linear = nn.Linear(1, len(logits)).requires_grad_(False)
-    linear.weight.fill_(slope)
-    linear.bias.copy_(torch.tensor(list(logits.values())))
+    weight, bias = np.full((len(logits), 1), slope, np.float32), np.array(list(logits.values()), np.float32)
     return Classifier(
         config=table(id, input_size=input_size, ensemble_weight=ensemble_weight),
         weights=WeightsInfo("by-hand", sha256="0" * 64, published=Published.YES),
         backbone=Brightness(cells) if backbone is None else backbone,
-        head=PooledHead(linear).eval(),
+        head=PooledHead({"weight": weight, "bias": bias}),
         outputs={label: output for output, label in enumerate(logits)},
         operating_points=dict.fromkeys(logits, 0.5) if calibrated else None,
-        device=torch.device("cpu"),
+        network=lambda: TorchNetwork(nn.Identity(), nn.Identity()),
+        runtime="openvino",
     )
 
 

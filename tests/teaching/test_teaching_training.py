@@ -7,10 +7,9 @@ import pytest
 import torch
 
 from ensemble_cam.classifiers.classifier import WeightsInfo
-from ensemble_cam.classifiers.families import ARCHITECTURES
-from ensemble_cam.classifiers.loading import cut_classifier
-from ensemble_cam.classifiers.runtime import run_backbone
-from ensemble_cam.classifiers.teaching_networks import CELLS, INPUT_SIZE
+from ensemble_cam.classifiers.families import TEACHING_CELLS, TEACHING_SIDE
+from ensemble_cam.classifiers.torch_families import TORCH_ARCHITECTURES
+from ensemble_cam.classifiers.torch_networks import in_torch
 from ensemble_cam.maps.formulas import gradient_maps
 from ensemble_cam.phantom import OPERATING_POINT_SEEDS, TRAINING_SEEDS, draw_phantom
 from ensemble_cam.settings.config import Config
@@ -41,8 +40,8 @@ def trained(films: Films) -> dict[bool, torch.nn.Module]:
 def lively(model_type: str) -> torch.nn.Module:
     """Return a network whose batch norms have seen films, so that its activations are of a usual size."""
     torch.manual_seed(3)
-    network = ARCHITECTURES[model_type].build()
-    pixels = 600 * torch.randn(4, 1, INPUT_SIZE, INPUT_SIZE).cumsum(3).cumsum(2)[..., :].tanh()
+    network = TORCH_ARCHITECTURES[model_type].build()
+    pixels = 600 * torch.randn(4, 1, TEACHING_SIDE, TEACHING_SIDE).cumsum(3).cumsum(2)[..., :].tanh()
     network.train()
     for _ in range(25):
         SEE[model_type](network, pixels + 100 * torch.randn_like(pixels))
@@ -53,30 +52,30 @@ def lively(model_type: str) -> torch.nn.Module:
 def test_the_map_that_training_shapes_is_the_map_that_a_review_shows(model_type: str, config: Config):
     network = lively(model_type)
     table = config.classifier(model_type)
-    pixels = 900 * torch.randn(1, 1, INPUT_SIZE, INPUT_SIZE)
+    pixels = 900 * torch.randn(1, 1, TEACHING_SIDE, TEACHING_SIDE)
     seen = SEE[model_type](network, pixels)
     trained = grad_cam_plus_plus(seen)[0].numpy()
-    classifier = cut_classifier(table, network, WeightsInfo("untrained", sha256=None, published=Published.NO))
-    activation = run_backbone(classifier, pixels)
+    classifier = in_torch(table, network, WeightsInfo("untrained", sha256=None, published=Published.NO))
+    activation = classifier.backbone(pixels)
     run = classifier.head.run(activation)
     shown = gradient_maps("gradcam++", activation[0], run.gradients(range(len(TEACHING_LABELS)))).clamp(min=0).numpy()
     assert shown.max() > 0
     np.testing.assert_allclose(trained, shown, atol=2e-5 * shown.max())
-    np.testing.assert_allclose(seen.logits[0], run.logits, atol=1e-5 * np.abs(run.logits).max())
+    np.testing.assert_allclose(seen.logits[0], run.logits, atol=1e-5 * float(abs(run.logits).max()))
 
 
 def test_films_and_masks_are_those_of_the_phantoms(films: Films):
     phantom = draw_phantom(503, size=256)
     assert films.labels[3].astype(bool).tolist() == [name in phantom.masks for name in TEACHING_LABELS]
-    seen = cv2.resize(phantom.pixels, (INPUT_SIZE, INPUT_SIZE), interpolation=cv2.INTER_AREA)
+    seen = cv2.resize(phantom.pixels, (TEACHING_SIDE, TEACHING_SIDE), interpolation=cv2.INTER_AREA)
     assert np.abs(films.pixels[3].astype(float) - seen).mean() < 3
-    assert films.masks.shape == (20, 8, CELLS, CELLS)
+    assert films.masks.shape == (20, 8, TEACHING_CELLS, TEACHING_CELLS)
     for name, mask in phantom.masks.items():
         cells = films.masks[3, TEACHING_LABELS.index(name)] / 255
         assert cells.mean() == pytest.approx(mask.mean(), rel=0.02, abs=1e-4)
         rows, columns = np.nonzero(mask)
         weights = cells / cells.sum()
-        centre = [(weights.sum(axis) * (np.arange(CELLS) + 0.5)).sum() / CELLS for axis in (0, 1)]
+        centre = [(weights.sum(axis) * (np.arange(TEACHING_CELLS) + 0.5)).sum() / TEACHING_CELLS for axis in (0, 1)]
         assert centre == pytest.approx([columns.mean() / 256, rows.mean() / 256], abs=0.01)
 
 
@@ -167,7 +166,7 @@ def areas(network: torch.nn.Module, films: Films) -> list[float]:
 
 
 def test_values_that_do_not_fit_are_refused():
-    network = ARCHITECTURES["teaching-resnet"].build()
+    network = TORCH_ARCHITECTURES["teaching-resnet"].build()
     network.bn1.running_var.fill_(1e12)
     with pytest.raises(OverflowError, match=r"bn1\.running_var"):
         half_precision(network, "teaching-resnet")

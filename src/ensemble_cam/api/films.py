@@ -1,4 +1,4 @@
-"""One film's review, and many films'. This loads PyTorch."""
+"""One film's review, and many films'."""
 
 import os
 from collections.abc import Callable, Generator, Iterable
@@ -24,7 +24,7 @@ _AHEAD, _MOST_PIXELS = 2, 32_000_000
 def review(film: Source, *, case: str | None = None, **options: Unpack[Options]) -> Review:
     """Review one film: run the classifiers, rank the findings, and map the first of them.
 
-    The first call loads PyTorch and the networks, which takes seconds; they are kept for the next.
+    The first call loads the networks, which takes a moment, with PyTorch seconds; they are kept for the next.
 
     Args:
         film: what `read_film` returned, or anything that it takes.

@@ -1,4 +1,4 @@
-"""Loaded classifiers for a caller's options. This loads PyTorch."""
+"""Loaded classifiers for a caller's options."""
 
 import os
 from collections.abc import Callable, Hashable, Mapping, Sequence

@@ -25,14 +25,17 @@ from typing import Any
 import numpy as np
 import pydicom
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from ensemble_cam.classifiers.classifier import Classifier
 from ensemble_cam.classifiers.compilation import is_installed
-from ensemble_cam.classifiers.families import ARCHITECTURES
-from ensemble_cam.classifiers.loading import cut_classifier, load_network
-from ensemble_cam.classifiers.runtime import PRECISION, prepare, run_backbone, runtimes
+from ensemble_cam.classifiers.loading import load_classifier
+from ensemble_cam.classifiers.runtime import PRECISION, runtimes
+from ensemble_cam.classifiers.sources import find_source
+from ensemble_cam.classifiers.torch_families import TORCH_ARCHITECTURES
+from ensemble_cam.classifiers.torch_networks import load_network
+from ensemble_cam.errors import ConfigError
 from ensemble_cam.export.figure import figure_png
 from ensemble_cam.export.folder import write_review
 from ensemble_cam.export.overlays import overlays
@@ -48,10 +51,11 @@ from ensemble_cam.reviewing.pipeline import analyse, model_input
 from ensemble_cam.reviewing.review import Review, RunInfo
 from ensemble_cam.settings.config import ClassifierConfig, Config
 from ensemble_cam.settings.display import Display
-from ensemble_cam.settings.methods import Recipe
+from ensemble_cam.settings.methods import METHODS, Recipe
 from ensemble_cam.settings.settings import Settings
 from ensemble_cam.settings.vocabulary import UNTRAINED
 
+DEFAULT = Recipe().method
 SIDE = 2500
 """Pixels along each side of the film that is read, drawn over and written."""
 
@@ -90,13 +94,12 @@ class ComparedClassifier:
             weights_dir: see `load_classifier`.
             labels: how many of its labels are explained, the last ones; None for all of them.
         """
-        cut, info, points = load_network(config, weights=weights, weights_dir=weights_dir)
-        classifier = cut_classifier(config, cut, info, operating_points=points)
+        classifier = load_classifier(config, weights=weights, weights_dir=weights_dir)
         ours = {"torch": classifier}
         if is_installed():
-            ours["openvino"] = prepare(classifier, "openvino")
-        network, _, _ = load_network(config, weights=weights, weights_dir=weights_dir)
-        whole, layer = ARCHITECTURES[config.model_type].peer(network)
+            ours["openvino"] = load_classifier(config, weights=weights, weights_dir=weights_dir, runtime="openvino")
+        network = load_network(find_source(config, weights=weights, weights_dir=weights_dir))
+        whole, layer = TORCH_ARCHITECTURES[config.model_type].peer(network)
         outputs = tuple(classifier.outputs.values())
         return cls(ours, whole.eval(), layer, outputs if labels is None else outputs[-labels:])
 
@@ -111,13 +114,13 @@ class ComparedClassifier:
         names = {output: label for label, output in self.ours["torch"].outputs.items()}
         return tuple(names[output] for output in self.outputs)
 
-    def run_peer(self, pixels: Tensor) -> list[np.ndarray]:
-        """Let the package make its maps, one after the other."""
-        from pytorch_grad_cam import GradCAMPlusPlus  # here, as importing it takes a second
+    def run_peer(self, pixels: np.ndarray, method: str = DEFAULT) -> list[np.ndarray]:
+        """Let the package make a method's maps, one after the other."""
+        import pytorch_grad_cam  # here, as importing it takes a second
         from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 
-        with GradCAMPlusPlus(self.whole, [self.layer]) as cam:
-            return [cam(pixels, [ClassifierOutputTarget(output)])[0] for output in self.outputs]
+        with getattr(pytorch_grad_cam, METHODS[method].package_class)(self.whole, [self.layer]) as cam:
+            return [cam(torch.as_tensor(pixels), [ClassifierOutputTarget(output)])[0] for output in self.outputs]
 
 
 def bench(
@@ -126,6 +129,7 @@ def bench(
     set: str = "clinical",
     untrained: bool = False,
     labels: int | None = 3,
+    method: str = DEFAULT,
     runs: int = 5,
     weights_dir: Path | None = None,
     report: Report = unheard,
@@ -137,14 +141,19 @@ def bench(
         set: which of them.
         untrained: with seeded values, for which nothing has to be fetched.
         labels: how many labels of each classifier are explained, its last ones; None for all that it knows.
+        method: of the maps, whose memory is measured, too.
         runs: how often everything is measured, after one run that warms up.
         weights_dir: see `load_classifier`.
         report: takes what is being measured.
 
     Raises:
         WeightsMissing, WeightsError: see `load_classifier`.
-        ConfigError: if there is no such set.
+        ConfigError: if there is no such set, or the method is none that the package is hooked for.
     """
+    if METHODS[method].kind == "guided":
+        raise ConfigError(
+            f"--method: the package has no hooked class for {method} to be measured beside. Take another."
+        )
     compared = []
     for table in config.for_review(set):
         report(f"loading {table.name}", 0.0)
@@ -155,7 +164,7 @@ def bench(
     files = _films()
     report("a review's memory", _PREPARED / 2)
     fastest = [each.ours[names[-1]] for each in compared]
-    memory = _peak_memory(fastest, set)
+    memory = _peak_memory(fastest, set, method)
     report("reading, drawing and writing", _PREPARED * 3 / 4)
     film = read_radiograph(files["png"])
     seconds = {"reading": _reading(files, fastest, runs), **_leaving(film, fastest, set, runs)}
@@ -164,11 +173,11 @@ def bench(
     for number in range(runs + 1):
         done = _PREPARED + (1 - _PREPARED) * number / (runs + 1)
         report(f"run {number} of {runs}: the peer", done)
-        peer = {each.config.id: _timed(partial(each.run_peer, _pixels(each, inputs))) for each in compared}
+        peer = {each.config.id: _timed(partial(each.run_peer, _pixels(each, inputs), method)) for each in compared}
         ours = {}
         for name in names:
             report(f"run {number} of {runs}: {name}", done)
-            ours[name] = _run_ours([(each.ours[name], each.outputs) for each in compared], inputs, film)
+            ours[name] = _run_ours([(each.ours[name], each.outputs) for each in compared], inputs, film, Recipe(method))
         peak = _matrix_product()
         if number:  # the first one warms up
             shares.append({"peer": peer, **ours})
@@ -177,8 +186,9 @@ def bench(
     return _record(compared, shares, peaks, work) | {
         "set": set,
         "untrained": untrained,
+        "method": method,
         "runs": runs,
-        "seconds": seconds | _medians(shares, names) | {"import": _importing(runs)},
+        "seconds": seconds | _medians(shares, names) | {"import": {what: _importing(runs, what) for what in _IMPORTS}},
         "peak_memory_mb": memory,
         "machine": machine_facts(_software()),
     }
@@ -191,7 +201,8 @@ def as_text(record: Mapping[str, Any]) -> str:
     count = sum(map(len, record["labels"].values()))
     lines = [
         machine_line(record["machine"]),
-        f"{record['set']} set with {weights}, {count} maps, medians of {record['runs']} runs",
+        f"{record['set']} set with {weights}, {count} maps by {METHODS[record['method']].title}, "
+        f"medians of {record['runs']} runs",
         "",
         f"{'from input tensors to maps':<28}" + "".join(f"{name:>11}" for name in names) + f"{'peer':>11}",
     ]
@@ -207,7 +218,8 @@ def as_text(record: Mapping[str, Any]) -> str:
     lines += [
         f"  peak: {record['peak_gflops']} GFLOP/s, a matrix product; backbones: {record['backbones_gflop']} GFLOP",
         "",
-        f"import ensemble_cam, beyond Python's own start: {seconds['import']:.3f} s",
+        "imports, beyond Python's own start: "
+        + ", ".join(f"{what} {value:.2f} s" for what, value in seconds["import"].items()),
         f"reading a film of {SIDE}×{SIDE}, bytes to input tensors: "
         + ", ".join(f"{name.upper()} {value:.3f} s" for name, value in seconds["reading"].items()),
         f"drawing: overlays {seconds['rendering']['overlays']:.2f} s, figure {seconds['rendering']['figure']:.2f} s; "
@@ -219,6 +231,23 @@ def as_text(record: Mapping[str, Any]) -> str:
             f"{record['peak_memory_mb']:.0f} MB over what loading took"
         )
     return "\n".join(lines)
+
+
+def as_table(record: Mapping[str, Any]) -> str:
+    """Return what was measured as a table in Markdown, with the machine's processor named below it: the README's."""
+    seconds, names = record["seconds"], list(record["speedup"])
+    count = sum(map(len, record["labels"].values()))
+    titles = {"torch": "PyTorch", "openvino": "OpenVINO"}
+    whole = [f"{sum(seconds[name].values()):.2f} s, {record['speedup'][name]:.0f}×" for name in names]
+    rows = [
+        ["", *(titles[name] for name in names), "`grad-cam`"],
+        ["---"] * (len(names) + 2),
+        [f"{count} maps by {METHODS[record['method']].title}", *whole, f"{sum(seconds['peer'].values()):.2f} s"],
+        ["what is not the backbones", *(f"{record['share_behind_backbones'][name]:.0%}" for name in names), ""],
+        ["imports", *(f"{seconds['import'][_IMPORTED_BY[name]]:.1f} s" for name in names), ""],
+    ]
+    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return f"{table}\n\n{machine_line(record['machine'])}."
 
 
 def _record(
@@ -254,9 +283,20 @@ def _medians(shares: list[dict[str, Any]], names: Sequence[str]) -> dict[str, An
     return {**found, "peer": peer}
 
 
-def _importing(runs: int) -> float:
-    """Return the seconds that a process of its own takes to import the public face."""
-    code = "import time; began = time.perf_counter(); import ensemble_cam; print(time.perf_counter() - began)"
+_IMPORTS = {
+    "ensemble_cam": "import ensemble_cam",
+    "all that a review needs": "import ensemble_cam.archive.batch; "
+    "from ensemble_cam.classifiers.compilation import openvino; openvino()",
+    "PyTorch": "import ensemble_cam.classifiers.torch_networks",
+}
+
+
+_IMPORTED_BY = {"torch": "PyTorch", "openvino": "all that a review needs"}
+
+
+def _importing(runs: int, what: str) -> float:
+    """Return the seconds that a process of its own takes for one of `_IMPORTS`."""
+    code = f"import time; began = time.perf_counter(); {_IMPORTS[what]}; print(time.perf_counter() - began)"
     command = [sys.executable, "-c", code]
     told = [subprocess.run(command, capture_output=True, text=True, check=True).stdout for _ in range(runs)]
     return round(statistics.median(map(float, told)), 4)
@@ -268,7 +308,7 @@ def _timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def _pixels(classifier: ComparedClassifier, inputs: Mapping[int, Tensor]) -> Tensor:
+def _pixels(classifier: ComparedClassifier, inputs: Mapping[int, np.ndarray]) -> np.ndarray:
     return inputs[classifier.config.input_size]
 
 
@@ -277,7 +317,10 @@ def _sizes(classifiers: Sequence[Classifier]) -> list[int]:
 
 
 def _run_ours(
-    asked: Sequence[tuple[Classifier, Sequence[int]]], inputs: Mapping[int, Tensor], film: Radiograph
+    asked: Sequence[tuple[Classifier, Sequence[int]]],
+    inputs: Mapping[int, np.ndarray],
+    film: Radiograph,
+    recipe: Recipe,
 ) -> dict[str, float]:
     """Do what a review does between its input tensors and its ensemble maps; return seconds by stage."""
     seconds = dict.fromkeys(_STAGES, 0.0)
@@ -286,13 +329,13 @@ def _run_ours(
     for classifier, outputs in asked:
         pixels = inputs[classifier.config.input_size]
         began = time.perf_counter()
-        activation = run_backbone(classifier, pixels)
+        activation = classifier.backbone(pixels)
         seconds["backbones"] += time.perf_counter() - began
         began = time.perf_counter()
         run = classifier.head.run(activation)
         seconds["heads"] += time.perf_counter() - began
         began = time.perf_counter()
-        grids = cam_grids(Recipe(), Exposure(classifier, pixels, activation, run), outputs)
+        grids = cam_grids(recipe, Exposure(classifier, pixels, activation, run), outputs)
         named = {output: label for label, output in classifier.outputs.items()}
         for output, grid in zip(outputs, grids, strict=True):
             cam = CamMap.of(grid, label=named[output], classifier=classifier.id, geometry=geometry.on(grid.shape[0]))
@@ -309,11 +352,11 @@ def _matrix_product() -> float:
     return 2 * _MATRIX**3 / min(_timed(lambda: matrix @ matrix) for _ in range(3))
 
 
-def _operations(classifier: Classifier, pixels: Tensor) -> float:
+def _operations(classifier: Classifier, pixels: np.ndarray) -> float:
     """Return the floating-point operations of a backbone's convolutions for one film; an addition counts as one."""
     counter = FlopCounterMode(display=False)
     with torch.no_grad(), counter:
-        classifier.backbone(pixels)
+        classifier.network().backbone(torch.from_numpy(pixels))
     return counter.get_total_flops()
 
 
@@ -370,7 +413,7 @@ def _review(film: Radiograph, classifiers: Sequence[Classifier], settings: Setti
     return Review(analysis, Display(), run)
 
 
-def _peak_memory(classifiers: Sequence[Classifier], set: str) -> float | None:
+def _peak_memory(classifiers: Sequence[Classifier], set: str, method: str) -> float | None:
     """Return by how many MB a whole review of a large 16-bit film raises the process's memory at most.
 
     The review has the maps of all labels, and writes the overlays and the figure of the first three. None where
@@ -381,8 +424,10 @@ def _peak_memory(classifiers: Sequence[Classifier], set: str) -> float | None:
     labels = tuple(dict.fromkeys(label for classifier in classifiers for label in classifier.labels))
     with _Peak() as peak, tempfile.TemporaryDirectory() as folder:
         radiograph = read_radiograph(film)
-        every = _review(radiograph, classifiers, Settings(labels=labels), set)  # held while the other one is written
-        write_review(_review(radiograph, classifiers, Settings(), set), Path(folder), "film")
+        every = _review(
+            radiograph, classifiers, Settings(labels=labels, method=method), set
+        )  # held while the other one is written
+        write_review(_review(radiograph, classifiers, Settings(method=method), set), Path(folder), "film")
         del every
     return None if peak.bytes is None else round(peak.bytes / 1e6, 1)
 

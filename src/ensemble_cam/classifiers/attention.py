@@ -16,27 +16,25 @@ Values differ from upstream's by rounding alone. Films are (n, cells, channels) 
 them are one tall matrix.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+import numpy as np
 
+from ensemble_cam.classifiers.arrays import Array, as_numpy, is_open, like, namespace, rectified
 from ensemble_cam.errors import ClassifierError
 
+SINGLE_CHANNEL: Mapping[str, tuple[int, int]] = {
+    "downsample2": (5, 2),
+    "downsample3": (3, 2),
+    "scale1": (7, 1),
+    "scale2": (5, 1),
+    "scale3": (3, 1),
+}
+"""The convolutions from one channel to one, by upstream's names: kernel and stride; padded by half their kernel."""
 
-def folded(convolution: Any, norm: Any) -> tuple[Tensor, Tensor]:
-    """Return weight and bias, float32, of the convolution that does what `convolution` then `norm` do in eval mode.
-
-    Args:
-        convolution: an `nn.Conv2d` with a bias.
-        norm: an `nn.BatchNorm2d` with running statistics; PyTorch's types allow for ones without.
-    """
-    scale = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
-    weight = convolution.weight.double() * scale[:, None, None, None]
-    bias = (convolution.bias.double() - norm.running_mean.double()) * scale + norm.bias.double()
-    return weight.float(), bias.float()
+TAPS = (7, 2)
+"""Kernel and stride of the convolution to one channel."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,150 +49,137 @@ class AttentionStep:
             (n, their cells).
     """
 
-    leaving: Tensor
-    middle: Tensor
-    passed: Tensor
-    opened: dict[str, Tensor]
+    leaving: Array
+    middle: Array
+    passed: Array
+    opened: dict[str, Array]
 
 
-class PyramidAttention(nn.Module):
-    """The attention for maps of one size, from upstream's module.
+class PyramidAttention:
+    """The attention for maps of one size.
 
     Args:
-        upstream: an `FPAModule`; its values are copied.
+        arrays: by name, float32, each batch norm folded into the convolution before it: `middle_weight` and
+            `pooled_weight` (channels out, channels in), their `_bias` (channels,); `taps_weight` (49, channels), rows
+            of the 7×7 kernel in row order, `taps_bias` (1,); and of each of `SINGLE_CHANNEL` its `_weight`
+            (kernel, kernel) and `_bias` (1,).
         side: cells along each side of the maps, a multiple of 4.
 
     Raises:
         ClassifierError: if the side is no multiple of 4, for which upstream's module fails.
     """
 
-    middle_weight: Tensor
-    middle_bias: Tensor
-    pooled_weight: Tensor
-    pooled_bias: Tensor
-    taps_weight: Tensor
-    taps_bias: Tensor
-    enlarge1: Tensor
-    enlarge2: Tensor
-    enlarge3: Tensor
-    _collect: Tensor
-    _spread: Tensor
-
-    def __init__(self, upstream: Any, side: int) -> None:
-        super().__init__()
+    def __init__(self, arrays: Mapping[str, Array], side: int) -> None:
         if side % 4:
             raise ClassifierError(
                 f"its attention cannot take maps of {side}×{side} cells: its input size must be a multiple of 128"
             )
-        self._size = (side, side)
-        with torch.no_grad():
-            weight, bias = folded(*upstream.mid_branch.conv[:2])
-            self._keep("middle", weight.flatten(1), bias)
-            weight, bias = folded(*upstream.gap_branch[1].conv[:2])
-            self._keep("pooled", weight.flatten(1), bias)
-            weight, bias = folded(*upstream.downsample1.conv[:2])
-            self._keep("taps", weight[0].flatten(1).T.contiguous(), bias)
-            half, quarter, eighth = side // 2, side // 4, -(-(side // 4) // 2)
-            for name, here, stride in (
-                ("downsample2", half, 2),
-                ("downsample3", quarter, 2),
-                ("scale1", half, 1),
-                ("scale2", quarter, 1),
-                ("scale3", eighth, 1),
-            ):
-                self._keep(name, *_dense(getattr(upstream, name).conv, here, stride=stride))
-            for name, here, there in (
-                ("enlarge3", eighth, quarter),
-                ("enlarge2", quarter, half),
-                ("enlarge1", half, side),
-            ):
-                self.register_buffer(name, _enlarging(here, there), persistent=False)
-        collect, spread = _tap_places(side)
-        self.register_buffer("_collect", collect, persistent=False)
-        self.register_buffer("_spread", spread, persistent=False)
+        self._weights = {name: arrays[f"{name}_weight"] for name in ("middle", "pooled", "taps")}
+        self._biases = {name: arrays[f"{name}_bias"] for name in ("middle", "pooled", "taps")}
+        kind = arrays["taps_weight"]
+        half, quarter = side // 2, side // 4
+        sides = {
+            "downsample2": half,
+            "downsample3": quarter,
+            "scale1": half,
+            "scale2": quarter,
+            "scale3": -(-quarter // 2),
+        }
+        for name, here in sides.items():
+            dense = _dense(as_numpy(arrays[f"{name}_weight"]), here, stride=SINGLE_CHANNEL[name][1])
+            self._weights[name] = like(dense, kind)
+            self._biases[name] = arrays[f"{name}_bias"]
+        enlarged = {"scale3": quarter, "scale2": half, "scale1": side}
+        self._enlarge = {name: like(_enlarging(sides[name], there), kind) for name, there in enlarged.items()}
+        kernel, stride = TAPS
+        collect, spread = _tap_places(side, kernel=kernel, stride=stride)
+        taps = np.arange(kernel * kernel)
+        # Of flat (cells + 1, taps), where the last cell is none.
+        self._collect = like((collect * kernel * kernel + taps).ravel(), kind)
+        self._spread = like(spread.ravel(), kind)
 
-    def _keep(self, name: str, weight: Tensor, bias: Tensor) -> None:
-        self.register_buffer(f"{name}_weight", weight.detach().clone(), persistent=False)
-        self.register_buffer(f"{name}_bias", bias.detach().clone(), persistent=False)
-
-    def step(self, entering: Tensor) -> AttentionStep:
+    def step(self, entering: Array) -> AttentionStep:
         """Apply the attention to (n, cells, channels)."""
-        middle = F.linear(entering, self.middle_weight, self.middle_bias).relu_()
-        pooled = F.linear(entering.mean(1), self.pooled_weight, self.pooled_bias).relu_()
-        taps = F.pad(F.linear(entering, self.taps_weight), (0, 0, 0, 1))  # a last cell of 0 for taps beyond the rim
-        first = torch.gather(taps, 1, self._collect.expand(len(taps), -1, -1)).sum(2).add_(self.taps_bias).relu_()
-        opened = {"pooled": _open(pooled), "downsample1": _open(first)}
+        xp, count = namespace(entering), entering.shape[0]
+        middle = rectified(self._product("middle", entering) + self._biases["middle"])
+        pooled = rectified(self._product("pooled", xp.mean(entering, axis=1)) + self._biases["pooled"])
+        taps = self._product("taps", entering)
+        flat = xp.reshape(xp.concat([taps, xp.zeros_like(taps[:, :1])], axis=1), (count, -1))
+        collected = xp.reshape(xp.take(flat, self._collect, axis=1), (count, -1, taps.shape[2]))
+        first = rectified(xp.sum(collected, axis=2) + self._biases["taps"])
+        opened = {"pooled": is_open(pooled), "downsample1": is_open(first)}
 
-        def through(name: str, values: Tensor) -> Tensor:
-            values = F.linear(values, getattr(self, f"{name}_weight"), getattr(self, f"{name}_bias")).relu_()
-            opened[name] = _open(values)
+        def through(name: str, values: Array) -> Array:
+            values = rectified(self._product(name, values) + self._biases[name])
+            opened[name] = is_open(values)
             return values
 
         scale2 = through("downsample2", first)
         scale3 = through("downsample3", scale2)
-        up = through("scale3", scale3) @ self.enlarge3
-        up = (through("scale2", scale2) + up) @ self.enlarge2
-        gate = ((through("scale1", first) + up) @ self.enlarge1)[:, :, None]
-        leaving = torch.addcmul(pooled[:, None], middle, gate)
-        return AttentionStep(leaving, middle=middle, passed=_open(middle).mul_(gate), opened=opened)
+        up = through("scale3", scale3) @ self._enlarge["scale3"]
+        up = (through("scale2", scale2) + up) @ self._enlarge["scale2"]
+        gate = ((through("scale1", first) + up) @ self._enlarge["scale1"])[:, :, None]
+        leaving = pooled[:, None] + middle * gate
+        return AttentionStep(leaving, middle=middle, passed=is_open(middle) * gate, opened=opened)
 
-    def back(self, step: AttentionStep, gradients: Tensor) -> Tensor:
+    def back(self, step: AttentionStep, gradients: Array) -> Array:
         """Carry gradients by what left a step of one film back to what entered it, both (n, cells, channels)."""
-        cells = gradients.shape[1]
-        pooled = (gradients.sum(1) * step.opened["pooled"]) @ self.pooled_weight / cells
+        xp, (count, cells, _) = namespace(gradients), gradients.shape
+        pooled = (xp.sum(gradients, axis=1) * step.opened["pooled"]) @ self._weights["pooled"] / cells
 
-        def back_through(name: str, values: Tensor) -> Tensor:
-            weight: Tensor = getattr(self, f"{name}_weight")
-            return (values * step.opened[name]) @ weight
+        def back_through(name: str, values: Array) -> Array:
+            return (values * step.opened[name]) @ self._weights[name]
 
-        up1 = (gradients * step.middle).sum(2) @ self.enlarge1.T
-        up2 = up1 @ self.enlarge2.T
-        up3 = up2 @ self.enlarge3.T
+        up1 = xp.sum(gradients * step.middle, axis=2) @ xp.matrix_transpose(self._enlarge["scale1"])
+        up2 = up1 @ xp.matrix_transpose(self._enlarge["scale2"])
+        up3 = up2 @ xp.matrix_transpose(self._enlarge["scale3"])
         scale2 = back_through("scale2", up2) + back_through("downsample3", back_through("scale3", up3))
         scale1 = back_through("scale1", up1) + back_through("downsample2", scale2)
-        first = F.pad(scale1 * step.opened["downsample1"], (0, 1))
-        count, taps = len(gradients), self._spread.shape[1]
-        spread = torch.gather(first[:, :, None].expand(-1, -1, taps), 1, self._spread.expand(count, -1, -1))
-        entering = (gradients * step.passed) @ self.middle_weight
-        return entering.add_(spread @ self.taps_weight).add_(pooled[:, None])
+        first = scale1 * step.opened["downsample1"]
+        first = xp.concat([first, xp.zeros_like(first[:, :1])], axis=1)
+        spread = xp.reshape(xp.take(first, self._spread, axis=1), (count, cells, -1))
+        return (gradients * step.passed) @ self._weights["middle"] + spread @ self._weights["taps"] + pooled[:, None]
+
+    def _product(self, name: str, values: Array) -> Array:
+        return values @ namespace(values).matrix_transpose(self._weights[name])
 
 
-def _open(rectified: Tensor) -> Tensor:
-    """Return 1 where a ReLU let something through, 0 elsewhere, float32."""
-    return (rectified > 0).float()
+def _dense(weight: np.ndarray, side: int, *, stride: int) -> np.ndarray:
+    """Return a (kernel, kernel) convolution of one channel as (cells out, cells in) float32."""
+    collect, _ = _tap_places(side, kernel=len(weight), stride=stride)
+    dense = np.zeros((len(collect), side * side + 1), dtype=np.float32)
+    for tap, value in enumerate(weight.ravel()):
+        dense[np.arange(len(collect)), collect[:, tap]] = value
+    return dense[:, :-1].copy()
 
 
-def _dense(layers: Any, side: int, *, stride: int) -> tuple[Tensor, Tensor]:
-    """Return convolution and norm of one channel as (cells out, cells in) float32, and the bias for each cell."""
-    weight, bias = folded(*layers[:2])
-    unit = torch.eye(side * side, dtype=torch.float64).reshape(-1, 1, side, side)
-    seen = F.conv2d(unit, weight.double(), stride=stride, padding=layers[0].padding).flatten(1)
-    return seen.T.float().contiguous(), bias.expand(seen.shape[1])
+def _enlarging(here: int, there: int) -> np.ndarray:
+    """Return upstream's bilinear enlargement, half-pixel centres, as (cells in, cells out) float32."""
+    at = np.clip((np.arange(there) + 0.5) * here / there - 0.5, 0, here - 1)
+    along = np.maximum(0, 1 - np.abs(at[:, None] - np.arange(here)))
+    return np.kron(along, along).T.astype(np.float32)
 
 
-def _enlarging(here: int, there: int) -> Tensor:
-    """Return upstream's bilinear enlargement as (cells in, cells out) float32."""
-    unit = torch.eye(here * here, dtype=torch.float64).reshape(-1, 1, here, here)
-    seen = F.interpolate(unit, size=(there, there), mode="bilinear", align_corners=False)
-    return seen.flatten(1).float()
-
-
-def _tap_places(side: int, *, kernel: int = 7, stride: int = 2, padding: int = 3) -> tuple[Tensor, Tensor]:
-    """Return where a strided convolution's taps read and write, as indices.
+def _tap_places(side: int, *, kernel: int, stride: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return where a convolution's taps read and write, as indices; it is padded by half its kernel.
 
     Returns:
         (cells out, taps): the cell that each tap reads for each cell of the result; and (cells, taps): the cell of the
         result that reads a cell by that tap. The index behind the last cell stands for none.
     """
-    half = side // stride
-    collect = torch.full((kernel, kernel, half, half), side * side)
-    spread = torch.full((kernel, kernel, side, side), half * half)
-    for down in range(kernel):
-        for across in range(kernel):
-            for row in range(half):
-                for column in range(half):
-                    y, x = stride * row + down - padding, stride * column + across - padding
-                    if 0 <= y < side and 0 <= x < side:
-                        collect[down, across, row, column] = y * side + x
-                        spread[down, across, y, x] = row * half + column
-    return collect.reshape(kernel * kernel, -1).T.contiguous(), spread.reshape(kernel * kernel, -1).T.contiguous()
+    out = -(-side // stride)
+    rows, shifts = np.arange(out), np.arange(kernel) - kernel // 2
+    read = stride * rows[:, None] + shifts  # (out, kernel): along one axis
+    written = np.arange(side)[:, None] - shifts
+    at = written // stride
+    is_written = (written % stride == 0) & (at >= 0) & (at < out)
+    collect = _pairs(read, (read >= 0) & (read < side), side)
+    return collect, _pairs(at, is_written, out)
+
+
+def _pairs(along: np.ndarray, inside: np.ndarray, side: int) -> np.ndarray:
+    """Return (cells, taps) indices into side·side cells of the (positions, kernel) ones along both axes."""
+    cells = along[:, None, :, None] * side + along[None, :, None, :]
+    both = inside[:, None, :, None] & inside[None, :, None, :]
+    positions, kernel = along.shape
+    return np.where(both, cells, side * side).reshape(positions**2, kernel**2)

@@ -6,22 +6,24 @@
 Nothing before `A` matters to a map, so the backbone runs once, without autograd and in any runtime, and every label's
 gradient comes from the head alone. No hooks are set on a network, so any number of threads may share one.
 
-How each family is built and cut is in `families`, and how a classifier is filled with weights in `loading`.
+With OpenVINO `A` and the head are NumPy's arrays, and PyTorch is not imported: how each family is drawn and cut is in
+`families`, in PyTorch in `torch_families`, and how a classifier is filled with weights in `loading`.
 """
 
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import torch
-from torch import Tensor, nn
-
+from ensemble_cam.classifiers.arrays import Array
 from ensemble_cam.classifiers.heads import Head
 from ensemble_cam.settings.config import ClassifierConfig
 from ensemble_cam.settings.sets import ClassifierSet
 from ensemble_cam.settings.vocabulary import UNTRAINED
 from ensemble_cam.weights.store import Published
+
+if TYPE_CHECKING:
+    from ensemble_cam.classifiers.torch_families import TorchNetwork
 
 
 @dataclass(frozen=True)
@@ -65,23 +67,26 @@ class Classifier:
     Attributes:
         config: its table of the configuration.
         weights: what stands behind it.
-        backbone: (n, 1, side, side) float32 in [-1024, 1024] → (n, channels, cells, cells), at least 0.
-        head: the activation → (n, outputs) logits.
+        backbone: (n, 1, side, side) float32 in [-1024, 1024] → (n, channels, cells, cells) float32, at least 0, free of
+            any autograd graph, where the head's arrays are; any number of threads may call it.
+        head: the activation → (n, outputs) logits, with arrays of the activation's kind.
         outputs: known label → index of its logit, in the network's order. Labels without a name or, among
             operating points, without a value are not known.
         operating_points: label → the probability at which it is called; None where none are published or given.
-        device: where the head's parameters lie.
-        compiled: the same backbone in a faster runtime, see `runtime.prepare`; None to run `backbone` itself.
+        network: gives the same network in PyTorch, for methods that need autograd; made when first asked for.
+        runtime: what runs the backbone, "openvino" or "torch".
+        device: where, "cpu", "cuda" or "mps".
     """
 
     config: ClassifierConfig
     weights: WeightsInfo
-    backbone: nn.Module
+    backbone: Callable[[Array], Array]
     head: Head
     outputs: Mapping[str, int]
     operating_points: Mapping[str, float] | None
-    device: torch.device
-    compiled: Callable[[Tensor], Tensor] | None = None
+    network: "Callable[[], TorchNetwork]"
+    runtime: Literal["openvino", "torch"]
+    device: str = "cpu"
 
     @property
     def id(self) -> str:
@@ -138,21 +143,3 @@ class Classifier:
             below = probability < point
             scores[label] = probability / (2 * point) if below else 1 - (1 - probability) / (2 * (1 - point))
         return scores
-
-
-class Backbone(nn.Module):
-    """A backbone in two parts, for maps that take the stage before the last in, too.
-
-    Args:
-        lower: the pixels → the output of the last stage but one.
-        upper: that → the activation.
-    """
-
-    def __init__(self, lower: nn.Module, upper: nn.Module) -> None:
-        super().__init__()
-        self.lower, self.upper = lower, upper
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        """Return the activation."""
-        activation: Tensor = self.upper(self.lower(pixels))
-        return activation

@@ -1,9 +1,9 @@
 """Backbones compiled by OpenVINO for this machine's processor, and the folder in which they are kept.
 
-OpenVINO is an extra (`pip install "ensemble-cam[openvino]"`). It runs the same float32 network in half of PyTorch's
-time. Compiling takes a second or two for each network, so the result is kept in the user's cache folder under a name
-made of all that it depends on; a second start reads it back in a quarter of a second. A file that is damaged, or was
-compiled for another processor, is made anew. Nothing of a film is ever in there.
+It runs the same float32 network in half of PyTorch's time, and without PyTorch. Compiling takes a second or two for
+each network, so the result is kept in the user's cache folder, with the numbers of the network's head before it, under
+a name made of all that it depends on. A file that is damaged, or was compiled for another processor, is made anew.
+Nothing of a film is ever in there.
 
 Its `import` would report to its maker over the network, unasked: the package that does so is kept from loading.
 """
@@ -12,12 +12,14 @@ import hashlib
 import logging
 import os
 import queue
+import struct
 import sys
 import uuid
-import warnings
-from collections.abc import MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
 from io import BytesIO
@@ -26,10 +28,11 @@ from threading import Lock
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import platformdirs
-import torch
-from torch import Tensor, nn
+from safetensors.numpy import load, save
 
+from ensemble_cam.classifiers.arrays import Array
 from ensemble_cam.machine.files import read_file
 
 logger = logging.getLogger(__name__)
@@ -37,7 +40,10 @@ logger = logging.getLogger(__name__)
 CACHE_VARIABLE = "ENSEMBLE_CAM_CACHE"
 """Names the folder that compiled networks are kept in, instead of the user's own cache folder."""
 
+_CONVERTER = "openvino.tools.ovc"
 _SUFFIX, _KEPT = ".openvino", 16
+_DRAWN = 2  # raised where the same weights are drawn, or kept, in another way
+_HEAD = struct.Struct("<32sQ")  # SHA-256 of what follows, bytes of the head's numbers
 _MOST_BYTES = 2**30  # of one compiled network; the largest of ours has 95 MB
 # Without the first, processors that can would compute in bfloat16. The second is for one film at a time.
 _PROPERTIES = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
@@ -59,9 +65,20 @@ def openvino() -> ModuleType:
     # package that does it cannot be imported, OpenVINO goes on with a stand-in of its own that does nothing.
     modules: MutableMapping[str, ModuleType | None] = sys.modules  # type: ignore[assignment]
     modules.setdefault("openvino_telemetry", None)
+    # Its converter of other frameworks' networks, which nothing here needs, takes half of the import.
+    is_left_out = modules.setdefault(_CONVERTER, None) is None
     import openvino
 
+    if is_left_out:
+        del modules[_CONVERTER]
+        setattr(openvino, "convert_model", _convert_model)  # noqa: B010  # types know no other
     return openvino
+
+
+def _convert_model(*given: Any, **options: Any) -> Any:
+    """Do what `openvino.convert_model` does, whose module is imported when somebody else in this process asks."""
+    openvino().convert_model = found = import_module(_CONVERTER).convert_model
+    return found(*given, **options)
 
 
 def cache_folder() -> Path:
@@ -78,40 +95,56 @@ class CompiledBackbone:
         # A request serves one call at a time; there are as many as there ever were calls at once.
         self._idle: queue.LifoQueue[Any] = queue.LifoQueue()
 
-    def __call__(self, pixels: Tensor) -> Tensor:
+    def __call__(self, pixels: Array) -> np.ndarray:
         """Return the activations of (n, 1, side, side) float32 films, one film after the other."""
         try:
             request = self._idle.get_nowait()
         except queue.Empty:
             request = self._compiled.create_infer_request()
         try:
-            found = []
-            for film in pixels.cpu().contiguous().split(1):
-                result = request.infer([film.numpy()], share_inputs=True, share_outputs=True)
-                found.append(torch.from_numpy(result[0].copy()))
+            films = np.ascontiguousarray(pixels, dtype=np.float32)
+            found = [request.infer([film[None]], share_inputs=True, share_outputs=True)[0].copy() for film in films]
         finally:
             self._idle.put(request)
-        return torch.cat(found) if len(found) > 1 else found[0]
+        return np.concatenate(found) if len(found) > 1 else found[0]
 
 
-def compiled_backbone(backbone: nn.Module, *, side: int, weights: str | None) -> CompiledBackbone:
-    """Return a backbone compiled for films of `side` pixels, from the cache folder where it is there.
+@dataclass(frozen=True, eq=False)
+class Compiled:
+    """A network made ready for this machine.
+
+    Attributes:
+        backbone: compiled.
+        numbers: the arrays of its head, by name.
+    """
+
+    backbone: CompiledBackbone
+    numbers: Mapping[str, np.ndarray]
+
+
+def compiled(
+    draw: Callable[[], tuple[Any, Mapping[str, np.ndarray]]], *, model_type: str, side: int, weights: str
+) -> Compiled:
+    """Return a network compiled for films of `side` pixels, from the cache folder where it is there.
 
     Args:
-        backbone: the network, in eval mode on the processor.
+        draw: gives OpenVINO's model of the backbone and the numbers of the head; asked where neither is kept yet.
+        model_type: the family.
         side: of the films.
-        weights: the SHA-256 of its weights' file; None to take one of its values.
+        weights: the SHA-256 of its weights' file, or of its values.
 
     Raises:
         ImportError, RuntimeError: if OpenVINO cannot be loaded or refuses the network.
     """
-    path = cache_folder() / _name(backbone, side, weights)
+    path = cache_folder() / _name(model_type, side, weights)
     with _lock_for(path):
         kept = _read(path)
         if kept is None:
-            kept = openvino().Core().compile_model(_converted(backbone, side), "CPU", _PROPERTIES)
-            _write(path, kept.export_model())
-        return CompiledBackbone(kept)
+            model, numbers = draw()
+            network = openvino().Core().compile_model(model, "CPU", _PROPERTIES)
+            _write(path, numbers, network.export_model())
+            kept = Compiled(CompiledBackbone(network), numbers)
+        return kept
 
 
 _locks: dict[Path, Lock] = {}
@@ -121,67 +154,36 @@ def _lock_for(path: Path) -> Lock:
     return _locks.setdefault(path, Lock())
 
 
-def _name(backbone: nn.Module, side: int, weights: str | None) -> str:
+def _name(model_type: str, side: int, weights: str) -> str:
     """Return a file name that differs wherever the compiled network would."""
-    parts = [
-        weights or _hash_of_values(backbone),
-        side,
-        version("openvino"),
-        torch.__version__,
-        _PROPERTIES,
-        version("ensemble-cam"),
-        [(name, type(module).__name__) for name, module in backbone.named_modules()],
-    ]
+    parts = [_DRAWN, model_type, weights, side, version("openvino"), _PROPERTIES, version("ensemble-cam")]
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:40] + _SUFFIX
 
 
-def _hash_of_values(backbone: nn.Module) -> str:
-    digest = hashlib.sha256()
-    for name, value in backbone.state_dict().items():
-        digest.update(name.encode())
-        digest.update(value.contiguous().numpy().data)
-    return digest.hexdigest()
-
-
-def _converted(backbone: nn.Module, side: int) -> Any:
-    """Return the network as OpenVINO's model, by its frontend: `openvino.convert_model` traces it three times."""
-    openvino()
-    from openvino.frontend import FrontEndManager
-    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
-
-    film = torch.zeros(1, 1, side, side)
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")  # PyTorch deprecates what the frontend reads
-        traced = torch.jit.freeze(torch.jit.trace(backbone, film, check_trace=False))
-        decoder = TorchScriptPythonDecoder(traced, example_input=film)
-        frontend = FrontEndManager().load_by_framework("pytorch")
-        model = frontend.convert(frontend.load(decoder))
-    model.inputs[0].get_node().set_element_type(openvino().Type.f32)
-    model.reshape(list(film.shape))
-    return model
-
-
-def _read(path: Path) -> Any:
+def _read(path: Path) -> Compiled | None:
     """Return the compiled network in a cache file; None where there is none that can be used."""
     try:
         data = read_file(path, most=_MOST_BYTES)
     except OSError:
         return None
-    if hashlib.sha256(data[32:]).digest() != data[:32]:
+    if len(data) < _HEAD.size or hashlib.sha256(memoryview(data)[32:]).digest() != data[:32]:
         return None
+    _, length = _HEAD.unpack_from(data)
+    numbers = load(data[_HEAD.size : _HEAD.size + length])
     try:
-        kept = openvino().Core().import_model(data[32:], "CPU", _PROPERTIES)
+        network = openvino().Core().import_model(data[_HEAD.size + length :], "CPU", _PROPERTIES)
     except RuntimeError as error:  # made on another processor
         logger.info("The compiled network in the cache is made anew: %s", str(error).splitlines()[-1][:200])
         return None
     with suppress(OSError):
         os.utime(path)
-    return kept
+    return Compiled(CompiledBackbone(network), numbers)
 
 
-def _write(path: Path, exported: BytesIO) -> None:
+def _write(path: Path, numbers: Mapping[str, np.ndarray], exported: BytesIO) -> None:
     """Keep a compiled network, whole or not at all; where the folder cannot be written, every start compiles anew."""
-    data = exported.getvalue()
+    head = save(dict(numbers))
+    data = struct.pack("<Q", len(head)) + head + exported.getvalue()
     draft = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,30 +1,35 @@
-"""Runs a classifier's backbone: PyTorch on the processor, CUDA or MPS, or OpenVINO on the processor; in float32.
+"""What runs a classifier's backbone, and where: OpenVINO or PyTorch on the processor, or PyTorch on CUDA or MPS.
+
+All of it is in float32. PyTorch is imported only where it is asked for, or where this machine could have a card.
 
 The classifiers of a review run one after the other, each with all cores. Side by side, in two threads of one core each,
 gains OpenVINO nothing: the three clinical backbones take .24 s either way, on two cores, medians of 15 rounds in turns.
 PyTorch would gain a seventh that way (.36 s to .31 s, the best of the same rounds), and it is not taken: the number of
 its threads belongs to the whole process, so that what else runs there, heads and other sessions, would change with it,
 and who is in a hurry has OpenVINO, which `auto` takes.
+
+Eight-bit integers (INT8), which OpenVINO offers too, are not: scores hardly change with them, and maps lose their order
+(rank correlation .75 to .99 with those of float32, the hottest cell elsewhere in 12 to 34 % of them).
 """
 
-import logging
+import os
+import platform
+import sys
 from collections.abc import Sequence
-from dataclasses import replace
-
-import torch
-from torch import Tensor
+from pathlib import Path
 
 from ensemble_cam.classifiers.classifier import Classifier
-from ensemble_cam.classifiers.compilation import compiled_backbone, is_installed
+from ensemble_cam.classifiers.compilation import is_installed
 from ensemble_cam.errors import ConfigError
 from ensemble_cam.settings.vocabulary import DEVICES, RUNTIMES
 
-logger = logging.getLogger(__name__)
-
 PRECISION = "float32"
 
+# What the drivers of cards that PyTorch computes on put there: NVIDIA's (Linux, Windows with Linux inside), AMD's.
+_DRIVERS = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
 
-def choose_device(wish: str) -> torch.device:
+
+def choose_device(wish: str) -> str:
     """Return the device to run on: the wished one, or for "auto" CUDA, else MPS, else the processor.
 
     Raises:
@@ -32,20 +37,35 @@ def choose_device(wish: str) -> torch.device:
     """
     if wish not in DEVICES:
         raise ConfigError(f"device: got {wish!r}, allowed are {', '.join(DEVICES)}.")
-    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if wish == "cpu" or (wish == "auto" and not _may_have_a_card()):
+        return "cpu"
+    from ensemble_cam.classifiers.torch_networks import present_devices, promise_float32
+
+    present = present_devices()
     if wish == "auto":
-        wish = next(name for name in ("cuda", "mps", "cpu") if present[name])
-    if not present[wish]:
+        wish = next(name for name in ("cuda", "mps", "cpu") if name in present)
+    if wish not in present:
         raise ConfigError(f"device: this machine has no {wish} that PyTorch can use. Take 'auto' or 'cpu'.")
     if wish == "cuda":
-        # Convolutions run in TF32 unless told not to; every output promises float32.
-        torch.backends.cudnn.allow_tf32 = False
-        torch.backends.cuda.matmul.allow_tf32 = False
-    return torch.device(wish)
+        promise_float32()
+    return wish
 
 
-def choose_runtime(wish: str, device: torch.device) -> str:
+def _may_have_a_card() -> bool:
+    """Whether it is worth PyTorch's import to ask it; a machine without a card's driver has none that it can use."""
+    if sys.platform == "darwin":
+        return platform.machine() == "arm64"
+    if sys.platform == "win32":
+        return (Path(os.environ.get("SYSTEMROOT", r"C:\Windows")) / "System32" / "nvcuda.dll").exists()
+    return any(map(os.path.exists, _DRIVERS))
+
+
+def choose_runtime(wish: str, device: str) -> str:
     """Return what is to run the backbones: the wished one, or for "auto" OpenVINO where it is installed and can.
+
+    Args:
+        wish: one of `RUNTIMES`.
+        device: as `choose_device` gave it.
 
     Raises:
         ConfigError: if the runtime is not one of `RUNTIMES`, is not installed, or does not run on the device.
@@ -53,52 +73,14 @@ def choose_runtime(wish: str, device: torch.device) -> str:
     if wish not in RUNTIMES:
         raise ConfigError(f"runtime: got {wish!r}, allowed are {', '.join(RUNTIMES)}.")
     if wish == "auto":
-        return "openvino" if device.type == "cpu" and is_installed() else "torch"
-    if wish == "openvino" and device.type != "cpu":
-        raise ConfigError(
-            f"runtime: OpenVINO runs on the processor, not on {device.type}. Take 'auto', or device 'cpu'."
-        )
+        return "openvino" if device == "cpu" and is_installed() else "torch"
+    if wish == "openvino" and device != "cpu":
+        raise ConfigError(f"runtime: OpenVINO runs on the processor, not on {device}. Take 'auto', or device 'cpu'.")
     if wish == "openvino" and not is_installed():
-        raise ConfigError('runtime: OpenVINO is not installed. Install it with `pip install "ensemble-cam[openvino]"`.')
+        raise ConfigError("runtime: OpenVINO is not installed. Install this program again, or take 'torch'.")
     return wish
-
-
-def prepare(classifier: Classifier, runtime: str) -> Classifier:
-    """Return a classifier whose backbone runs in a runtime, "torch" or "openvino".
-
-    Where OpenVINO fails, the classifier is returned as it is, for PyTorch to run: `runtimes` tells which it was.
-    """
-    if runtime == "torch":
-        return classifier
-    try:
-        compiled = compiled_backbone(
-            classifier.backbone, side=classifier.config.input_size, weights=classifier.weights.sha256
-        )
-    except (ImportError, RuntimeError) as error:
-        logger.error("%s: OpenVINO could not take its network; PyTorch runs it", classifier.id, exc_info=error)
-        return classifier
-    return replace(classifier, compiled=compiled)
 
 
 def runtimes(classifiers: Sequence[Classifier]) -> str:
     """Return what runs the backbones: "torch", "openvino", or "openvino, torch"."""
-    return ", ".join(sorted({"torch" if each.compiled is None else "openvino" for each in classifiers}))
-
-
-def run_backbone(classifier: Classifier, pixels: Tensor) -> Tensor:
-    """Return the activation that a classifier's head pools.
-
-    Args:
-        classifier: shared and left as it is.
-        pixels: (n, 1, side, side) float32 in [-1024, 1024].
-
-    Returns:
-        (n, channels, cells, cells) float32, at least 0, on the classifier's device and free of any autograd graph.
-    """
-    if classifier.compiled is not None:
-        return classifier.compiled(pixels)
-    seen = pixels.to(device=classifier.device, memory_format=torch.channels_last)
-    with torch.inference_mode():
-        activation = classifier.backbone(seen)
-    # A tensor made in inference mode may not enter autograd; its copy may.
-    return activation.clone()
+    return ", ".join(sorted({classifier.runtime for classifier in classifiers}))

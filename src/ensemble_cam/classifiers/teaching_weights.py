@@ -18,9 +18,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import safetensors.torch
-import torch
-from torch import Tensor
+import numpy as np
+import safetensors.numpy
 
 from ensemble_cam.errors import WeightsError
 from ensemble_cam.settings.families import TEACHING_LABELS
@@ -35,11 +34,11 @@ class TeachingWeights:
     """What a teaching network is filled with.
 
     Attributes:
-        tensors: name, as the network's `load_state_dict` knows it, → float32, every value finite.
+        values: name, as upstream's network knows it, → float32, every value finite.
         operating_points: label → the probability at which it is called, in (0, 1), one for each of `TEACHING_LABELS`.
     """
 
-    tensors: Mapping[str, Tensor]
+    values: Mapping[str, np.ndarray]
     operating_points: Mapping[str, float]
 
 
@@ -60,28 +59,28 @@ def load_teaching_weights(path: Path, *, expected_sha256: str, model_type: str, 
     """
     data = read_checked(path, expected_sha256, most=most)
     try:
-        return TeachingWeights(_tensors(data), _operating_points(data, model_type))
+        return TeachingWeights(_values(data), _operating_points(data, model_type))
     except WeightsError as error:
         raise WeightsError(f"{path.name}: {error} {_REMEDY}") from None
 
 
-def _tensors(data: bytes) -> dict[str, Tensor]:
+def _values(data: bytes) -> dict[str, np.ndarray]:
     try:
-        stored = safetensors.torch.load(data)
-    except (safetensors.SafetensorError, KeyError, ValueError) as error:  # KeyError: a kind of number torch lacks
+        stored = safetensors.numpy.load(data)
+    except (safetensors.SafetensorError, KeyError, ValueError) as error:  # KeyError: a kind of number NumPy lacks
         raise WeightsError(f"the file is damaged, or is no safetensors file ({str(error)[:120]}).") from None
     if not stored:
         raise WeightsError("the file holds no tensors.")
     for name, value in stored.items():
-        if not value.is_floating_point():
+        if not np.issubdtype(value.dtype, np.floating):
             raise WeightsError(f"{name[:60]} is of {value.dtype}, where half or single precision belongs.")
-        if not torch.isfinite(value).all():
+        if not np.isfinite(value).all():
             raise WeightsError(f"{name[:60]} has values that are not finite.")
-    return {name: value.float() for name, value in stored.items()}
+    return {name: value.astype(np.float32) for name, value in stored.items()}
 
 
 def _operating_points(data: bytes, model_type: str) -> dict[str, float]:
-    """Return the operating points of a file that `_tensors` could read, in the order of the labels."""
+    """Return the operating points of a file that `_values` could read, in the order of the labels."""
     told = _metadata(data)
     if told.get("model_type") != model_type:
         raise WeightsError(f"the file holds a {told.get('model_type')!s:.60}, where a {model_type} belongs.")

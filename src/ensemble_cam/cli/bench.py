@@ -9,6 +9,7 @@ from ensemble_cam.cli.exit_codes import OK
 from ensemble_cam.errors import ConfigError
 from ensemble_cam.machine.terminal import TerminalLine
 from ensemble_cam.settings.config import load_config
+from ensemble_cam.settings.methods import METHODS
 from ensemble_cam.settings.sets import SETS
 
 
@@ -31,7 +32,10 @@ def add(commands: Commands) -> None:
     bench.add_argument(
         "--runs", type=whole(least=1), default=5, metavar="N", help="of which medians are told (%(default)s)"
     )
-    bench.add_argument("--json", action="store_true", help="for machines")
+    bench.add_argument("--method", choices=METHODS, help="of the maps, and of a review's memory (gradcam++)")
+    form = bench.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="for machines")
+    form.add_argument("--table", action="store_true", help="the README's table, in Markdown")
     add_common(bench)
     bench.set_defaults(command=run)
 
@@ -49,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
         line.transient(f"Measuring ({share:.0%}): {what}")
 
     if options.viewer:
-        for name in ("set", "untrained", "top_k", "config", "weights_dir"):
+        for name in ("set", "untrained", "top_k", "method", "table", "config", "weights_dir"):
             if getattr(options, name):
                 raise ConfigError(f"--{name.replace('_', '-')} does not go with --viewer, which has the teaching set.")
         from ensemble_cam.benchmark.viewer import as_text, bench_viewer
@@ -57,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
         record, text = bench_viewer(views=options.runs, report=report), as_text
     else:
         config = load_config(options.config)
-        from ensemble_cam.benchmark.speed import as_text, bench
+        from ensemble_cam.benchmark.speed import DEFAULT, as_table, as_text, bench
 
         record, text = (
             bench(
@@ -65,11 +69,12 @@ def run(options: argparse.Namespace) -> int:
                 set=options.set or "clinical",
                 untrained=options.untrained,
                 labels=None if options.top_k == "all" else options.top_k or 3,
+                method=options.method or DEFAULT,
                 runs=options.runs,
                 weights_dir=options.weights_dir,
                 report=report,
             ),
-            as_text,
+            as_table if options.table else as_text,
         )
     line.transient("")
     print(json.dumps(record, indent=1) if options.json else text(record))

@@ -16,7 +16,6 @@ from pathlib import Path
 from ensemble_cam.cli.arguments import Commands, add_common, names, pairs, real, weights_by_id, whole
 from ensemble_cam.cli.exit_codes import FILMS, OK
 from ensemble_cam.errors import ConfigError, ExportError
-from ensemble_cam.machine.compiling import COMPILED_LATE, compile_beside
 from ensemble_cam.machine.memory import keep_few_arenas
 from ensemble_cam.machine.names import escaped
 from ensemble_cam.machine.terminal import LOADING, TerminalLine, ticking
@@ -74,7 +73,7 @@ def add(commands: Commands) -> None:
         "--runtime",
         choices=RUNTIMES,
         default="auto",
-        help="what runs them; auto: OpenVINO on the processor where it is installed",
+        help="what runs them; auto: OpenVINO on the processor, PyTorch on a card",
     )
     maps = review.add_argument_group("maps (defaults are the configuration's)")
     what = maps.add_mutually_exclusive_group()
@@ -147,13 +146,12 @@ def run(options: argparse.Namespace) -> int:
         _log_to(options.log)
     from ensemble_cam.film import decoding
 
-    decoding.start()  # while this process imports PyTorch
+    decoding.start()  # while this process imports what the networks need
     from ensemble_cam.reviewing.options import ReviewOptions
 
     chosen = ReviewOptions.of(given, config.review, device=options.device, runtime=options.runtime)
     keep_few_arenas()
     line = TerminalLine(None if options.quiet else sys.stdout)
-    compile_beside(COMPILED_LATE)
     with ticking(line, LOADING):
         from ensemble_cam.archive.batch import Batch
         from ensemble_cam.reviewing.preparing import Choice

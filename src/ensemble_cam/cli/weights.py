@@ -59,7 +59,7 @@ def _status(options: argparse.Namespace) -> int:
 
 def _agree_with_upstream(options: argparse.Namespace) -> bool:
     """Compare each clinical network to torchxrayvision's, a line each; return whether all are alike."""
-    from ensemble_cam.validation.upstream import against_upstream
+    from ensemble_cam.validation.torch_upstream import against_upstream
 
     agree, line = True, TerminalLine(sys.stdout)
     for classifier in load_config(options.config).in_set(CLINICAL.name):

@@ -1,8 +1,8 @@
 """Python's byte code of large packages, made on a core that nobody else uses while they are imported the first time.
 
-Installers do not compile what they install, unless they are told to: for all that comes with PyTorch that takes
-half a minute in which nothing is shown. What is imported is compiled when it is imported, a fifth of all files. The
-first import of PyTorch then takes some twenty seconds, in one thread; what its end needs is compiled meanwhile.
+Installers do not compile what they install, unless they are told to: for all that is installed here that takes half a
+minute in which nothing is shown. What is imported is compiled when it is imported, in one thread, and what is needed
+last is compiled meanwhile.
 """
 
 import os
@@ -11,9 +11,6 @@ import sys
 from collections.abc import Sequence
 from importlib.util import cache_from_source, find_spec
 from pathlib import Path
-
-COMPILED_LATE = ("sympy", "scipy.stats")
-"""What is imported late in the import of PyTorch and of the maps."""
 
 
 def compile_beside(packages: Sequence[str]) -> "subprocess.Popen[bytes] | None":

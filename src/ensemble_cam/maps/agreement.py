@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import rankdata
 
 from ensemble_cam.maps.heatmap import Heatmap, at_or_above
 
@@ -51,9 +50,20 @@ def agreement(maps: Sequence[Heatmap], *, threshold: float) -> Agreement | None:
         for one, other in itertools.combinations(regions, 2)
         if (one | other).any()
     ]
-    ranks = [rankdata(values) for values in sampled if np.ptp(values) > 0]
+    ranks = [ranked(values) for values in sampled if np.ptp(values) > 0]
     correlations = [float(np.corrcoef(one, other)[0, 1]) for one, other in itertools.combinations(ranks, 2)]
     return Agreement(iou=_mean(ious), rank_correlation=_mean(correlations))
+
+
+def ranked(values: np.ndarray) -> np.ndarray:
+    """Return each value's rank from 1, float64; equal values share the mean of theirs.
+
+    As `scipy.stats.rankdata`, whose import takes a second of every cold review.
+    """
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    mean: np.ndarray = (last - (counts - 1) / 2)[inverse]
+    return mean
 
 
 def _mean(values: Sequence[float]) -> float | None:

@@ -13,12 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
-from torch import Tensor
 
+from ensemble_cam.classifiers.arrays import not_numbers_allowed
 from ensemble_cam.classifiers.classifier import Classifier
 from ensemble_cam.classifiers.heads import Step
-from ensemble_cam.classifiers.runtime import run_backbone
 from ensemble_cam.errors import Cancelled, ClassifierError, EnsembleCamError, is_out_of_memory
 from ensemble_cam.film.geometry import Framing, Geometry
 from ensemble_cam.film.radiograph import Radiograph
@@ -103,8 +101,8 @@ def examine(
         try:
             pixels = inputs[classifier.config.input_size]
             with watch("backbones"):
-                activation = run_backbone(classifier, pixels)
-            with watch("heads"):
+                activation = classifier.backbone(pixels)
+            with watch("heads"), not_numbers_allowed():
                 run = classifier.head.run(activation)
                 logits = run.logits.tolist()
             if not all(map(math.isfinite, logits)):
@@ -178,10 +176,10 @@ def explain(
     )
 
 
-def model_input(radiograph: Radiograph, *, framing: Framing, size: int) -> Tensor:
+def model_input(radiograph: Radiograph, *, framing: Framing, size: int) -> np.ndarray:
     """Return what the networks see of a film: (1, 1, size, size) float32 in [-1024, 1024]."""
     geometry = Geometry.framed((radiograph.width, radiograph.height), framing=framing, cells=size)
-    return torch.from_numpy(geometry.to_model_pixels(radiograph.model))[None, None]
+    return geometry.to_model_pixels(radiograph.model)[None, None]
 
 
 def _maps(

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from ensemble_cam.classifiers.classifier import Classifier
 from ensemble_cam.classifiers.loading import load_classifier
-from ensemble_cam.classifiers.runtime import PRECISION, choose_device, choose_runtime, prepare, runtimes
+from ensemble_cam.classifiers.runtime import PRECISION, choose_device, choose_runtime, runtimes
 from ensemble_cam.errors import ConfigError, WeightsMissing, did_you_mean
 from ensemble_cam.machine.report import Report, unheard
 from ensemble_cam.reviewing.options import ReviewOptions
@@ -73,10 +74,16 @@ def load_classifiers(
         progress(f"Loading {classifier.name}", share)
         try:
             weights = (choice.weights or {}).get(classifier.id)
-            built = load_classifier(classifier, weights=weights, weights_dir=choice.weights_dir, device=device)
-            if runtime != "torch":
-                progress(f"Preparing {classifier.name} for this processor; it takes longer only once", share)
-            loaded.append(prepare(built, runtime))
+            loaded.append(
+                load_classifier(
+                    classifier,
+                    weights=weights,
+                    weights_dir=choice.weights_dir,
+                    device=device,
+                    runtime=runtime,
+                    report=partial(_at, progress, share),
+                )
+            )
         except WeightsMissing as error:
             missing.append(str(error))
     if len(missing) > 1:
@@ -86,6 +93,10 @@ def load_classifiers(
     return tuple(loaded)
 
 
+def _at(progress: Report, share: float, what: str) -> None:
+    progress(what, share)
+
+
 def run_info(choice: Choice, options: ReviewOptions, loaded: Sequence[Classifier]) -> RunInfo:
     """Return what reviews by loaded classifiers say of how they were run."""
     pixels = options.pixels
@@ -93,7 +104,7 @@ def run_info(choice: Choice, options: ReviewOptions, loaded: Sequence[Classifier
         choice.set,
         pixels.intensity,
         pixels.rescale,
-        choose_device(options.device).type,
+        choose_device(options.device),
         runtimes(loaded),
         PRECISION,
         negative=pixels.negative,

@@ -24,4 +24,4 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 """Where the networks run; `auto` is CUDA, else MPS, else the processor."""
 
 RUNTIMES = ("auto", "torch", "openvino")
-"""What runs the backbones; `auto` is OpenVINO on the processor, where it is installed."""
+"""What runs the backbones; `auto` is OpenVINO on the processor, PyTorch on a card."""

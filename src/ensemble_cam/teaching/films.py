@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ensemble_cam.classifiers.teaching_networks import CELLS, INPUT_SIZE
+from ensemble_cam.classifiers.families import TEACHING_CELLS, TEACHING_SIDE
 from ensemble_cam.film.geometry import Geometry
 from ensemble_cam.film.greyscale import to_networks
 from ensemble_cam.phantom import VERSION, draw_phantom
@@ -72,11 +72,11 @@ def _drawn(task: tuple[int, bool]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         findings = chosen if random.random() < 0.5 else None
         size = 400 if random.random() < 0.25 else 256
     phantom = draw_phantom(seed, findings=findings, size=size)
-    geometry = Geometry.framed((size, size), framing="crop", cells=INPUT_SIZE)
+    geometry = Geometry.framed((size, size), framing="crop", cells=TEACHING_SIDE)
     seen = geometry.to_model_pixels(to_networks(phantom.pixels, 255))
-    masks = np.zeros((len(TEACHING_LABELS), CELLS, CELLS), np.uint8)
+    masks = np.zeros((len(TEACHING_LABELS), TEACHING_CELLS, TEACHING_CELLS), np.uint8)
     for name, mask in phantom.masks.items():
-        share = cv2.resize(mask.astype(np.float32), (CELLS, CELLS), interpolation=cv2.INTER_AREA)
+        share = cv2.resize(mask.astype(np.float32), (TEACHING_CELLS, TEACHING_CELLS), interpolation=cv2.INTER_AREA)
         masks[TEACHING_LABELS.index(name)] = np.rint(255 * share)
     labels = np.array([name in phantom.masks for name in TEACHING_LABELS], np.uint8)
     return np.rint((seen / 1024 + 1) * 127.5).clip(0, 255).astype(np.uint8), labels, masks

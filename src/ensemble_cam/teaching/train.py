@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ensemble_cam.classifiers.families import ARCHITECTURES
+from ensemble_cam.classifiers.torch_families import TORCH_ARCHITECTURES
 from ensemble_cam.phantom import OPERATING_POINT_SEEDS, TRAINING_SEEDS, VERSION
 from ensemble_cam.settings.families import TEACHING_LABELS
 from ensemble_cam.teaching.films import Films, draw_films
@@ -108,7 +108,7 @@ def _groups(network: nn.Module, objective: nn.Module, recipe: Recipe) -> list[di
 
 
 def _initialised(model_type: str) -> nn.Module:
-    network = ARCHITECTURES[model_type].build()
+    network = TORCH_ARCHITECTURES[model_type].build()
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

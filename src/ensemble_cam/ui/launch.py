@@ -9,7 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from threading import current_thread, main_thread
 
-from ensemble_cam.machine.compiling import COMPILED_LATE, compile_beside
+from ensemble_cam.machine.compiling import compile_beside
 
 # How the command line's choices reach the app, which Streamlit starts as a process of its own.
 CONFIG_VARIABLE = "ENSEMBLE_CAM_CONFIG"
@@ -78,7 +78,7 @@ def run_app(
     if current_thread() is main_thread():
         # `subprocess.run` ends the server, and with it every film in its memory, when it is interrupted.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-    compile_beside((*COMPILED_LATE, "altair"))  # the pages' charts come last
+    compile_beside(["altair"])  # the pages' charts come last
     try:
         return subprocess.run(command, env=environment, check=False).returncode
     except KeyboardInterrupt:

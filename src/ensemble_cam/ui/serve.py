@@ -1,7 +1,7 @@
-"""Streamlit's server with PyTorch on its way in from the first moment: `python -m ensemble_cam.ui.serve run app.py`.
+"""Streamlit's server with the networks on their way in at once: `python -m ensemble_cam.ui.serve run app.py`.
 
-`streamlit run app.py` serves the same app and begins to import PyTorch when the first page is opened. This module must
-not import the pages: components register with a server that is running.
+`streamlit run app.py` serves the same app and begins to import what they need when the first page is opened. This
+module must not import the pages: components register with a server that is running.
 """
 
 import signal

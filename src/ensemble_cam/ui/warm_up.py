@@ -14,7 +14,7 @@ from threading import Event, Thread
 from ensemble_cam.machine.terminal import LOADING
 from ensemble_cam.ui.start import START
 
-# PyTorch and the networks, then what draws and exports. None of these puts a component on a page.
+# The networks, then what draws and exports. None of these puts a component on a page.
 _HEAVY = (
     "ensemble_cam.reviewing.pipeline",
     "ensemble_cam.classifiers.loading",
@@ -27,7 +27,7 @@ _begun, _imported = Event(), Event()
 
 @cache
 def warm_up() -> None:
-    """Begin, once for each start, to import PyTorch and what belongs to it: it takes seconds that the reader has."""
+    """Begin, once for each start, to import what the networks need: the reader has the second that it takes."""
     _begun.set()
     importing = Thread(target=_import_all, name="warm-up", daemon=True)
     importing.start()
@@ -62,8 +62,8 @@ def _import_all() -> None:
 def _keep_out_of_collections(importing: Thread) -> None:
     """Keep what is being imported out of the garbage collector's sight, from the beginning.
 
-    Streamlit collects garbage after every run of a page, which walks through all objects there are. The million that
-    belong to PyTorch would take half a second each time, while a review is computing.
+    Streamlit collects garbage after every run of a page, which walks through all objects there are: those of the
+    libraries would take a tenth of a second each time, while a review is computing.
     """
     while importing.is_alive():
         importing.join(0.2)

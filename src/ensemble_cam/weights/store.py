@@ -24,17 +24,19 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ensemble_cam.errors import DownloadError, UnusableWeights, WeightsError, WeightsMissing
 from ensemble_cam.machine.files import open_file, why_unreadable
 from ensemble_cam.settings.config import ClassifierConfig, Config
 from ensemble_cam.settings.families import WeightsFile
 from ensemble_cam.settings.vocabulary import UNTRAINED
-from ensemble_cam.weights.download import Progress, fetch_file, join
 from ensemble_cam.weights.released import find, how_to_get, search_folders, weights_file
 from ensemble_cam.weights.sidecar import read_sidecar, sidecar_of, write_sidecar
 from ensemble_cam.weights.unpickling import check_container, is_torch_file
+
+if TYPE_CHECKING:
+    from ensemble_cam.weights.download import Progress
 
 State = Literal["ok", "missing", "wrong hash", "unusable", "unpinned", "not published"]
 
@@ -141,7 +143,7 @@ def fetch(
     weights_dir: Path | None,
     fits: Fits,
     source: str | None = None,
-    progress: Progress | None = None,
+    progress: "Progress | None" = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> LocatedWeights:
     """Fetch a weights file, unless it is here already or comes with the package, and hold it to its hash.
@@ -174,6 +176,8 @@ def fetch(
     if not is_here:
         target = folders[0] / file.file_name
         expected = config.sha256.get(name) or read_sidecar(target)
+        from ensemble_cam.weights.download import fetch_file, join  # here, as a review waits for no HTTP
+
         fetch_file(
             file.url if source is None else join(str(source), file.file_name),
             target,

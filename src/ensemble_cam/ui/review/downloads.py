@@ -38,7 +38,7 @@ def review_of(analysis: Analysis, display: Display) -> Review:
         analysis.classifier_set.name,
         film.intensity,
         film.rescaled,
-        asked[0].device.type,
+        asked[0].device,
         runtimes(asked),
         PRECISION,
         negative=film.negative,

@@ -105,10 +105,10 @@ def load(ready: Ready) -> "Classifier":
 @lru_cache(maxsize=8)
 def _load(config: ClassifierConfig, weights: str, sha256: str | None) -> "Classifier":
     from ensemble_cam.classifiers.loading import load_classifier
-    from ensemble_cam.classifiers.runtime import choose_device, choose_runtime, prepare
+    from ensemble_cam.classifiers.runtime import choose_device, choose_runtime
 
     device = choose_device("auto")
-    return prepare(load_classifier(config, weights=weights, device=device), choose_runtime("auto", device))
+    return load_classifier(config, weights=weights, device=device, runtime=choose_runtime("auto", device))
 
 
 def size_to_fetch(choices: Sequence[Choice]) -> str:

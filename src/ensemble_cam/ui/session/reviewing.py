@@ -49,7 +49,7 @@ def reviewing(
     seen = seen_by(radiograph, ready, framing)
 
     def work(job: "Job[Analysis]") -> "Analysis":
-        job.report("Starting PyTorch", 0.0)
+        job.report("Loading the networks", 0.0)
         from ensemble_cam.reviewing.pipeline import examine, explain
 
         def report(what: str, share: float) -> None:

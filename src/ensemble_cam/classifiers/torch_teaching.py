@@ -14,20 +14,24 @@ from types import SimpleNamespace
 from torch import nn
 from torchvision.models.resnet import BasicBlock, ResNet
 
-from ensemble_cam.classifiers.upstream import torchxrayvision
+from ensemble_cam.classifiers.families import (
+    TEACHING_DENSENET,
+    TEACHING_JFHEALTHCARE,
+    TEACHING_RESNET_BLOCKS,
+    TEACHING_RESNET_PLANES,
+    TEACHING_RESNET_STRIDES,
+)
+from ensemble_cam.classifiers.torch_upstream import torchxrayvision
 from ensemble_cam.settings.families import TEACHING_LABELS
-
-INPUT_SIZE, CELLS = 192, 24
-"""Side of the film that a teaching network sees, in pixels, and of its maps, in cells."""
 
 
 def teaching_densenet() -> nn.Module:
     """Build torchxrayvision's DenseNet with two blocks; (n, 1, 192, 192) → `features` of (n, 168, 24, 24)."""
     return torchxrayvision().models.DenseNet(
-        growth_rate=16,
-        block_config=(4, 8),
-        num_init_features=24,
-        bn_size=2,
+        growth_rate=TEACHING_DENSENET.growth,
+        block_config=TEACHING_DENSENET.blocks,
+        num_init_features=TEACHING_DENSENET.features,
+        bn_size=TEACHING_DENSENET.bottleneck,
         num_classes=len(TEACHING_LABELS),
         weights=None,
         apply_sigmoid=False,
@@ -37,19 +41,15 @@ def teaching_densenet() -> nn.Module:
 class TeachingResNet(ResNet):  # type: ignore[misc]  # torchvision carries no types
     """torchvision's ResNet of basic blocks, narrow, for one channel; `layer3` and `layer4` keep the resolution."""
 
-    _PLANES = (16, 32, 48, 64)
-    _STRIDES = (1, 2, 1, 1)
-    _BLOCKS = (1, 2, 2, 2)
-
     def __init__(self) -> None:
         super().__init__(BasicBlock, [1, 1, 1, 1], num_classes=len(TEACHING_LABELS))
-        self.inplanes = self._PLANES[0]
-        self.conv1 = nn.Conv2d(1, self._PLANES[0], kernel_size=7, stride=2, padding=3, bias=False)
-        self.bn1 = nn.BatchNorm2d(self._PLANES[0])
-        stages = zip(self._PLANES, self._BLOCKS, self._STRIDES, strict=True)
+        self.inplanes = TEACHING_RESNET_PLANES[0]
+        self.conv1 = nn.Conv2d(1, TEACHING_RESNET_PLANES[0], kernel_size=7, stride=2, padding=3, bias=False)
+        self.bn1 = nn.BatchNorm2d(TEACHING_RESNET_PLANES[0])
+        stages = zip(TEACHING_RESNET_PLANES, TEACHING_RESNET_BLOCKS, TEACHING_RESNET_STRIDES, strict=True)
         for number, (planes, blocks, stride) in enumerate(stages, start=1):
             setattr(self, f"layer{number}", self._make_layer(BasicBlock, planes, blocks, stride=stride))
-        self.fc = nn.Linear(self._PLANES[-1], len(TEACHING_LABELS))
+        self.fc = nn.Linear(TEACHING_RESNET_PLANES[-1], len(TEACHING_LABELS))
 
 
 def teaching_jfhealthcare() -> nn.Module:
@@ -61,8 +61,13 @@ def teaching_jfhealthcare() -> nn.Module:
     densenet = upstream.densenet121.__globals__["DenseNet"]  # its module is not kept importable, see `upstream`
 
     def backbone(settings: SimpleNamespace) -> nn.Module:
+        sizes = TEACHING_JFHEALTHCARE
         return densenet(
-            growth_rate=16, block_config=(3, 7), num_init_features=24, bn_size=2, norm_type=settings.norm_type
+            growth_rate=sizes.growth,
+            block_config=sizes.blocks,
+            num_init_features=sizes.features,
+            bn_size=sizes.bottleneck,
+            norm_type=settings.norm_type,
         )
 
     upstream.BACKBONES[_BACKBONE], upstream.BACKBONES_TYPES[_BACKBONE] = backbone, "densenet"

@@ -17,9 +17,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ensemble_cam.classifiers.arrays import as_numpy
 from ensemble_cam.classifiers.classifier import Classifier
 from ensemble_cam.classifiers.loading import load_classifier
-from ensemble_cam.classifiers.upstream import hooked_layer, upstream_model, without_scores
+from ensemble_cam.classifiers.torch_upstream import hooked_layer, upstream_model, without_scores
 from ensemble_cam.film.radiograph import read_radiograph
 from ensemble_cam.machine.report import Report
 from ensemble_cam.maps.cams import cam_grids, expose
@@ -118,7 +119,7 @@ def phantom_pixels(side: int, count: int) -> Iterable[Tensor]:
     """Yield what a network sees of each phantom: (1, 1, side, side) float32 in [-1024, 1024]."""
     for seed in range(_FIRST_SEED, _FIRST_SEED + count):
         data = phantom_files(draw_phantom(seed, size=_SIDE), 0)[film_name(0, "png")]
-        yield model_input(read_radiograph(data), framing="crop", size=side)
+        yield torch.from_numpy(model_input(read_radiograph(data), framing="crop", size=side))
 
 
 def compared(classifier: Classifier, model: nn.Module, films: Iterable[Tensor], *, report: Report) -> Parity:
@@ -126,7 +127,7 @@ def compared(classifier: Classifier, model: nn.Module, films: Iterable[Tensor], 
 
     Args:
         classifier: ours.
-        model: `classifiers.upstream.upstream_model` of the same family and weights.
+        model: `classifiers.torch_upstream.upstream_model` of the same family and weights.
         films: pixels as `phantom_pixels` yields them.
         report: told of each film.
     """
@@ -144,7 +145,7 @@ def compared(classifier: Classifier, model: nn.Module, films: Iterable[Tensor], 
         for number, pixels in enumerate(seen):
             report(f"phantom {number + 1} of {len(seen)}", number / len(seen))
             exposure = expose(classifier, pixels)
-            ours = exposure.run.logits.numpy()
+            ours = as_numpy(exposure.run.logits)
             own_scores = np.array(list(classifier.scores(ours.tolist()).values()))
             chosen = [outputs[place] for place in np.argsort(-own_scores, kind="stable")[:_LABELS]]
             grids = cam_grids(Recipe(_METHOD), exposure, chosen)
