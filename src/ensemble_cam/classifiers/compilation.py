@@ -71,13 +71,14 @@ def openvino() -> ModuleType:
 
     if is_left_out:
         del modules[_CONVERTER]
-        setattr(openvino, "convert_model", _convert_model)  # noqa: B010  # types know no other
+        vars(openvino)["convert_model"] = _convert_model
     return openvino
 
 
 def _convert_model(*given: Any, **options: Any) -> Any:
     """Do what `openvino.convert_model` does, whose module is imported when somebody else in this process asks."""
-    openvino().convert_model = found = import_module(_CONVERTER).convert_model
+    found = import_module(_CONVERTER).convert_model
+    vars(openvino())["convert_model"] = found
     return found(*given, **options)
 
 
