@@ -105,7 +105,8 @@ def _end(process: subprocess.Popen) -> None:
         process.terminate()
         process.wait(20)
         return
-    os.killpg(process.pid, signal.SIGTERM)
+    with suppress(ProcessLookupError):  # it has ended by itself
+        os.killpg(process.pid, signal.SIGTERM)
     try:
         process.wait(20)
     finally:
