@@ -3,6 +3,7 @@
 import errno
 import io
 import json
+import re
 import struct
 import threading
 import zlib
@@ -29,11 +30,11 @@ from ensemble_cam.export import overlays as drawing
 from ensemble_cam.export import record as records
 from ensemble_cam.export.folder import write_review
 from ensemble_cam.export.overlays import overlays
-from ensemble_cam.export.record import overlay_name, review_json
+from ensemble_cam.export.record import overlay_name, review_json, review_record
 from ensemble_cam.film.greyscale import Greys
 from ensemble_cam.film.radiograph import read_radiograph
 from ensemble_cam.machine.terminal import TerminalLine
-from ensemble_cam.rendering.overlay import source_overlay
+from ensemble_cam.rendering.overlay import changed_rows, source_overlay
 from ensemble_cam.reviewing import sentences
 from ensemble_cam.reviewing.options import ReviewOptions
 from ensemble_cam.reviewing.pipeline import analyse
@@ -203,16 +204,16 @@ def test_large_films_overlays_are_drawn_fewer_at_once_than_there_are_cores(revie
     monkeypatch.setattr(drawing, "_PIXELS_AT_ONCE", pixels)
     now, most, lock = [], [], threading.Lock()
 
-    def draw(film, heatmap, display):
+    def draw(film, heatmap, display, **how):
         with lock:
             now.append(heatmap)
             most.append(len(now))
-        picture = source_overlay(film, heatmap, display)
+        drawn = list(changed_rows(film, heatmap, display, **how))
         with lock:
             now.remove(heatmap)
-        return picture
+        return drawn
 
-    monkeypatch.setattr(drawing, "source_overlay", draw)
+    monkeypatch.setattr(drawing, "changed_rows", draw)
 
     assert len(list(overlays(review))) == 7
     assert max(most) <= at_once
@@ -458,12 +459,12 @@ def test_drawing_that_fails_leaves_no_draft_either(review, tmp_path, monkeypatch
 def test_overlay_that_fails_in_its_thread_is_said_and_leaves_no_folder_and_no_thread(
     review, tmp_path, monkeypatch, error, said, message
 ):
-    def draw(film, heatmap, display):
+    def draw(film, heatmap, display, **how):
         if heatmap.label == "Lung Lesion":
             raise error
-        return source_overlay(film, heatmap, display)
+        return changed_rows(film, heatmap, display, **how)
 
-    monkeypatch.setattr(drawing, "source_overlay", draw)
+    monkeypatch.setattr(drawing, "changed_rows", draw)
 
     with pytest.raises(said, match=message):
         write_review(review, tmp_path, "film")
@@ -723,3 +724,33 @@ def test_review_in_which_a_classifier_failed_is_made_again(film, tmp_path):
         assert reviewed(failing, film, out) == 0
 
     assert folders(out) == ["film", "film_2"]
+
+
+def broken_into_lines(value: object) -> str:
+    """Return JSON as `json` breaks it into lines, with lists of numbers in one line each."""
+    text = json.dumps(value, indent=1, ensure_ascii=False)
+    return re.sub(r"\[\n[-+.,\d\seE\[\]]*\]", lambda found: "".join(found[0].split()).replace(",", ", "), text)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [],
+        {},
+        {"a": [], "b": {}, "c": [1, [2, 3.5e-7], []]},
+        [1, None],
+        [[True], [False, 1]],
+        ['ä, ö\n"1"', {"b": {}}],
+        {"regions": [{"box": [0, 1, 2, 3], "outline": [[1, 2], [3, 4]]}], "failure": None},
+        {"large": [1e22, -0.0, 10**20]},
+    ],
+    ids=str,
+)
+def test_records_text_is_jsons_own_with_a_line_for_each_list_of_numbers(monkeypatch, review, value):
+    monkeypatch.setattr("ensemble_cam.export.record.review_record", lambda review, *, save_maps: value)
+
+    assert review_json(review) == broken_into_lines(value) + "\n"
+
+
+def test_a_whole_records_text_is_so_broken_too(review):
+    assert review_json(review) == broken_into_lines(review_record(review)) + "\n"

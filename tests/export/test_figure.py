@@ -227,17 +227,24 @@ def test_figure_shows_the_film_first_then_each_map_then_the_ensemble():
     ],
 )
 def test_figures_maps_its_fact_and_its_colour_bar_are_of_the_style(written, monkeypatch, style, fact, has_bar):
-    panels, bars, real = [], [], figure.Screen.panel
+    panels, bars, real = [], [], figure.Screen.paint
     monkeypatch.setattr(figure.Page, "colour_bar", lambda *place, **named: bars.append(named))
-    monkeypatch.setattr(figure.Screen, "panel", lambda *given: panels.append(real(*given)) or panels[-1])
+
+    def paint(screen, picture, *given, **where):
+        film = picture.copy()
+        changed = real(screen, picture, *given, **where)
+        panels.append((film, picture.copy()))
+        return changed
+
+    monkeypatch.setattr(figure.Screen, "paint", paint)
 
     drawn(made_review(dotted(120, 120, 60, 60), classifiers=classifiers(1), display=Display(0.3, style=style)))
 
     assert sum(text.startswith(fact) for text in written) == 1
     assert len(bars) == has_bar
-    film, *maps = panels
-    assert len(maps) == 2
-    for panel in maps:
+    assert len(panels) == 2
+    for film, panel in panels:
+        assert np.ptp(film.astype(int), axis=2).max() == 0
         changed = (panel != film).any(axis=2)
         assert changed.any()
         assert (np.ptp(panel[changed].astype(int), axis=1) > 30).any() == (style != "contour")

@@ -1,11 +1,9 @@
 """A picture of a map that leaves says below it whose it is, what was scored, how it was made and what it is for."""
 
-import io
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from ensemble_cam.classifiers.classifier import WeightsInfo
 from ensemble_cam.export import figure
@@ -14,13 +12,14 @@ from ensemble_cam.export.figure import figure_png
 from ensemble_cam.export.overlays import overlays
 from ensemble_cam.export.words import words_below
 from ensemble_cam.purpose import MEANINGLESS_LINE, MEANINGLESS_MAP_LINE, PURPOSE, TEACHING_LINE
-from ensemble_cam.rendering.footer import Paragraph, footer
+from ensemble_cam.rendering.footer import Paragraph, _paragraph, footer
 from ensemble_cam.rendering.page import Run
 from ensemble_cam.reviewing.review import Review
 from ensemble_cam.settings.vocabulary import ENSEMBLE
 from ensemble_cam.weights.store import Published
 from support import films
 from support.networks import bright_classifier, table
+from support.pictures import decoded, put_together
 from support.reviews import dotted, made_review
 
 UNTRAINED = WeightsInfo("untrained", sha256=None, published=Published.NO)
@@ -105,6 +104,7 @@ def test_an_untrained_network_among_others_means_nothing_alone_and_in_the_ensemb
 def test_no_word_is_missing_below_a_film_of_96_pixels_or_more(monkeypatch, width, height):
     """Of the longest that the teaching set says."""
     written = []
+    _paragraph.cache_clear()
     monkeypatch.setattr("ensemble_cam.rendering.footer.Page.runs", lambda page, x, y, runs, font: written.extend(runs))
     review = teaching_review(phantom=False)
 
@@ -132,24 +132,24 @@ def test_every_overlay_is_the_bare_one_with_its_words_below(monkeypatch):
     for (name, data), words in zip(with_words.items(), below, strict=True):
         alone = decoded(bare[name.replace(".png", "_bare.png")])
         assert alone.shape == (400, 400, 3)
-        np.testing.assert_array_equal(decoded(data), np.concatenate([alone, words]))
+        np.testing.assert_array_equal(decoded(data), np.concatenate([alone, put_together(words)]))
 
 
-def decoded(data: bytes) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(data)))
-
-
-def written_on_the_figure(monkeypatch, review: Review) -> list[Run]:
+def written_on_the_figure(monkeypatch, review: Review) -> tuple[list[Run], list[str]]:
+    """Return all runs, and the lines at the head."""
     runs, real = [], figure.Page.runs
     monkeypatch.setattr(
         figure.Page, "runs", lambda page, x, y, given, *font: runs.extend(given) or real(page, x, y, given, *font)
     )
     texts, text = [], figure.Page.text
     monkeypatch.setattr(
-        figure.Page, "text", lambda page, x, y, given, *look: texts.append((y, given)) or text(page, x, y, given, *look)
+        figure.Page,
+        "text",
+        lambda page, x, y, given, *look: texts.append((page, y, given)) or text(page, x, y, given, *look),
     )
     figure_png(review)
-    return runs, texts
+    # At the head: on the first of the pages that the figure is made of, above the film.
+    return runs, [given for page, y, given in texts if page is texts[0][0] and y < 200]
 
 
 @pytest.mark.parametrize("phantom", [True, False])
@@ -158,9 +158,8 @@ def test_figure_of_a_film_that_the_networks_cannot_know_says_so_at_its_head_and_
 ):
     review = teaching_review(phantom=phantom)
 
-    runs, texts = written_on_the_figure(monkeypatch, review)
+    runs, heads = written_on_the_figure(monkeypatch, review)
 
-    heads = [text for y, text in texts if y < 200]
     assert any(text.startswith(MEANINGLESS_LINE) for text in heads) is not phantom
     struck = [run.text for run in runs if run.struck]
     scores = 1 + len(review.analysis.results)  # the finding's, and each network's
@@ -177,8 +176,7 @@ def test_weights_that_are_not_known_to_be_the_published_ones_are_named_at_the_fi
     plain = bright_classifier("a")
     other = replace(bright_classifier("b"), weights=WeightsInfo("mine", sha256="1" * 64, published=published))
 
-    _, texts = written_on_the_figure(monkeypatch, made_review(classifiers=[plain, other]))
+    _, heads = written_on_the_figure(monkeypatch, made_review(classifiers=[plain, other]))
 
-    heads = [text for y, text in texts if y < 200]
     assert f"B: {remark}." in heads
     assert not any(text.startswith("A:") for text in heads)

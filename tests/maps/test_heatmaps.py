@@ -3,7 +3,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
-from ensemble_cam.maps.heatmap import Heatmap, relative
+from ensemble_cam.maps.heatmap import Heatmap, at_or_above, relative
 from support.maps import FILMS, axis_shares, exact_picture, heatmap, maps_of_all_kinds, plateaus, random_grid
 
 
@@ -140,3 +140,58 @@ def test_blocks_cover_the_crop_from_top_to_bottom_without_a_gap(height):
     assert rows[-1].stop == y1
     assert_array_equal(np.concatenate(values), heat.in_source()[y0:y1, x0:x1])
     assert_allclose(np.concatenate(values), heat.at(np.arange(x0, x1), np.arange(y0, y1)), atol=1e-6)
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.2, 0.5, 0.8, 1.0])
+def test_nothing_reaches_the_threshold_outside_of_its_reach_and_inside_values_are_those_of_the_whole(threshold):
+    narrowed = 0
+    for heat in maps_of_all_kinds():
+        whole, box = heat.in_source(), heat.reach(threshold)
+        reached = at_or_above(whole, threshold) & (whole > 0)
+        if box is None:
+            assert not reached.any()
+            continue
+        x0, y0, x1, y1 = box
+        assert not reached[:y0].any()
+        assert not reached[y1:].any()
+        assert not reached[:, :x0].any()
+        assert not reached[:, x1:].any()
+        assert_array_equal(np.concatenate([values for _, values in heat.blocks(box)]), whole[y0:y1, x0:x1])
+        narrowed += box != heat.geometry.crop
+    assert narrowed or threshold < 0.5
+
+
+@pytest.mark.parametrize("threshold", [0.2, 0.5, 0.95])
+def test_a_part_in_reach_of_a_picture_between_the_films_pixels_holds_all_that_reaches_the_threshold(threshold):
+    heat = heatmap(random_grid(7, 1), random_grid(16, 2), source_size=(900, 700), weights=(0.25, 0.75))
+    x0, y0, x1, y1 = heat.geometry.crop
+    xs, ys = np.linspace(x0 - 0.4, x1 - 0.6, 1501), np.linspace(y0 - 0.4, y1 - 0.6, 333)
+    whole = heat.raster(xs, ys)
+
+    part = heat.part_in_reach(threshold, xs, ys)
+
+    if part is None:
+        assert not at_or_above(whole, threshold).any()
+    else:
+        left, top, right, bottom = part
+        assert_array_equal(heat.raster(xs, ys, part), whole[top:bottom, left:right])
+        whole[top:bottom, left:right] = 0
+        assert not at_or_above(whole, threshold).any()
+
+
+def test_a_hot_cells_reach_is_the_cells_around_it():
+    grid = np.zeros((8, 8), np.float32)
+    grid[2, 5] = 1
+
+    x0, y0, x1, y1 = heatmap(grid, source_size=(1600, 1600)).reach(0.5)
+
+    # Between the centres of the cells beside it, 900 and 1300 across, 300 and 700 down, on to multiples of 64 and 4.
+    assert (x0, x1) == (896, 1344)
+    assert (y0, y1) == (300, 704)
+
+
+def test_an_empty_map_and_one_that_stays_below_reach_nothing():
+    assert heatmap(np.zeros((7, 7)), source_size=(90, 60)).reach(0.0) is None
+    low = heatmap(np.ones((7, 7)), np.zeros((7, 7)), source_size=(90, 60), weights=(0.25, 0.75))
+    assert low.reach(0.3) is None
+    assert low.reach(0.25) == low.geometry.crop

@@ -41,7 +41,7 @@ def test_part_of_a_larger_picture_is_encoded_like_a_picture_of_its_own():
     assert png(large[20:150, 30:201]) == png(large[20:150, 30:201].copy())
 
 
-def test_every_row_is_filtered_by_the_one_above_it():
+def test_every_row_but_a_strips_first_is_filtered_by_the_one_above_it():
     original = picture(40, 150)
     data, lines, position = png(original), b"", 8
     while position < len(data):
@@ -51,9 +51,12 @@ def test_every_row_is_filtered_by_the_one_above_it():
         lines += body if name == b"IDAT" else b""
         position += length + 12
 
-    filtered = np.frombuffer(zlib.decompress(lines), np.uint8).reshape(150, 121)
+    filtered = np.frombuffer(zlib.decompress(lines), np.uint8).reshape(150, 121).copy()
 
-    assert (filtered[:, 0] == 2).all()
+    assert (filtered[1:, 0] == 2).all()
+    assert filtered[0, 0] == 1
+    assert_array_equal(filtered[0, 1:].reshape(40, 3).cumsum(axis=0, dtype=np.uint8), original[0])
+    filtered[0, 1:] = original[0].ravel()
     assert_array_equal(filtered[:, 1:].cumsum(axis=0, dtype=np.uint8), original.reshape(150, 120))
 
 

@@ -5,8 +5,10 @@ import re
 import numpy as np
 import pytest
 
-from ensemble_cam.rendering.footer import ABRIDGED, Wordings, footer
-from ensemble_cam.rendering.page import LIGHT_FAINT, LIGHT_INK, LIGHT_WARN, Run
+from ensemble_cam.rendering import footer as footers
+from ensemble_cam.rendering.footer import ABRIDGED, Wordings
+from ensemble_cam.rendering.page import LIGHT_FAINT, LIGHT_INK, LIGHT_WARN, Lettering, Run, set_line
+from support.pictures import put_together
 
 LONG = (
     "Pleural thickening · score 0.62, called · ensemble of DenseNet121, ResNet50, JF Healthcare",
@@ -21,6 +23,10 @@ WORDINGS = Wordings(
     terse=[[Run(text, LIGHT_INK)] for text in SHORT],
     abridged=[[Run("Not for diagnosis.", LIGHT_WARN)]],
 )
+
+
+def footer(wordings: Wordings, width: int, height: int) -> np.ndarray:
+    return put_together(footers.footer(wordings, width, height))
 
 
 def heights_of_letters(width: int, height: int) -> list[int]:
@@ -98,3 +104,23 @@ def test_runs_have_their_own_colours_and_a_line_through_those_that_are_struck():
     assert np.ptp(ys) <= 3
     faint = (plain == [int(LIGHT_FAINT[at : at + 2], 16) for at in (1, 3, 5)]).all(axis=2)
     assert faint[3:, xs.min() - 2 : xs.max() + 3].sum() > 0.95 * faint[3:].sum()  # below the rule
+
+
+def test_paragraphs_drawn_apart_are_those_that_are_drawn_on_one_page(monkeypatch):
+    apart = [footer(WORDINGS, side, side) for side in (130, 400, 800, 1024)]
+    monkeypatch.setattr(footers, "_keep_apart", lambda lines, em: False)
+
+    for side, drawn in zip((130, 400, 800, 1024), apart, strict=True):
+        np.testing.assert_array_equal(drawn, footer(WORDINGS, side, side))
+
+
+def test_an_accent_that_reaches_into_the_paragraph_above_is_whole():
+    def drawn(letter: str) -> np.ndarray:
+        words = [[Run("xxx", LIGHT_INK)], [Run(letter, LIGHT_INK)]]
+        return footer(Wordings(words, words, words), 800, 800)
+
+    changed = np.flatnonzero((drawn("A") != drawn("Ẫ")).any(axis=(1, 2)))
+
+    above = set_line(Lettering.of_pixels(27), "Ẫ").top
+    assert above < -6, "further up than the gap between paragraphs"
+    assert changed[0] == 3 + 13 + 34 + 6 + above  # the rule, the gap below it, a line, the gap below that

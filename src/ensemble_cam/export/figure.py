@@ -1,11 +1,18 @@
 """The annotated figure of a review, at print quality: the film, then a row for each finding."""
 
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
 from ensemble_cam.export.provenance import origin, window_line
 from ensemble_cam.export.words import with_score
 from ensemble_cam.film.greyscale import Greys
+from ensemble_cam.maps.heatmap import Heatmap
+from ensemble_cam.rendering.overlay import stretches
 from ensemble_cam.rendering.page import BOLD, DPI, FAINT, INK, NORMAL, SMALL, WARN, Page, shortened, wrapped
 from ensemble_cam.rendering.png import png
 from ensemble_cam.rendering.screen import Screen
+from ensemble_cam.rendering.strips import Part, SharedRows, Strip
 from ensemble_cam.reviewing.analysis import Finding
 from ensemble_cam.reviewing.review import Review
 from ensemble_cam.reviewing.scores import Call
@@ -55,17 +62,16 @@ class _Layout:
         self.warnings = [part for warning in review.warnings for part in wrapped(warning, SMALL, room)]
         self.colour_bar = _COLOUR_BAR if review.display.style != "contour" else 0
         facts_height = len(self.facts) * _LINE + self.colour_bar + len(self.warnings) * _SMALL_LINE
-        self.row = self.panel_height + _CAPTION
         remarks = remarks_line(review.analysis)
         self.remarks = wrapped(remarks, NORMAL, WIDTH - 2 * _MARGIN) if remarks else []
         self.film_top = _MARGIN + 110 + len(self.remarks) * _LINE
         self.rows_top = self.film_top + max(self.panel_height, facts_height) + _CAPTION // 2
-        self.foot = self.rows_top + rows * self.row
-        self.height = self.foot + _FOOT + 40 * columns
+        self.foot_height = _FOOT + 40 * columns
+        self.height = self.rows_top + rows * (_CAPTION + self.panel_height) + self.foot_height
 
-    def panel(self, row: int, column: int) -> tuple[int, int]:
-        """Return the upper left corner of a panel of the findings' rows."""
-        return _MARGIN + column * (self.panel_width + _GAP), self.rows_top + row * self.row + _CAPTION
+    def panel(self, column: int) -> int:
+        """Return where a panel of the findings' rows begins, from the left."""
+        return _MARGIN + column * (self.panel_width + _GAP)
 
 
 def figure_png(review: Review) -> bytes:
@@ -73,33 +79,89 @@ def figure_png(review: Review) -> bytes:
 
     Any number of threads may draw at once.
     """
+    return png(_parts(review), origin(review), dots_per_inch=DPI)
+
+
+def _parts(review: Review) -> Iterator[Part]:
+    """Yield the figure from top to bottom: no more of it than a row of panels is in memory at once."""
     layout, analysis = _Layout(review), review.analysis
-    page = Page(WIDTH, layout.height)
     screen = Screen.sized(analysis.radiograph.display, analysis.geometry, layout.film_width, layout.panel_height)
+    yield _head(review, layout, screen)
+    panels = _Panels(screen, [layout.panel(column) for column in range(len(analysis.results) + 1)])
+    for finding in analysis.findings:
+        yield _captions(review, layout, finding)
+        maps = [*(finding.maps.get(result.id) for result in analysis.results), finding.ensemble]
+        yield from panels.drawn(maps, review.display)
+    yield _foot(review, layout)
+
+
+def _head(review: Review, layout: _Layout, screen: Screen) -> Strip:
+    page = Page(WIDTH, layout.rows_top)
     page.text(_MARGIN, _MARGIN, shortened(_title(review), BOLD, WIDTH - 2 * _MARGIN), BOLD)
     page.text(_MARGIN, _MARGIN + 55, head_line(review), NORMAL, WARN)
     for number, remark in enumerate(layout.remarks, start=1):
         page.text(_MARGIN, _MARGIN + 55 + number * _LINE, remark, NORMAL, WARN)
-    page.picture(_MARGIN, layout.film_top, screen.panel(None, review.display))
+    page.picture(_MARGIN, layout.film_top, screen.plain)
     _draw_facts(page, layout, review.display)
-    for row, finding in enumerate(analysis.findings):
-        for column, result in enumerate(analysis.results):
-            x, y = layout.panel(row, column)
-            heatmap = finding.maps.get(result.id)
-            page.picture(x, y, screen.panel(heatmap, review.display))
-            page.text(x, y - 100, shortened(result.classifier.config.name, NORMAL, layout.panel_width))
-            _draw_note(page, x, y - 50, review, finding, result.id, layout.panel_width)
-        x, y = layout.panel(row, len(analysis.results))
-        page.picture(x, y, screen.panel(finding.ensemble, review.display))
-        page.text(x, y - 100, "Ensemble", BOLD)
-        _draw_note(page, x, y - 50, review, finding, ENSEMBLE, layout.panel_width)
-        head = shortened(title(finding), BOLD, WIDTH - 2 * _MARGIN)
-        runs = with_score(head, finding.ranked.score, ink=INK, faint=FAINT)
-        page.runs(_MARGIN, y - _CAPTION + 25, runs, BOLD)
-        line = support(analysis, finding, review.display.threshold)
-        page.text(_MARGIN, y - _CAPTION + 70, shortened(capitalised(line), NORMAL, WIDTH - 2 * _MARGIN))
-    _draw_foot(page, layout, review)
-    return png(page.pixels, origin(review), dots_per_inch=DPI)
+    return page.strip()
+
+
+def _captions(review: Review, layout: _Layout, finding: Finding) -> Strip:
+    """Draw what stands above a finding's panels."""
+    page, analysis = Page(WIDTH, _CAPTION), review.analysis
+    head = shortened(title(finding), BOLD, WIDTH - 2 * _MARGIN)
+    page.runs(_MARGIN, 25, with_score(head, finding.ranked.score, ink=INK, faint=FAINT), BOLD)
+    line = support(analysis, finding, review.display.threshold)
+    page.text(_MARGIN, 70, shortened(capitalised(line), NORMAL, WIDTH - 2 * _MARGIN))
+    for column, result in enumerate(analysis.results):
+        x = layout.panel(column)
+        page.text(x, _CAPTION - 100, shortened(result.classifier.config.name, NORMAL, layout.panel_width))
+        _draw_note(page, x, _CAPTION - 50, review, finding, result.id, layout.panel_width)
+    x = layout.panel(len(analysis.results))
+    page.text(x, _CAPTION - 100, "Ensemble", BOLD)
+    _draw_note(page, x, _CAPTION - 50, review, finding, ENSEMBLE, layout.panel_width)
+    return page.strip()
+
+
+class _Panels:
+    """Panels of one film side by side.
+
+    Args:
+        screen: the film at a panel's size.
+        lefts: where the panels begin, from the figure's left.
+    """
+
+    def __init__(self, screen: Screen, lefts: Sequence[int]):
+        self._screen, self._lefts = screen, lefts
+        self._plain = SharedRows(self._plain_rows, WIDTH, len(screen.film))
+
+    def drawn(self, maps: Sequence[Heatmap | None], display: Display) -> Iterator[Part]:
+        """Yield a row of panels from top to bottom: most are the film alone in most of their rows.
+
+        Args:
+            maps: one for each panel; None where there is none.
+            display: what they are drawn like.
+        """
+        touched = [rows for heatmap in maps if (rows := self._screen.touched(heatmap, display)).stop]
+        if not touched:
+            return self._plain.changed([])
+        multiple, height = self._plain.multiple, len(self._screen.film)
+        first = min(rows.start for rows in touched) // multiple * multiple
+        behind = min(-(-max(rows.stop for rows in touched) // multiple) * multiple, height)
+        pixels, changed = self._plain_rows(slice(first, behind)), np.zeros(behind - first, dtype=bool)
+        for left, heatmap in zip(self._lefts, maps, strict=True):
+            if heatmap is not None:
+                panel = pixels[:, left : left + self._screen.film.shape[1]]
+                changed |= self._screen.paint(panel, heatmap, display, first=first)
+        return self._plain.changed(
+            (slice(first + rows.start, first + rows.stop), pixels[rows]) for rows in stretches(changed, multiple)
+        )
+
+    def _plain_rows(self, rows: slice) -> np.ndarray:
+        page, plain = Page(WIDTH, rows.stop - rows.start), self._screen.plain[rows]
+        for left in self._lefts:
+            page.picture(left, 0, plain)
+        return page.pixels
 
 
 def _title(review: Review) -> str:
@@ -162,8 +224,9 @@ def _draw_facts(page: Page, layout: _Layout, display: Display) -> None:
         y += _SMALL_LINE
 
 
-def _draw_foot(page: Page, layout: _Layout, review: Review) -> None:
-    analysis, y = review.analysis, layout.foot + 60
+def _foot(review: Review, layout: _Layout) -> Strip:
+    """Draw what stands below all panels."""
+    page, analysis, y = Page(WIDTH, layout.foot_height), review.analysis, 60
     for result in analysis.results:
         page.text(_MARGIN, y, weighted_line(analysis, result), SMALL, FAINT)
         y += 40
@@ -172,3 +235,4 @@ def _draw_foot(page: Page, layout: _Layout, review: Review) -> None:
         _MARGIN, y, f"{text['Software']} · {review.run.set} set · film SHA-256 {text['Film SHA-256']}", SMALL, FAINT
     )
     page.text(_MARGIN, y + 40, head_line(review), SMALL, WARN)
+    return page.strip()

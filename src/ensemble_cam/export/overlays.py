@@ -6,13 +6,17 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
+import cv2
+import numpy as np
+
 from ensemble_cam.export.provenance import origin
 from ensemble_cam.export.record import overlay_name
 from ensemble_cam.export.words import words_below
 from ensemble_cam.maps.heatmap import Heatmap
 from ensemble_cam.rendering.footer import footer
-from ensemble_cam.rendering.overlay import source_overlay
+from ensemble_cam.rendering.overlay import changed_rows
 from ensemble_cam.rendering.png import png
+from ensemble_cam.rendering.strips import SharedRows
 from ensemble_cam.reviewing.analysis import Finding
 from ensemble_cam.reviewing.review import Review
 from ensemble_cam.reviewing.sentences import score_line
@@ -34,20 +38,31 @@ def overlays(review: Review) -> Iterator[tuple[str, bytes]]:
 def overlays_drawn_by(threads: ThreadPoolExecutor, review: Review) -> Iterator[tuple[str, bytes]]:
     """Yield what `overlays` does, drawn by threads of `drawing_threads`."""
     drawing: deque[Future[tuple[str, bytes]]] = deque()
+    plain = _plain(review)
     for finding in review.analysis.findings:
         for id, heatmap in finding.heatmaps().items():
-            drawing.append(threads.submit(_overlay, review, finding, id, heatmap))
+            drawing.append(threads.submit(_overlay, review, finding, id, heatmap, plain))
             if len(drawing) > _threads_for(review):
                 yield drawing.popleft().result()
     while drawing:
         yield drawing.popleft().result()
 
 
-def _overlay(review: Review, finding: Finding, id: str, heatmap: Heatmap) -> tuple[str, bytes]:
-    return overlay_name(finding, id, bare=review.display.bare), overlay_png(review, finding, id, heatmap)
+def _overlay(review: Review, finding: Finding, id: str, heatmap: Heatmap, plain: SharedRows) -> tuple[str, bytes]:
+    return overlay_name(finding, id, bare=review.display.bare), overlay_png(review, finding, id, heatmap, plain)
 
 
-def overlay_png(review: Review, finding: Finding, id: str, heatmap: Heatmap) -> bytes:
+def _plain(review: Review) -> SharedRows:
+    """Return the film alone, most of whose rows all overlays have."""
+    film = review.analysis.radiograph.display
+
+    def rows(some: slice) -> np.ndarray:
+        return cv2.cvtColor(film[some], cv2.COLOR_GRAY2RGB)
+
+    return SharedRows(rows, film.shape[1], film.shape[0])
+
+
+def overlay_png(review: Review, finding: Finding, id: str, heatmap: Heatmap, plain: SharedRows | None = None) -> bytes:
     """Return one map over the film in source pixels, with its words below it, as a PNG.
 
     Args:
@@ -55,15 +70,17 @@ def overlay_png(review: Review, finding: Finding, id: str, heatmap: Heatmap) -> 
         finding: one of those explained.
         id: a classifier's, or "ensemble".
         heatmap: its map, one of `finding.heatmaps()`.
+        plain: the film alone, where several overlays of it are drawn.
     """
-    film = review.analysis.radiograph.display
-    picture = source_overlay(film, heatmap, review.display)
-    words = None if review.display.bare else footer(words_below(review, finding, id), film.shape[1], film.shape[0])
+    film, plain = review.analysis.radiograph.display, plain or _plain(review)
+    parts = [*plain.changed(changed_rows(film, heatmap, review.display, multiple=plain.multiple))]
+    if not review.display.bare:
+        parts += footer(words_below(review, finding, id), film.shape[1], film.shape[0])
     score = review.analysis.score(finding, id)
     text = {**origin(review), "Finding": finding.label, "Map": id}
     if score is not None:
         text["Score"] = score_line(score, digits=3)
-    return png(picture, text, below=words)
+    return png(parts, text)
 
 
 @contextmanager

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from ensemble_cam.classifiers.classifier import Classifier
 
 SCHEMA = 1
-# A list of numbers, or of lists of numbers, as `json` breaks it into lines; no text has a line's end in it.
-_NUMBERS = re.compile(r"\[\n[-+.,\d\seE\[\]]*\]")
+_ENCODED = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+# A text, a dictionary, `null`, `true` or `false`.
+_NOT_A_NUMBER = re.compile('["{lr]')
 
 
 def overlay_name(finding: Finding, id: str, *, bare: bool = False) -> str:
@@ -65,9 +66,26 @@ def review_record(review: Review, *, save_maps: bool = False) -> dict[str, Any]:
 
 def review_json(review: Review, *, save_maps: bool = False) -> str:
     """Return the text of `review.json`, with boxes and outlines each on a line of its own."""
-    record = review_record(review, save_maps=save_maps)
-    text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    return _NUMBERS.sub(lambda found: "".join(found[0].split()).replace(",", ", "), text)
+    return _written(review_record(review, save_maps=save_maps), "\n") + "\n"
+
+
+def _written(value: Any, line: str) -> str:
+    """Return a value as JSON, a line for each member and element but where numbers alone are listed.
+
+    `json` breaks lines in Python, element by element; here its encoder in C is given what stands in one line.
+
+    Args:
+        value: of dictionaries, lists and plain values.
+        line: a line's end with the blanks before the value's closing bracket.
+    """
+    further = line + " "
+    if isinstance(value, dict) and value:
+        members = (f"{_ENCODED(key)}: {_written(each, further)}" for key, each in value.items())
+        return f"{{{further}{f',{further}'.join(members)}{line}}}"
+    text = _ENCODED(value)
+    if isinstance(value, list) and _NOT_A_NUMBER.search(text):
+        return f"[{further}{f',{further}'.join(_written(each, further) for each in value)}{line}]"
+    return text
 
 
 def settings_record(settings: Settings, display: Display, run: RunInfo, *, save_maps: bool) -> dict[str, Any]:

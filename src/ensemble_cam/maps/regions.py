@@ -107,26 +107,23 @@ def extent_of(heatmap: Heatmap, threshold: float) -> Extent | None:
 
 
 def _runs(heatmap: Heatmap, threshold: float) -> _Runs:
-    x0, _, x1, _ = heatmap.geometry.crop
-    width = x1 - x0
     found = [np.empty((0, 3), dtype=np.int64)]
-    for rows, values in () if heatmap.empty else heatmap.blocks():
+    box = heatmap.reach(threshold)
+    left = 0 if box is None else box[0]
+    for rows, values in () if box is None else heatmap.blocks(box):
         above = at_or_above(values, threshold)
         # Whether something begins or ends left of a pixel; behind the last one, too.
-        turns = np.empty((len(above), width + 1), dtype=bool)
+        turns = np.empty((len(above), above.shape[1] + 1), dtype=bool)
         turns[:, 0], turns[:, -1] = above[:, 0], above[:, -1]
         np.not_equal(above[:, 1:], above[:, :-1], out=turns[:, 1:-1])
-        row, x = np.divmod(np.flatnonzero(turns), width + 1)
-        found.append(np.stack([rows.start + row[::2], x0 + x[::2], x0 + x[1::2]], axis=1))
+        row, x = np.divmod(np.flatnonzero(turns), turns.shape[1])
+        found.append(np.stack([rows.start + row[::2], left + x[::2], left + x[1::2]], axis=1))
     lines, starts, stops = np.concatenate(found).T
     return _Runs(lines, starts, stops, heatmap.geometry.source_size[0])
 
 
 def _connected(runs: _Runs) -> tuple[np.ndarray, np.ndarray]:
     """Return the region of each run, numbered in row order, and the first run of each region."""
-    from scipy import sparse  # here, as it takes longer to load than the first page may
-    from scipy.sparse.csgraph import connected_components
-
     count = len(runs.rows)
     # A run is connected with those of the next row that stop right of its start and start left of its stop.
     stops = runs.places(runs.rows, runs.stops)
@@ -136,11 +133,19 @@ def _connected(runs: _Runs) -> tuple[np.ndarray, np.ndarray]:
     touching = np.maximum(behind - first, 0)
     above = np.repeat(np.arange(count), touching)
     below = np.arange(len(above)) + np.repeat(first - (np.cumsum(touching) - touching), touching)
-    pairs = sparse.coo_array((np.ones(len(above), dtype=bool), (above, below)), shape=(count, count))
-    _, labels = connected_components(pairs, directed=False)
-    _, firsts, labels = np.unique(labels, return_index=True, return_inverse=True)
-    order = np.argsort(firsts)
-    return np.argsort(order)[labels], firsts[order]
+    # Each run leads to an earlier one of its region, in the end to the first; where two regions turn out to be one, the
+    # later one's first run leads to the earlier one's.
+    leads = np.arange(count)
+    while True:
+        one, other = leads[above], leads[below]
+        apart = one != other
+        if not apart.any():
+            break
+        np.minimum.at(leads, np.maximum(one, other)[apart], np.minimum(one, other)[apart])
+        while not np.array_equal(further := leads[leads], leads):
+            leads = further
+    is_first = leads == np.arange(count)
+    return (np.cumsum(is_first) - 1)[leads], np.flatnonzero(is_first)
 
 
 def _hull(boxes: np.ndarray) -> PixelBox:
@@ -164,11 +169,11 @@ def _hottest(heatmap: Heatmap, runs: _Runs, labels: np.ndarray, firsts: np.ndarr
     Between the map's turning pixels it rises to one side or the other, and who follows it does not leave the region:
     so a region is hottest at one of these.
     """
-    xs, ys = heatmap.turning_pixels("x"), heatmap.turning_pixels("y")
+    xs, ys, values = heatmap.turning
     places = runs.places(ys[:, None], xs[None, :]).ravel()
     run = np.searchsorted(runs.places(runs.rows, runs.starts), places, side="right") - 1
     inside = np.flatnonzero((run >= 0) & (places < runs.places(runs.rows, runs.stops)[run]))
-    label, value = labels[run[inside]], heatmap.at(xs, ys).ravel()[inside]
+    label, value = labels[run[inside]], values.ravel()[inside]
     # Where rounding alone makes a region, it may have none of these pixels; then its first one stands for it.
     peaks, points = np.full(len(firsts), -1.0), np.stack([runs.starts[firsts], runs.rows[firsts]], axis=1)
     np.maximum.at(peaks, label, value)

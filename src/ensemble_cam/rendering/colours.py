@@ -13,7 +13,7 @@ CROP_COLOUR = (86, 180, 233)
 # Of what was planted, which a phantom alone can tell: green with a dark rim, by which it also stands apart from the
 # white contour of a map for those who tell the two colours badly.
 TRUTH_COLOUR = (70, 240, 130)
-CONTOUR_COLOUR = (255, 255, 255)
+CONTOUR_GREY = 255
 RIM_COLOUR = (0, 0, 0)
 
 

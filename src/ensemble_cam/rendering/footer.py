@@ -6,11 +6,13 @@ it, so that its own pixels stay where they were, and take at most half its heigh
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
 
-from ensemble_cam.rendering.page import Lettering, Page, Run, wrapped_runs
+from ensemble_cam.rendering.page import Lettering, Page, Run, set_line, wrapped_runs
+from ensemble_cam.rendering.strips import Strip, strip
 
 Paragraph: TypeAlias = Sequence[Run]
 
@@ -40,18 +42,19 @@ class Wordings:
     abridged: Sequence[Paragraph]
 
 
-def footer(wordings: Wordings, width: int, height: int) -> np.ndarray:
+def footer(wordings: Wordings, width: int, height: int) -> list[Strip]:
     """Draw the words for below a picture of `width` × `height` pixels.
 
     Returns:
-        (h, width, 3) uint8 RGB, h at most half of `height` and 200.
+        From top to bottom, `width` wide and together at most half of `height` and 200 high. Most paragraphs stand below
+        all pictures of a review and of others: they are drawn and deflated once.
     """
     most = height // 2 + 200
     for paragraphs, em in _tries(wordings, width):
         layout = _Layout(paragraphs, em, width)
         if layout.height <= most:
             break
-    return layout.drawn()[:most]
+    return layout.strips(most)
 
 
 def _tries(wordings: Wordings, width: int) -> Iterator[tuple[Sequence[Paragraph], int]]:
@@ -73,30 +76,77 @@ class _Layout:
     """Where the words stand in a size: paragraphs of lines, from the left edge."""
 
     def __init__(self, paragraphs: Sequence[Paragraph], em: int, width: int):
-        self._lettering = Lettering.of_pixels(em)
-        self._width = width
+        self._em, self._width = em, width
         self._margin = max(2, min(em // 2, width // 40))
-        self._line, self._gap = round(1.25 * em), em // 4
         self._rule = max(1, em // 9)
         room = width - 2 * self._margin
-        self._paragraphs = [
-            wrapped_runs([_broken(run, self._lettering, room) for run in paragraph], self._lettering, room)
-            for paragraph in paragraphs
-        ]
-        lines = sum(map(len, self._paragraphs))
+        self._paragraphs = [_lines(tuple(paragraph), em, room) for paragraph in paragraphs]
         self._top = self._rule + em // 2
-        self.height = self._top + lines * self._line + (len(paragraphs) - 1) * self._gap + em // 4
+        lines = sum(map(len, self._paragraphs))
+        self.height = self._top + lines * _pitch(em) + (len(paragraphs) - 1) * _gap(em) + _gap(em)
 
-    def drawn(self) -> np.ndarray:
+    def strips(self, most: int) -> list[Strip]:
+        """Draw the words, of which at most so many rows are wanted."""
+        if self.height > most or not all(_keep_apart(lines, self._em) for lines in self._paragraphs):
+            return [strip(self._drawn()[:most])]
+        head = np.zeros((self._top - _gap(self._em), self._width, 3), dtype=np.uint8)
+        head[: self._rule] = _RULE
+        paragraphs = [_paragraph(lines, self._em, self._margin, self._width) for lines in self._paragraphs]
+        return [strip(head), *paragraphs, strip(np.zeros((_gap(self._em), self._width, 3), dtype=np.uint8))]
+
+    def _drawn(self) -> np.ndarray:
         page = Page(self._width, self.height, dark=True)
         page.pixels[: self._rule] = _RULE
         y = self._top
-        for paragraph in self._paragraphs:
-            for line in paragraph:
-                page.runs(self._margin, y, line, self._lettering)
-                y += self._line
-            y += self._gap
+        for lines in self._paragraphs:
+            _write(page, y, lines, self._em, self._margin)
+            y += len(lines) * _pitch(self._em) + _gap(self._em)
         return page.pixels
+
+
+_Lines: TypeAlias = tuple[tuple[Run, ...], ...]
+
+
+def _pitch(em: int) -> int:
+    """Return the pixels from a line to the next."""
+    return round(1.25 * em)
+
+
+def _gap(em: int) -> int:
+    """Return the pixels between paragraphs."""
+    return em // 4
+
+
+@lru_cache(maxsize=256)
+def _lines(paragraph: tuple[Run, ...], em: int, room: int) -> _Lines:
+    """Break a paragraph into lines of at most `room` pixels."""
+    lettering = Lettering.of_pixels(em)
+    return tuple(map(tuple, wrapped_runs([_broken(run, lettering, room) for run in paragraph], lettering, room)))
+
+
+def _keep_apart(lines: _Lines, em: int) -> bool:
+    """Return whether no letter reaches further up than the gap above the paragraph, or down to the one below."""
+    if not lines:
+        return True
+    lettering = Lettering.of_pixels(em)
+    first, last = ([set_line(lettering, run.text) for run in line] for line in (lines[0], lines[-1]))
+    return all(line.top >= -_gap(em) for line in first) and all(
+        line.top + len(line.coverage) <= _pitch(em) for line in last
+    )
+
+
+@lru_cache(maxsize=64)
+def _paragraph(lines: _Lines, em: int, margin: int, width: int) -> Strip:
+    """Draw a paragraph with the gap above it."""
+    page = Page(width, _gap(em) + len(lines) * _pitch(em), dark=True)
+    _write(page, _gap(em), lines, em, margin)
+    return page.strip()
+
+
+def _write(page: Page, y: int, lines: _Lines, em: int, margin: int) -> None:
+    for line in lines:
+        page.runs(margin, y, line, Lettering.of_pixels(em))
+        y += _pitch(em)
 
 
 def _broken(run: Run, lettering: Lettering, room: int) -> Run:

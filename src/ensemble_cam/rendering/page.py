@@ -2,21 +2,23 @@
 
 Everything is placed in pixels from the upper left corner. The letters are DejaVu Sans, which matplotlib carries, set by
 Pillow: a figure of matplotlib's own takes ten times as long for the same page. Pillow hints every letter anew, at 50 µs
-each, and the same words stand under each picture of a review: each word is set once.
+each, and the same words stand under each picture of a review: each word is set once, and so are the last lines.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.util import find_spec
-from itertools import accumulate
+from itertools import accumulate, groupby
 from pathlib import Path
 
 import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from ensemble_cam.film.geometry import PixelBox
 from ensemble_cam.rendering.colours import colour_table
+from ensemble_cam.rendering.strips import Strip, strip
 
 DPI = 300
 _POINTS_OF_AN_INCH = 72
@@ -47,8 +49,7 @@ class Lettering:
 
     def width(self, text: str) -> float:
         """Return how many pixels wide a line is."""
-        words = text.split(" ")
-        return sum(_set(self, word).width for word in words) + (len(words) - 1) * _set(self, " ").width
+        return _width(self, text)
 
 
 NORMAL, SMALL, BOLD, TICK_LABEL = Lettering(8), Lettering(6.5), Lettering(9, bold=True), Lettering(6)
@@ -93,6 +94,43 @@ def _set(lettering: Lettering, word: str) -> _Word:
     return _Word(coverage, left, top, face.getlength(word))
 
 
+@lru_cache(maxsize=4096)
+def _width(lettering: Lettering, text: str) -> float:
+    words = text.split(" ")
+    return sum(_set(lettering, word).width for word in words) + (len(words) - 1) * _set(lettering, " ").width
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """A line as it is set.
+
+    Attributes:
+        coverage: (h, w) uint8, how much of each pixel its letters cover.
+        left, top: of that from where the line begins and from where its tall letters reach up to, in pixels, y down.
+    """
+
+    coverage: np.ndarray
+    left: int
+    top: int
+
+
+@lru_cache(maxsize=128)
+def set_line(lettering: Lettering, text: str) -> Line:
+    """Set a line of text."""
+    words, blank = [_set(lettering, word) for word in text.split(" ")], _set(lettering, " ").width
+    starts = list(accumulate((word.width + blank for word in words[:-1]), initial=0.0))
+    left, top = min(word.left for word in words), min(word.top for word in words)
+    right = max(round(start) + w.left + w.coverage.shape[1] for start, w in zip(starts, words, strict=True))
+    bottom = max(word.top + len(word.coverage) for word in words)
+    line = np.zeros((bottom - top, right - left), dtype=np.uint8)
+    for start, word in zip(starts, words, strict=True):
+        height, width = word.coverage.shape
+        over, along = word.top - top, round(start) + word.left - left
+        np.maximum(part := line[over : over + height, along : along + width], word.coverage, out=part)
+    line.setflags(write=False)
+    return Line(line, left, top - _set(lettering, "l").top)
+
+
 def wrapped(text: str, lettering: Lettering, room: int) -> list[str]:
     """Break a text into lines of at most `room` pixels; a longer word has a line to itself."""
     lines: list[str] = []
@@ -133,18 +171,14 @@ class Run:
 
 def wrapped_runs(runs: Sequence[Run], lettering: Lettering, room: int) -> list[list[Run]]:
     """Break runs into lines of at most `room` pixels, as `wrapped` breaks their text."""
-    words = [replace(run, text=word) for run in runs for word in run.text.split()]
+    words = [(word, run.colour, run.struck) for run in runs for word in run.text.split()]
     lines: list[list[Run]] = []
-    for text in wrapped(" ".join(word.text for word in words), lettering, room):
-        count = len(text.split())
-        line: list[Run] = []
-        for word in words[:count]:
-            if line and replace(line[-1], text="") == replace(word, text=""):
-                line[-1] = replace(word, text=f"{line[-1].text} {word.text}")
-            else:
-                line.append(word)
-        lines.append(line)
-        words = words[count:]
+    done = 0
+    for text in wrapped(" ".join(word for word, *_ in words), lettering, room):
+        count = text.count(" ") + 1
+        looks = groupby(words[done : done + count], key=lambda word: word[1:])
+        lines.append([Run(" ".join(word for word, *_ in alike), *look) for look, alike in looks])
+        done += count
     return lines
 
 
@@ -163,25 +197,22 @@ class Page:
     def __init__(self, width: int, height: int, *, dark: bool = False):
         self._paper = 0 if dark else 255
         self.pixels = np.full((height, width, 3), self._paper, dtype=np.uint8)
+        self._drawn: list[PixelBox] = []
+
+    def strip(self) -> Strip:
+        """Deflate the page; nothing but its own methods may have drawn on it."""
+        return strip(self.pixels, self._drawn)
 
     def picture(self, x: int, y: int, picture: np.ndarray) -> None:
         """Place an (h, w, 3) uint8 RGB picture with its upper left corner at (x, y)."""
         height, width, _ = picture.shape
+        self._drawn.append((x, y, x + width, y + height))
         self.pixels[y : y + height, x : x + width] = picture
 
     def text(self, x: int, y: int, text: str, lettering: Lettering = NORMAL, colour: str = INK) -> None:
         """Write a line that begins at x and whose tall letters reach up to y."""
-        words, blank = [_set(lettering, word) for word in text.split(" ")], _set(lettering, " ").width
-        starts = list(accumulate((word.width + blank for word in words[:-1]), initial=0.0))
-        left, top = min(word.left for word in words), min(word.top for word in words)
-        right = max(round(start) + w.left + w.coverage.shape[1] for start, w in zip(starts, words, strict=True))
-        bottom = max(word.top + len(word.coverage) for word in words)
-        line = np.zeros((bottom - top, right - left), dtype=np.uint8)
-        for start, word in zip(starts, words, strict=True):
-            height, width = word.coverage.shape
-            over, along = word.top - top, round(start) + word.left - left
-            np.maximum(part := line[over : over + height, along : along + width], word.coverage, out=part)
-        self._ink(x + left, y - _set(lettering, "l").top + top, line, colour)
+        line = set_line(lettering, text)
+        self._ink(x + line.left, y + line.top, line.coverage, colour)
 
     def runs(self, x: int, y: int, runs: Sequence[Run], lettering: Lettering = NORMAL) -> None:
         """Write a line of several looks, as `text` does, with a blank between each and the next."""
@@ -213,7 +244,7 @@ class Page:
         ticks[threshold] = f"threshold {threshold:.2f}"
         for value, label in ticks.items():
             at = x + round(value * (width - 1))
-            self.pixels[y + _BAR : y + _BAR + _TICK, at - 1 : at + 1] = 0
+            self.picture(at - 1, y + _BAR, np.zeros((_TICK, 2, 3), dtype=np.uint8))
             self.text(at - round(TICK_LABEL.width(label) / 2), y + _BAR + _TICK + _TO_LABEL, label, TICK_LABEL)
 
     def _ink(self, x: int, y: int, coverage: np.ndarray, colour: str) -> None:
@@ -222,12 +253,13 @@ class Page:
         part = self.pixels[y + top : max(y + len(coverage), 0), x + left : max(x + coverage.shape[1], 0)]
         seen = coverage[top:, left:][: part.shape[0], : part.shape[1]]
         if seen.size:
-            inked = cv2.LUT(cv2.cvtColor(seen, cv2.COLOR_GRAY2RGB), _shades(self._paper, colour)[None])
+            self._drawn.append((x + left, y + top, x + left + seen.shape[1], y + top + len(seen)))
+            inked = cv2.applyColorMap(seen, _shades(self._paper, colour))
             (np.minimum if self._paper else np.maximum)(part, inked, out=part)
 
 
 @cache
 def _shades(paper: int, colour: str) -> np.ndarray:
-    """Return the (256, 3) uint8 RGB colours from the paper's grey to a colour of ink."""
+    """Return the (256, 1, 3) uint8 RGB colours from the paper's grey to a colour of ink."""
     ink = [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
-    return np.linspace((paper,) * 3, ink, 256).round().astype(np.uint8)
+    return np.linspace((paper,) * 3, ink, 256).round().astype(np.uint8)[:, None]

@@ -1,6 +1,7 @@
 """A film at the size at which it is shown, and what is drawn over it there: maps, the crop, the truth, points."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -8,7 +9,7 @@ import numpy as np
 from ensemble_cam.film.geometry import Geometry, PixelBox
 from ensemble_cam.maps.heatmap import Heatmap
 from ensemble_cam.rendering.colours import CROP_COLOUR, RIM_COLOUR, TRUTH_COLOUR
-from ensemble_cam.rendering.overlay import overlay
+from ensemble_cam.rendering.overlay import contour_thickness, paint
 from ensemble_cam.settings.display import Display
 
 _JPEG_QUALITY = 90
@@ -44,19 +45,63 @@ class Screen:
 
     def values(self, heatmap: Heatmap) -> np.ndarray:
         """Read a map at the screen's pixels, (h, w) float32; 0 outside the crop."""
-        x0, y0, x1, y1 = self._seen()
+        x0, y0, x1, y1 = self._seen
         values = np.zeros(self.film.shape, dtype=np.float32)
-        values[y0:y1, x0:x1] = heatmap.raster(self._centres(0)[x0:x1], self._centres(1)[y0:y1])
+        values[y0:y1, x0:x1] = heatmap.raster(*self._centres_seen)
         return values
 
     def panel(self, heatmap: Heatmap | None, display: Display) -> np.ndarray:
         """Draw one panel, (h, w, 3) uint8 RGB: the film, the map over it, and the outline of what was seen."""
-        if heatmap is None:
-            drawn = cv2.cvtColor(self.film, cv2.COLOR_GRAY2RGB)
-        else:
-            drawn = overlay(self.film, self.values(heatmap), display, seen=self._seen())
-        whole = self.geometry.crop == (0, 0, *self.geometry.source_size)
-        return drawn if whole else outline(drawn, self._seen())
+        drawn = self.plain.copy()
+        if heatmap is not None:
+            self.paint(drawn, heatmap, display, first=0)
+        return drawn
+
+    @cached_property
+    def plain(self) -> np.ndarray:
+        """A panel without a map, (h, w, 3) uint8 RGB."""
+        drawn = cv2.cvtColor(self.film, cv2.COLOR_GRAY2RGB)
+        return drawn if self._is_seen_whole else outline(drawn, self._seen)
+
+    def touched(self, heatmap: Heatmap | None, display: Display) -> slice:
+        """Return the rows outside of which a panel is the one without a map; of some inside it is, too."""
+        part = self._part(heatmap, display)
+        if part is None:
+            return slice(0, 0)
+        height, margin = len(self.film), contour_thickness(max(self.film.shape))
+        return slice(max(self._seen[1] + part[1] - margin, 0), min(self._seen[1] + part[3] + margin, height))
+
+    def paint(self, picture: np.ndarray, heatmap: Heatmap, display: Display, *, first: int) -> np.ndarray:
+        """Draw a map into some rows of a panel without one, (h, w, 3) uint8 RGB, in place.
+
+        Args:
+            picture: the panel's rows from `first` on, with all that `touched` tells of.
+            heatmap: the map.
+            display: what it is drawn like.
+            first: which row of the panel is the picture's first.
+
+        Returns:
+            (h,) bool: the rows in which something may have changed.
+        """
+        part = self._part(heatmap, display)
+        if part is None:
+            return np.zeros(len(picture), dtype=bool)
+        values = heatmap.raster(*self._centres_seen, part)
+        left, top = self._seen[0], self._seen[1] - first
+        x0, y0, x1, y1 = left + part[0], top + part[1], left + part[2], top + part[3]
+        blocks = [(slice(y0, y1), values)]
+        changed = paint(picture, (x0, y0, x1, y1), blocks, display, longest=max(self.film.shape))
+        if not self._is_seen_whole:  # the outline lies over the map
+            ys, xs = self._outlined
+            within = slice(*np.searchsorted(ys, (first, first + len(picture))))
+            picture[ys[within] - first, xs[within]] = CROP_COLOUR
+        return changed
+
+    def _part(self, heatmap: Heatmap | None, display: Display) -> PixelBox | None:
+        """Return the part of what was seen, in the screen's pixels from its corner, that a map may be drawn in."""
+        if heatmap is None or not display.overlays:
+            return None
+        return heatmap.part_in_reach(display.threshold, *self._centres_seen)
 
     def mask(self, mask: np.ndarray) -> np.ndarray:
         """Read a mask at the screen's pixels: (height, width) bool of the film's → (h, w) bool."""
@@ -75,6 +120,23 @@ class Screen:
         count = self.film.shape[1 - axis]
         return (np.arange(count) + 0.5) * (self.geometry.source_size[axis] / count) - 0.5
 
+    @cached_property
+    def _centres_seen(self) -> tuple[np.ndarray, np.ndarray]:
+        """Where the columns and rows that were seen are centred, in source pixels."""
+        x0, y0, x1, y1 = self._seen
+        return self._centres(0)[x0:x1], self._centres(1)[y0:y1]
+
+    @cached_property
+    def _outlined(self) -> tuple[np.ndarray, np.ndarray]:
+        """The outline's pixels, rows and columns, row by row: no grey of a film is of its colour."""
+        ys, xs = np.nonzero((self.plain == CROP_COLOUR).all(axis=2))
+        return ys, xs
+
+    @property
+    def _is_seen_whole(self) -> bool:
+        return self.geometry.crop == (0, 0, *self.geometry.source_size)
+
+    @cached_property
     def _seen(self) -> PixelBox:
         """The screen's pixels whose centres lie in the crop."""
         x0, y0, x1, y1 = (edge - 0.5 for edge in self.geometry.crop)

@@ -6,6 +6,7 @@ here, without a network or a map computed.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ensemble_cam.errors import ConfigError
@@ -61,9 +62,15 @@ class Finding:
 
     def agreement(self, threshold: float) -> Agreement | None:
         """How far the maps behind the ensemble agree; None below two of them."""
-        if self.ensemble is None:
-            return None
-        return agreement([self.maps[id] for id in self.ensemble.classifiers], threshold=threshold)
+        if threshold not in self._agreements:
+            behind = () if self.ensemble is None else self.ensemble.classifiers
+            self._agreements[threshold] = agreement([self.maps[id] for id in behind], threshold=threshold)
+        return self._agreements[threshold]
+
+    @cached_property
+    def _agreements(self) -> dict[float, Agreement | None]:
+        """Threshold → what `agreement` found: figure and record ask for the same."""
+        return {}
 
 
 @dataclass(frozen=True, eq=False)
