@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -63,11 +64,18 @@ def main_module():
     sys.modules["__main__"] = main
 
 
+@pytest.fixture(scope="session")
+def of_this_run(tmp_path_factory) -> Path:
+    """A folder that all workers of this run share."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
 @pytest.fixture(scope="session", autouse=True)
-def compiled_networks(tmp_path_factory) -> Iterator[None]:
+def compiled_networks(of_this_run) -> Iterator[None]:
     """A folder of the tests' own for compiled networks, also for the processes that they start."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(CACHE_VARIABLE, str(tmp_path_factory.mktemp("compiled")))
+        patch.setenv(CACHE_VARIABLE, str(of_this_run / "compiled"))
         yield
 
 
@@ -84,11 +92,15 @@ def untrained(config) -> dict[str, Classifier]:
 
 
 @pytest.fixture(scope="session")
-def weights_dir(tmp_path_factory) -> Path:
-    """A folder with stand-ins for the three released files, where torchxrayvision keeps them in a home."""
-    folder = tmp_path_factory.mktemp("home") / ".torchxrayvision" / "models_data"
-    write_stand_ins(folder)
-    return folder
+def weights_dir(of_this_run, tmp_path_factory) -> Path:
+    """A folder with stand-ins for the three released files, where torchxrayvision keeps them in a home; to be read."""
+    home, within = of_this_run / "home-of-weights", Path(".torchxrayvision", "models_data")
+    if not home.exists():
+        draft = tmp_path_factory.mktemp("home")
+        write_stand_ins(draft / within)
+        with suppress(OSError):  # another worker was sooner
+            draft.rename(home)
+    return home / within
 
 
 @pytest.fixture

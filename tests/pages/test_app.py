@@ -29,7 +29,7 @@ from support.browsing import (
 
 pytestmark = needs_chromium
 
-SHARED_LABELS = ("Cardiomegaly", "Edema", "Effusion")  # known to all three classifiers
+SHARED_LABELS = ("Cardiomegaly", "Effusion")  # known to all three classifiers
 
 
 @pytest.fixture

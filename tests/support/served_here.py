@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
+from unittest import mock
 
 import streamlit as st
 import uvicorn
@@ -13,6 +14,7 @@ from streamlit import config
 from streamlit.runtime import Runtime
 
 import ensemble_cam.ui.page  # noqa: F401  (its components register before the server runs)
+from ensemble_cam.ui.session import closing
 
 _SCRIPT = "from ensemble_cam.ui.page import show_page\n\nshow_page()\n"
 
@@ -30,7 +32,8 @@ def serving_here(folder: Path, **options: object) -> Iterator[str]:
     before = {name: config.get_option(f"server.{name}") for name in options}
     for name, value in options.items():
         config.set_option(f"server.{name}", value)
-    with socket.socket() as listening:
+    # AppTest's sessions, of other tests, never end, and their loop never runs: nobody would look after the next ones.
+    with socket.socket() as listening, mock.patch.object(closing, "_CLOSING", closing.Closing()):
         listening.bind(("127.0.0.1", 0))
         listening.listen()  # who comes before the server is there waits for it
         server = uvicorn.Server(uvicorn.Config(st.App(script), log_level="warning"))
