@@ -46,6 +46,20 @@ USAGE = [
     ("review film.png --out out --case con", r"--case: got \"con\"; allowed: .+"),
     (f"review film.png --out out --case {'9' * 65}", r"--case: got \"9+\"; allowed: up to 64 .+"),
     ("review film.png --out out --case 7 --anonymous-names", r"--anonymous-names: does not go with --case\. Leave .+"),
+    # an archive
+    ("archive", r"FILM, --out: missing\. See `ensemble-cam archive --help`\."),
+    ("archive absent.png --out out", r"absent\.png: there is no such file or folder\. Check the path\."),
+    ("archive 'no/*.png' --out out", r"no/\*\.png: no file matches this pattern\. Check the path\."),
+    ("archive film.png --out film.png", r"--out: film\.png is no folder\. Choose another place for the reviews\."),
+    ("archive film.png --out out --maps --scores-only", r"--scores-only: does not go with --maps\. Leave one .+"),
+    ("archive film.png --out out --engine ray", r"--engine: got 'ray'; allowed: one of local, dask\."),
+    ("archive film.png --out out --workers 0", r"--workers: got '0'; allowed: a whole number of at least 1\."),
+    ("archive film.png --out out --scheduler tcp://a:1", r"--scheduler: a scheduler is Dask's\. Add --engine dask\."),
+    (
+        "archive film.png --out out --engine dask --scheduler tcp://a:1 --workers 2",
+        r"--workers: a cluster that is there has its own workers\. Leave --workers or --scheduler out\.",
+    ),
+    ("archive film.png --out out --top-k 0", r"top_k: got 0; allowed: a whole number from 1 to 18\."),
     # classifiers
     ("review film.png --out out --set clinicl", r"--set: got 'clinicl'; allowed: .+ Did you mean \"clinical\"\?"),
     ("review film.png --out out --classifiers densenet", r"classifiers: got \"densenet\"; .+ mean \"densenet121\"\?"),

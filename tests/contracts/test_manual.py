@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 import tables
+import tables_archive
 import tables_command_line
 import tables_project
 import tables_review_json
@@ -18,6 +19,7 @@ from ensemble_cam.api.options import Options
 from ensemble_cam.archive import summary
 from ensemble_cam.settings.methods import METHODS
 from ensemble_cam.settings.rules import CLASSIFIER_KEYS, SETTINGS
+from ensemble_cam.settings.vocabulary import ARCHIVE_COLUMNS
 from support.manual import DOCS, examples, headings, row_names
 
 CHECKOUT = DOCS.parent
@@ -116,6 +118,11 @@ def test_every_key_of_a_record_has_a_row():
 def test_every_column_of_the_summary_has_a_row():
     told = row_names(page("reference/files.md"))
     assert_all_there("row for summary.csv's", summary.COLUMNS, told, "reference/files.md")
+
+
+@pytest.mark.parametrize("name", ARCHIVE_COLUMNS)
+def test_every_column_of_an_archive_has_its_meaning(name):
+    assert list(tables_archive.HOLDS[name]) == list(ARCHIVE_COLUMNS[name])
 
 
 def test_every_public_name_is_in_the_reference():

@@ -18,7 +18,7 @@ from ensemble_cam.reviewing.options import ReviewOptions
 from ensemble_cam.reviewing.preparing import Choice, checked, load_classifiers, run_info
 from ensemble_cam.reviewing.review import RunInfo
 from ensemble_cam.settings.config import Config
-from ensemble_cam.settings.sets import SETS, TEACHING
+from ensemble_cam.settings.sets import SETS, TEACHING, WITHOUT_DOWNLOAD
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,9 +52,7 @@ class Batch:
         except WeightsMissing as error:
             if not (SETS[choice.set].needs_download and config.in_set(TEACHING.name)):
                 raise
-            raise WeightsMissing(
-                f"{error}\nUntil then, `--set teaching` needs no download: small networks, for drawn phantoms alone."
-            ) from None
+            raise WeightsMissing(f"{error}\n{WITHOUT_DOWNLOAD}") from None
         line.line("Classifiers: " + "; ".join(_named(classifier) for classifier in loaded))
         if words := SETS[choice.set].notice:
             line.line(f"{words}.")

@@ -38,12 +38,19 @@ class Film:
         shown: what lines call it: its file's name, or its path below a folder that was given.
         name: what its folder is to be called; None for a part of its bytes' hash.
         case: a name of the reader's own, which its review carries; None without.
+        address: where it lies in an object store, as a URL; None for a file.
     """
 
     path: Path
     shown: str
     name: str | None
     case: str | None = None
+    address: str | None = None
+
+    @property
+    def place(self) -> str:
+        """Where its bytes are, for whoever reads them: an absolute path, or a URL."""
+        return os.path.abspath(self.path) if self.address is None else self.address
 
     @classmethod
     def of(cls, path: Path, *, below: Path | None = None) -> "Film":

@@ -47,6 +47,7 @@ _HEAD = struct.Struct("<32sQ")  # SHA-256 of what follows, bytes of the head's n
 _MOST_BYTES = 2**30  # of one compiled network; the largest of ours has 95 MB
 # Without the first, processors that can would compute in bfloat16. The second is for one film at a time.
 _PROPERTIES = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
+_threads: dict[str, int] = {}
 
 
 def is_installed() -> bool:
@@ -80,6 +81,14 @@ def _convert_model(*given: Any, **options: Any) -> Any:
     found = import_module(_CONVERTER).convert_model
     vars(openvino())["convert_model"] = found
     return found(*given, **options)
+
+
+def compute_in(threads: int) -> None:
+    """Have networks that are loaded from now on compute in so many threads; by default they have one for each core.
+
+    Their numbers are the same to the bit, and so is what is kept.
+    """
+    _threads["INFERENCE_NUM_THREADS"] = threads
 
 
 def cache_folder() -> Path:
@@ -142,7 +151,7 @@ def compiled(
         kept = _read(path)
         if kept is None:
             model, numbers = draw()
-            network = openvino().Core().compile_model(model, "CPU", _PROPERTIES)
+            network = openvino().Core().compile_model(model, "CPU", {**_PROPERTIES, **_threads})
             _write(path, numbers, network.export_model())
             kept = Compiled(CompiledBackbone(network), numbers)
         return kept
@@ -172,7 +181,7 @@ def _read(path: Path) -> Compiled | None:
     _, length = _HEAD.unpack_from(data)
     numbers = load(data[_HEAD.size : _HEAD.size + length])
     try:
-        network = openvino().Core().import_model(data[_HEAD.size + length :], "CPU", _PROPERTIES)
+        network = openvino().Core().import_model(data[_HEAD.size + length :], "CPU", {**_PROPERTIES, **_threads})
     except RuntimeError as error:  # made on another processor
         logger.info("The compiled network in the cache is made anew: %s", str(error).splitlines()[-1][:200])
         return None

@@ -4,25 +4,21 @@ import argparse
 import errno
 import logging
 import os
-import shutil
 import stat
 import sys
-import tempfile
-import textwrap
 from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
 
-from ensemble_cam.cli.arguments import Commands, add_common, names, pairs, real, weights_by_id, whole
+from ensemble_cam.cli.arguments import Commands, add_common, pairs, real, weights_by_id
 from ensemble_cam.cli.exit_codes import FILMS, OK
+from ensemble_cam.cli.review_options import add_classifiers, add_maps, check_out, methods, wrapped
 from ensemble_cam.errors import ConfigError, ExportError
 from ensemble_cam.machine.memory import keep_few_arenas
 from ensemble_cam.machine.names import escaped
 from ensemble_cam.machine.terminal import LOADING, TerminalLine, ticking
 from ensemble_cam.settings.config import load_config
-from ensemble_cam.settings.methods import AUG_SMOOTH, EIGEN_SMOOTH, LAYERS, METHODS, SEVERAL_LAYERS
-from ensemble_cam.settings.sets import SETS
-from ensemble_cam.settings.vocabulary import COLORMAPS, DEVICES, FRAMINGS, INTENSITIES, RUNTIMES
+from ensemble_cam.settings.vocabulary import COLORMAPS
 
 
 def add(commands: Commands) -> None:
@@ -30,11 +26,11 @@ def add(commands: Commands) -> None:
     review = commands.add_parser(
         "review",
         help="review films into folders of overlays, a figure and review.json",
-        description=_wrapped(
+        description=wrapped(
             "Review films. Each gets a folder of its own in DIR: overlays, a figure and review.json. A film whose "
             "finished review lies there already is passed over."
         ),
-        epilog=_methods(),
+        epilog=methods(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     review.add_argument(
@@ -46,51 +42,8 @@ def add(commands: Commands) -> None:
     )
     review.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the films' folders go")
     add_common(review)
-    networks = review.add_argument_group("classifiers")
-    networks.add_argument("--set", choices=SETS, default="clinical", help="the set of classifiers (%(default)s)")
-    networks.add_argument(
-        "--classifiers",
-        metavar="ID,ID",
-        type=names,
-        help="these of the set; without, all but the optional ones",
-    )
-    networks.add_argument(
-        "--weights",
-        action="append",
-        default=[],
-        metavar="ID=NAME",
-        help='weights other than the default, or "untrained" for seeded values; may be repeated',
-    )
-    networks.add_argument(
-        "--ensemble-weight",
-        action="append",
-        default=[],
-        metavar="ID=W",
-        help="a classifier's share of ensemble maps and scores, instead of the configuration's; may be repeated",
-    )
-    networks.add_argument("--device", choices=DEVICES, default="auto", help="where the networks run (%(default)s)")
-    networks.add_argument(
-        "--runtime",
-        choices=RUNTIMES,
-        default="auto",
-        help="what runs them; auto: OpenVINO on the processor, PyTorch on a card",
-    )
-    maps = review.add_argument_group("maps (defaults are the configuration's)")
-    what = maps.add_mutually_exclusive_group()
-    what.add_argument("--top-k", type=whole(), metavar="N", help="explain the N findings with the highest scores")
-    what.add_argument("--labels", metavar="A,B", type=_labels, help="explain these findings")
-    maps.add_argument("--method", choices=METHODS, help="what each shows, costs and hides stands below")
-    maps.add_argument("--layers", choices=LAYERS, help=f"several: {SEVERAL_LAYERS}")
-    maps.add_argument("--aug-smooth", action="store_true", default=None, help=AUG_SMOOTH)
-    maps.add_argument("--eigen-smooth", action="store_true", default=None, help=EIGEN_SMOOTH)
-    maps.add_argument("--framing", choices=FRAMINGS, help="the centre square as upstream, or the whole film")
-    maps.add_argument("--intensity", choices=INTENSITIES, help="which pixels of a DICOM the networks see")
-    maps.add_argument("--rescale", action="store_true", help="stretch films that use less than a third of their range")
-    maps.add_argument(
-        "--negative",
-        action="store_true",
-        help="turn the grey values of films that were saved as negatives, for screen and networks alike",
-    )
+    add_classifiers(review)
+    add_maps(review)
     drawing = review.add_argument_group("drawing (defaults are the configuration's)")
     drawing.add_argument("--threshold", type=real, metavar="T", help="draw relative activation from here on, 0 to 1")
     drawing.add_argument("--opacity", type=real, metavar="O", help="of the overlay, 0 to 1")
@@ -141,7 +94,7 @@ def run(options: argparse.Namespace) -> int:
     found = find_films(options.films, out=options.out, anonymous=options.anonymous_names)
     if options.case is not None:
         found = found.as_case(options.case)
-    _check_out(options.out)
+    check_out(options.out)
     if options.log is not None:
         _log_to(options.log)
     from ensemble_cam.film import decoding
@@ -166,27 +119,6 @@ def run(options: argparse.Namespace) -> int:
         print(f"ensemble-cam: {error}", file=sys.stderr)
         return FILMS
     return FILMS if failed else OK
-
-
-def _labels(text: str) -> tuple[str, ...]:
-    return tuple(text.split(","))
-
-
-def _check_out(out: Path) -> None:
-    """Refuse an output folder that cannot be one, and leave nothing of the trial behind."""
-    folder = out
-    while not os.path.lexists(folder) and folder != folder.parent:
-        folder = folder.parent
-    if not folder.is_dir():
-        raise ConfigError(f"--out: {escaped(str(folder))} is no folder. Choose another place for the reviews.")
-    try:
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise ConfigError(
-            f"--out: nothing can be written to {escaped(str(folder))} ({error.strerror}). Choose another folder, or "
-            "change its permissions."
-        ) from None
 
 
 class _Log(logging.FileHandler):
@@ -219,16 +151,3 @@ def _log_to(path: Path) -> None:
         why = "a pipe that nobody reads" if error.errno == errno.ENXIO else error.strerror
         raise ConfigError(f"--log: {escaped(path.name)} cannot be written ({why}). Choose another file.") from None
     logging.getLogger("ensemble_cam").addHandler(handler)
-
-
-def _methods() -> str:
-    """Return a paragraph for each method."""
-    return "\n".join(
-        ["methods:", *(_wrapped(f"{method.name}: {method.line}", indent="  ") for method in METHODS.values())]
-    )
-
-
-def _wrapped(text: str, *, indent: str = "") -> str:
-    """Wrap a paragraph as argparse wraps, all lines but the first with an indent."""
-    width = max(shutil.get_terminal_size().columns - 2, 40)
-    return textwrap.fill(text, width, subsequent_indent=indent)

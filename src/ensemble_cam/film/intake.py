@@ -69,6 +69,7 @@ class StoredFilm:
         phantom: the file carries a phantom's mark; any film without it counts as real.
         facts: header facts that identify nobody, by name.
         warnings: one plain sentence each.
+        device: maker and model of the device; None where no maker is declared that is known here.
     """
 
     format: str
@@ -86,6 +87,7 @@ class StoredFilm:
     phantom: bool = False
     facts: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    device: str | None = None
 
 
 _told: Callable[[int, float], None] | None = None

@@ -60,6 +60,7 @@ class Radiograph(Frozen):
         facts: header facts that identify nobody, for the screen.
         warnings: one plain sentence each.
         greys: how `display` was made; the file's own way, unless the reader set another.
+        device: maker and model of the device; None where no maker is declared that is known here.
     """
 
     sha256: str
@@ -82,6 +83,7 @@ class Radiograph(Frozen):
     facts: Mapping[str, str]
     warnings: tuple[str, ...]
     greys: Greys = field(default_factory=Greys)
+    device: str | None = None
 
     @property
     def width(self) -> int:
@@ -170,6 +172,7 @@ def radiograph_of(
         phantom=film.phantom,
         facts=MappingProxyType({**film.facts, **(_TURNED if negative else {})}),
         warnings=(*film.warnings, *_warnings(film, greyscale, display, negative=negative)),
+        device=film.device,
     )
 
 

@@ -27,7 +27,8 @@ SECONDS = struct.Struct("<d")  # the head of GRANTED: how long the request may t
 # How a process ends whose time is over: by a timer of its own, whose signals nobody here handles.
 TIME_SIGNALS = frozenset(getattr(signal, name) for name in ("SIGPROF", "SIGALRM") if hasattr(signal, name))
 
-_MOST_GROWN = 512 * 2**20  # bytes that a child may have kept of earlier requests
+MOST_GROWN = 512 * 2**20
+"""Bytes that a child may have kept of earlier requests."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,13 @@ Answer = tuple[bytes, Sequence[memoryview]]
 Work = Callable[[bytes, Grant], Answer]
 
 
-def serve(work: Work, *, first: Callable[[bytes], Allowance], prepare: Callable[[], None] | None = None) -> None:
+def serve(
+    work: Work,
+    *,
+    first: Callable[[bytes], Allowance],
+    prepare: Callable[[], None] | None = None,
+    most_grown: int = MOST_GROWN,
+) -> None:
     """Answer requests until the input ends.
 
     What `work` raises ends the process; nothing of it is told.
@@ -60,6 +67,7 @@ def serve(work: Work, *, first: Callable[[bytes], Allowance], prepare: Callable[
             takes; returns the answer's head and the parts of its body, as contiguous bytes.
         first: returns what a request may take to begin with.
         prepare: called once before the child is ready; what it prints reaches nobody.
+        most_grown: bytes that the process may have kept of earlier requests; with more it ends once it has answered.
     """
     requests, answers = _own_streams()
     with suppress(ValueError):  # not in the main thread, as in a test
@@ -86,7 +94,7 @@ def serve(work: Work, *, first: Callable[[bytes], Allowance], prepare: Callable[
         del request
         _send(answers, ANSWER, number, head, parts)
         del parts
-        if limits.grown > _MOST_GROWN:
+        if limits.grown > most_grown:
             return  # and the parent starts another
 
 

@@ -17,7 +17,7 @@ import sys
 import sysconfig
 import time
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
 from io import FileIO
@@ -80,6 +80,8 @@ class Children:
         seconds: of the clock that a request may take to begin with.
         most_seconds: that it may take at most, however much the child grants itself.
         environment: what of the environment is other than here.
+        arguments: what the module is given behind its name.
+        seconds_to_start: until a child has to be ready.
     """
 
     def __init__(
@@ -90,10 +92,13 @@ class Children:
         seconds: float,
         most_seconds: float,
         environment: Mapping[str, str] | None = None,
+        arguments: Sequence[str] = (),
+        seconds_to_start: float = _SECONDS_TO_START,
     ):
-        self._module, self._most = module, most
+        self._command, self._most = (module, *arguments), most
         self._seconds, self._most_seconds = seconds, most_seconds
         self._environment = dict(environment or {})
+        self._seconds_to_start = seconds_to_start
         self._changed = Condition()
         self._all: set[_Child] = set()
         self._idle: list[_Child] = []
@@ -189,7 +194,13 @@ class Children:
             self._changed.notify()
 
     def _started(self) -> "_Child":
-        child = _Child(self._module, self._environment, seconds=self._seconds, most_seconds=self._most_seconds)
+        child = _Child(
+            self._command,
+            self._environment,
+            seconds=self._seconds,
+            most_seconds=self._most_seconds,
+            seconds_to_start=self._seconds_to_start,
+        )
         self._all.add(child)
         return child
 
@@ -230,12 +241,20 @@ class _Child:
         CannotStart: if the system does not let it be started.
     """
 
-    def __init__(self, module: str, environment: Mapping[str, str], *, seconds: float, most_seconds: float):
-        self._seconds, self._most_seconds = seconds, most_seconds
+    def __init__(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        seconds: float,
+        most_seconds: float,
+        seconds_to_start: float,
+    ):
+        self._seconds, self._most_seconds, self._seconds_to_start = seconds, most_seconds, seconds_to_start
         self._number, self.is_ready, self.at_rest, self.since = 0, False, True, 0.0
         self._was_killed = False
         try:
-            self._process = _popen(module, environment)
+            self._process = _popen(command, environment)
         except (OSError, ValueError) as error:
             raise CannotStart from error
         # Without buffers they are plain files.
@@ -307,7 +326,7 @@ class _Child:
                 pipe.close()
 
     def _wait_until_ready(self, cancelled: Callable[[], bool] | None) -> None:
-        with _Watch(self.kill, _SECONDS_TO_START, cancelled) as watch:
+        with _Watch(self.kill, self._seconds_to_start, cancelled) as watch:
             try:
                 self._skip_to_ready()
             except (EOFError, OSError):
@@ -433,7 +452,7 @@ class _Watch:
                 return
 
 
-def _popen(module: str, environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+def _popen(command: Sequence[str], environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
     if not sys.executable or getattr(sys, "frozen", False):
         raise OSError("this program is no Python that could run a module")
     options: dict[str, Any] = {}
@@ -443,12 +462,12 @@ def _popen(module: str, environment: Mapping[str, str]) -> "subprocess.Popen[byt
         options["start_new_session"] = True
     return subprocess.Popen(
         # -P: a module that lies in the current folder, among the films, is none of ours.
-        [sys.executable, "-P", "-m", module],
+        [sys.executable, "-P", "-m", *command],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         bufsize=0,
-        env=_environment(module, environment),
+        env=_environment(command[0], environment),
         **options,
     )
 

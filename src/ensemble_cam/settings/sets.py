@@ -8,6 +8,9 @@ from ensemble_cam.purpose import TEACHING_LINE
 NO_PHANTOM = "Not a drawn phantom: the teaching networks' scores and maps of this film mean nothing."
 PHANTOM = "A drawn phantom, not a patient: the clinical networks learned from patients' films."
 
+WITHOUT_DOWNLOAD = "Until then, `--set teaching` needs no download: small networks, for drawn phantoms alone."
+"""What the command line adds where a set's weights are missing."""
+
 
 @dataclass(frozen=True)
 class ClassifierSet:

@@ -1,5 +1,7 @@
 """Names that several rooms must spell alike: in the configuration, on the command line, in files and on the screen."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,3 +27,28 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 
 RUNTIMES = ("auto", "torch", "openvino")
 """What runs the backbones; `auto` is OpenVINO on the processor, PyTorch on a card."""
+
+ENGINES = ("local", "dask")
+"""What runs an archive: processes of this machine, or workers of a Dask cluster."""
+
+FILMS, SCORES, FINDINGS, MAPS = "films", "scores", "findings", "maps"
+"""The tables of an archive, each a file `<name>.parquet`."""
+
+GREY_PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
+"""Of a film's stored values, in its row of `films`."""
+
+ARCHIVE_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        FILMS: (
+            *("film", "sha256", "state", "reason", "width", "height", "bits", "view", "device", "meaningless"),
+            *("warnings", *(f"grey_p{percentile:02d}" for percentile in GREY_PERCENTILES), "known_by"),
+        ),
+        SCORES: ("film", "classifier", "finding", "score", "error"),
+        FINDINGS: (
+            *("film", "finding", "classifier", "rank", "call", "split", "agreement"),
+            *("hottest_x", "hottest_y", "box", "area"),
+        ),
+        MAPS: ("film", "finding", "classifier", "rows", "columns", "grid"),
+    }
+)
+"""Table → its columns, in their order."""

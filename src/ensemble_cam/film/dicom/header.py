@@ -1,11 +1,13 @@
 """What a DICOM header may say on the screen: facts and warnings that identify nobody.
 
 Free text can stand in any attribute, a name among it. So no text of a header is ever passed on: a value is shown where
-it is one of the codes listed here, or a number; any other is described in our own words.
+it is one of the codes listed here, or a number; any other is described in our own words. The exception is the model of
+a known maker's device, which tables of many films carry and no screen shows.
 
 Source: DICOM PS3.3 C.7.6.1.1.1 (Patient Orientation), C.8.7.1.1.2 (View Position), C.8.11 (DX), 10.7.1.3 (spacings).
 """
 
+import re
 import struct
 from collections.abc import Mapping
 
@@ -54,6 +56,28 @@ _OTHER_PARTS = {
     *("FOREARM", "HAND", "HEAD", "HIP", "HUMERUS", "JAW", "KNEE", "LEG", "LSPINE", "NECK", "PELVIS", "SHOULDER"),
     *("SKULL", "SPINE", "SSPINE", "STERNUM", "TOE", "TSPINE", "WRIST"),
 }
+# Makers of radiography, by what the name in a header begins with. Names of models are too many to be listed: one is
+# told where its maker is listed, and it is as short and plain as such names are.
+_MAKERS = {
+    **{
+        name.upper(): name for name in ("Agfa", "Barco", "Canon", "Carestream", "Del Medical", "DRGEM", "DRTECH", "EOS")
+    },
+    **{name.upper(): name for name in ("Fujifilm", "GMM", "Hitachi", "Hologic", "iCRco", "iRay", "Kodak", "Konica")},
+    **{
+        name.upper(): name
+        for name in ("Lodox", "Mindray", "Philips", "Rayence", "Samsung", "Sedecal", "Shimadzu", "Siemens")
+    },
+    **{name.upper(): name for name in ("Swissray", "Thales", "Toshiba", "Trixell", "Varex", "Varian", "Vieworks")},
+    "EASTMAN KODAK": "Kodak",
+    "FUJI PHOTO": "Fujifilm",
+    "GE ": "GE",
+    "GE-": "GE",
+    "GENERAL ELECTRIC": "GE",
+    "KONICA MINOLTA": "Konica Minolta",
+    "OEHM": "Oehm und Rehbein",
+    "PRIMAX": "Primax",
+}
+_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._+/()-]{0,31}", re.ASCII)
 
 
 # What is read of a header, and nothing else: tag, and VR where the file itself writes none (PS3.6).
@@ -61,6 +85,7 @@ _READ = {
     "SOPClassUID": (0x00080016, b"UI"),
     "Modality": (0x00080060, b"CS"),
     "Manufacturer": (0x00080070, b"LO"),
+    "ManufacturerModelName": (0x00081090, b"LO"),
     "BodyPartExamined": (0x00180015, b"CS"),
     "ImagerPixelSpacing": (0x00181164, b"DS"),
     "NominalScannedPixelSpacing": (0x00182010, b"DS"),
@@ -183,6 +208,19 @@ def header_facts(header: Header) -> dict[str, str]:
         "Body part": _body_part(header),
         "Pixel spacing": _spacing(header),
     }
+
+
+def device(header: Header) -> str | None:
+    """Return the maker of the device and its model; None where the maker is not declared or is none of those listed.
+
+    The model is left out where it is no plain name of at most 32 letters, digits, blanks and a few signs.
+    """
+    declared = f"{header.text('Manufacturer')} "
+    maker = max((begin for begin in _MAKERS if declared.startswith(begin)), key=len, default=None)
+    if maker is None:
+        return None
+    model = next(iter(header.written("ManufacturerModelName")), "")
+    return f"{_MAKERS[maker]} {model}" if _MODEL.fullmatch(model) else _MAKERS[maker]
 
 
 def header_warnings(header: Header) -> list[str]:

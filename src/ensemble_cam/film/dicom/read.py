@@ -8,6 +8,7 @@ from ensemble_cam.film.dicom.greys import on_screen
 from ensemble_cam.film.dicom.header import (
     OTHER_MODALITIES,
     Header,
+    device,
     header_facts,
     header_warnings,
     image_size,
@@ -79,6 +80,7 @@ def read_dicom(data: bytes) -> StoredFilm:
             phantom=bool(origin),
             facts=facts,
             warnings=(*header_warnings(header), *decoded.warnings, *screen.warnings),
+            device=device(header),
         )
 
 

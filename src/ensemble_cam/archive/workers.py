@@ -1,0 +1,203 @@
+"""The engine of one machine: processes that each load the networks once, and are given a few films at a time.
+
+Films go to whichever process is free; their records come back in the films' order. A process that dies over some films
+is replaced and given them one by one: the one that it dies over again is a row that says so, and the others are done.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Generator, Iterator, Sequence
+from threading import Lock
+from time import monotonic
+from typing import Any, Protocol
+
+from ensemble_cam import errors
+from ensemble_cam.archive.film_record import FilmRecord, records_of
+from ensemble_cam.archive.places import read_place
+from ensemble_cam.errors import ClassifierError, EnsembleCamError, RadiographError
+from ensemble_cam.machine.children import CannotStart, Children, Died, Killed, TookTooLong
+from ensemble_cam.machine.side_by_side import PixelBudget, in_threads
+
+MODULE = "ensemble_cam.archive.worker"
+"""What the processes run."""
+DESCRIBE = b"describe"
+"""A request for what was loaded; any other is a JSON list of films' places."""
+
+_SECONDS_TO_START = 1800.0  # networks are compiled at the first start
+_MOST_SECONDS = 24 * 3600.0
+# A process has a few films at a time, the fewer the longer each takes, and the fewer the nearer the end is.
+_MOST_FILMS, _LEAST_FILMS, _SECONDS_OF_FILMS = 16, 2, 2.0
+_AHEAD = 4  # for each process
+_BYTES_OF_A_PROCESS = 2**31  # of this machine's memory, at least
+# Threads of what is no network are left as they are: with others the last bits of a sum may differ from a review's.
+_ENVIRONMENT = {"MALLOC_ARENA_MAX": "2"}
+
+DIED = "The film made the process crash that was reviewing it. Export or copy the film again."
+KILLED = "The process that was reviewing the film was ended from outside, perhaps for want of memory."
+TOOK_TOO_LONG = "Reviewing the film took far longer than a film takes, and was stopped."
+
+
+class Engine(Protocol):
+    """What makes records of films."""
+
+    def describe(self) -> dict[str, Any]:
+        """Return what was loaded, see `Examiner.description`.
+
+        Raises:
+            WeightsError: if weights are missing or unusable.
+        """
+
+    def records(self, places: Sequence[str]) -> Generator[FilmRecord, None, None]:
+        """Yield the record of each film, in their order; the iterator has to be closed."""
+
+    def close(self) -> None:
+        """End the processes."""
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def default_workers() -> int:
+    """Return how many processes this machine is good for: one for each core, as far as its memory goes."""
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return cores()
+    return max(1, min(cores(), memory // _BYTES_OF_A_PROCESS))
+
+
+class Workers:
+    """Processes of this machine.
+
+    Args:
+        request: what is asked of every film, by `Asked.to_text`.
+        count: how many processes.
+        threads: of each one's networks; None for those that share the cores out among the processes.
+        module: what they run.
+    """
+
+    def __init__(self, request: str, count: int, *, threads: int | None = None, module: str = MODULE):
+        self._count = count
+        self._children = Children(
+            module,
+            most=count,
+            seconds=_MOST_SECONDS,
+            most_seconds=_MOST_SECONDS,
+            environment=_ENVIRONMENT,
+            arguments=(request, str(max(1, cores() // count) if threads is None else threads)),
+            seconds_to_start=_SECONDS_TO_START,
+        )
+        self._children.start()
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the first process loaded, see `Examiner.description`.
+
+        Raises:
+            WeightsError: if weights are missing or unusable.
+            ClassifierError: if no process can be started.
+        """
+        try:
+            told: dict[str, Any] = json.loads(self._children.ask(DESCRIBE, _bytes))
+        except CannotStart:
+            raise _cannot_start() from None
+        except (Died, Killed, TookTooLong):
+            raise ClassifierError("The process that loads the networks ended, perhaps for want of memory.") from None
+        if "refused" in told:
+            raise refusal(*told["refused"])
+        return told
+
+    def records(self, places: Sequence[str]) -> Generator[FilmRecord, None, None]:
+        """Yield the record of each film, in their order; the iterator has to be closed."""
+        budget = PixelBudget(most_pixels=1)
+        shares = Shares(places, self._count)
+        ask = shares.timed(lambda films: self.share(films, cancelled=budget.is_closed))
+        for records in in_threads(
+            ask, shares, budget=budget, ahead=_AHEAD * self._count, threads=self._count, prompt=True
+        ):
+            yield from records
+
+    def share(self, places: Sequence[str], *, cancelled: Callable[[], bool] | None = None) -> list[FilmRecord]:
+        """Return the records of a few films, whatever they do to the process that has them.
+
+        Raises:
+            Cancelled: if it was.
+            ClassifierError: if no process can be started.
+        """
+        try:
+            return records_of(self._children.ask(json.dumps(places).encode(), _bytes, cancelled=cancelled))
+        except CannotStart:
+            raise _cannot_start() from None
+        except (Died, Killed, TookTooLong) as error:
+            if len(places) > 1:
+                return [record for place in places for record in self.share([place], cancelled=cancelled)]
+            reason = {Killed: KILLED, TookTooLong: TOOK_TOO_LONG}.get(type(error), DIED)
+            return [FilmRecord(hash_of(places[0]), reason)]
+
+    def close(self) -> None:
+        """End the processes."""
+        self._children.close()
+
+
+class Shares:
+    """Films in shares, the smaller the longer a film takes and the nearer the end is.
+
+    Args:
+        places: the films, in their order.
+        workers: how many processes have shares at once.
+    """
+
+    def __init__(self, places: Sequence[str], workers: int):
+        self._places, self._workers = places, workers
+        self._lock, self._seconds = Lock(), _SECONDS_OF_FILMS / _LEAST_FILMS
+
+    def __iter__(self) -> Iterator[Sequence[str]]:
+        first = 0
+        while first < len(self._places):
+            count = max(_LEAST_FILMS, min(_MOST_FILMS, int(_SECONDS_OF_FILMS / self._seconds)))
+            count = max(1, min(count, (len(self._places) - first) // (2 * self._workers)))
+            yield self._places[first : first + count]
+            first += count
+
+    def timed(self, work: Callable[[Sequence[str]], list[FilmRecord]]) -> Callable[[Sequence[str]], list[FilmRecord]]:
+        """Return the same work, by whose time the next shares are made."""
+
+        def do(places: Sequence[str]) -> list[FilmRecord]:
+            began = monotonic()
+            records = work(places)
+            with self._lock:
+                self._seconds = max(1e-3, (self._seconds + (monotonic() - began) / len(places)) / 2)
+            return records
+
+        return do
+
+
+def refusal(kind: str, message: str) -> EnsembleCamError:
+    """Return the error that another process met."""
+    found: object = getattr(errors, kind, None)
+    if isinstance(found, type) and issubclass(found, EnsembleCamError):
+        return found(message)
+    return ClassifierError(message)
+
+
+def hash_of(place: str) -> str | None:
+    """Return the SHA-256 of a film's bytes; None where they cannot be read."""
+    try:
+        return hashlib.sha256(read_place(place)).hexdigest()
+    except RadiographError:
+        return None
+
+
+def _cannot_start() -> ClassifierError:
+    return ClassifierError(
+        "No film can be reviewed on this machine: networks run in processes of their own, which could not be started. "
+        "Close other programs, or choose fewer --workers."
+    )
+
+
+def _bytes(head: bytes, length: int, read: Callable[[memoryview], None]) -> bytes:
+    body = bytearray(length)
+    read(memoryview(body))
+    return bytes(body)
