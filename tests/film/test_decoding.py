@@ -323,6 +323,35 @@ def test_the_child_loads_what_decodes_and_nothing_else():
     assert done.stdout == "[] True\n"
 
 
+@pytest.mark.parametrize(("decoder", "loaded"), [("pictures", "['PIL']"), ("dicom", "['PIL', 'gdcm', 'pydicom']")])
+def test_a_child_that_knows_its_first_film_loads_what_decodes_that(decoder, loaded):
+    code = (
+        "import sys; from ensemble_cam.film import decoder\n"
+        "decoder.serve = lambda *_, prepare, **__: prepare()\n"
+        f"sys.argv[1:] = [{decoder!r}]; decoder.main()\n"
+        "print(sorted({'pydicom', 'PIL', 'gdcm'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, timeout=120, stdout=subprocess.PIPE, text=True)
+    assert done.stdout == f"{loaded}\n"
+
+
+def test_films_of_the_other_kind_come_all_the_same_and_loading_is_not_their_time(first_child, tmp_path, monkeypatch):
+    (tmp_path / "first.png").write_bytes(png(GREY))
+    decoding.start(tmp_path / "first.png")
+    (child,) = first_child.pids()
+    film = dicom(GREY, bits=8, photometric="MONOCHROME2")
+    assert read_radiograph(film).format == "DICOM"
+    assert read_radiograph(png(GREY)).format == "PNG"
+    assert first_child.pids() == [child]
+    monkeypatch.setattr(decoder, "_loaded", {"pictures"})
+    assert decoder._first_allowance(film).processor == decoder.allowance(film).processor + decoder._SECONDS_TO_LOAD
+
+
+def test_the_first_film_need_not_be_there(first_child, tmp_path):
+    decoding.start(tmp_path / "absent.png")
+    assert read_radiograph(png(GREY)).format == "PNG"
+
+
 SCRIPT = """
 import ensemble_cam.film.radiograph as radiograph
 print("once")

@@ -99,7 +99,7 @@ def run(options: argparse.Namespace) -> int:
         _log_to(options.log)
     from ensemble_cam.film import decoding
 
-    decoding.start()  # while this process imports what the networks need
+    decoding.start(found.films[0].path)  # while this process imports what the networks need
     from ensemble_cam.reviewing.options import ReviewOptions
 
     chosen = ReviewOptions.of(given, config.review, device=options.device, runtime=options.runtime)

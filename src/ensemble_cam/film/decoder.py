@@ -6,15 +6,17 @@ a word of what was raised, which may quote a header; what it does worse than tha
 """
 
 import logging
+import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from importlib import import_module
 
 from ensemble_cam.errors import RadiographError
 from ensemble_cam.film import intake
 from ensemble_cam.film.intake import StoredFilm
-from ensemble_cam.film.kinds import DICOM, kind_of
+from ensemble_cam.film.kinds import DICOM, decoder_of, kind_of
 from ensemble_cam.film.message import film_message, refusal_message
 from ensemble_cam.machine.child import Allowance, Grant, serve
 
@@ -24,11 +26,11 @@ OUT_OF_MEMORY = (
 _UNFORESEEN = "The file is broken in a way that its decoder was not made for. Export or copy the film again."
 
 # What the readers import where they need it is loaded before the first film comes: it takes longer than most films.
-_DECODERS = (
-    "ensemble_cam.film.pictures",
-    "ensemble_cam.film.dicom.read",
-    *("gdcm", "jpeg_ls", "openjpeg.utils", "pydicom.uid"),
-)
+_DECODERS: Mapping[str, Sequence[str]] = {
+    "pictures": ("ensemble_cam.film.pictures",),
+    "dicom": ("ensemble_cam.film.dicom.read", "gdcm", "jpeg_ls", "openjpeg.utils", "pydicom.uid"),
+}
+_SECONDS_TO_LOAD = 3.0  # of the processor's, on one that is slow
 
 
 def allowance(data: bytes, pixels: int = 0, slowness: float = 1.0) -> Allowance:
@@ -43,16 +45,29 @@ def allowance(data: bytes, pixels: int = 0, slowness: float = 1.0) -> Allowance:
 
 
 def main() -> None:
-    """Decode films until no more are asked for."""
+    """Decode films until no more are asked for; the decoders to begin with are named on the command line, or all."""
     logging.disable()
     warnings.simplefilter("ignore")
-    serve(answer, first=allowance, prepare=_load_decoders)
+    serve(answer, first=_first_allowance, prepare=lambda: _load(*(sys.argv[1:] or _DECODERS)))
 
 
-def _load_decoders() -> None:
-    for each in _DECODERS:
-        with suppress(ImportError):  # which is said where it is needed
-            import_module(each)
+_loaded: set[str] = set()
+
+
+def _load(*decoders: str) -> None:
+    for decoder in decoders:
+        for each in _DECODERS[decoder]:
+            with suppress(ImportError):  # which is said where it is needed
+                import_module(each)
+        _loaded.add(decoder)
+
+
+def _first_allowance(data: bytes) -> Allowance:
+    """Return what a film may take until its size is known; loading what decodes it is not its own time."""
+    found = allowance(data)
+    if decoder_of(data) in _loaded:
+        return found
+    return replace(found, processor=found.processor + _SECONDS_TO_LOAD, seconds=found.seconds + 4 * _SECONDS_TO_LOAD)
 
 
 def answer(data: bytes, grant: Grant) -> tuple[bytes, Sequence[memoryview]]:
@@ -62,6 +77,7 @@ def answer(data: bytes, grant: Grant) -> tuple[bytes, Sequence[memoryview]]:
         data: the whole file.
         grant: called once more time and memory are due, as the film's declared size is known.
     """
+    _load(*({decoder_of(data)} - _loaded))
     try:
         with intake.sizes_told_to(lambda pixels, slowness: grant(allowance(data, pixels, slowness))):
             return film_message(decode(data))

@@ -8,14 +8,18 @@ be read, and no other one, no session and no window is touched.
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 from ensemble_cam.errors import RadiographError
 from ensemble_cam.film.intake import MAX_FILE_BYTES, StoredFilm
+from ensemble_cam.film.kinds import decoder_of
 from ensemble_cam.film.message import Unbelievable, read_message
 from ensemble_cam.machine.children import CannotStart, Children, Died, Killed, TookTooLong
+from ensemble_cam.machine.files import open_file
 
 _DECODER = "ensemble_cam.film.decoder"
 _MOST_CHILDREN = 4
+_HEAD_BYTES = 1024  # enough to tell what a file is
 _ENVIRONMENT = {
     # Children share the cores with each other and with this process, and what a thread has of its own counts as address
     # space: a stack, buffers, an arena.
@@ -35,9 +39,22 @@ _children = Children(
 )
 
 
-def start() -> None:
-    """Start the first decoder, so that it is there when a film comes: half a second that this process has, too."""
-    _children.start()
+def start(first: Path | None = None) -> None:
+    """Start the first decoder, so that it is there when a film comes: half a second that this process has, too.
+
+    Args:
+        first: a file, where one is known, that comes first: what decodes it is loaded, and the rest when it is needed.
+    """
+    _children.start(*([] if first is None else _needed(first)))
+
+
+def _needed(path: Path) -> list[str]:
+    try:
+        with open_file(path) as file:
+            head = file.read(_HEAD_BYTES)
+    except OSError:
+        return []  # whoever reads it says why it cannot be
+    return [decoder_of(head)]
 
 
 def decoders() -> list[int]:

@@ -48,6 +48,11 @@ def kind_of(data: bytes) -> str:
     raise RadiographError(f"This is {name}; {ACCEPTED}. Export the film as one of these.")
 
 
+def decoder_of(head: bytes) -> str:
+    """Return which of the decoders a file that begins so is for: "dicom", or "pictures"."""
+    return "dicom" if is_dicom(head[:_HEAD_BYTES]) else "pictures"
+
+
 def is_a_picture(head: bytes) -> bool:
     """Whether a file that begins so is a picture or a DICOM object, be it of a kind that is read here or refused.
 

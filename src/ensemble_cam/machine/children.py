@@ -108,13 +108,17 @@ class Children:
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=_called_if_alive(self._forget))
 
-    def start(self) -> None:
-        """Start a first child, which is not waited for; that none can be started is said where one is asked."""
+    def start(self, *arguments: str) -> None:
+        """Start a first child, which is not waited for; that none can be started is said where one is asked.
+
+        Args:
+            *arguments: for this child's module, behind those that all have.
+        """
         with self._changed:
             if self._all or self._closed:
                 return
             with suppress(CannotStart):
-                self._idle.append(self._started())
+                self._idle.append(self._started(*arguments))
 
     def ask(self, request: bytes, receive: Receive[Answer], *, cancelled: Callable[[], bool] | None = None) -> Answer:
         """Hand a request to a child and return what `receive` makes of the answer.
@@ -193,9 +197,9 @@ class Children:
                 self._remove(child)
             self._changed.notify()
 
-    def _started(self) -> "_Child":
+    def _started(self, *arguments: str) -> "_Child":
         child = _Child(
-            self._command,
+            (*self._command, *arguments),
             self._environment,
             seconds=self._seconds,
             most_seconds=self._most_seconds,
