@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ensemble_cam.archive.measuring import grey_percentiles, reach
+from ensemble_cam.archive.measuring import box_and_area, grey_percentiles
 from ensemble_cam.film.geometry import Geometry
 from ensemble_cam.film.radiograph import read_radiograph
 from ensemble_cam.maps.heatmap import Heatmap, relative
@@ -14,21 +14,21 @@ from support import films
 @pytest.mark.parametrize("framing", ["crop", "pad"])
 @pytest.mark.parametrize("size", [(96, 131), (300, 200), (64, 64)])
 @pytest.mark.parametrize("cells", [(7,), (7, 16), (1,)])
-def test_reach_is_that_of_all_regions_together(framing, size, cells):
+def test_box_and_area_are_those_of_all_regions_together(framing, size, cells):
     rng = np.random.default_rng(sum(size) + len(cells))
     geometry = Geometry.framed(size, framing=framing, cells=1)
     for threshold in (0.0, 0.3, 0.5, 0.9, 1.0):
         grids = tuple(relative(rng.random((n, n), dtype=np.float32) ** 3) for n in cells)
         heatmap = Heatmap("Mass", geometry, grids, tuple([1 / len(cells)] * len(cells)))
         expected = extent_of(heatmap, threshold)
-        box, area = reach(heatmap, threshold)
+        box, area = box_and_area(heatmap, threshold)
         assert (None if box is None else tuple(box)) == (None if expected is None else expected.box)
         assert area == (0.0 if expected is None else round(expected.area, 6))
 
 
 def test_empty_map_reaches_nothing():
     geometry = Geometry.framed((50, 40), framing="crop", cells=1)
-    assert reach(Heatmap("Mass", geometry, (np.zeros((7, 7), np.float32),), (1.0,)), 0.0) == (None, 0.0)
+    assert box_and_area(Heatmap("Mass", geometry, (np.zeros((7, 7), np.float32),), (1.0,)), 0.0) == (None, 0.0)
 
 
 @pytest.mark.parametrize("signed", [False, True])

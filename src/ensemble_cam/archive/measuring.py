@@ -154,7 +154,7 @@ class Examiner:
             hottest, box, area = None, None, None
             if id in heatmaps:
                 hottest = heatmaps[id].hottest
-                box, area = reach(heatmaps[id], threshold)
+                box, area = box_and_area(heatmaps[id], threshold)
             yield [finding.label, id, finding.rank, call, split, iou, *(hottest or (None, None)), box, area]
 
     def _facts(self, radiograph: Radiograph, meaningless: bool) -> dict[str, Any]:
@@ -198,24 +198,26 @@ def grey_percentiles(radiograph: Radiograph) -> dict[str, int | None]:
     return {f"grey_p{percentile:02d}": value for percentile, value in zip(GREY_PERCENTILES, found, strict=True)}
 
 
-def reach(heatmap: Heatmap, threshold: float) -> tuple[list[int] | None, float]:
+def box_and_area(heatmap: Heatmap, threshold: float) -> tuple[list[int] | None, float]:
     """Return the box of all that is at or above a threshold, and its share of the crop's pixels.
 
     They are those of `regions.extent_of`, to the bit; regions are not told apart, which takes most of its time.
     """
     x0, y0, x1, y1 = heatmap.geometry.crop
-    if heatmap.empty:
+    near = heatmap.reach(threshold)
+    if near is None:
         return None, 0.0
-    columns, rows, count = np.zeros(x1 - x0, dtype=bool), np.zeros(y1 - y0, dtype=bool), 0
-    for lines, values in heatmap.blocks():
+    left, top, right, bottom = near
+    columns, rows, count = np.zeros(right - left, dtype=bool), np.zeros(bottom - top, dtype=bool), 0
+    for lines, values in heatmap.blocks(near):
         above = at_or_above(values, threshold)
         columns |= above.any(axis=0)
-        rows[lines.start - y0 : lines.stop - y0] = above.any(axis=1)
+        rows[lines.start - top : lines.stop - top] = above.any(axis=1)
         count += int(np.count_nonzero(above))
     if not count:
         return None, 0.0
     (xs,), (ys,) = columns.nonzero(), rows.nonzero()
-    box = [x0 + int(xs[0]), y0 + int(ys[0]), x0 + int(xs[-1]) + 1, y0 + int(ys[-1]) + 1]
+    box = [left + int(xs[0]), top + int(ys[0]), left + int(xs[-1]) + 1, top + int(ys[-1]) + 1]
     return box, round(float(count) / ((x1 - x0) * (y1 - y0)), _DIGITS)
 
 
