@@ -13,7 +13,7 @@ from ensemble_cam.cli.arguments import Parser
 from ensemble_cam.cli.exit_codes import STOPPED, USAGE, WEIGHTS
 from ensemble_cam.errors import EnsembleCamError, WeightsError
 from ensemble_cam.machine.names import one_line
-from ensemble_cam.machine.threads import wait_briefly
+from ensemble_cam.machine.threads import multiply_in_one_thread, wait_briefly
 from ensemble_cam.purpose import PURPOSE
 
 
@@ -28,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             # Film names and arrows must not stop a review where the output's encoding lacks them, as in a Windows pipe.
             stream.reconfigure(errors="backslashreplace")
     options = parser().parse_args(arguments)
+    multiply_in_one_thread()
     wait_briefly()
     try:
         return options.command(options)

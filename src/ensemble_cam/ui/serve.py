@@ -8,7 +8,7 @@ import signal
 import sys
 from types import FrameType
 
-from ensemble_cam.machine.threads import wait_briefly
+from ensemble_cam.machine.threads import multiply_in_one_thread, wait_briefly
 from ensemble_cam.ui.start import START
 from ensemble_cam.ui.warm_up import warm_up
 
@@ -16,6 +16,7 @@ from ensemble_cam.ui.warm_up import warm_up
 def main() -> None:
     """Run Streamlit with its own command line."""
     START.begin()
+    multiply_in_one_thread()
     wait_briefly()
     from streamlit.web import cli  # here, as it takes a second, and at the first start several
 
