@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from threading import Lock
+from time import monotonic
 from typing import Any
 
 from distributed import Client, Future, KilledWorker, LocalCluster, get_worker
@@ -57,6 +58,8 @@ class Cluster:
                 scheduler_kwargs={"dashboard": False},
                 silence_logs=logging.CRITICAL,
             )
+            # Where a worker dies while it starts, the one that keeps it gives up; this makes another.
+            self._cluster.adapt(minimum=workers, maximum=workers, interval="1s")
         try:
             self._client = Client(self._cluster or scheduler, timeout=_SECONDS_TO_CONNECT, set_as_default=False)
         except (OSError, ValueError, CommClosedError):
@@ -68,9 +71,7 @@ class Cluster:
             self._client.wait_for_workers(1, timeout=_SECONDS_TO_COME)
         except (OSError, TimeoutError):
             self.close()
-            raise ClassifierError(
-                f"No worker has come to the scheduler in {_SECONDS_TO_COME // 60} minutes. Start some."
-            ) from None
+            raise _no_worker() from None
         self._key: Any = None
 
     def describe(self) -> dict[str, Any]:
@@ -132,15 +133,29 @@ class Cluster:
                 yield from self._result([place], self._submit([place]), is_retried=True)
 
     def _message(self, places: Sequence[str], future: "Future[Any]") -> bytes:
-        """Wait for a share's records; what was lost on its way from a worker that was ended is asked for once more."""
+        """Wait for a share's records; what was lost on its way from a worker that was ended is asked for once more.
+
+        Raises:
+            ClassifierError: if all workers have gone and none comes.
+        """
+        there = monotonic()
         while True:
             try:
                 message: bytes = future.result(timeout=_SECONDS_OF_A_WAIT)
                 return message
             except TimeoutError:
-                if self._client.run_on_scheduler(state_of, key=future.key) in _AT_WORK:
-                    continue
-                future = self._submit(places)
+                if self._client.nthreads():
+                    there = monotonic()
+                elif monotonic() - there > _SECONDS_TO_COME:
+                    raise _no_worker() from None
+                if self._client.run_on_scheduler(state_of, key=future.key) not in _AT_WORK:
+                    future = self._submit(places)
+
+
+def _no_worker() -> ClassifierError:
+    return ClassifierError(
+        f"The scheduler has had no worker for {_SECONDS_TO_COME // 60} minutes. Start some; the same command goes on."
+    )
 
 
 def state_of(key: str, dask_scheduler: Any) -> str | None:
