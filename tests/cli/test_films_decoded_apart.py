@@ -1,7 +1,6 @@
 """A film that harms its decoder is one line of a review; the other films are reviewed."""
 
 import json
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -44,12 +43,12 @@ def test_films_that_harm_their_decoder_are_a_line_each_and_the_others_are_review
         assert "ZZ" not in line
 
 
-def test_the_first_decoder_is_started_before_pytorch_is_imported_and_not_for_wrong_usage(tmp_path, monkeypatch, capfd):
+def test_the_first_decoder_is_started_for_the_first_film_and_not_for_wrong_usage(tmp_path, monkeypatch, capfd):
     started = []
-    monkeypatch.setattr(decoding, "start", lambda: started.append(os.getpid()))
+    monkeypatch.setattr(decoding, "start", lambda first: started.append(first))
     film = tmp_path / "film.png"
     film.write_bytes(films.png(films.film()))
     assert main(["review", str(tmp_path / "no.png"), "--out", str(tmp_path / "out"), "--set", "teaching"]) == 2
     assert not started
     assert main(["review", str(film), "--out", str(tmp_path / "out"), "--set", "teaching", "--top-k", "1"]) == 0
-    assert started == [os.getpid()]
+    assert started == [film]
