@@ -83,7 +83,7 @@ def settled(page) -> None:
 def reviewed(page) -> None:
     """Wait for a review's maps; where they mean nothing, ask for them all the same."""
     figure, anyway = page.get_by_role("button", name="Figure (PNG"), page.get_by_role("button", name=SHOW_ANYWAY)
-    expect(figure.or_(anyway)).to_be_visible(timeout=PATIENCE)
+    expect(figure.or_(anyway).first).to_be_visible(timeout=PATIENCE)  # for a moment both are there
     for _ in range(_LOOKS):
         settled(page)
         if not anyway.is_visible() and figure.is_visible():
