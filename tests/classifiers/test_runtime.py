@@ -1,7 +1,5 @@
 import logging
 import os
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -16,6 +14,7 @@ from ensemble_cam.classifiers.runtime import choose_runtime, runtimes
 from ensemble_cam.classifiers.sources import find_source
 from ensemble_cam.errors import ConfigError
 from support.networks import relative_error, smooth_film
+from support.running import lines_of
 
 
 @pytest.fixture(autouse=True)
@@ -157,8 +156,7 @@ def test_openvino_is_imported_without_its_telemetry_and_leaves_nothing_in_the_ho
         "openvino().Core()\n"
         "print(sorted(name for name, module in sys.modules.items() if 'telemetry' in name and module is not None))\n"
     )
-    output = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
-    assert output.splitlines()[-1] == "[]"
+    assert lines_of(code)[-1] == "[]"
     assert not list(own_home.iterdir())
 
 
@@ -191,5 +189,4 @@ def test_others_in_the_process_may_convert_networks_by_openvino():
         "assert sys.modules['openvino_telemetry'] is None\n"
         "print(list(ov.Core().compile_model(model, 'CPU')(torch.zeros(1, 3).numpy())[0].shape))\n"
     )
-    output = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
-    assert output.splitlines()[-1] == "[1, 2]"
+    assert lines_of(code)[-1] == "[1, 2]"

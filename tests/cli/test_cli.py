@@ -24,6 +24,7 @@ from ensemble_cam.weights.released import weights_file
 from support import films
 from support.bad_films import BAD_FILMS
 from support.records import assert_conforms
+from support.running import loaded_by
 
 SHARED = Path(__file__).parents[3] / "shared"
 TABLE = """
@@ -684,18 +685,12 @@ def test_app_command_refuses_a_broken_configuration_before_it_starts(config, mon
 
 
 def test_help_names_the_commands_and_loads_neither_torch_nor_streamlit():
-    script = (
-        "import sys\n"
-        "from ensemble_cam.cli import main\n"
-        "try:\n    main(['--help'])\n"
-        "except SystemExit as stop:\n    assert stop.code == 0\n"
-        "print('loaded:', sorted({'torch', 'streamlit', 'torchxrayvision', 'matplotlib', 'numpy'} & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    loaded, printed = loaded_by(["--help"], {"torch", "streamlit", "torchxrayvision", "matplotlib", "numpy"})
 
-    assert done.stdout.splitlines()[-1] == "loaded: []"
-    assert re.search(r"\bapp\b.*\breview\b.*\bweights\b", done.stdout, re.DOTALL)
-    assert "Not for diagnosis" in " ".join(done.stdout.split())
+    assert loaded == []
+    said = " ".join(" ".join(printed).split())
+    assert re.search(r"\bapp\b.*\breview\b.*\bweights\b", said)
+    assert "Not for diagnosis" in said
 
 
 @pytest.mark.parametrize("module", ["ensemble_cam", "ensemble_cam.cli"])

@@ -24,7 +24,8 @@ from ensemble_cam.film.decoding import decode_apart
 from ensemble_cam.film.intake import StoredFilm
 from ensemble_cam.film.message import Unbelievable, film_message, read_message, refusal_message
 from ensemble_cam.film.radiograph import read_radiograph
-from ensemble_cam.machine.children import CannotStart, Children, Died, Killed, TookTooLong
+from ensemble_cam.machine.children import Children
+from ensemble_cam.machine.one_child import CannotStart, Died, Killed, TookTooLong
 from support.bad_films import BAD_FILMS
 from support.films import (
     IDENTITY,

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from ensemble_cam.errors import Cancelled
-from ensemble_cam.machine import children as module
-from ensemble_cam.machine.children import CannotStart, ChildError, Children, Died, Killed, TookTooLong
+from ensemble_cam.machine import children as pool
+from ensemble_cam.machine.children import Children
+from ensemble_cam.machine.one_child import CannotStart, ChildError, Died, Killed, Read, TookTooLong
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="limits and signals of POSIX")
 LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
@@ -32,7 +33,7 @@ def children() -> Iterator[Children]:
     pool.close()
 
 
-def whole(head: bytes, length: int, read: module.Read) -> bytes:
+def whole(head: bytes, length: int, read: Read) -> bytes:
     body = bytearray(length)
     read(memoryview(body))
     return head + b":" + bytes(body)
@@ -110,7 +111,7 @@ def test_a_request_whose_child_was_killed_from_outside_is_asked_once_more(childr
 def test_a_request_at_work_when_its_children_are_closed_was_not_killed_from_outside():
     children = made()
 
-    def receive(head: bytes, length: int, read: module.Read) -> None:
+    def receive(head: bytes, length: int, read: Read) -> None:
         children.close()
         raise EOFError
 
@@ -179,7 +180,7 @@ def test_a_body_that_is_not_taken_to_its_end_and_no_further_is_an_error(children
 
 
 def test_what_a_receiver_raises_comes_out_and_the_next_answer_is_right(children):
-    def receive(head: bytes, length: int, read: module.Read) -> None:
+    def receive(head: bytes, length: int, read: Read) -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -237,12 +238,12 @@ def test_a_program_that_is_no_python_starts_no_copy_of_itself(monkeypatch, chang
 
 
 def test_children_beyond_the_first_end_when_nothing_is_asked_of_them(monkeypatch):
-    monkeypatch.setattr(module, "_IDLE_SECONDS", 0.2)
+    monkeypatch.setattr(pool, "_IDLE_SECONDS", 0.2)
     children = made()
     with ThreadPoolExecutor(2) as threads:
         barrier = threading.Barrier(2)
 
-        def receive(head: bytes, length: int, read: module.Read) -> None:
+        def receive(head: bytes, length: int, read: Read) -> None:
             barrier.wait(timeout=60)
 
         for each in [threads.submit(children.ask, b"pid", receive) for _ in range(2)]:

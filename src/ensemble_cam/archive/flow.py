@@ -6,7 +6,7 @@ the threads do meanwhile, films get their folders' names, and outcomes come, in 
 Batches of films are not made: where the networks take time, a batch gains nothing, and bits are promised for single
 films alone. On two cores all three backbones took per film, one by one and in a batch of eight: the clinical set .26
 and .28 s in OpenVINO, .48 and .63 s in PyTorch; the teaching set 5.1 and 4.1 ms in OpenVINO, which `--runtime auto`
-takes where it is installed, and 29 and 10 ms in PyTorch. To draw and write that film's review takes 65 ms.
+takes where it is installed, and 29 and 10 ms in PyTorch. To draw and write that film's review takes about 100 ms.
 """
 
 import hashlib

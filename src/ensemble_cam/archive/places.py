@@ -5,12 +5,11 @@ import glob
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
 
 from ensemble_cam.archive.films import ENDINGS, Film, FoundFilms, find_films, folder_name
 from ensemble_cam.errors import ConfigError, RadiographError
@@ -25,6 +24,8 @@ FILE_COLUMN = "file"
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(?:::[A-Za-z][A-Za-z0-9+.-]+)*://.+", re.DOTALL)
 _PATTERN = re.compile(r"[*?\[]")
 _GIVEN_TWICE = "given twice"
+
+T = TypeVar("T")
 
 
 def find_places(given: Sequence[str], *, out: Path | None = None, anonymous: bool = False) -> FoundFilms:
@@ -70,10 +71,8 @@ def read_place(place: str) -> bytes:
     if not _URL.fullmatch(place):
         return read_film_file(Path(place))
     try:
-        store, path = _store(place)
-        with store.open(path, "rb") as file:
-            data: bytes = file.read(MAX_FILE_BYTES + 1)
-    except Exception:  # stores raise what they like, and their words may hold the address
+        data = _of_store(place, _first_bytes)
+    except (ImportError, _NotHad):
         raise RadiographError("The file cannot be had from its store. Check its address and your access.") from None
     if len(data) > MAX_FILE_BYTES:
         raise RadiographError(f"The file has more than {MAX_FILE_BYTES >> 20} MB, which no single film has.")
@@ -83,18 +82,22 @@ def read_place(place: str) -> bytes:
 def known_by(film: Film) -> str:
     """Return what a film's file is known by without reading it: hashes of its place, and of its size and time."""
     place = _digest(film.place)
-    try:
-        return f"{place}:{_digest(_stamp(film))}"
-    except Exception:  # whoever reads it says why it cannot be
-        return f"{place}:"
+    stamp = _stamp(film)
+    return f"{place}:" if stamp is None else f"{place}:{_digest(stamp)}"
 
 
-def _stamp(film: Film) -> str:
+def _stamp(film: Film) -> str | None:
+    """Return what changes when a film's file does, or None: whoever reads it says why it cannot be had."""
     if film.address is None:
-        status = os.stat(film.path)
+        try:
+            status = os.stat(film.path)
+        except OSError:
+            return None
         return f"{status.st_size} {status.st_mtime_ns}"
-    store, path = _store(film.address)
-    info: Mapping[str, Any] = store.info(path)
+    try:
+        info = _of_store(film.address, _info)
+    except (ImportError, _NotHad):
+        return None
     marks = ("ETag", "etag", "LastModified", "last_modified", "mtime", "md5Hash")
     return f"{info.get('size')} {' '.join(str(info[mark]) for mark in marks if mark in info)}"
 
@@ -152,17 +155,12 @@ def _in_store(address: str, called: str) -> FoundFilms:
             "such as s3fs, or copy the films to this machine."
         )
     try:
-        store, path = _store(address)
-        if _PATTERN.search(path):
-            found = sorted(store.glob(path))
-        else:
-            found = [path] if store.isfile(path) else sorted(store.find(path))
+        addresses = _of_store(address, _addresses)
     except ImportError as error:
         raise ConfigError(f"{called}: the store needs another package ({escaped(str(error))}). Install it.") from None
-    except Exception:
+    except _NotHad:
         raise ConfigError(f"{called}: the store cannot be read. Check the address and your access.") from None
-    addresses = [store.unstrip_protocol(each) for each in found]
-    films = [_addressed(each) for each in addresses if len(found) == 1 or _may_be_film(each)]
+    films = [_addressed(each) for each in addresses if len(addresses) == 1 or _may_be_film(each)]
     if not films:
         raise ConfigError(f"{called}: there is no film at this address. Check it.")
     left_out = [(escaped(PurePosixPath(each).name), "no film by its name") for each in _without(addresses, films)]
@@ -180,11 +178,45 @@ def _may_be_film(address: str) -> bool:
     return not name.startswith(".") and (name.endswith(ENDINGS) or not re.search(r"\.[a-z]\w*$", name))
 
 
-def _store(address: str) -> tuple[Any, str]:
-    """Return fsspec's file system of an address, and the path in it."""
-    with suppress(ImportError):
-        from fsspec.core import url_to_fs
+class _NotHad(Exception):
+    """What was asked of a store cannot be had from it."""
 
-        store, path = url_to_fs(address)
-        return store, path
-    raise ImportError("fsspec, or the package of this store, is not installed")
+
+def _of_store(address: str, asked: Callable[[Any, str], T]) -> T:
+    """Ask a store for something.
+
+    Args:
+        address: fsspec's URL of an object in it.
+        asked: called with fsspec's file system and the path in it.
+
+    Raises:
+        ImportError: if fsspec, or the package of this store, is not installed.
+        _NotHad: whatever else goes wrong.
+    """
+    from fsspec.core import url_to_fs
+
+    try:
+        return asked(*url_to_fs(address))
+    except ImportError:
+        raise
+    except Exception:  # stores raise what they like, and their words may hold the address
+        raise _NotHad from None
+
+
+def _first_bytes(store: Any, path: str) -> bytes:
+    with store.open(path, "rb") as file:
+        data: bytes = file.read(MAX_FILE_BYTES + 1)
+    return data
+
+
+def _info(store: Any, path: str) -> Mapping[str, Any]:
+    info: Mapping[str, Any] = store.info(path)
+    return info
+
+
+def _addresses(store: Any, path: str) -> list[str]:
+    if _PATTERN.search(path):
+        found = sorted(store.glob(path))
+    else:
+        found = [path] if store.isfile(path) else sorted(store.find(path))
+    return [store.unstrip_protocol(each) for each in found]

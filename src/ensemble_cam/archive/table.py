@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -151,18 +151,15 @@ class BlockWriter:
     """
 
     def __init__(self, folder: Path, tables: Sequence[str], about: Mapping[str, Any]):
-        self._stack = ExitStack()
         metadata = {METADATA: json.dumps({"purpose": PURPOSE, **about})}
         self._writers = {}
-        try:
+        with ExitStack() as opened:
             for table in tables:
-                file = self._stack.enter_context((folder / file_of(table)).open("wb"))
+                file = opened.enter_context((folder / file_of(table)).open("wb"))
                 schema = SCHEMAS[table].with_metadata(metadata)
                 writer = pq.ParquetWriter(file, schema, compression="zstd")
-                self._writers[table] = self._stack.enter_context(writer)
-        except BaseException:
-            self._stack.close()
-            raise
+                self._writers[table] = opened.enter_context(writer)
+            self._stack = opened.pop_all()
 
     def write(self, block: Block) -> None:
         """Write a block behind the others."""
@@ -189,21 +186,14 @@ class BlockReader:
     """
 
     def __init__(self, folder: Path, tables: Sequence[str]):
-        self._stack = ExitStack()
         self._files: dict[str, pq.ParquetFile] = {}
-        try:
+        with ExitStack() as opened:
             for table in tables:
-                opened = self._stack.enter_context((folder / file_of(table)).open("rb"))
-                self._files[table] = pq.ParquetFile(opened)
+                self._files[table] = _opened(opened.enter_context((folder / file_of(table)).open("rb")))
             self.count = self._files[FILMS].num_row_groups
             if any(file.num_row_groups != self.count for file in self._files.values()):
                 raise OSError(errno.EINVAL, "its tables are not of the same films")
-        except pa.ArrowInvalid:
-            self._stack.close()
-            raise OSError(errno.EINVAL, "one of its files is no table of an archive") from None
-        except BaseException:
-            self._stack.close()
-            raise
+            self._stack = opened.pop_all()
 
     def block(self, number: int) -> Block:
         """Return a block."""
@@ -219,3 +209,10 @@ class BlockReader:
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+
+
+def _opened(file: BinaryIO) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(file)
+    except pa.ArrowInvalid:
+        raise OSError(errno.EINVAL, "one of its files is no table of an archive") from None

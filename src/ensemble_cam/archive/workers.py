@@ -16,7 +16,8 @@ from ensemble_cam import errors
 from ensemble_cam.archive.film_record import FilmRecord, records_of
 from ensemble_cam.archive.places import read_place
 from ensemble_cam.errors import ClassifierError, EnsembleCamError, RadiographError
-from ensemble_cam.machine.children import CannotStart, Children, Died, Killed, TookTooLong
+from ensemble_cam.machine.children import Children
+from ensemble_cam.machine.one_child import CannotStart, Died, Killed, TookTooLong
 from ensemble_cam.machine.side_by_side import PixelBudget, in_threads
 
 MODULE = "ensemble_cam.archive.worker"

@@ -7,12 +7,20 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ensemble_cam.cli.arguments import Commands, add_common, pairs, real, weights_by_id, whole
+from ensemble_cam.cli.arguments import Commands, add_common, real, whole
 from ensemble_cam.cli.exit_codes import FILMS, OK
-from ensemble_cam.cli.review_options import add_classifiers, add_maps, check_out, methods, wrapped
+from ensemble_cam.cli.review_options import (
+    Given,
+    add_anonymous_names,
+    add_classifiers,
+    add_maps,
+    add_quiet,
+    check_out,
+    methods,
+    wrapped,
+)
 from ensemble_cam.errors import ConfigError
 from ensemble_cam.machine.terminal import LOADING, TerminalLine, ticking
-from ensemble_cam.settings.config import load_config
 from ensemble_cam.settings.vocabulary import ENGINES
 
 if TYPE_CHECKING:
@@ -59,12 +67,8 @@ def add(commands: Commands) -> None:
         help="processes, each with the networks in its memory; one for each core, as far as memory goes",
     )
     files = archive.add_argument_group("files")
-    files.add_argument(
-        "--anonymous-names",
-        action="store_true",
-        help="call films by their hashes; no file's name is shown or written",
-    )
-    files.add_argument("--quiet", action="store_true", help="say nothing but errors")
+    add_anonymous_names(files, "by their hashes; no file's name is shown or written")
+    add_quiet(files)
     archive.set_defaults(command=run)
 
 
@@ -76,27 +80,24 @@ def run(options: argparse.Namespace) -> int:
         ExportError: if the tables cannot be written.
         WeightsError: if weights are missing or unusable.
     """
-    config = load_config(options.config)
-    weights = pairs(options.weights, "--weights")
-    given = vars(options) | {"ensemble_weights": weights_by_id(options.ensemble_weight, "--ensemble-weight")}
+    given = Given.of(options)
     _check_engine(options)
     from ensemble_cam.archive.places import find_places
-    from ensemble_cam.reviewing.options import ReviewOptions
 
     found = find_places(options.films, out=options.out, anonymous=options.anonymous_names)
     check_out(options.out)
-    chosen = ReviewOptions.of(given, config.review, device=options.device, runtime=options.runtime)
+    chosen = given.chosen()
     line = TerminalLine(None if options.quiet else sys.stdout)
     with ticking(line, LOADING):
         from ensemble_cam.archive.archiving import archive
         from ensemble_cam.archive.asked import Asked
-        from ensemble_cam.reviewing.preparing import Choice, checked
+        from ensemble_cam.reviewing.preparing import checked
 
-    choice = Choice(options.set, options.classifiers, weights, options.weights_dir)
+        choice = given.choice()
     asked = Asked(
-        config,
+        given.config,
         choice,
-        checked(config, choice, chosen),
+        checked(given.config, choice, chosen),
         detail="scores" if options.scores_only else "maps" if options.maps else "findings",
         anonymous=options.anonymous_names,
     )

@@ -10,14 +10,22 @@ from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
 
-from ensemble_cam.cli.arguments import Commands, add_common, pairs, real, weights_by_id
+from ensemble_cam.cli.arguments import Commands, add_common, real
 from ensemble_cam.cli.exit_codes import FILMS, OK
-from ensemble_cam.cli.review_options import add_classifiers, add_maps, check_out, methods, wrapped
+from ensemble_cam.cli.review_options import (
+    Given,
+    add_anonymous_names,
+    add_classifiers,
+    add_maps,
+    add_quiet,
+    check_out,
+    methods,
+    wrapped,
+)
 from ensemble_cam.errors import ConfigError, ExportError
 from ensemble_cam.machine.memory import keep_few_arenas
 from ensemble_cam.machine.names import escaped
 from ensemble_cam.machine.terminal import LOADING, TerminalLine, ticking
-from ensemble_cam.settings.config import load_config
 from ensemble_cam.settings.vocabulary import COLORMAPS
 
 
@@ -69,13 +77,9 @@ def add(commands: Commands) -> None:
         help="call the film so in its files and its folder, instead of by the file's name; several films NUMBER_1, "
         "NUMBER_2 …",
     )
-    called.add_argument(
-        "--anonymous-names",
-        action="store_true",
-        help="call films by their number, and their folders by the films' hashes; no file's name is shown",
-    )
+    add_anonymous_names(called, "by their number, and their folders by the films' hashes; no file's name is shown")
     files.add_argument("--log", type=Path, metavar="FILE", help="write the details of failures to this file")
-    files.add_argument("--quiet", action="store_true", help="say nothing but errors")
+    add_quiet(files)
     review.set_defaults(command=run)
 
 
@@ -86,9 +90,7 @@ def run(options: argparse.Namespace) -> int:
         ConfigError: if something that was given is not allowed or not there.
         WeightsError: if weights are missing or unusable.
     """
-    config = load_config(options.config)
-    weights = pairs(options.weights, "--weights")
-    given = vars(options) | {"ensemble_weights": weights_by_id(options.ensemble_weight, "--ensemble-weight")}
+    given = Given.of(options)
     from ensemble_cam.archive.films import find_films
 
     found = find_films(options.films, out=options.out, anonymous=options.anonymous_names)
@@ -100,17 +102,14 @@ def run(options: argparse.Namespace) -> int:
     from ensemble_cam.film import decoding
 
     decoding.start(found.films[0].path)  # while this process imports what the networks need
-    from ensemble_cam.reviewing.options import ReviewOptions
-
-    chosen = ReviewOptions.of(given, config.review, device=options.device, runtime=options.runtime)
+    chosen = given.chosen()
     keep_few_arenas()
     line = TerminalLine(None if options.quiet else sys.stdout)
     with ticking(line, LOADING):
         from ensemble_cam.archive.batch import Batch
-        from ensemble_cam.reviewing.preparing import Choice
 
-    choice = Choice(options.set, options.classifiers, weights, options.weights_dir)
-    batch = Batch.prepare(config, choice, chosen, line)
+        choice = given.choice()
+    batch = Batch.prepare(given.config, choice, chosen, line)
     try:
         failed = batch.review(
             found, options.out, errors=sys.stderr, save_maps=options.save_maps, summary=options.summary

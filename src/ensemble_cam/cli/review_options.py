@@ -5,14 +5,22 @@ import os
 import shutil
 import tempfile
 import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from ensemble_cam.cli.arguments import names, whole
+from ensemble_cam.cli.arguments import names, pairs, weights_by_id, whole
 from ensemble_cam.errors import ConfigError
 from ensemble_cam.machine.names import escaped
+from ensemble_cam.settings.config import Config, load_config
 from ensemble_cam.settings.methods import AUG_SMOOTH, EIGEN_SMOOTH, LAYERS, METHODS, SEVERAL_LAYERS
 from ensemble_cam.settings.sets import SETS
 from ensemble_cam.settings.vocabulary import DEVICES, FRAMINGS, INTENSITIES, RUNTIMES
+
+if TYPE_CHECKING:
+    from ensemble_cam.reviewing.options import ReviewOptions
+    from ensemble_cam.reviewing.preparing import Choice
 
 
 def add_classifiers(command: argparse.ArgumentParser) -> None:
@@ -67,6 +75,66 @@ def add_maps(command: argparse.ArgumentParser) -> "argparse._ArgumentGroup":
         help="turn the grey values of films that were saved as negatives, for screen and networks alike",
     )
     return maps
+
+
+def add_quiet(files: "argparse._ActionsContainer") -> None:
+    """Add that nothing is said but what went wrong."""
+    files.add_argument("--quiet", action="store_true", help="say nothing but errors")
+
+
+def add_anonymous_names(files: "argparse._ActionsContainer", called: str) -> None:
+    """Add that no film's file name is shown.
+
+    Args:
+        files: what it is added to.
+        called: how films are called instead.
+    """
+    files.add_argument("--anonymous-names", action="store_true", help=f"call films {called}")
+
+
+@dataclass(frozen=True)
+class Given:
+    """What was given of these options, and the configuration that has the rest.
+
+    Attributes:
+        config: the configuration.
+        weights: classifier id → weights other than its default.
+        values: name of an option → its value, or None.
+    """
+
+    config: Config
+    weights: Mapping[str, str]
+    values: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, options: argparse.Namespace) -> "Given":
+        """Read the configuration, and what was given in pairs.
+
+        Raises:
+            ConfigError: if something of it is not allowed.
+        """
+        return cls(
+            load_config(options.config),
+            pairs(options.weights, "--weights"),
+            vars(options) | {"ensemble_weights": weights_by_id(options.ensemble_weight, "--ensemble-weight")},
+        )
+
+    def chosen(self) -> "ReviewOptions":
+        """Return how films are reviewed.
+
+        Raises:
+            ConfigError: if a value is not allowed.
+        """
+        from ensemble_cam.reviewing.options import ReviewOptions
+
+        device, runtime = self.values["device"], self.values["runtime"]
+        return ReviewOptions.of(self.values, self.config.review, device=device, runtime=runtime)
+
+    def choice(self) -> "Choice":
+        """Return which classifiers review."""
+        from ensemble_cam.reviewing.preparing import Choice
+
+        return Choice(self.values["set"], self.values["classifiers"], self.weights, self.values["weights_dir"])
 
 
 def methods() -> str:

@@ -14,8 +14,9 @@ from ensemble_cam.errors import RadiographError
 from ensemble_cam.film.intake import MAX_FILE_BYTES, StoredFilm
 from ensemble_cam.film.kinds import decoder_of
 from ensemble_cam.film.message import Unbelievable, read_message
-from ensemble_cam.machine.children import CannotStart, Children, Died, Killed, TookTooLong
+from ensemble_cam.machine.children import Children
 from ensemble_cam.machine.files import open_file
+from ensemble_cam.machine.one_child import CannotStart, Died, Killed, TookTooLong
 
 _DECODER = "ensemble_cam.film.decoder"
 _MOST_CHILDREN = 4

@@ -25,8 +25,8 @@ def png(
         dots_per_inch: at which the picture is meant to be printed.
 
     Returns:
-        The PNG; the same pixels and texts for the same parts and texts. Its bytes may differ: while other threads write,
-        ISA-L (1.9.1 of python-isal) now and then takes a match of equal length at another distance.
+        The PNG; the same pixels and texts for the same parts and texts. Its bytes may differ: while other threads
+        write, ISA-L (python-isal 1.9.1) now and then takes a match of equal length at another distance.
     """
     parts = [picture] if isinstance(picture, np.ndarray) else picture
     strips = [part if isinstance(part, Strip) else strip(part) for part in parts]
