@@ -17,6 +17,7 @@ The cases, all of them without `--cases`:
 | `one` | `review` of one phantom of 1024 pixels with the teaching set, in a new process |
 | `clinical` | the same with the clinical set, whose files lie in `--weights-dir` |
 | `many` | `review` of `--films` phantoms of 512 pixels with the teaching set, start included |
+| `archive` | `archive` now beside `review` before, of `--films` phantoms of 512 pixels; films/s behind the start |
 | `app` | the app, and Chromium opening its page as soon as it is served, until the example has its maps |
 
 In every case a run that is not counted fills the caches of compiled networks and byte code. Then the builds run in
@@ -46,10 +47,11 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from processes import cost_of, memory, processor_seconds
+from processes import Cost, cost_of, memory, processor_seconds
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-CASES = ("one", "clinical", "many", "app")
+CASES = ("one", "clinical", "many", "archive", "app")
+_FEW = 20  # films of which a run is subtracted from that of all, as what it takes to start
 RUNS, LOOKS = 5, 3  # of each build: timed, and with an eye on memory
 _SETTLED = 2.0  # seconds after the app's maps
 _PATIENCE = 180_000  # ms
@@ -222,6 +224,34 @@ def reviewed(pair: Sequence[Build], films: Path, words: Sequence[str], *, runs: 
     return outcome
 
 
+def archived(pair: Sequence[Build], films: Path, *, runs: int, told: str) -> Outcome:
+    """Let this build's `archive` and the one before's `review` go through a folder of films."""
+    outcome, count = Outcome(), len(list(films.iterdir()))
+    few = films.parent / "few"
+    few.mkdir()
+    for film in sorted(films.iterdir())[:_FEW]:
+        shutil.copy(film, few)
+
+    def cost(build: Build, what: Path) -> Cost:
+        out = build.home / "archived"
+        shutil.rmtree(out, ignore_errors=True)
+        word = "review" if build.name == "before" else "archive"
+        command = [str(build.python), "-m", "ensemble_cam.cli", word, str(what), "--out", str(out), "--quiet"]
+        return cost_of([*command, "--set", "teaching"], folder=build.home, environment=build.environment)
+
+    def timed(build: Build) -> Figures:
+        start, all_of_them = cost(build, few), cost(build, films)
+        return {
+            "films/s": (count - _FEW) / (all_of_them.seconds - start.seconds),
+            "processor, ms/film": 1000 * (all_of_them.processor - start.processor) / (count - _FEW),
+        }
+
+    for build in pair:
+        cost(build, few)
+    in_turn(pair, timed, runs, outcome, told=told)
+    return outcome
+
+
 def opened(pair: Sequence[Build], *, runs: int, told: str) -> Outcome:
     """Open the app of both builds in Chromium."""
     from playwright.sync_api import sync_playwright  # here, as the other cases need no browser
@@ -348,6 +378,9 @@ def measured(pair: Sequence[Build], folder: Path, options: argparse.Namespace) -
         elif case == "many":
             films = draw_films(folder / "many", options.films, 512)
             yield case, reviewed(pair, films, ["--set", "teaching"], runs=options.runs, told=case)
+        elif case == "archive":
+            films = draw_films(folder / "archive", options.films, 512)
+            yield case, archived(pair, films, runs=options.runs, told=case)
         elif case == "one":
             yield case, reviewed(pair, one, ["--set", "teaching"], runs=options.runs, told=case)
         elif options.weights_dir is None:
@@ -363,7 +396,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("revision", metavar="REVISION", help="what this checkout is compared with")
     parser.add_argument("--cases", nargs="+", choices=CASES, default=CASES, metavar="CASE", help="one, clinical, …")
     parser.add_argument("--runs", type=int, default=RUNS, help="of each build (%(default)s)")
-    parser.add_argument("--films", type=int, default=200, help="of the case many (%(default)s)")
+    parser.add_argument("--films", type=int, default=200, help="of the cases many and archive (%(default)s)")
     parser.add_argument("--weights-dir", type=Path, metavar="DIR", help="where the clinical set's files are")
     parser.add_argument("--python", type=Path, metavar="PATH", help="an interpreter whose packages serve both builds")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every run's figures here")
