@@ -1,6 +1,7 @@
 """Maps of the real architectures, held to those of the grad-cam package hooked on the whole upstream models."""
 
 import copy
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -31,6 +32,12 @@ def hooked(family, upstream):
 
 
 @pytest.fixture(scope="module")
+def hooked_in_double(family, upstream):
+    """Gives the same in double precision, made where it is first needed: JF Healthcare's takes many seconds."""
+    return cache(lambda: hooked_upstream(family, copy.deepcopy(upstream).double()))
+
+
+@pytest.fixture(scope="module")
 def exposure(family, classifier):
     return expose(classifier, smooth_film(INPUT_SIZES[family], seed=2))
 
@@ -45,36 +52,56 @@ def bound(method: str, id: str) -> float:
     return 1e-4 if cancels or "eigen" in method else 1e-5
 
 
-def assert_maps_are_the_packages(hooked, exposure, methods, outputs, **options):
+def assert_near(drawn, expected, expected_in_double, bound, told):
+    """Hold a map to the package's in single precision or, in the cells where that differs, to its map in double.
+
+    Where a value before a ReLU is 0 but for rounding, one of the two in single precision may let its gradient through
+    and the other not, depending on the processor and its threads; JF Healthcare's are then 6e-4 apart.
+    """
+    error = np.abs(drawn - expected)
+    if not error.max() < bound:
+        error = np.minimum(error, np.abs(drawn - expected_in_double()))
+    assert error.max() < bound, told
+
+
+def assert_maps_are_the_packages(hooked, hooked_in_double, exposure, methods, outputs, **options):
     drawn = 0
     for method in methods:
         grids = cam_grids(Recipe(method.name, **options), exposure, outputs)
         for grid, output in zip(grids, outputs, strict=True):
             expected = hooked.map(method.package_class, exposure.pixels, output, **options)
-            error = np.abs(over_its_maximum(grid) - over_its_maximum(expected)).max()
-            assert error < bound(method.name, exposure.classifier.id), (method.name, output)
+
+            def in_double(method=method, output=output):
+                found = hooked_in_double().map(method.package_class, exposure.pixels.double(), output, **options)
+                return over_its_maximum(found)
+
+            allowed = bound(method.name, exposure.classifier.id)
+            told = method.name, output
+            assert_near(over_its_maximum(grid), over_its_maximum(expected), in_double, allowed, told)
             drawn += expected.any()
     assert drawn, "only empty maps were compared"
 
 
 @pytest.mark.parametrize("method", QUICK, ids=[method.name for method in QUICK])
-def test_maps_are_those_of_the_package_hooked_on_the_whole_upstream_model(family, hooked, exposure, method):
+def test_maps_are_those_of_the_package_hooked_on_the_whole_upstream_model(
+    family, hooked, hooked_in_double, exposure, method
+):
     # Eigen-CAM's maps are of no label, and a singular value decomposition takes half a second.
     outputs = OUTPUTS[family] if method.by_label else OUTPUTS[family][:1]
     if method.name == "eigengradcam":
         outputs = outputs[-1:] if family != "densenet" else outputs
-    assert_maps_are_the_packages(hooked, exposure, [method], outputs)
+    assert_maps_are_the_packages(hooked, hooked_in_double, exposure, [method], outputs)
 
 
 @pytest.mark.skipif(
     not REAL_FILM.exists(), reason="needs the films of ../shared/xrays, which are not part of the project"
 )
-def test_maps_of_a_real_film_are_those_of_the_hooked_package(family, hooked, classifier):
+def test_maps_of_a_real_film_are_those_of_the_hooked_package(family, hooked, hooked_in_double, classifier):
     film = torch.from_numpy(
         model_input(read_radiograph(REAL_FILM.read_bytes()), framing="crop", size=INPUT_SIZES[family])
     )
     methods = [METHODS[name] for name in ("gradcam++", "gradcam")]
-    assert_maps_are_the_packages(hooked, expose(classifier, film), methods, OUTPUTS[family][-1:])
+    assert_maps_are_the_packages(hooked, hooked_in_double, expose(classifier, film), methods, OUTPUTS[family][-1:])
 
 
 # The package decomposes the channels whole, which takes seconds for the large grids.
@@ -98,15 +125,21 @@ def test_smoothing_over_changed_films_is_the_packages(hooked, exposure):
 
 # Grad-CAM++'s quotient has a zero below where gradients are negative, as they are before JF Healthcare's last stage.
 @pytest.mark.parametrize("method", ["layercam", "hirescam"])
-def test_two_layers_maps_are_the_mean_of_the_packages_maps_of_each(hooked, exposure, method):
+def test_two_layers_maps_are_the_mean_of_the_packages_maps_of_each(hooked, hooked_in_double, exposure, method):
     drawn = cam_grids(Recipe(method, layers="several"), exposure, [3])[0]
-    by_layer = hooked.maps_by_layer(METHODS[method].package_class, exposure.pixels, 3)
-    assert by_layer[0].shape[0] == 2 * by_layer[1].shape[0] == drawn.shape[0]
-    # cv2 enlarges bilinearly between the cells' centres, as maps are read on films.
-    enlarged = [cv2.resize(each, drawn.shape, interpolation=cv2.INTER_LINEAR) for each in by_layer]
-    expected = (over_its_maximum(enlarged[0]) + over_its_maximum(enlarged[1])) / 2
-    assert all(each.any() for each in by_layer)
-    assert np.abs(drawn - expected).max() < 2e-5
+
+    def mean(hooked, pixels):
+        by_layer = hooked.maps_by_layer(METHODS[method].package_class, pixels, 3)
+        assert by_layer[0].shape[0] == 2 * by_layer[1].shape[0] == drawn.shape[0]
+        assert all(each.any() for each in by_layer)
+        # cv2 enlarges bilinearly between the cells' centres, as maps are read on films.
+        enlarged = [cv2.resize(each, drawn.shape, interpolation=cv2.INTER_LINEAR) for each in by_layer]
+        return (over_its_maximum(enlarged[0]) + over_its_maximum(enlarged[1])) / 2
+
+    expected = mean(hooked, exposure.pixels)
+    # As in `bound`; of two layers, each may have cells that single precision alone lets through or shuts.
+    allowed = 1e-3 if exposure.classifier.id == "jfhealthcare" and method == "hirescam" else 2e-5
+    assert_near(drawn, expected, lambda: mean(hooked_in_double(), exposure.pixels.double()), allowed, method)
 
 
 def test_guided_grad_cam_is_the_packages_guided_gradients_within_its_grad_cam(hooked, classifier, exposure):

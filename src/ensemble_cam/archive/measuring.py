@@ -144,8 +144,7 @@ class Examiner:
 
     def _finding_rows(self, analysis: Analysis, finding: Finding) -> Iterator[Row]:
         threshold = self.asked.options.display.threshold
-        agreement = finding.agreement(threshold)
-        iou = None if agreement is None else _rounded(agreement.iou)
+        iou = _rounded(finding.overlap(threshold))
         split = analysis.is_split(finding)
         heatmaps = finding.heatmaps()
         for id in (*(result.id for result in analysis.results), ENSEMBLE):

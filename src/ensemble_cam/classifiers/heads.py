@@ -67,6 +67,42 @@ class Gradients:
         return over_channels(product(self.values, xp.ones_like(self.values))[:, :, 0, 0], activation)
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PeakedGradients(Gradients):
+    """Gradients that are the same in all cells of a channel but one, as behind a global average and a global maximum.
+
+    Attributes:
+        values: (n, channels, 1, 1), in all other cells.
+        peak: (n, channels, 1, 1), in the one.
+        where: (channels, h, w) float32: 1 in the one cell of each channel, 0 elsewhere.
+    """
+
+    peak: Array
+    where: Array
+
+    def full(self) -> Array:
+        """See `Gradients.full`."""
+        return self.values + (self.peak - self.values) * self.where
+
+    def summed(self, of: Callable[[Array], Array]) -> Array:
+        """See `Gradients.summed`."""
+        _, height, width = self.where.shape
+        return ((height * width - 1) * of(self.values) + of(self.peak))[:, :, 0, 0]
+
+    def dotted(self, activation: Array) -> Array:
+        """See `Gradients.dotted`."""
+        xp = namespace(activation)
+        total, highest = (xp.sum(each, axis=(1, 2)) for each in (activation, activation * self.where))
+        return self.values[:, :, 0, 0] * total + (self.peak - self.values)[:, :, 0, 0] * highest
+
+    def weighted(self, activation: Array, product: Callable[[Array, Array], Array]) -> Array:
+        """See `Gradients.weighted`; the activation has to be at least 0."""
+        one = namespace(activation).ones_like(self.values)
+        elsewhere, peak = product(self.values, one), product(self.peak, one)
+        beyond = over_channels((peak - elsewhere)[:, :, 0, 0], activation * self.where)
+        return over_channels(elsewhere[:, :, 0, 0], activation) + beyond
+
+
 def over_channels(weights: Array, activation: Array) -> Array:
     """Return (n, channels) weights times a (channels, h, w) activation, summed over channels, (n, h, w)."""
     xp = namespace(activation)
@@ -200,7 +236,16 @@ class _AverageMaximumRun(HeadRun):
 
     def gradients(self, outputs: Sequence[int]) -> Gradients:
         height, width = self._size
-        return Gradients(_as_maps(_unpooled(self._weight[list(outputs)], self._highest, height * width), self._size))
+        xp, weight = namespace(self._weight), self._weight[list(outputs)]
+        channels = weight.shape[1] // 2
+        cells = like(np.arange(height * width), self._highest)
+        where = xp.astype(self._highest[:, None] == cells, weight.dtype)
+        elsewhere = (weight[:, :channels] / (height * width))[:, :, None, None]
+        return PeakedGradients(
+            elsewhere,
+            peak=elsewhere + weight[:, channels:, None, None],
+            where=xp.reshape(where, (channels, height, width)),
+        )
 
     def ablated(self, outputs: Sequence[int], step: Step) -> Array:
         parts = self._weight[list(outputs)] * self._pooled

@@ -11,6 +11,7 @@ cells). `Geometry.on(cells)` is the same map for another number of cells.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -81,7 +82,7 @@ class Geometry:
 
     def on(self, cells: int) -> "Geometry":
         """Return the same map for a grid of another number of cells, such as a model's last activation."""
-        return replace(self, cells=cells)
+        return self if cells == self.cells else _on(self, cells)
 
     def flipped(self) -> "Geometry":
         """Return the map of the grid mirrored left to right; flipping twice gives the first again."""
@@ -156,6 +157,11 @@ class Geometry:
         points = np.zeros((len(positions), 2))
         points[:, column] = positions
         return self.to_model(points)[:, column]
+
+
+@lru_cache(maxsize=256)
+def _on(geometry: Geometry, cells: int) -> Geometry:
+    return replace(geometry, cells=cells)
 
 
 def _points(points: np.ndarray) -> np.ndarray:

@@ -42,17 +42,27 @@ def agreement(maps: Sequence[Heatmap], *, threshold: float) -> Agreement | None:
     if len(maps) < 2:
         return None
     sampled = [heatmap.samples(_SAMPLES).ravel() for heatmap in maps]
+    ranks = [ranked(values) for values in sampled if np.ptp(values) > 0]
+    correlations = [float(np.corrcoef(one, other)[0, 1]) for one, other in itertools.combinations(ranks, 2)]
+    return Agreement(iou=_overlap(maps, sampled, threshold), rank_correlation=_mean(correlations))
+
+
+def overlap(maps: Sequence[Heatmap], *, threshold: float) -> float | None:
+    """Return `Agreement.iou` alone, which takes a third of the time."""
+    return _overlap(maps, [heatmap.samples(_SAMPLES).ravel() for heatmap in maps], threshold)
+
+
+def _overlap(maps: Sequence[Heatmap], sampled: Sequence[np.ndarray], threshold: float) -> float | None:
     regions = [
         at_or_above(values, threshold) & (not heatmap.empty) for heatmap, values in zip(maps, sampled, strict=True)
     ]
-    ious = [
-        np.count_nonzero(one & other) / np.count_nonzero(one | other)
-        for one, other in itertools.combinations(regions, 2)
-        if (one | other).any()
-    ]
-    ranks = [ranked(values) for values in sampled if np.ptp(values) > 0]
-    correlations = [float(np.corrcoef(one, other)[0, 1]) for one, other in itertools.combinations(ranks, 2)]
-    return Agreement(iou=_mean(ious), rank_correlation=_mean(correlations))
+    return _mean(
+        [
+            np.count_nonzero(one & other) / np.count_nonzero(one | other)
+            for one, other in itertools.combinations(regions, 2)
+            if (one | other).any()
+        ]
+    )
 
 
 def ranked(values: np.ndarray) -> np.ndarray:

@@ -135,12 +135,13 @@ class Heatmap:
         Positions are source pixels and need not be whole. Beyond the rim the grids' outermost cells go on.
         """
         total = np.zeros((len(ys), len(xs)))
+        across, down = (np.asarray(each, dtype=np.float64).tobytes() for each in (xs, ys))
         for grid, weight in zip(self.grids, self.weights, strict=True):
             geometry = self.geometry.on(grid.shape[0])
-            low, high, fraction = _between(geometry.axis_to_model(ys, axis="y"), geometry.cells)
+            low, high, fraction = _cells_beside(geometry, "y", down)
             wide = grid.astype(np.float64)
             rows = wide[low] + (wide[high] - wide[low]) * fraction[:, None]
-            low, high, fraction = _between(geometry.axis_to_model(xs, axis="x"), geometry.cells)
+            low, high, fraction = _cells_beside(geometry, "x", across)
             total += weight * (rows[:, low] + (rows[:, high] - rows[:, low]) * fraction)
         return total
 
@@ -260,6 +261,15 @@ def _sum_of_products(factors: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray
     for lines, columns in others:
         total += lines @ columns
     return total.reshape(-1, total.shape[-1])
+
+
+@lru_cache(maxsize=64)
+def _cells_beside(geometry: Geometry, axis: Axis, positions: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return `_between` of source pixels, float64 positions: the same for all maps of a film."""
+    found = _between(geometry.axis_to_model(np.frombuffer(positions), axis=axis), geometry.cells)
+    for values in found:
+        values.setflags(write=False)
+    return found
 
 
 def _between(positions: np.ndarray, cells: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

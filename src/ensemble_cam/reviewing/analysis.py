@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ensemble_cam.errors import ConfigError
 from ensemble_cam.film.geometry import Geometry
 from ensemble_cam.film.radiograph import Radiograph
-from ensemble_cam.maps.agreement import Agreement, agreement
+from ensemble_cam.maps.agreement import Agreement, agreement, overlap
 from ensemble_cam.maps.ensemble import EnsembleMap, ensemble_map
 from ensemble_cam.maps.heatmap import Heatmap
 from ensemble_cam.reviewing.request import resolve
@@ -66,6 +66,11 @@ class Finding:
             behind = () if self.ensemble is None else self.ensemble.classifiers
             self._agreements[threshold] = agreement([self.maps[id] for id in behind], threshold=threshold)
         return self._agreements[threshold]
+
+    def overlap(self, threshold: float) -> float | None:
+        """Return `Agreement.iou` of `agreement` alone."""
+        behind = () if self.ensemble is None else self.ensemble.classifiers
+        return overlap([self.maps[id] for id in behind], threshold=threshold)
 
     @cached_property
     def _agreements(self) -> dict[float, Agreement | None]:
