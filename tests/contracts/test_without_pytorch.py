@@ -1,5 +1,6 @@
 """A review imports no PyTorch: whole processes are asked for what they have imported by their end."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -71,3 +72,36 @@ def test_a_review_by_released_weights_once_they_are_compiled(film, weights_dir, 
     assert first.startswith("imported: ['torch'"), "PyTorch alone reads its files"
     assert imported(REVIEW, *review, "--out", str(tmp_path / "second")) == "imported: []"
     assert len(list((tmp_path / "cache").glob("*.openvino"))) == 2
+
+
+_RECORDER = """
+import os, sys
+
+class Recorder:
+    def find_spec(self, name, path=None, target=None):
+        if name in {heavy!r}:
+            note(name)
+
+def note(what):
+    open(os.path.join({folder!r}, f"{{what}}_{{os.getpid()}}"), "w").close()
+
+note("process")
+sys.meta_path.insert(0, Recorder())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("detail", ["--scores-only", "--maps"])
+def test_all_processes_of_an_archive(detail, film, tmp_path, monkeypatch):
+    seen, site = tmp_path / "seen", tmp_path / "site"
+    for folder in (seen, site):
+        folder.mkdir()
+    (site / "sitecustomize.py").write_text(_RECORDER.format(heavy=HEAVY, folder=str(seen)))
+    monkeypatch.setenv("PYTHONPATH", str(site), prepend=os.pathsep)
+
+    archive = [str(film.parent), "--set", "teaching", "--workers", "2", detail, "--out", str(tmp_path / "out")]
+    subprocess.run([sys.executable, "-m", "ensemble_cam", "archive", *archive], capture_output=True, check=True)
+
+    names = [path.name.rpartition("_")[0] for path in seen.iterdir()]
+    assert set(names) == {"process"}
+    assert len(names) >= 3, "the command, a worker and its decoder"
