@@ -94,7 +94,7 @@ _WATCH = """(bits) => {
   const look = () => {
     const now = {
       list: list(),
-      heading: all(".stMain strong").map(text).find((name) => name && /film_\\d+/.test(name)) ?? null,
+      heading: all(".stApp strong").map(text).find((name) => name && /film_\\d+/.test(name)) ?? null,
       line: all(".viewer .set").map(text).find(Boolean) ?? null,
       stage: [...new Set(all(".viewer .panel canvas").map(number).filter((each) => each !== null))],
       scores: all(".viewer .finding").map((row) =>
@@ -290,6 +290,7 @@ def opened(page: Page, address: str, rate: float) -> None:
     page.set_default_timeout(PATIENCE)
     page.goto(address)
     page.get_by_role("button", name="Data (JSON)").wait_for()
+    page.evaluate("document.querySelector('[data-testid=stExpandSidebarButton]')?.click()")  # the drawer
     page.get_by_role("button", name="Remove this film").click()
     page.get_by_text("Open a chest radiograph").wait_for()
     page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": rate})

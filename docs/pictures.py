@@ -58,8 +58,8 @@ class Studio:
     _browser: "Browser | None" = None
     _address: str = ""
 
-    def page(self, screen: tuple[int, int] = SCREEN) -> "Page":
-        """Open the app in a session of its own, with the phantom that it begins with reviewed."""
+    def page(self, screen: tuple[int, int] = SCREEN, *, drawer: bool = False) -> "Page":
+        """Open the app in a session of its own, with the phantom that it begins with reviewed; its drawer, if asked."""
         if self._browser is None:
             self._start()
         assert self._browser is not None
@@ -68,6 +68,9 @@ class Studio:
         page.set_default_timeout(_PATIENCE)
         page.goto(self._address)
         reviewed(page)
+        if drawer:
+            page.evaluate("document.querySelector('[data-testid=stExpandSidebarButton]').click()")
+            settled(page)
         return page
 
     def _start(self) -> None:
@@ -131,6 +134,13 @@ def chosen(page: "Page", finding: str) -> None:
     """Put a finding on the stage."""
     page.locator(".viewer .finding", has_text=finding).click()
     page.mouse.move(5, 5)  # no row lights up under a pointer
+    settled(page)
+
+
+def side_by_side(page: "Page") -> None:
+    """Have all maps stand side by side."""
+    page.locator(".viewer #large").click()
+    page.mouse.move(5, 5)
     settled(page)
 
 
@@ -198,7 +208,7 @@ def app(studio: Studio) -> bytes:
     """The whole page, as a first start shows it."""
     page = studio.page()
     chosen(page, "Effusion")
-    return page.screenshot(clip=down_to(page.get_by_role("button", name="Figure (PNG)")))
+    return page.screenshot(clip=around(page.locator(".viewer"), margin=0))
 
 
 def called(studio: Studio) -> bytes:
@@ -207,6 +217,7 @@ def called(studio: Studio) -> bytes:
     opened(page, "film.png", film(_EFFUSION, "Effusion"))
     reviewed(page)
     chosen(page, "Effusion")
+    side_by_side(page)
     return page.screenshot(clip=around(page.locator(".viewer .stage")))
 
 
@@ -216,6 +227,7 @@ def not_called(studio: Studio) -> bytes:
     opened(page, "film.png", film(_EFFUSION, "Effusion"))
     reviewed(page)
     chosen(page, "Mass")
+    side_by_side(page)
     return page.screenshot(clip=around(page.locator(".viewer .stage")))
 
 
@@ -231,7 +243,7 @@ def meaningless(studio: Studio) -> bytes:
 
 def read_first(studio: Studio) -> bytes:
     """A film under Read first."""
-    page = studio.page()
+    page = studio.page(drawer=True)
     page.get_by_text("Read first", exact=True).click()
     page.get_by_role("button", name="Show scores and maps").wait_for()
     settled(page)
@@ -241,7 +253,7 @@ def read_first(studio: Studio) -> bytes:
 
 def lab_truth(studio: Studio) -> bytes:
     """The lab: the planted truth beside every network's map."""
-    page = studio.page(HIGHER)
+    page = studio.page(HIGHER, drawer=True)
     lab(page)
     drawn_in_lab(page, 12)
     maps_in_lab(page, 4)
@@ -250,7 +262,7 @@ def lab_truth(studio: Studio) -> bytes:
 
 def lab_blind(studio: Studio) -> bytes:
     """The lab's questions, with a mark on the film."""
-    page = studio.page()
+    page = studio.page(drawer=True)
     lab(page)
     page.get_by_text("Read blind", exact=True).first.click()
     settled(page)
@@ -274,7 +286,7 @@ def lab_blind(studio: Studio) -> bytes:
 
 def lab_shortcut(studio: Studio) -> bytes:
     """The lab with the network that is right for the wrong reason."""
-    page = studio.page(HIGHER)
+    page = studio.page(HIGHER, drawer=True)
     lab(page)
     page.get_by_test_id("stSidebar").get_by_text("Teaching shortcut", exact=True).click()
     settled(page)

@@ -135,7 +135,7 @@ def test_colours_change_in_every_panel_and_in_the_bar(viewer):
     assert (viewer.pictures()["ensemble"] != after["ensemble"]).any()
 
 
-def test_findings_are_chosen_by_click_and_by_number(viewer):
+def test_findings_are_chosen_by_click_and_by_the_keys_for_next_and_previous(viewer):
     names = viewer.one(".finding .label").all_inner_texts()
     seen = [viewer.pictures()["ensemble"]]
     for place in (1, 2):
@@ -144,20 +144,20 @@ def test_findings_are_chosen_by_click_and_by_number(viewer):
         viewer.still()
         seen.append(viewer.pictures()["ensemble"])
         expect(viewer.canvas("ensemble")).to_have_attribute("aria-label", re.compile(f"^{names[place]}: map of Ens"))
-    for place in (0, 1, 2):
-        viewer.press(str(place + 1))
+    for key, place in (("k", 1), ("k", 0), ("j", 1), ("j", 2)):
+        viewer.press(key)
         expect(viewer.one('.finding[aria-current="true"] .label')).to_have_text(names[place])
         assert_array_equal(viewer.pictures()["ensemble"], seen[place])
     assert (seen[0] != seen[1]).any()
-    before = viewer.drawn()
-    viewer.page.keyboard.press("9")  # there are fewer
-    viewer.still()
-    assert viewer.drawn() == before
     assert len(names) == 8
     last = viewer.one(".finding").nth(len(names) - 1)
     last.focus()
     viewer.press("Enter")
     expect(last).to_have_attribute("aria-current", "true")
+    before = viewer.drawn()
+    viewer.page.keyboard.press("j")  # there is none behind it
+    viewer.still()
+    assert viewer.drawn() == before
 
 
 @pytest.mark.parametrize("place", ["panel", "slider", "page"])
@@ -193,7 +193,7 @@ def test_o_and_its_button_hide_the_maps_and_show_them_again(viewer):
 def test_ensemble_weights_change_its_picture_score_and_the_list_at_once(viewer):
     opened(viewer, ".weights")
     before, row = viewer.pictures(), viewer.one(".finding").nth(1)
-    viewer.press("2")
+    viewer.finding(2)
     scores = dict(re.findall(r"Teaching (\w+)[^,]*? (\d\.\d\d)", row.get_attribute("title")))
     for id in (RESNET, HEALTHCARE):
         viewer.choose(f"#weight-{id}", "0")
@@ -213,7 +213,7 @@ def test_ensemble_weights_change_its_picture_score_and_the_list_at_once(viewer):
     assert_array_equal(viewer.pictures()["ensemble"], viewer.pictures()[HEALTHCARE])
     for id in (DENSENET, RESNET, HEALTHCARE):
         viewer.choose(f"#weight-{id}", "1")
-    viewer.press("1")
+    viewer.finding(1)
     assert_array_equal(viewer.pictures()["ensemble"], before["ensemble"])
 
 

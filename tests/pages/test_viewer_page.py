@@ -158,7 +158,8 @@ def test_streamlits_own_keys_are_not_pressed_along_in_the_viewer(wired_example):
 
 def test_the_viewers_pictures_never_lie_in_the_servers_media_store(open_page):
     viewer, wire = wired(open_page)
-    viewer.press("2", "l", "x", "l", "0", "i")
+    viewer.finding(2)
+    viewer.press("l", "x", "l", "0", "i")
     settled(viewer.page)
     upload(viewer.page, ("secret_name.png", films.png(films.film(1500, 1400, seed=1))))
     shown(viewer.page, "secret_name.png")
@@ -243,7 +244,8 @@ def shown_after_upload(page, data: bytes, name: str) -> Live:
 def test_reruns_narrow_windows_and_another_page_keep_what_is_set_and_in_view(open_page):
     viewer, _ = wired(open_page)
     page = viewer.page
-    viewer.press("2", ".", ".", "i")
+    viewer.finding(2)
+    viewer.press(".", ".", "i")
     where = closer(viewer)
 
     def kept() -> None:
@@ -284,7 +286,8 @@ def test_reruns_narrow_windows_and_another_page_keep_what_is_set_and_in_view(ope
 def test_another_film_resets_view_window_and_finding_and_keeps_threshold_and_colours(open_page):
     page = open_page()
     viewer = on_screen(page, PHANTOM, "secret_one.png")
-    viewer.press("3", ".", "i", "+")
+    viewer.finding(3)
+    viewer.press(".", "i", "+")
     viewer.choose("#colormap", "cividis")
     settled(page)
     shown_after_upload(page, films.png(films.film(512, 512, seed=5)), "secret_two.png")
@@ -305,7 +308,8 @@ def test_another_film_resets_view_window_and_finding_and_keeps_threshold_and_col
 def test_this_view_is_what_the_panels_show_zoomed_and_moved_and_says_where_it_comes_from(open_page):
     page = open_page()
     viewer = on_screen(page, PHANTOM)
-    viewer.press("2", ".", "+", "+", "i")
+    viewer.finding(2)
+    viewer.press(".", "+", "+", "i")
     viewer.focus(DENSENET)
     viewer.press("ArrowLeft", "ArrowUp")
     page.mouse.move(5, 5)
@@ -429,7 +433,8 @@ def test_the_figure_of_the_finding_and_the_files_follow_what_was_set_in_the_view
     viewer, wire = wired(open_page)
     page = viewer.page
     on_screen(page, PHANTOM)
-    viewer.press("3", ".", "i")
+    viewer.finding(3)
+    viewer.press(".", "i")
     viewer.choose("#colormap", "viridis")
     viewer.one(".weights").evaluate("details => { details.open = true }")
     viewer.choose(f"#weight-{DENSENET}", "0.5")
@@ -461,7 +466,8 @@ def test_the_figure_of_the_finding_and_the_files_follow_what_was_set_in_the_view
 def test_exports_follow_a_screen_that_other_films_and_reading_first_have_changed(open_page):
     page = open_page()
     viewer = on_screen(page, PHANTOM, "secret_one.png")
-    viewer.press("3", "i")
+    viewer.finding(3)
+    viewer.press("i")
     upload(page, ("secret_two.png", films.png(films.film(512, 512, seed=5))))
     shown(page, "secret_two.png")
     for name in ("secret_one.png", "secret_two.png"):
@@ -506,7 +512,7 @@ def test_axe_finds_no_serious_violation(open_page):
 def test_everything_in_the_viewer_is_reached_by_tab_and_shows_the_focus(open_page):
     viewer, _ = wired(open_page)
     page = viewer.page
-    viewer.one(".finding").first.focus()
+    viewer.one("#drawer").focus()
     reached, outlined = [], []
     for _ in range(40):
         told = page.evaluate(
@@ -524,7 +530,7 @@ def test_everything_in_the_viewer_is_reached_by_tab_and_shows_the_focus(open_pag
             outlined.append(told[1])
         page.keyboard.press("Tab")
     wanted = {"threshold", "opacity", "colormap", "hide", "large", "invert"}
-    wanted |= {"closer", "farther", "actual", "reset", "save", "help"}
+    wanted |= {"closer", "farther", "actual", "reset", "save", "exports", "help"}
     assert wanted <= set(reached)
     assert {DENSENET, ENSEMBLE} <= set(reached)
     assert reached.count("finding") >= 5

@@ -372,7 +372,7 @@ def test_what_is_read_out_follows_the_maps_under_a_pointer_that_rests(page):
     viewer = show(page, sent(made_review(dotted(100, 100, 50, 50))))
     viewer.point_at("fine")
     before = viewer.readout()
-    viewer.press("2")
+    viewer.press("j")
     changed = viewer.readout()
     viewer.page.mouse.move(5, 5)
     assert not viewer.readout().startswith("x ")
@@ -386,7 +386,7 @@ def test_a_region_too_small_for_the_samples_is_not_called_nothing(page):
     viewer = show(page, sent(review))
     viewer.choose("#threshold", "1")
     for number, finding in enumerate(review.analysis.findings, start=1):
-        page.keyboard.press(str(number))
+        viewer.choose_finding(number)
         viewer.still()
         for id, heatmap in finding.maps.items():
             told = viewer.panel(id).locator(".note").inner_text()
@@ -421,7 +421,7 @@ def test_who_stands_behind_map_and_score_is_said_as_in_the_exports(page):
     review = made_review(dotted(100, 100, 50, 50))
     viewer = show(page, sent(review))
     for number, finding in enumerate(review.analysis.findings, start=1):
-        page.keyboard.press(str(number))
+        viewer.choose_finding(number)
         viewer.still()
         expect(viewer.one(".behind")).to_contain_text(sentences.behind(review.analysis, finding))
 
@@ -450,7 +450,7 @@ def test_title_and_panels_say_in_the_exports_words_what_is_there_and_what_is_not
     viewer = show(page, sent(review))
     analysis, threshold = review.analysis, review.display.threshold
     for number, finding in enumerate(analysis.findings, start=1):
-        page.keyboard.press(str(number))
+        viewer.choose_finding(number)
         viewer.still()
         title = viewer.one(".title").inner_text()
         line = sentences.agreement_line(finding.agreement(threshold))
@@ -463,7 +463,7 @@ def test_title_and_panels_say_in_the_exports_words_what_is_there_and_what_is_not
             assert share.sub("%", told_of(viewer, id)) == share.sub("%", f"{call} · {said}")
         for id in finding.missing:
             assert told_of(viewer, id).endswith(sentences.no_map(finding, id))
-    page.keyboard.press("1")
+    viewer.choose_finding(1)
     viewer.one(".weights").evaluate("details => { details.open = true }")
     for classifier in classifiers:
         viewer.choose(f"#weight-{classifier.id}", "0")

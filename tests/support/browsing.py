@@ -38,11 +38,12 @@ def chromium() -> Iterator["playwright.Browser"]:
 def pages_of(browser: "playwright.Browser", address: str) -> Iterator[Callable[..., "playwright.Page"]]:
     """A function that opens the app in a session of its own; at the end no page may have erred or called elsewhere.
 
-    Its `prepare(page)` comes before the app is loaded.
+    Its `prepare(page)` comes before the app is loaded. The drawer of films and settings is opened, unless `drawer` is
+    false.
     """
     contexts, errors, elsewhere = [], [], []
 
-    def open_one(prepare=None, *, width=1366, height=768):
+    def open_one(prepare=None, *, width=1366, height=768, drawer=True):
         context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
         contexts.append(context)
         page = context.new_page()
@@ -59,6 +60,8 @@ def pages_of(browser: "playwright.Browser", address: str) -> Iterator[Callable[.
         )
         page.goto(address)
         expect(page.get_by_text("Open films").first).to_be_visible(timeout=PATIENCE)
+        if drawer:
+            open_drawer(page)
         return page
 
     try:
@@ -76,24 +79,43 @@ def upload(page, *named: tuple[str, bytes]) -> None:
     hand_over(page, [{"name": name, "mimeType": "application/octet-stream", "buffer": data} for name, data in named])
 
 
+def open_drawer(page) -> None:
+    """Open the drawer of films and settings, unless it is."""
+    page.evaluate("document.querySelector('[data-testid=stExpandSidebarButton]')?.click()")
+    expect(page.get_by_test_id("stSidebar")).to_have_attribute("data-collapsed", "false")
+
+
 def settled(page) -> None:
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=PATIENCE)
 
 
 def reviewed(page) -> None:
-    """Wait for a review's maps; where they mean nothing, ask for them all the same."""
+    """Wait for a review's maps, all side by side; where they mean nothing, ask for them all the same."""
     figure, anyway = page.get_by_role("button", name="Figure (PNG"), page.get_by_role("button", name=SHOW_ANYWAY)
     expect(figure.or_(anyway).first).to_be_visible(timeout=PATIENCE)  # for a moment both are there
     for _ in range(_LOOKS):
         settled(page)
         if not anyway.is_visible() and figure.is_visible():
+            side_by_side(page)
             return
         with suppress(playwright.TimeoutError):  # one that was pressed before goes while it is looked at
             if anyway.is_visible():
                 anyway.click(timeout=5_000)
         page.wait_for_timeout(100)
     expect(figure).to_be_visible(timeout=PATIENCE)
+    side_by_side(page)
     settled(page)
+
+
+def side_by_side(page) -> None:
+    """Have all maps stand side by side where a viewer shows one of them large."""
+    if not page.locator(".viewer").count():
+        return
+    large = page.locator(".viewer #large")
+    expect(large).to_be_visible(timeout=PATIENCE)
+    if large.get_attribute("aria-pressed") == "true":
+        large.evaluate("button => button.click()")
+        expect(large).to_have_attribute("aria-pressed", "false")
 
 
 def panels(page):

@@ -68,6 +68,23 @@ class Live:
             with self.redrawn():
                 self.page.keyboard.press(key)
 
+    def finding(self, place: int) -> None:
+        """Choose a finding by its place in the list, from 1 on; the focus leaves it, as after any mouse's click."""
+        with self.redrawn():
+            self.one(".finding").nth(place - 1).click()
+
+    def choose_finding(self, place: int) -> None:
+        """Choose a finding by its place in the list, from 1 on, without a look at where the list stands."""
+        self.one(".finding").nth(place - 1).evaluate("row => row.click()")
+        self.still()
+
+    def side_by_side(self) -> None:
+        """Have all maps stand side by side where there are some and one of them stands large."""
+        large = self.one("#large")
+        if large.is_visible() and large.get_attribute("aria-pressed") == "true":
+            with self.redrawn():
+                large.evaluate("button => button.click()")
+
     def click(self, selector: str) -> None:
         with self.redrawn():
             self.one(selector).click()
@@ -133,7 +150,7 @@ class Live:
         if not self.one('#style input[value="both"]').is_checked():
             self.click('#style input[value="both"]')
         if self.one(".finding").first.get_attribute("aria-current") != "true":
-            self.press("1")
+            self.finding(1)
         self.still()
 
 
@@ -271,9 +288,17 @@ def blank_page(browser, *, width: int = 1600, height: int = 1100):
 
 
 def show(
-    page, sent: Payload, *, spoilt: str | None = None, again: bool = False, before_it: Sequence[Payload] = ()
+    page,
+    sent: Payload,
+    *,
+    spoilt: str | None = None,
+    again: bool = False,
+    before_it: Sequence[Payload] = (),
+    stage: bool = False,
 ) -> Live:
     """Show what is sent on a blank page, or feed it to the viewer that is there.
+
+    All maps stand side by side, but where `stage` leaves one of them large, as a viewer begins.
 
     `spoilt` names a blob to damage; `again` says that it is there already, so that nothing will be drawn;
     `before_it` comes at the same moment, before it.
@@ -285,6 +310,8 @@ def show(
     if spoilt is None and not again:
         viewer.box.evaluate(_DRAWN, before) if before else viewer.first_drawn()
         viewer.still()
+        if not stage:
+            viewer.side_by_side()
     return viewer
 
 

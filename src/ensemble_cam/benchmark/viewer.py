@@ -286,6 +286,8 @@ async def _page(browser: "Browser", address: str) -> AsyncIterator["Page"]:
         page.set_default_timeout(1000 * _PATIENCE)
         await page.add_init_script(path=Path(__file__).with_suffix(".js"))
         await page.goto(address)
+        await page.get_by_test_id("stSidebar").wait_for(state="attached")
+        await page.evaluate("document.querySelector('[data-testid=stExpandSidebarButton]')?.click()")  # the drawer
         yield page
     finally:
         await context.close()
@@ -295,6 +297,9 @@ async def _reviewed(page: "Page") -> None:
     """Wait until a view with maps is drawn, and the page and the server are at rest."""
     await page.wait_for_function("watch.view", polling=100)
     await _rest(page)
+    large = page.locator("#large")
+    if await large.get_attribute("aria-pressed") == "true":  # all maps side by side, the most that is drawn
+        await large.evaluate("button => button.click()")
 
 
 async def _rest(page: "Page") -> None:

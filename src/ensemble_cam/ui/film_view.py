@@ -36,9 +36,13 @@ def show_picture(picture: np.ndarray, *, alt: str) -> None:
 
 
 def show_facts(radiograph: Radiograph) -> None:
-    """Show the film's format and header facts in a line, and its warnings."""
+    """Show the film's format and header facts in a line."""
     facts = [radiograph.format, f"{radiograph.width}×{radiograph.height}", f"{radiograph.bits} bits"]
     facts += [f"{name}: {value}" for name, value in radiograph.facts.items()]
     st.caption(plain(" · ".join(facts)))
+
+
+def show_warnings(radiograph: Radiograph) -> None:
+    """Show what a reader has to know of how the film was read."""
     if radiograph.warnings:
         st.warning("  \n".join(plain(warning) for warning in radiograph.warnings), icon=":material/warning:")

@@ -2,6 +2,7 @@
 
 import logging
 from functools import cache
+from typing import Literal
 
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
@@ -14,8 +15,11 @@ from ensemble_cam.ui.session import networks
 from ensemble_cam.ui.session.answers import keep_answers
 from ensemble_cam.ui.session.films import session_films
 from ensemble_cam.ui.session.turns import TURNS
+from ensemble_cam.ui.sets import is_without_weights
 from ensemble_cam.ui.warm_up import warm_up
 from ensemble_cam.ui.words import plain
+
+_DRAWER = "drawer"
 
 
 def show_page() -> None:
@@ -25,7 +29,7 @@ def show_page() -> None:
 
 
 def _show() -> None:
-    st.set_page_config(page_title="Ensemble-CAM", page_icon="🩻", layout="wide", initial_sidebar_state="expanded")
+    st.set_page_config(page_title="Ensemble-CAM", page_icon="🩻", layout="wide", initial_sidebar_state=_drawer())
     st.html(f"<style>{read('style.css')}</style>")
     _prepare_process()
     try:
@@ -39,6 +43,17 @@ def _show() -> None:
         for each in pages:
             st.page_link(each)
     page.run()
+
+
+def _drawer() -> Literal["auto", "collapsed"]:
+    """Return how the drawer of films and settings stands at a session's first page: closed where a film is there."""
+    if _DRAWER not in st.session_state:
+        try:
+            film = is_without_weights(networks.configuration())  # a phantom, under the teaching set
+        except ConfigError:
+            film = False
+        st.session_state[_DRAWER] = "collapsed" if film else "auto"
+    return st.session_state[_DRAWER]
 
 
 def _pages() -> list[StreamlitPage]:

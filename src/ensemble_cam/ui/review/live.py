@@ -16,6 +16,7 @@ from ensemble_cam.purpose import MEANINGLESS_LINE
 from ensemble_cam.reviewing.sentences import purpose_line
 from ensemble_cam.settings.config import ReviewDefaults
 from ensemble_cam.settings.display import Display
+from ensemble_cam.settings.sets import ClassifierSet
 from ensemble_cam.settings.settings import Settings
 from ensemble_cam.ui.review.remarks import foot_of, origin_of_view
 from ensemble_cam.ui.review.sidebar import fall_back_to_stills
@@ -76,7 +77,7 @@ def _shown(
         film.id.number,
         film.part(read, whole=whole),
         geometry,
-        _words(film.name, geometry, controls, analysis, withheld=withheld),
+        _words(film.name, read, geometry, controls, analysis, withheld=withheld),
         analysis=analysis,
         withheld=withheld,
         wanted=_wanted(controls, analysis),
@@ -97,8 +98,21 @@ def _display(defaults: ReviewDefaults) -> Display:
     return Display(defaults.threshold, defaults.opacity, defaults.colormap)
 
 
+def _frame(read: Radiograph, set: ClassifierSet, analysis: "Analysis | None") -> tuple[str, str]:
+    """Return why a film stands in a frame, and what is said with it."""
+    if set.means_nothing_on(phantom=read.phantom) or (analysis is not None and analysis.meaningless):
+        return "meaningless", MEANINGLESS_LINE
+    return ("", "") if set.notice is None else ("teaching", "for drawn phantoms alone")
+
+
 def _words(
-    name: str, geometry: Geometry, controls: Controls, analysis: "Analysis | None", *, withheld: bool = False
+    name: str,
+    read: Radiograph,
+    geometry: Geometry,
+    controls: Controls,
+    analysis: "Analysis | None",
+    *,
+    withheld: bool = False,
 ) -> Words:
     outside = ""
     width, height = geometry.source_size
@@ -107,8 +121,9 @@ def _words(
     elif width != height:
         outside = "The networks see the whole film, padded to a square; they were trained on the centre square."
     set = f"{controls.set.title} set · {name}"  # so that no picture stands under another film's name
+    frame = _frame(read, controls.set, analysis)
     if analysis is None:
-        return Words(set=set, outside=outside, meaning=outside)
+        return Words(set=set, outside=outside, meaning=outside, frame=frame)
     from ensemble_cam.ui.review import downloads  # here, as it loads PyTorch: the film is on the screen before
 
     review = downloads.review_of(analysis, controls.display)
@@ -120,6 +135,7 @@ def _words(
         method=analysis.settings.recipe.line,
         purpose=purpose_line(review),
         meaningless=MEANINGLESS_LINE if analysis.meaningless else "",
+        frame=frame,
         origin=origin_of_view(review),
         file=downloads.file_name(review),
     )

@@ -50,20 +50,25 @@ def show_review_page() -> None:
         film = films.session_films().on_stage
         with progress:  # before what is said and asked of it
             films.read_in_turn([film] if film in new else [])
+        about = st.container()
         controls = show_controls(config, film)
         st.caption(PURPOSE)
-    _show_stage(config, film, controls)
+    _show_stage(config, film, controls, about)
     with progress:  # once there is a film to look at
         films.read_in_turn(new)
     if any(each.failure for each in new):
         st.rerun()  # for the list, which was drawn before
 
 
-def _show_stage(config: Config, film: OpenFilm | None, controls: Controls) -> None:
-    """Show the film on the stage with its review, and what stands above it; what is to be done first without one."""
+def _show_stage(config: Config, film: OpenFilm | None, controls: Controls, about: DeltaGenerator) -> None:
+    """Show the film on the stage with its review, and what is said beside it; what is to be done first without one.
+
+    `about` is where the drawer says what is known of the film.
+    """
     sets.show_notice(controls.set, None if film is None else film.radiograph)
     # The viewer keeps its place on the page, whatever comes and goes above it: it would begin anew at another one.
-    above, stage, below = st.container(), st.container(), st.container()
+    # What is said lies over the viewer's rail, see the page's style: none of it moves the film.
+    above, stage, below = st.container(key="said"), st.container(), st.container()
     with above:
         fetching.end_fetching()
         sets.show_set(config, controls.set)
@@ -84,12 +89,14 @@ def _show_stage(config: Config, film: OpenFilm | None, controls: Controls) -> No
                 other.leave_stage()
         if not controls.live or read is None:
             note_film(film)
-        with of_film(film, "heading"):
+        with about if controls.live and read is not None else st.container(), of_film(film, "heading"):
             _show_heading(film, controls)
             if read is None:
                 st.error(plain(f"{film.name}: {reading.failure}"), icon=":material/broken_image:")
                 return
     if controls.live:
+        with about, of_film(film, "facts"):
+            film_view.show_facts(read)
         _show_live(film, read, controls, ready, above, stage, below)
     else:
         with below, of_film(film, "stills"):
@@ -140,9 +147,9 @@ def _show_live(
 ) -> None:
     """Show the viewer: the film at once, and its maps as soon as there are any."""
     hidden = _hidden(film, controls)
-    with above, of_film(film, "facts"):
+    with above, of_film(film, "beside"):
         _show_cautions(read, controls.set)
-        film_view.show_facts(read)
+        film_view.show_warnings(read)
         if hidden:
             _show_reveal(film)
         analysis = _review(film, read, controls, ready) if ready else None
@@ -203,6 +210,7 @@ def _show_stills(film: OpenFilm, read: Radiograph, controls: Controls, ready: li
     with right:
         _show_cautions(read, controls.set)
         film_view.show_facts(read)
+        film_view.show_warnings(read)
         if hidden:
             _show_reveal(film)
         if not ready:

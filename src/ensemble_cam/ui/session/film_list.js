@@ -49,7 +49,7 @@ class FilmList {
     const told = JSON.stringify(films)
     if (told !== this.told) this.build(films)
     this.told = told
-    theStage().expect(on_stage)
+    theStage().expect(on_stage, films)
     this.mark()
   }
 

@@ -5,6 +5,7 @@
 /** @import { Panel } from "./panels.js" */
 /** @import { Words } from "./words.js" */
 import { element, showText } from "./elements.js"
+import { FILM } from "./state.js"
 
 /**
  * Say over each panel whose map of a finding it shows, and what that says; or that it shows the film alone.
@@ -18,6 +19,7 @@ export function captionPanels(panels, finding, header, words) {
   if (!finding) {
     const [panel] = panels
     panel.caption.textContent = "The film"
+    panel.root.classList.remove("below", "meaningless")
     panel.note.textContent = header.withheld ? "its maps are kept back, as they mean nothing" : header.outside
     panel.root.setAttribute("aria-label", "The film alone")
     panel.canvas.setAttribute("aria-label", "The film")
@@ -25,13 +27,14 @@ export function captionPanels(panels, finding, header, words) {
   }
   for (const panel of panels) {
     const { caption, note, call, struck } = words.panel(panel.id, finding)
-    showText(panel.caption, caption, struck)
+    const alone = panel.id === FILM
+    showText(panel.caption, panels.length === 1 && !alone ? `${finding.name} · ${caption}` : caption, struck)
     panel.note.textContent = note
     panel.note.title = note
     panel.root.classList.toggle("below", call === "not called")
     panel.root.classList.toggle("meaningless", struck !== null)
     panel.root.setAttribute("aria-label", caption)
-    panel.canvas.setAttribute("aria-label", `${finding.name}: map of ${caption}. ${note}`)
+    panel.canvas.setAttribute("aria-label", alone ? caption : `${finding.name}: map of ${caption}. ${note}`)
   }
 }
 

@@ -6,6 +6,23 @@
 /** @import { State } from "./state.js" */
 import { layOver, readMaps } from "./maps.js"
 
+/**
+ * What a picture is drawn with.
+ *
+ * @typedef {object} Canvas
+ * @property {string} id what it shows, see `State.offered`
+ * @property {CanvasRenderingContext2D} context
+ * @property {Float32Array} values relative activation at each of its pixels
+ * @property {ImageData} image
+ * @property {Uint32Array} pixels of the image
+ */
+
+/**
+ * Where a picture is drawn: the film's greys there, the part of it, its size, and its pixels for a CSS pixel.
+ *
+ * @typedef {{ greys: Uint8Array, place: Place, width: number, height: number, ratio: number }} Ground
+ */
+
 const CROP_COLOUR = "#56b4e9"
 
 /**
@@ -23,38 +40,42 @@ export function drawPanels(state, panels, stale) {
   const place = state.view.placeIn(panels.width, panels.height)
   if (moved || stale.has("film")) film.draw(panels.greys, place)
   const { finding } = state
-  for (const panel of panels.all) drawPanel(state, panels, panel, place, finding, moved || stale.has("maps"))
+  const { greys, width, height, ratio } = panels
+  for (const panel of panels.all) {
+    paint(state, panel, { greys, place, width, height, ratio }, finding, moved || stale.has("maps"))
+    drawScale(panel, header.film, place.scale / ratio)
+  }
   panels.place = place
   return true
 }
 
 /**
+ * Draw the film, and over it one map of a finding.
+ *
  * @param {State} state
- * @param {Panels} panels
- * @param {Panel} panel
- * @param {Place} place
+ * @param {Canvas} canvas
+ * @param {Ground} ground
  * @param {Finding | null} finding
  * @param {boolean} moved whether its map is to be read anew
  */
-function drawPanel(state, panels, panel, place, finding, moved) {
+export function paint(state, canvas, { greys, place, width, height, ratio }, finding, moved) {
   const { settings } = state
   const { header } = state.review
-  const parts = finding ? state.parts(panel.id, finding) : []
+  const parts = finding ? state.parts(canvas.id, finding) : []
   const empty = parts.every((part) => part.empty)
-  if (moved) readMaps(panel.values, place, header.geometry, parts)
+  if (moved) readMaps(canvas.values, place, header.geometry, parts)
   const off = settings.hidden || state.held || empty
-  layOver(panel.pixels, panels.greys, panel.values, panels.width, panels.height, {
+  layOver(canvas.pixels, greys, canvas.values, width, height, {
     colours: state.colours,
     threshold: settings.threshold,
     opacity: settings.opacity,
     heat: !off && settings.style !== "contour",
     line: !off && settings.style !== "heatmap",
     dimmed: true,
-    thickness: lineThickness(header.film, place.scale, panels.ratio),
+    thickness: lineThickness(header.film, place.scale, ratio),
   })
-  panel.context.putImageData(panel.image, 0, 0)
-  if (!header.whole) outlineCrop(panel.context, state, place, panels.ratio)
-  drawScale(panel, header.film, place.scale / panels.ratio)
+  canvas.context.putImageData(canvas.image, 0, 0)
+  if (!header.whole) outlineCrop(canvas.context, state, place, ratio)
 }
 
 /**

@@ -1,7 +1,8 @@
-// The viewer's height: what the page leaves below what stands above it, but for a row of buttons.
+// The viewer's height, all that the page leaves below what stands above it; and the room in its rail that words of the
+// page take, which lie over it so that none of them ever moves the film.
 
 // @ts-check
-const ROOM_BELOW = 60 // CSS pixels
+const OVER = { noticed: '.stMain [class*="st-key-teaching-line"]', said: ".stMain .st-key-said" }
 
 /**
  * Keep the viewer as high as the page has room for; returns what fits it anew.
@@ -14,9 +15,19 @@ const ROOM_BELOW = 60 // CSS pixels
  */
 export function keepFitting(box, signal) {
   const page = document.querySelector(".stMain")
+  /** @type {WeakSet<Element>} */
+  const watched = new WeakSet()
   const fit = () => {
     const above = box.getBoundingClientRect().top + (page?.scrollTop ?? 0)
-    box.style.setProperty("--around", `${Math.round(above) + ROOM_BELOW}px`)
+    box.style.setProperty("--around", `${Math.round(above)}px`)
+    for (const [name, selector] of Object.entries(OVER)) {
+      const words = document.querySelector(selector)
+      if (words && !watched.has(words)) {
+        watched.add(words)
+        watcher.observe(words)
+      }
+      box.style.setProperty(`--${name}`, `${words instanceof HTMLElement ? words.offsetHeight : 0}px`)
+    }
   }
   let due = 0
   const later = () => {

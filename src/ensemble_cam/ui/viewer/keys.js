@@ -5,6 +5,7 @@
 /** @import { Navigation } from "./navigation.js" */
 /** @import { Panels } from "./panels.js" */
 /** @import { State } from "./state.js" */
+import { toggleDrawer, toggleExports } from "./drawer.js"
 import { one } from "./elements.js"
 import { ENSEMBLE } from "./findings.js"
 import { STYLES } from "./state.js"
@@ -25,6 +26,8 @@ const BUTTONS = {
   "#farther": "-",
   "#actual": "x",
   "#reset": "0",
+  "#drawer": "d",
+  "#exports": "e",
 }
 
 export class Keys {
@@ -138,12 +141,12 @@ export class Keys {
   press(key, shift = false) {
     const { state, navigation } = this
     const { settings } = state
-    const { findings, withheld } = state.review.header
-    const found = findings.length > 0 && !withheld
+    const found = state.mapped
     if (/^[1-9]$/.test(key)) {
-      const chosen = state.order[Number(key) - 1]
-      return chosen ? this.change({ finding: chosen.label }) : false
+      const chosen = found ? state.offered[Number(key) - 1] : undefined
+      return chosen ? this.show(chosen) : false
     }
+    if (key === "j" || key === "k") return this.stepFinding(key === "j" ? 1 : -1)
     if (found && (key === "," || key === ".")) {
       this.step(shift ? "opacity" : "threshold", key === "." ? 1 : -1)
       return true
@@ -153,12 +156,35 @@ export class Keys {
     else if (key === "0") navigation.reset()
     else if (key === "i") return this.change({ inverted: !settings.inverted })
     else if (key === "?") this.help.showModal()
+    else if (key === "d") toggleDrawer()
+    else if (key === "e") toggleExports()
     else if (found && key === "o") return this.change({ hidden: !settings.hidden })
     else if (found && key === "l") state.set({ large: settings.large ? null : (this.panels.focused ?? ENSEMBLE) })
     else if (found && key === "m") {
       return this.change({ style: STYLES[(STYLES.indexOf(settings.style) + 1) % STYLES.length] })
     } else return false
     return true
+  }
+
+  /**
+   * Have the film alone, a network's map or the ensemble's stand on the stage.
+   *
+   * @param {string} id
+   */
+  show(id) {
+    if (this.state.settings.large !== id) this.state.set({ large: id })
+    return true
+  }
+
+  /**
+   * Choose the next finding of the list, or the one before; whether there is one.
+   *
+   * @param {1 | -1} by
+   */
+  stepFinding(by) {
+    const { order, settings } = this.state
+    const chosen = order[order.findIndex(({ label }) => label === settings.finding) + by]
+    return chosen ? this.change({ finding: chosen.label }) : false
   }
 
   /**

@@ -9,11 +9,13 @@ const WORDS = 42 // CSS pixels that a panel's caption and note take
 
 /**
  * @typedef {object} Panel
- * @property {string} id a classifier's, the ensemble's, or "film"
+ * @property {string} id what it shows, see `State.offered`
  * @property {HTMLElement} root
  * @property {HTMLElement} caption
  * @property {HTMLElement} note
  * @property {HTMLElement} screen
+ * @property {HTMLElement} whose the corner that says which film this is
+ * @property {HTMLElement} how the corner of window and zoom
  * @property {HTMLCanvasElement} canvas
  * @property {CanvasRenderingContext2D} context
  * @property {HTMLElement} scale the bar of a length in millimetres
@@ -45,12 +47,14 @@ export class Panels {
   }
 
   /**
-   * Have these panels stand on the screen, and the focus where it was.
+   * Have these panels stand on the screen, and the focus where it was; whether they lie otherwise than before.
    *
    * @param {string[]} ids
    */
   build(ids) {
-    if (ids.join() === this.all.map(({ id }) => id).join()) return
+    if (ids.join() === this.all.map(({ id }) => id).join()) return false
+    this.box.classList.toggle("single", ids.length === 1)
+    if (ids.length === 1 && this.all.length === 1) return this.swap(ids[0])
     this.all = ids.map((id) => {
       const panel = built(id)
       this.watch(panel.root, panel.canvas)
@@ -59,6 +63,19 @@ export class Panels {
     const focused = this.focused
     this.box.replaceChildren(...this.all.map(({ root }) => root))
     if (focused) (this.all.find(({ id }) => id === focused) ?? this.all[0]).root.focus({ preventScroll: true })
+    return true
+  }
+
+  /**
+   * Have the one panel show something else, in its place.
+   *
+   * @param {string} id
+   */
+  swap(id) {
+    const [panel] = this.all
+    panel.id = id
+    panel.root.dataset.panel = id
+    return false
   }
 
   /** The id of the panel that has the focus, or null. */
@@ -126,15 +143,17 @@ function built(id) {
   root.tabIndex = 0
   root.dataset.panel = id
   root.setAttribute("role", "group")
-  const [caption, note] = [element("div", "caption"), element("div", "note")]
+  const [words, caption, note] = [element("div", "words"), element("div", "caption"), element("div", "note")]
+  const [whose, how] = [element("div", "corner whose"), element("div", "corner how")]
   const [screen, canvas, scale] = [element("div", "screen"), element("canvas"), element("div", "scale")]
   const length = element("span")
   canvas.setAttribute("role", "img")
   scale.append(length)
-  screen.append(canvas, scale)
-  root.append(caption, note, screen)
+  screen.append(canvas, scale, whose, how)
+  words.append(caption, note)
+  root.append(words, screen)
   const context = canvas.getContext("2d", { alpha: false })
   if (!context) throw new Error("The browser draws no pictures.")
   const nothing = { values: new Float32Array(0), image: new ImageData(1, 1), pixels: new Uint32Array(0) }
-  return { id, root, caption, note, screen, canvas, context, scale, length, ...nothing }
+  return { id, root, caption, note, screen, whose, how, canvas, context, scale, length, ...nothing }
 }

@@ -47,6 +47,8 @@ class Words:
         method: how the maps were made, where there is no room for them.
         purpose: the last line under it.
         meaningless: what is said where nothing here means anything; empty where it does.
+        frame: why the film stands in a frame, "teaching" or "meaningless", and what is said with it; empty where it
+            stands in none.
         origin: text chunks of an exported view, see `provenance.origin`.
         file: an exported view's file name begins with it.
     """
@@ -58,6 +60,7 @@ class Words:
     method: str = ""
     purpose: str = PURPOSE
     meaningless: str = ""
+    frame: tuple[str, str] = ("", "")
     origin: Mapping[str, str] | None = None
     file: str = "film"
 
@@ -219,6 +222,7 @@ def payload(
         "colormaps": [{"name": name, "note": COLORMAP_NOTES.get(name, "")} for name in COLORMAPS],
         "foot": {"whole": list(words.foot), "method": words.method, "purpose": words.purpose},
         "meaningless": words.meaningless,
+        "frame": dict(zip(("kind", "said"), words.frame, strict=True)),
         "withheld": withheld,
         "origin": dict(words.origin or {}),
         "file": words.file,

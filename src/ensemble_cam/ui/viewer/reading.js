@@ -4,6 +4,7 @@
 /** @import { Finding, Review, Root, Settings, Stale } from "./types.js" */
 import { captionPanels, showLegend } from "./captions.js"
 import { Controls } from "./controls.js"
+import { sayCorners } from "./corners.js"
 import { drawPanels } from "./draw.js"
 import { one, showText } from "./elements.js"
 import { FindingList } from "./finding_list.js"
@@ -16,6 +17,7 @@ import { Panels } from "./panels.js"
 import { Readout } from "./readout.js"
 import { saveView } from "./save.js"
 import { State } from "./state.js"
+import { Thumbs } from "./thumbs.js"
 import { Words } from "./words.js"
 
 /**
@@ -53,6 +55,7 @@ export class Reading {
     this.controls = new Controls(box, state, signal)
     this.list = new FindingList(one(box, ".findings"), (label) => this.keys.change({ finding: label }))
     this.panels = new Panels(one(box, ".panels"), root, (panel, canvas) => this.gestures.watch(panel, canvas))
+    this.thumbs = new Thumbs(one(box, ".thumbs"), (id) => this.keys.show(id))
     this.readout = new Readout(one(box, ".readout"), state, this.panels)
     const navigation = new Navigation(state, this.panels, ask)
     this.gestures = new Gestures(state, this.panels, navigation, this.readout, signal)
@@ -60,6 +63,7 @@ export class Reading {
     one(box, "#save").addEventListener("click", () => this.save(), { signal })
     const watcher = new ResizeObserver(() => ask("size"))
     watcher.observe(this.panels.box)
+    watcher.observe(this.thumbs.box)
     signal.addEventListener("abort", () => {
       watcher.disconnect()
       cancelAnimationFrame(this.frame)
@@ -79,15 +83,18 @@ export class Reading {
     state.begin(review, another)
     const alone = !header.findings.length
     const bare = alone || header.withheld // of maps
+    if (header.frame.kind) box.dataset.frame = header.frame.kind
+    else delete box.dataset.frame
     one(box, ".set").textContent = header.set
     one(box, ".set").title = header.set
     this.list.show(state.order, header.classifiers)
     showLegend(one(box, ".legend"), header.classifiers)
     this.controls.offer(header)
     for (const part of [".findings", ".legend"]) one(box, part).hidden = alone
-    for (const part of ["#hide", "#large", "#save"]) one(box, part).hidden = bare
+    for (const part of ["#hide", "#large", "#save", "#exports"]) one(box, part).hidden = bare
     this.renewGreys()
     this.build()
+    this.ask("size")
     this.list.reveal(state.settings.finding)
     if (!alone && !state.isKnown) state.commit()
   }
@@ -120,9 +127,12 @@ export class Reading {
 
   /** Have the panels stand on the screen that are to be shown. */
   build() {
-    this.panels.build(this.state.shownIds)
-    this.press("#large", Boolean(this.state.settings.large))
-    this.ask("size")
+    const { state } = this
+    const laidAnew = this.panels.build(state.shownIds)
+    this.thumbs.build(state.mapped && state.settings.large !== null ? state.offered : [])
+    this.box.toggleAttribute("data-abreast", state.settings.large === null)
+    this.press("#large", state.settings.large !== null)
+    this.ask(laidAnew ? "size" : "maps")
   }
 
   /**
@@ -146,6 +156,7 @@ export class Reading {
   draw() {
     const { box, state, panels } = this
     if (!drawPanels(state, panels, this.stale)) return
+    this.thumbs.draw(state, state.finding, this.stale)
     this.stale.clear()
     box.removeAttribute("data-undrawn")
     this.readout.renew()
@@ -155,6 +166,11 @@ export class Reading {
     if (!film.whole && panels.place && panels.place.scale > enough) state.askForDetail()
     box.dataset.drawn = String(Number(box.dataset.drawn ?? 0) + 1)
     box.dispatchEvent(new CustomEvent("drawn"))
+  }
+
+  /** Say anew which film this is: others may have come. */
+  renewCorners() {
+    sayCorners(this.panels, this.state)
   }
 
   /**
@@ -173,7 +189,9 @@ export class Reading {
     one(box, ".behind").textContent = behind
     one(box, ".behind").title = behind
     captionPanels(this.panels.all, withheld ? null : finding, state.review.header, words)
+    sayCorners(this.panels, state)
     if (!finding) return
+    this.thumbs.renewWords((id) => words.thumb(id, finding), state.settings.large === null ? null : state.shownIds[0])
     this.controls.drawBar()
     const agreement = (/** @type {Finding} */ each) => this.measures.agreement(each)
     this.list.renew(state.settings.finding, (each) => words.mean(each), agreement)

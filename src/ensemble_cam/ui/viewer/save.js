@@ -30,7 +30,7 @@ export async function saveView(finding, state, panels, words) {
   const threshold = `threshold ${state.settings.threshold.toFixed(2)} · ${header.foot.method}`
   const wordings = [
     {
-      captions: told.map(({ caption, note, struck }) => withScore(`${caption} · ${note}`, struck)),
+      captions: told.map(({ caption, note, struck }) => withScore(note ? `${caption} · ${note}` : caption, struck)),
       foot: [
         ...warning,
         withScore(title, struck),

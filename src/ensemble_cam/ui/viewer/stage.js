@@ -5,7 +5,7 @@
 // from that moment on. So nothing that can be seen together is of two films, whatever comes late.
 
 // @ts-check
-/** @import { FilmId, NamedFilm } from "./types.js" */
+/** @import { FilmId, ListedFilm, NamedFilm } from "./types.js" */
 
 const STAGE = Symbol.for("ensemble-cam stage")
 
@@ -27,6 +27,10 @@ class Stage extends EventTarget {
     this.owner = null
     /** @type {NamedFilm | null} the film that the server has put on the stage */
     this.coming = null
+    /** @type {ListedFilm[]} the session's */
+    this.films = []
+    /** @type {string | null} what stands large in a viewer, see `Settings`; null where all maps stand side by side */
+    this.large = "ensemble"
     this.serial = Math.floor(performance.timeOrigin) // of messages to the server: a later page goes on above an earlier one
     this.sheet = new CSSStyleSheet()
     document.adoptedStyleSheets.push(this.sheet)
@@ -61,12 +65,14 @@ class Stage extends EventTarget {
   }
 
   /**
-   * Say which film the server has put on the stage.
+   * Say which film the server has put on the stage, and which there are.
    *
    * @param {NamedFilm | null} film
+   * @param {ListedFilm[]} [films]
    */
-  expect(film) {
+  expect(film, films = this.films) {
     this.coming = film
+    this.films = films
     this.dispatchEvent(new Event("change"))
   }
 

@@ -6,6 +6,8 @@ import { ENSEMBLE, behind, ensembleParts, ranked } from "./findings.js"
 import { theStage } from "./stage.js"
 import { View } from "./view.js"
 
+export const FILM = "film" // the film without any map
+
 export const STYLES = /** @type {const} */ (["heatmap", "contour", "both"]) // as `settings.display` has them
 
 /**
@@ -27,7 +29,7 @@ export class State {
     this.review = review
     this.hearing = hearing
     /** @type {Settings} */
-    this.settings = { ...start, large: null }
+    this.settings = { ...start, large: theStage().large }
     this.view = new View(review.header.film.width, review.header.film.height)
     this.held = false // Space hides the maps for as long as it is held
     /** @type {Finding[]} as they rank */
@@ -78,6 +80,7 @@ export class State {
    */
   set(changes) {
     Object.assign(this.settings, changes)
+    theStage().large = this.settings.large // a viewer that comes later on this page begins so
     this.hearing.changed(changes)
   }
 
@@ -150,13 +153,24 @@ export class State {
     return colours.subarray(start, start + 768)
   }
 
-  /** The panels that are to stand on the screen: classifiers and ensemble, one of them, or the film alone. */
+  /** Whether there are maps to be seen. */
+  get mapped() {
+    const { findings, withheld } = this.review.header
+    return findings.length > 0 && !withheld
+  }
+
+  /** What can stand on the stage, in the strip's order: the film alone, each classifier, the ensemble. */
+  get offered() {
+    return this.mapped ? [FILM, ...this.review.header.classifiers.map(({ id }) => id), ENSEMBLE] : [FILM]
+  }
+
+  /** The panels that are to stand on the screen: classifiers and ensemble, or one of what is offered. */
   get shownIds() {
-    const { classifiers, findings, withheld } = this.review.header
+    const { offered } = this
     const { large } = this.settings
-    if (!findings.length || withheld) return ["film"]
-    const all = [...classifiers.map(({ id }) => id), ENSEMBLE]
-    return large !== null && all.includes(large) ? [large] : all
+    if (offered.length === 1) return offered
+    if (large === null) return [...this.review.header.classifiers.map(({ id }) => id), ENSEMBLE]
+    return [offered.includes(large) ? large : ENSEMBLE]
   }
 
   /**
@@ -165,6 +179,7 @@ export class State {
    * @param {string} id
    */
   nameOf(id) {
+    if (id === FILM) return "Film"
     return id === ENSEMBLE ? "Ensemble" : (this.review.header.classifiers.find((each) => each.id === id)?.name ?? id)
   }
 

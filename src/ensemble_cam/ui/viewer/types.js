@@ -131,6 +131,7 @@
  * @property {{ whole: string[], method: string, purpose: string }} foot lines under an exported view; how its maps were
  *   made, where there is no room for them; and what it is for
  * @property {string} meaningless what is said where nothing here means anything; empty where it does
+ * @property {{ kind: "" | "teaching" | "meaningless", said: string }} frame what the film stands in a frame for
  * @property {boolean} withheld whether the maps are kept back until the reader asks for them
  * @property {Record<string, string>} origin text chunks of an exported view
  * @property {string} file an exported view's name begins with it
@@ -188,7 +189,8 @@
 /**
  * What the reader has set.
  *
- * @typedef {Omit<Start, "film"> & { large: string | null }} Settings
+ * @typedef {Omit<Start, "film"> & { large: string | null }} Settings `large`: what stands on the stage, null where all
+ *   maps stand side by side
  */
 
 /**

@@ -38,6 +38,7 @@ class Viewer {
   /** Look anew whether the film that is here is the one to be shown. */
   look() {
     if (this.review) this.doubt.renew(this.review.header)
+    this.reading?.renewCorners()
   }
 
   /**

@@ -7,6 +7,7 @@
 /** @import { Measures } from "./measures.js" */
 /** @import { State } from "./state.js" */
 import { ENSEMBLE, callOf, meanScore } from "./findings.js"
+import { FILM } from "./state.js"
 
 /**
  * Put values into the places of a sentence.
@@ -105,6 +106,9 @@ export class Words {
    *   struck: the score, where it means nothing; weights: the network's, with what has to be said of them
    */
   panel(id, finding) {
+    if (id === FILM) {
+      return { caption: "Film alone", note: this.state.review.header.outside, call: null, struck: null, weights: "" }
+    }
     const score = id === ENSEMBLE ? this.mean(finding) : this.scoreOf(id, finding)
     const name = this.state.nameOf(id)
     const extent = this.extent(id, finding)
@@ -118,6 +122,19 @@ export class Words {
       struck: struckOf(score),
       weights,
     }
+  }
+
+  /**
+   * What stands below a picture of the strip, and what is told of it at length.
+   *
+   * @param {string} id
+   * @param {Finding} finding
+   */
+  thumb(id, finding) {
+    const name = this.state.nameOf(id)
+    const { caption, note } = this.panel(id, finding)
+    if (id === FILM) return { name, told: caption }
+    return { name: caption, told: `${finding.name}: ${caption}. ${note}` }
   }
 
   /**

@@ -1,0 +1,320 @@
+"""One film large: how much of the screen it takes, what is swapped in its place, what stands in its corners."""
+
+import re
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from ensemble_cam.phantom import draw_phantom
+from ensemble_cam.phantom.files import film_name, phantom_files
+from ensemble_cam.purpose import MEANINGLESS_LINE
+from ensemble_cam.ui.viewer.payload import Words
+from support import films
+from support.browsing import PATIENCE, SHOW_ANYWAY, expect, needs_chromium, pages_of, settled, upload
+from support.networks import bright_classifier
+from support.payloads import sent
+from support.reviews import dotted, made_review
+from support.viewing import Live, blank_page, coloured, decoded, show, told
+
+pytestmark = needs_chromium
+
+PHANTOM = phantom_files(draw_phantom(3, size=512), 0)[film_name(0, "png")]
+BRIGHT = films.png(np.full((600, 600), 120, np.uint8))  # no pixel of it is as black as the screen beside it
+IDS = ["film", "fine", "coarse", "ensemble"]
+SIZES = {(1366, 768): 0.46, (1920, 1080): 0.50}
+BIG_NAME = "secret_" + "long name " * 40 + ".png"
+
+
+@pytest.fixture
+def page(browser):
+    with blank_page(browser, width=1366, height=768) as opened:
+        yield opened
+
+
+@pytest.fixture
+def viewer(page) -> Live:
+    return show(page, sent(two_apart()), stage=True)
+
+
+def two_apart():
+    """A review by two networks that look at different places, both of which know Mass."""
+    networks = [
+        bright_classifier("fine", logits={"Mass": 1.0, "Effusion": 0.4}, cells=16),
+        bright_classifier("coarse", logits={"Mass": -0.5, "Effusion": 0.3}, cells=7),
+    ]
+    return made_review(dotted(400, 400, 120, 150), classifiers=networks)
+
+
+def large(viewer: Live) -> np.ndarray:
+    (picture,) = viewer.pictures().values()
+    return picture
+
+
+def thumb(viewer: Live, id: str):
+    return viewer.one(f'.thumb[data-of="{id}"]')
+
+
+def small(viewer: Live) -> dict[str, np.ndarray]:
+    """Each picture of the strip."""
+    import base64
+
+    found = viewer.one(".thumb").evaluate_all(
+        'all => all.map((each) => [each.dataset.of, each.querySelector("canvas").toDataURL()])'
+    )
+    return {id: decoded(base64.b64decode(url.partition(",")[2])) for id, url in found}
+
+
+def boxed(viewer: Live) -> dict[str, float]:
+    return viewer.one(".panel canvas").bounding_box()
+
+
+def opened(open_page, data: bytes, name: str, **size: int) -> Live:
+    """A film of the app's on the stage, its drawer closed as at the opening; maps that mean nothing are kept back."""
+    page = open_page(drawer=False, **size)
+    viewer = Live(page)
+    expect(viewer.one(".finding").first).to_be_visible(timeout=PATIENCE)
+    upload(page, (name, data))
+    expect(viewer.one(".set")).to_contain_text(name[:20], timeout=PATIENCE)
+    expect(viewer.one(".badge").first).to_be_visible(timeout=PATIENCE)
+    settled(page)
+    viewer.still()
+    return viewer
+
+
+# The screen ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("size", "share"), SIZES.items(), ids=str)
+def test_a_square_film_alone_takes_half_of_the_screen(open_page, size, share):
+    width, height = size
+    viewer = opened(open_page, BRIGHT, "secret_square.png", width=width, height=height)
+    expect(viewer.page.get_by_test_id("stSidebar")).to_have_attribute("data-collapsed", "true")
+    assert viewer.ids() == ["film"]
+    picture, box = large(viewer), boxed(viewer)
+    assert_allclose(picture.shape[1::-1], (box["width"], box["height"]), atol=1)  # a pixel for each of the screen's
+    assert box["x"] >= 0
+    assert box["y"] >= 0
+    assert box["x"] + box["width"] <= width
+    assert box["y"] + box["height"] <= height
+    drawn = picture.any(axis=2)
+    side = int(drawn.any(axis=0).sum())
+    assert abs(side - int(drawn.any(axis=1).sum())) <= 1
+    assert drawn.sum() == side * int(drawn.any(axis=1).sum())  # a square, whole
+    assert drawn.sum() >= share * width * height
+
+
+def test_nothing_stands_on_the_film_of_a_phone_at_its_opening(open_page):
+    page = open_page(drawer=False, width=390, height=844)
+    viewer = Live(page)
+    expect(viewer.one(".thumb").first).to_be_visible(timeout=PATIENCE)
+    settled(page)
+    viewer.still()
+    box = boxed(viewer)
+    assert 0 <= box["x"] <= box["x"] + box["width"] <= 390
+    assert box["y"] + box["width"] < 844
+    drawn = large(viewer).any(axis=2)
+    assert drawn.any(axis=0).sum() > 350
+    top = box["y"] + int(np.argmax(drawn.any(axis=1)))
+    for x in range(20, 380, 40):
+        for y in range(int(top) + 5, int(top + 350), 40):
+            met = page.evaluate(
+                """([x, y]) => {
+                  let met = document.elementFromPoint(x, y)
+                  while (met.shadowRoot?.elementFromPoint(x, y)) met = met.shadowRoot.elementFromPoint(x, y)
+                  return met.tagName
+                }""",
+                [x, y],
+            )
+            assert met == "CANVAS", (x, y)
+    assert viewer.one(".corner:visible").count() == 0
+    words = viewer.one(".words").bounding_box()
+    assert words["y"] + words["height"] <= top
+    wide, inner = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+    assert wide <= inner
+
+
+def test_the_drawer_is_closed_at_the_opening_and_comes_and_goes_by_button_and_by_key(open_page):
+    page = open_page(drawer=False)
+    viewer, drawer = Live(page), page.get_by_test_id("stSidebar")
+    expect(viewer.one(".finding").first).to_be_visible(timeout=PATIENCE)
+    expect(drawer).to_have_attribute("data-collapsed", "true")
+    viewer.one("#drawer").click()
+    expect(drawer).to_have_attribute("data-collapsed", "false")
+    expect(page.get_by_text("Read first")).to_be_in_viewport()
+    page.keyboard.press("d")
+    expect(drawer).to_have_attribute("data-collapsed", "true")
+
+
+def test_neither_messages_nor_long_names_move_the_film(open_page):
+    with_short_name = opened(open_page, PHANTOM, "secret_short.png")
+    box = boxed(with_short_name)
+    page = with_short_name.page
+    page.locator(".st-key-read-first input").evaluate("input => input.click()")
+    expect(page.get_by_role("button", name="Show scores and maps")).to_be_in_viewport(ratio=1, timeout=PATIENCE)
+    settled(page)
+    with_short_name.still()
+    assert boxed(with_short_name) == box
+    said = page.locator(".st-key-said").bounding_box()
+    assert said["x"] + said["width"] <= box["x"]
+    rail = with_short_name.one(".side").bounding_box()
+    assert rail["x"] <= said["x"]
+    with_long_name = opened(open_page, PHANTOM, BIG_NAME)
+    assert boxed(with_long_name) == box
+    wide, inner = with_long_name.page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+    assert wide <= inner
+
+
+def test_a_frame_says_that_a_film_is_for_teaching_or_means_nothing(open_page):
+    page = open_page(drawer=False)
+    viewer = Live(page)
+    expect(viewer.one(".thumb").first).to_be_visible(timeout=PATIENCE)
+    expect(viewer.box).to_have_attribute("data-frame", "teaching")
+    expect(viewer.one(".panel")).to_have_css("border-color", "rgb(255, 176, 0)")
+    expect(viewer.one(".whose")).to_contain_text("for drawn phantoms alone")
+    upload(page, ("secret_name.png", BRIGHT))
+    expect(viewer.one(".set")).to_contain_text("secret_name.png", timeout=PATIENCE)
+    expect(viewer.box).to_have_attribute("data-frame", "meaningless")
+    expect(viewer.one(".panel")).to_have_css("border-color", "rgb(255, 138, 112)")
+    expect(viewer.one(".whose")).to_contain_text(MEANINGLESS_LINE)
+    expect(viewer.one(".whose")).to_contain_text("Film 2 of 2 · Teaching set · secret_name.png")
+    page.get_by_role("button", name=SHOW_ANYWAY).click()
+    expect(viewer.one(".thumb").first).to_be_visible(timeout=PATIENCE)
+    expect(viewer.box).to_have_attribute("data-frame", "meaningless")
+
+
+# What is swapped in its place ----------------------------------------------------------------------------------------
+
+
+def test_one_overlay_is_swapped_for_another_in_its_place_by_mouse_by_digit_and_by_tab(viewer):
+    page = viewer.page
+    assert viewer.one(".thumb").evaluate_all("all => all.map((each) => each.dataset.of)") == IDS
+    assert viewer.ids() == ["ensemble"]
+    viewer.press("+", "+")
+    viewer.one(".panel canvas").evaluate("canvas => { canvas.mine = true }")
+    box, readout = boxed(viewer), viewer.one(".how").inner_text()
+    seen = {}
+    for place, id in enumerate(IDS, start=1):
+        if viewer.ids() != [id]:
+            viewer.press(str(place))
+        assert viewer.ids() == [id]
+        seen[id] = large(viewer)
+    assert coloured(seen["film"]) == 0 < min(coloured(seen[id]) for id in IDS[1:])
+    assert len({picture.tobytes() for picture in seen.values()}) == 4
+    for id in ("coarse", "film", "ensemble", "fine"):
+        with viewer.redrawn():
+            thumb(viewer, id).click()
+        assert_array_equal(large(viewer), seen[id])
+        expect(thumb(viewer, id)).to_have_attribute("aria-pressed", "true")
+        expect(viewer.one('.thumb[aria-pressed="true"]')).to_have_count(1)
+    with viewer.redrawn():
+        thumb(viewer, "film").click()
+    for id in IDS[1:]:
+        with viewer.redrawn():
+            page.keyboard.press("Tab")
+        expect(thumb(viewer, id)).to_be_focused()
+        assert_array_equal(large(viewer), seen[id])
+    with viewer.redrawn():
+        page.keyboard.press("Shift+Tab")
+    assert_array_equal(large(viewer), seen["coarse"])
+    assert boxed(viewer) == box
+    assert viewer.one(".how").inner_text() == readout
+    assert viewer.one(".panel canvas").evaluate("canvas => canvas.mine")  # the very canvas: nothing flashed between
+    before = viewer.drawn()
+    page.keyboard.press("9")  # there are fewer
+    viewer.still()
+    assert viewer.drawn() == before
+    assert told(page) == []  # and the server hears nothing of it
+
+
+def test_all_side_by_side_is_a_key_away_and_back(viewer):
+    viewer.press("2")
+    viewer.press("l")
+    assert viewer.ids() == IDS[1:]
+    expect(viewer.one(".thumbs")).to_be_hidden()
+    expect(viewer.one("#large")).to_have_attribute("aria-pressed", "false")
+    viewer.press("3")
+    assert viewer.ids() == ["coarse"]
+    viewer.click("#large")
+    assert viewer.ids() == IDS[1:]
+    viewer.click("#large")
+    assert viewer.ids() == ["ensemble"]
+
+
+def test_the_strip_shows_each_map_whole_and_follows_what_is_set_but_not_the_zoom(viewer):
+    at_first = small(viewer)
+    assert list(at_first) == IDS
+    assert coloured(at_first["film"]) == 0 < min(coloured(at_first[id]) for id in IDS[1:])
+    assert all(len(picture) == picture.shape[1] > 60 for picture in at_first.values())
+    viewer.focus("ensemble")
+    viewer.press("+", "+", "ArrowLeft")
+    assert all((picture == at_first[id]).all() for id, picture in small(viewer).items())
+    viewer.choose("#threshold", "0.7")
+    after = small(viewer)
+    assert all(0 < coloured(after[id]) < coloured(at_first[id]) for id in IDS[1:])
+    viewer.press("i")
+    inverted = small(viewer)["film"]
+    assert_allclose(inverted.astype(int), 255 - at_first["film"].astype(int), atol=1)
+    viewer.press("i", "j")
+    names = viewer.one(".thumb span").all_inner_texts()
+    assert [name.split(" ")[:2] for name in names] == [["1", "Film"], ["2", "Fine"], ["3", "Coarse"], ["4", "Ensemble"]]
+    expect(thumb(viewer, "fine")).to_have_attribute("aria-label", re.compile(r"^Mass: Fine · 0\.\d\d\. called"))
+
+
+# The corners ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_corners_say_which_film_which_map_and_its_window_and_zoom_live(page):
+    viewer = show(page, sent(two_apart(), words=Words(set="Clinical set · film_one.png")), stage=True)
+    expect(viewer.one(".whose")).to_have_text("Clinical set · film_one.png")
+    expect(viewer.panel("ensemble").locator(".caption")).to_have_text(re.compile(r"^Effusion · Ensemble · 0\.\d\d$"))
+    expect(viewer.one(".how")).to_contain_text(re.compile(r"C \d+ W \d+"))
+    before = viewer.one(".how").inner_text()
+    x, y = viewer.at("ensemble", 0.5, 0.5)
+    page.mouse.move(x, y)
+    page.mouse.down(button="right")
+    with viewer.redrawn():
+        page.mouse.move(x + 60, y - 60, steps=3)
+    dragged = viewer.one(".how").inner_text()  # while the button is down
+    assert dragged.split("\n")[0] != before.split("\n")[0]
+    assert dragged.split("\n")[1] == before.split("\n")[1]
+    page.mouse.up(button="right")
+    center, width = (viewer.outputs()[name] for name in ("center", "width"))
+    assert dragged.split("\n")[0] == f"C {center} W {width}"
+    viewer.press("x")
+    assert viewer.one(".how").inner_text().split("\n")[1] == "zoom 1.00"
+    viewer.press("i")
+    expect(viewer.one(".how")).to_contain_text("inverted")
+    viewer.press("1")
+    expect(viewer.panel("film").locator(".caption")).to_have_text("Film alone")
+    expect(viewer.canvas("film")).to_have_attribute("aria-label", "Film alone")
+
+
+def test_a_film_knows_its_place_among_the_others_as_soon_as_they_come(page):
+    payload = sent(two_apart(), words=Words(set="Clinical set"))
+    viewer = show(page, payload, stage=True)
+    sha256 = payload.header["film"]["sha256"]
+    listed = [
+        {"number": number, "sha256": sha256 if number == 1 else "0" * 64, "name": f"{number}", "failure": None}
+        for number in (3, 1, 2)
+    ]
+    page.evaluate("([film, all]) => window[Symbol.for('ensemble-cam stage')].expect(film, all)", [listed[1], listed])
+    expect(viewer.one(".whose")).to_have_text("Film 2 of 3 · Clinical set")
+
+
+# What a viewer is left with ------------------------------------------------------------------------------------------
+
+
+def test_a_viewer_that_comes_later_on_the_page_begins_as_the_last_one_was_left(browser, server):
+    with pages_of(browser, server) as open_one:
+        page = open_one()
+        viewer = Live(page)
+        expect(viewer.one(".thumb").first).to_be_visible(timeout=PATIENCE)
+        viewer.press("l")
+        settled(page)
+        page.get_by_role("link", name="Phantom lab").click()
+        expect(page.locator(".viewer")).to_have_count(0, timeout=PATIENCE)
+        settled(page)
+        page.get_by_role("link", name="Review").click()
+        expect(viewer.panel("ensemble")).to_be_visible(timeout=PATIENCE)
+        assert len(viewer.ids()) == 4
