@@ -9,19 +9,21 @@ from numpy.testing import assert_allclose, assert_array_equal
 from ensemble_cam.phantom import draw_phantom
 from ensemble_cam.phantom.files import film_name, phantom_files
 from ensemble_cam.purpose import MEANINGLESS_LINE
+from ensemble_cam.rendering.colours import colour_table
+from ensemble_cam.reviewing import sentences
 from ensemble_cam.ui.viewer.payload import Words
 from support import films
 from support.browsing import PATIENCE, SHOW_ANYWAY, expect, needs_chromium, pages_of, settled, upload
-from support.networks import bright_classifier
+from support.networks import Brightness, bright_classifier
 from support.payloads import sent
 from support.reviews import dotted, made_review
-from support.viewing import Live, blank_page, coloured, decoded, show, told
+from support.viewing import Live, blank_page, close, coloured, decoded, greys_of, looked_at, place, show, told
 
 pytestmark = needs_chromium
 
 PHANTOM = phantom_files(draw_phantom(3, size=512), 0)[film_name(0, "png")]
 BRIGHT = films.png(np.full((600, 600), 120, np.uint8))  # no pixel of it is as black as the screen beside it
-IDS = ["film", "fine", "coarse", "ensemble"]
+IDS = ["film", "fine", "coarse", "ensemble", "disagreement"]
 SIZES = {(1366, 768): 0.46, (1920, 1080): 0.50}
 BIG_NAME = "secret_" + "long name " * 40 + ".png"
 
@@ -37,11 +39,18 @@ def viewer(page) -> Live:
     return show(page, sent(two_apart()), stage=True)
 
 
+class Turned(Brightness):
+    """Answers where the film would be brightest if it were turned round."""
+
+    def __call__(self, pixels: np.ndarray) -> np.ndarray:
+        return super().__call__(pixels)[..., ::-1, ::-1].copy()
+
+
 def two_apart():
     """A review by two networks that look at different places, both of which know Mass."""
     networks = [
         bright_classifier("fine", logits={"Mass": 1.0, "Effusion": 0.4}, cells=16),
-        bright_classifier("coarse", logits={"Mass": -0.5, "Effusion": 0.3}, cells=7),
+        bright_classifier("coarse", logits={"Mass": -0.5, "Effusion": 0.3}, cells=7, backbone=Turned(7)),
     ]
     return made_review(dotted(400, 400, 120, 150), classifiers=networks)
 
@@ -194,13 +203,13 @@ def test_one_overlay_is_swapped_for_another_in_its_place_by_mouse_by_digit_and_b
     viewer.one(".panel canvas").evaluate("canvas => { canvas.mine = true }")
     box, readout = boxed(viewer), viewer.one(".how").inner_text()
     seen = {}
-    for place, id in enumerate(IDS, start=1):
+    for digit, id in enumerate(IDS, start=1):
         if viewer.ids() != [id]:
-            viewer.press(str(place))
+            viewer.press(str(digit))
         assert viewer.ids() == [id]
         seen[id] = large(viewer)
     assert coloured(seen["film"]) == 0 < min(coloured(seen[id]) for id in IDS[1:])
-    assert len({picture.tobytes() for picture in seen.values()}) == 4
+    assert len({picture.tobytes() for picture in seen.values()}) == 5
     for id in ("coarse", "film", "ensemble", "fine"):
         with viewer.redrawn():
             thumb(viewer, id).click()
@@ -216,7 +225,7 @@ def test_one_overlay_is_swapped_for_another_in_its_place_by_mouse_by_digit_and_b
         assert_array_equal(large(viewer), seen[id])
     with viewer.redrawn():
         page.keyboard.press("Shift+Tab")
-    assert_array_equal(large(viewer), seen["coarse"])
+    assert_array_equal(large(viewer), seen["ensemble"])
     assert boxed(viewer) == box
     assert viewer.one(".how").inner_text() == readout
     assert viewer.one(".panel canvas").evaluate("canvas => canvas.mine")  # the very canvas: nothing flashed between
@@ -230,13 +239,13 @@ def test_one_overlay_is_swapped_for_another_in_its_place_by_mouse_by_digit_and_b
 def test_all_side_by_side_is_a_key_away_and_back(viewer):
     viewer.press("2")
     viewer.press("l")
-    assert viewer.ids() == IDS[1:]
+    assert viewer.ids() == IDS[1:4]
     expect(viewer.one(".thumbs")).to_be_hidden()
     expect(viewer.one("#large")).to_have_attribute("aria-pressed", "false")
     viewer.press("3")
     assert viewer.ids() == ["coarse"]
     viewer.click("#large")
-    assert viewer.ids() == IDS[1:]
+    assert viewer.ids() == IDS[1:4]
     viewer.click("#large")
     assert viewer.ids() == ["ensemble"]
 
@@ -249,7 +258,7 @@ def test_the_strip_shows_each_map_whole_and_follows_what_is_set_but_not_the_zoom
     viewer.focus("ensemble")
     viewer.press("+", "+", "ArrowLeft")
     assert all((picture == at_first[id]).all() for id, picture in small(viewer).items())
-    viewer.choose("#threshold", "0.7")
+    viewer.choose("#threshold", "0.45")
     after = small(viewer)
     assert all(0 < coloured(after[id]) < coloured(at_first[id]) for id in IDS[1:])
     viewer.press("i")
@@ -257,7 +266,8 @@ def test_the_strip_shows_each_map_whole_and_follows_what_is_set_but_not_the_zoom
     assert_allclose(inverted.astype(int), 255 - at_first["film"].astype(int), atol=1)
     viewer.press("i", "j")
     names = viewer.one(".thumb span").all_inner_texts()
-    assert [name.split(" ")[:2] for name in names] == [["1", "Film"], ["2", "Fine"], ["3", "Coarse"], ["4", "Ensemble"]]
+    assert [name.split(" ")[1] for name in names] == ["Film", "Fine", "Coarse", "Ensemble", "Disagreement"]
+    assert [name.split(" ")[0] for name in names] == ["1", "2", "3", "4", "5"]
     expect(thumb(viewer, "fine")).to_have_attribute("aria-label", re.compile(r"^Mass: Fine · 0\.\d\d\. called"))
 
 
@@ -318,3 +328,94 @@ def test_a_viewer_that_comes_later_on_the_page_begins_as_the_last_one_was_left(b
         page.get_by_role("link", name="Review").click()
         expect(viewer.panel("ensemble")).to_be_visible(timeout=PATIENCE)
         assert len(viewer.ids()) == 4
+
+
+# Disagreement --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def apart():
+    """A review by three networks with equal scores of Mass; one looks elsewhere, and one alone calls Effusion."""
+    scores = {"fine": 1.0, "coarse": -1.5, "turned": -1.5}
+    networks = [
+        bright_classifier(
+            id,
+            logits={"Mass": 1.0, "Effusion": effusion},
+            cells=7 if id == "coarse" else 16,
+            backbone=Turned(16) if id == "turned" else None,
+        )
+        for id, effusion in scores.items()
+    ]
+    return made_review(dotted(400, 400, 120, 150), classifiers=networks)
+
+
+def test_above_the_film_stands_who_calls_and_whether_they_look_at_one_place(page, apart):
+    viewer = show(page, sent(apart), stage=True)
+    said = set()
+    viewer.one(".weights").evaluate("details => { details.open = true }")
+    for weights in ({}, {"turned": 0.0}, {"coarse": 0.0}):
+        analysis = apart.analysis.reweighted({"fine": 1.0, "coarse": 1.0, "turned": 1.0, **weights})
+        for id in ("fine", "coarse", "turned"):
+            viewer.choose(f"#weight-{id}", str(analysis.settings.ensemble_weights[id]))
+        for threshold in (0.3, 0.9):
+            viewer.choose("#threshold", str(threshold))
+            for rank, finding in enumerate(analysis.findings, start=1):
+                viewer.choose_finding(rank)
+                sentence = sentences.disagreement(analysis, finding, threshold)
+                head = f"{finding.label} {sentences.score_line(finding.ranked.score)}"
+                expect(viewer.one(".title")).to_have_text(f"{head} · {sentence}")
+                expect(viewer.one(".behind")).to_have_text(sentences.support(analysis, finding, threshold))
+                said |= set(re.sub(r"\d\.\d\d", "#", sentence).split("; "))
+    assert {"all 3 call it", "1 of 3 call it", "they look at different places, overlap #"} <= said
+    assert "they look at the same place, overlap #" in said
+
+
+def test_the_disagreement_is_the_largest_less_the_smallest_of_the_maps_in_colours_of_its_own(page, apart):
+    viewer = show(page, sent(apart), stage=True)
+    viewer.choose("#opacity", "1")
+    viewer.focus("ensemble")
+    viewer.press("6", "x")
+    assert viewer.ids() == ["disagreement"]
+    note = "largest minus smallest relative activation of 3 maps, drawn from 0.40 on, cividis"
+    expect(viewer.panel("disagreement").locator(".note")).to_have_text(note)
+    expect(viewer.one(".bar")).to_have_attribute("aria-label", "cividis: disagreement 0 to 1, drawn from 0.40 on")
+    finding, where = apart.analysis.findings[0], place(page)
+    edges = np.arange(400)
+    maps = np.stack([heatmap.raster(edges, edges) for heatmap in finding.maps.values()])
+    spread = maps.max(axis=0) - maps.min(axis=0)
+    table = colour_table("cividis")[np.clip((np.minimum(spread, 1) * 255 + 0.5).astype(int), 0, 255)]
+    film = greys_of(apart.analysis.radiograph)
+    expected, panel = looked_at(np.where((spread >= 0.4)[..., None], table, film), where)
+    assert 0.05 < (spread >= 0.4).mean() < 0.95
+    assert close(large(viewer)[panel], expected, levels=1, share=0.999)
+    viewer.choose("#colormap", "cividis")
+    expect(viewer.panel("disagreement").locator(".note")).to_contain_text("viridis")
+    x, y = viewer.point_at("disagreement", 0.5, 0.4)
+    assert viewer.readout().endswith(f"Disagreement {spread[y, x]:.2f}")
+    viewer.one(".weights").evaluate("details => { details.open = true }")
+    for id in ("coarse", "turned"):
+        viewer.choose(f"#weight-{id}", "0")
+    expect(viewer.panel("disagreement").locator(".note")).to_have_text("nothing to compare: fewer than two maps")
+    assert coloured(large(viewer)) == 0
+
+
+def test_equal_scores_stay_several_dots_and_a_network_of_weight_0_looks_it(page, apart):
+    viewer = show(page, sent(apart), stage=True)
+    dots = viewer.one('.finding[aria-current="true"] .strip ellipse')
+    expect(dots).to_have_count(3)
+    places = dots.evaluate_all("all => all.map((e) => ['cx', 'cy', 'ry'].map((name) => Number(e.getAttribute(name))))")
+    assert len({round(x, 1) for x, _, _ in places}) == 1
+    ys = sorted(y for _, y, _ in places)
+    assert min(np.diff(ys)) >= 2 * max(half for *_, half in places)
+    fills = dots.evaluate_all("all => all.map((each) => getComputedStyle(each).fill)")
+    viewer.one(".weights").evaluate("details => { details.open = true }")
+    viewer.choose("#weight-coarse", "0")
+    hollow = dots.evaluate_all("all => all.map((each) => getComputedStyle(each).fill)")
+    assert [one == other for one, other in zip(fills, hollow, strict=True)] == [True, False, True]
+    expect(viewer.one(".legend .weightless")).to_have_text("Coarse")
+    expect(thumb(viewer, "coarse").locator("span")).to_contain_text("Coarse (weight 0)")
+    viewer.press("3")
+    expect(viewer.panel("coarse").locator(".caption")).to_contain_text("Coarse (weight 0)")
+    expect(viewer.panel("coarse")).to_have_class(re.compile("weightless"))
+    viewer.press("2")
+    expect(viewer.one(".panel")).not_to_have_class(re.compile("weightless"))

@@ -282,10 +282,11 @@ def test_other_ensemble_weights_give_the_map_score_and_agreement_of_a_review_wit
         expect(viewer.panel("ensemble").locator(".caption")).to_have_text(f"Ensemble · {score}")
         expect(viewer.one(".finding .score")).to_have_text(score)
         agreement = finding.agreement(0.4)
-        assert ("rank correlation" in viewer.one(".title").inner_text()) == (agreement is not None)
+        assert ("rank correlation" in viewer.one(".behind").inner_text()) == (agreement is not None)
         if agreement is not None:
-            expect(viewer.one(".finding .agree")).to_have_text(f"agree {agreement.iou:.2f}")
-            expect(viewer.one(".title")).to_contain_text(f"rank correlation {agreement.rank_correlation:.2f}")
+            assert other.analysis.is_split(finding)
+            expect(viewer.one(".finding .agree")).to_have_text(f"split {agreement.iou:.2f}")
+            expect(viewer.one(".behind")).to_contain_text(f"rank correlation {agreement.rank_correlation:.2f}")
 
 
 def test_a_review_that_differs_in_one_cell_of_one_map_is_drawn_in_the_others_place(page):
@@ -453,7 +454,7 @@ def test_title_and_panels_say_in_the_exports_words_what_is_there_and_what_is_not
         viewer.choose_finding(number)
         viewer.still()
         title = viewer.one(".title").inner_text()
-        line = sentences.agreement_line(finding.agreement(threshold))
+        line = sentences.disagreement(analysis, finding, threshold)
         assert title.endswith(f" · {line}" if line else sentences.score_line(finding.ranked.score))
         assert sentences.score_line(finding.ranked.score) in title
         for id, heatmap in finding.heatmaps().items():

@@ -74,6 +74,24 @@ def test_agreement_is_said_as_far_as_maps_can_be_compared(agreement, line):
     assert sentences.agreement_line(agreement) == line
 
 
+def test_who_calls_and_whether_they_look_at_one_place_is_one_sentence():
+    def said(*logits: float, iou: float | None = None, calibrated: bool = True) -> str:
+        classifiers = [
+            bright_classifier(f"n{place}", logits={"Mass": logit}, calibrated=calibrated)
+            for place, logit in enumerate(logits)
+        ]
+        analysis = made_review(dotted(90, 90, 40, 40), classifiers=classifiers).analysis
+        (finding,) = analysis.findings
+        finding._agreements[0.4] = None if iou is None else Agreement(iou, 0.9)
+        return sentences.disagreement(analysis, finding, 0.4)
+
+    assert said(2, 2, -9, iou=0.27) == "2 of 3 call it; they look at different places, overlap 0.27"
+    assert said(2, 2, iou=0.5) == "all 2 call it; they look at the same place, overlap 0.50"
+    assert said(-9, -9, iou=0.4) == "none of 2 calls it; they look at the same place in part, overlap 0.40"
+    assert said(2) == ""
+    assert said(2, 2, calibrated=False) == ""
+
+
 def test_it_is_said_who_stands_behind_a_map_and_its_score_and_who_cannot_know_the_finding(review):
     def behind(label: str) -> str:
         return sentences.behind(review.analysis, found(review, label))

@@ -27,6 +27,15 @@ SAYS: Mapping[str, str] = MappingProxyType(
         "score": "{value}, {call}",
         "overlap": "regions overlap {iou} (IoU)",
         "rank": "rank correlation {rank}",
+        "all_call": "all {count} call it",
+        "some_call": "{calling} of {count} call it",
+        "none_calls": "none of {count} calls it",
+        "same_place": "they look at the same place, overlap {iou}",
+        "near_places": "they look at the same place in part, overlap {iou}",
+        "different_places": "they look at different places, overlap {iou}",
+        "spread": "largest minus smallest relative activation of {count} maps, drawn from {threshold} on, {colours}",
+        "no_spread": "nothing to compare: fewer than two maps",
+        "weightless": "weight 0",
         "no_ensemble": "no ensemble map",
         "ensemble": "ensemble of {names}",
         "alone": " alone",
@@ -43,6 +52,9 @@ SAYS: Mapping[str, str] = MappingProxyType(
     }
 )
 """Sentences with {places} for numbers and names, which come written out: Python and the browser fill them alike."""
+
+SAME_PLACE, DIFFERENT_PLACES = 0.5, 1 / 3
+"""Maps whose regions overlap (mean IoU of the pairs) so far lie at the same place; those below, at different ones."""
 
 CALLS_AT_LENGTH: Mapping[Call, str] = MappingProxyType(
     {
@@ -86,6 +98,33 @@ def agreement_line(agreement: "Agreement | None") -> str:
     if agreement.rank_correlation is not None:
         parts.append(SAYS["rank"].format(rank=f"{agreement.rank_correlation:.2f}"))
     return " · ".join(parts)
+
+
+def disagreement(analysis: "Analysis", finding: "Finding", threshold: float) -> str:
+    """Return who calls a finding, and whether the maps behind its ensemble lie at one place, in a sentence.
+
+    Counted are the classifiers with a weight above 0 and an operating point that can know the film, where there are
+    two of them; it is empty where there is nothing to compare.
+
+    Args:
+        analysis: the finding's.
+        finding: one of those explained.
+        threshold: of the regions that are compared, in relative activation.
+    """
+    weights = analysis.settings.ensemble_weights
+    calls = [result.call(finding.label) for result in analysis.results if weights[result.id] > 0]
+    count = sum(call in (Call.CALLED, Call.NOT_CALLED) for call in calls)
+    calling = calls.count(Call.CALLED)
+    parts = []
+    if count > 1:
+        name = "none_calls" if not calling else "all_call" if calling == count else "some_call"
+        parts.append(SAYS[name].format(calling=calling, count=count))
+    agreed = finding.agreement(threshold)
+    if agreed is not None and agreed.iou is not None:
+        same, different = agreed.iou >= SAME_PLACE, agreed.iou < DIFFERENT_PLACES
+        name = "same_place" if same else "different_places" if different else "near_places"
+        parts.append(SAYS[name].format(iou=f"{agreed.iou:.2f}"))
+    return "; ".join(parts)
 
 
 def behind(analysis: "Analysis", finding: "Finding") -> str:

@@ -148,7 +148,8 @@ def _show_finding(finding: Finding, analysis: Analysis, screen: Screen, display:
 
 
 def _behind(finding: Finding, analysis: Analysis, display: Display) -> str:
-    return plain(sentences.support(analysis, finding, display.threshold))
+    said = sentences.disagreement(analysis, finding, display.threshold)
+    return plain(" · ".join(filter(None, (said, sentences.support(analysis, finding, display.threshold)))))
 
 
 def _show_panel(analysis: Analysis, screen: Screen, display: Display, finding: Finding, id: str) -> None:

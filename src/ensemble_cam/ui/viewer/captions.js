@@ -3,6 +3,7 @@
 // @ts-check
 /** @import { Classifier, Finding, Header } from "./types.js" */
 /** @import { Panel } from "./panels.js" */
+/** @import { State } from "./state.js" */
 /** @import { Words } from "./words.js" */
 import { element, showText } from "./elements.js"
 import { FILM } from "./state.js"
@@ -45,8 +46,9 @@ export function captionPanels(panels, finding, header, words) {
  * @param {Classifier[]} classifiers
  */
 export function showLegend(legend, classifiers) {
-  const items = classifiers.map(({ name, colour, calibrated, meaningless }) => {
+  const items = classifiers.map(({ id, name, colour, calibrated, meaningless }) => {
     const item = element("span")
+    item.dataset.of = id
     const kind = meaningless ? "meaningless" : calibrated ? "" : "diamond"
     const mark = element("i", kind, meaningless ? "×" : "")
     if (!meaningless) mark.style.background = colour
@@ -54,4 +56,18 @@ export function showLegend(legend, classifiers) {
     return item
   })
   legend.replaceChildren(...items)
+}
+
+/**
+ * Have all that is of a network look so where its weight is 0: marks, legend, pictures.
+ *
+ * @param {ParentNode} box
+ * @param {State} state
+ */
+export function markWeightless(box, state) {
+  for (const each of box.querySelectorAll("[data-of], [data-panel]")) {
+    if (!(each instanceof HTMLElement || each instanceof SVGElement)) continue
+    const id = each.dataset.of ?? each.dataset.panel ?? ""
+    each.classList.toggle("weightless", state.settings.weights[id] === 0)
+  }
 }

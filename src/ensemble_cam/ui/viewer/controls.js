@@ -118,11 +118,16 @@ export class Controls {
     one(this.box, `output[for=${id}]`).textContent = text
   }
 
-  /** Draw the colour bar: dark below the threshold, a white tick at it. */
-  drawBar() {
+  /**
+   * Draw the colour bar: dark below the threshold, a white tick at it.
+   *
+   * @param {string} id whose colours are looked at
+   * @param {string} scale what they tell
+   */
+  drawBar(id, scale) {
     const { bar } = this
-    const { colours } = this.state
-    const { threshold, colormap } = this.state.settings
+    const colours = this.state.coloursOf(id)
+    const { threshold } = this.state.settings
     const context = bar.getContext("2d")
     if (!context) return
     const image = context.createImageData(256, 10)
@@ -136,6 +141,6 @@ export class Controls {
       }
     }
     context.putImageData(image, 0, 0)
-    bar.setAttribute("aria-label", `${colormap}: relative activation 0 to 1, drawn from ${threshold.toFixed(2)} on`)
+    bar.setAttribute("aria-label", `${this.state.colormapOf(id)}: ${scale} 0 to 1, drawn from ${threshold.toFixed(2)} on`)
   }
 }

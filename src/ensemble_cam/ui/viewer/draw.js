@@ -4,7 +4,8 @@
 /** @import { FilmFacts, Finding, Place, Stale } from "./types.js" */
 /** @import { Panel, Panels } from "./panels.js" */
 /** @import { State } from "./state.js" */
-import { layOver, readMaps } from "./maps.js"
+import { DISAGREEMENT } from "./findings.js"
+import { layOver } from "./maps.js"
 
 /**
  * What a picture is drawn with.
@@ -63,14 +64,15 @@ export function paint(state, canvas, { greys, place, width, height, ratio }, fin
   const { header } = state.review
   const parts = finding ? state.parts(canvas.id, finding) : []
   const empty = parts.every((part) => part.empty)
-  if (moved) readMaps(canvas.values, place, header.geometry, parts)
+  if (moved) state.reads(canvas.id)(canvas.values, place, header.geometry, parts)
+  const spread = canvas.id === DISAGREEMENT // it has a scale of its own and no regions
   const off = settings.hidden || state.held || empty
   layOver(canvas.pixels, greys, canvas.values, width, height, {
-    colours: state.colours,
+    colours: state.coloursOf(canvas.id),
     threshold: settings.threshold,
     opacity: settings.opacity,
-    heat: !off && settings.style !== "contour",
-    line: !off && settings.style !== "heatmap",
+    heat: !off && (settings.style !== "contour" || spread),
+    line: !off && settings.style !== "heatmap" && !spread,
     dimmed: true,
     thickness: lineThickness(header.film, place.scale, ratio),
   })

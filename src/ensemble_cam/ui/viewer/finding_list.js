@@ -5,6 +5,7 @@
 import { element } from "./elements.js"
 import { callOf } from "./findings.js"
 
+const [HIGH, WIDE] = [13, 3.6] // of a strip, and of a mark in hundredths of it
 const SVG = "http://www.w3.org/2000/svg"
 
 /** @typedef {{ finding: Finding, row: HTMLElement, score: HTMLElement, badge: HTMLElement, agree: HTMLElement }} Row */
@@ -38,7 +39,7 @@ export class FindingList {
       const score = element("span", "score")
       const badge = element("span", "badge")
       const agree = element("span", "agree")
-      agree.title = "Mean overlap (IoU) of the maps' regions at or above the threshold"
+      agree.title = "Split: some call it, others do not. Mean overlap (IoU) of the regions at or above the threshold"
       row.append(score, badge, scoreStrip(finding, classifiers), agree)
       const each = classifiers
         .filter((one) => Object.hasOwn(finding.scores, one.id))
@@ -58,17 +59,20 @@ export class FindingList {
    * @param {string | null} chosen
    * @param {(finding: Finding) => Score | null} mean
    * @param {(finding: Finding) => { iou: number | null }} agreement
+   * @param {(finding: Finding) => boolean} isSplit whether some call it and others do not
    */
-  renew(chosen, mean, agreement) {
+  renew(chosen, mean, agreement, isSplit) {
     for (const { finding, row, score, badge, agree } of this.rows) {
       const found = mean(finding)
-      const word = found ? callOf(found) : "no weight"
+      const call = found ? callOf(found) : "no weight"
       score.textContent = found ? found.value.toFixed(2) : "–"
-      badge.textContent = word
-      badge.className = `badge ${word.replace(" ", "-")}`
-      row.classList.toggle("meaningless", word === "meaningless")
+      badge.textContent = call
+      badge.className = `badge ${call.replace(" ", "-")}`
+      row.classList.toggle("meaningless", call === "meaningless")
       const { iou } = agreement(finding)
-      agree.textContent = iou === null ? "" : `agree ${iou.toFixed(2)}`
+      const word = isSplit(finding) ? "split" : "agree"
+      agree.textContent = iou === null ? (word === "split" ? word : "") : `${word} ${iou.toFixed(2)}`
+      agree.classList.toggle("split", word === "split")
       row.setAttribute("aria-current", String(finding.label === chosen))
     }
   }
@@ -91,26 +95,51 @@ export class FindingList {
 
 /**
  * A line from 0 to 1 with a tick at the operating point and a mark for each classifier's score, a grey cross where it
- * means nothing.
+ * means nothing. Marks that would cover one another stand one above the other, so that equal scores stay several.
  *
  * @param {Finding} finding
  * @param {Classifier[]} classifiers
  */
 function scoreStrip(finding, classifiers) {
-  const box = { viewBox: "0 0 100 10", preserveAspectRatio: "none" }
+  const box = { viewBox: `0 0 100 ${HIGH}`, preserveAspectRatio: "none" }
   const svg = drawn("svg", { class: "strip", ...box, "aria-hidden": "true" })
-  svg.append(drawn("line", { x1: 0, y1: 5, x2: 100, y2: 5, class: "axis" }))
-  svg.append(drawn("line", { x1: 50, y1: 0, x2: 50, y2: 10, class: "point" }))
-  for (const { id, calibrated, meaningless, colour } of classifiers) {
-    if (!Object.hasOwn(finding.scores, id)) continue
-    const at = 1.5 + 97 * finding.scores[id]
-    const diamond = `M${at} 0.6 L${at + 2} 5 L${at} 9.4 L${at - 2} 5 Z`
-    const cross = `M${at - 1.5} 1.5 L${at + 1.5} 8.5 M${at - 1.5} 8.5 L${at + 1.5} 1.5`
-    if (meaningless) svg.append(drawn("path", { d: cross, class: "meaningless" }))
-    else if (calibrated) svg.append(drawn("ellipse", { cx: at, cy: 5, rx: 1.7, ry: 3.6, fill: colour }))
-    else svg.append(drawn("path", { d: diamond, fill: colour }))
-  }
+  svg.append(drawn("line", { x1: 0, y1: HIGH / 2, x2: 100, y2: HIGH / 2, class: "axis" }))
+  svg.append(drawn("line", { x1: 50, y1: 0, x2: 50, y2: HIGH, class: "point" }))
+  const scored = classifiers.filter(({ id }) => Object.hasOwn(finding.scores, id))
+  const places = lanes(scored.map(({ id }) => 2 + 96 * finding.scores[id]))
+  scored.forEach(({ id, calibrated, meaningless, colour }, place) => {
+    const { at, y, half } = places[place]
+    const diamond = `M${at} ${y - half} L${at + 2} ${y} L${at} ${y + half} L${at - 2} ${y} Z`
+    const cross = `M${at - 1.5} ${y - half} L${at + 1.5} ${y + half} M${at - 1.5} ${y + half} L${at + 1.5} ${y - half}`
+    const mark = { "data-of": id, fill: colour, stroke: colour }
+    if (meaningless) svg.append(drawn("path", { "data-of": id, d: cross, class: "meaningless" }))
+    else if (calibrated) svg.append(drawn("ellipse", { ...mark, cx: at, cy: y, rx: 1.7, ry: half }))
+    else svg.append(drawn("path", { ...mark, d: diamond }))
+  })
   return svg
+}
+
+/**
+ * Where marks stand on a line: those whose places are nearer than a mark is wide, one above the other.
+ *
+ * @param {number[]} places along the line
+ */
+function lanes(places) {
+  const order = places.map((_, index) => index).sort((one, other) => places[one] - places[other])
+  /** @type {number[][]} */
+  const groups = []
+  for (const index of order) {
+    const last = groups[groups.length - 1]
+    if (last && places[index] - places[last[last.length - 1]] < WIDE) last.push(index)
+    else groups.push([index])
+  }
+  const found = places.map((at) => ({ at, y: HIGH / 2, half: 3.4 }))
+  for (const group of groups.filter(({ length }) => length > 1)) {
+    const step = HIGH / group.length
+    group.sort((one, other) => one - other) // in the classifiers' order, wherever they stand
+    group.forEach((index, lane) => Object.assign(found[index], { y: (lane + 0.5) * step, half: Math.min(3.4, step / 2 - 0.4) }))
+  }
+  return found
 }
 
 /**

@@ -5,6 +5,7 @@
 import { ROUNDING } from "./maps.js"
 
 export const ENSEMBLE = "ensemble" // as `settings.vocabulary` has it
+export const DISAGREEMENT = "disagreement" // of the maps behind the ensemble: the largest less the smallest
 const OPERATING_POINT = 0.5 // as `reviewing.scores` has it
 
 /** @typedef {Record<string, number>} Weights by a classifier's id */
@@ -40,6 +41,22 @@ export function callOf({ value, calibrated, meaningless }) {
   if (meaningless) return "meaningless"
   if (!calibrated) return "uncalibrated"
   return value >= OPERATING_POINT ? "called" : "not called"
+}
+
+/**
+ * How many of those that take a side there are, and how many of them call the finding, as `sentences.disagreement`
+ * counts them.
+ *
+ * @param {Finding} finding
+ * @param {Classifier[]} classifiers
+ * @param {Weights} weights
+ */
+export function sides(finding, classifiers, weights) {
+  const calls = classifiers
+    .filter(({ id }) => Object.hasOwn(finding.scores, id) && weights[id] > 0)
+    .map(({ id, calibrated, meaningless }) => callOf({ value: finding.scores[id], calibrated, meaningless }))
+  const calling = calls.filter((call) => call === "called").length
+  return { calling, count: calling + calls.filter((call) => call === "not called").length }
 }
 
 /**

@@ -87,16 +87,39 @@ export function readMaps(out, place, geometry, parts) {
 }
 
 /**
+ * Read the largest less the smallest of several grids at a place, whatever their weights; OUTSIDE and OFF as there.
+ *
+ * @param {Float32Array} out
+ * @param {Place} place
+ * @param {Geometry} geometry
+ * @param {Part[]} parts without any, the place holds OUTSIDE and OFF and 0
+ */
+export function readSpread(out, place, geometry, parts) {
+  const alone = parts.map((part) => ({ ...part, weight: 1 }))
+  readMaps(out, place, geometry, alone.slice(0, 1))
+  const [smallest, one] = [out.slice(), new Float32Array(out.length)]
+  for (const part of alone.slice(1)) {
+    readMaps(one, place, geometry, [part])
+    for (let i = 0; i < out.length; i++) {
+      if (one[i] > out[i]) out[i] = one[i]
+      else if (one[i] < smallest[i]) smallest[i] = one[i]
+    }
+  }
+  for (let i = 0; i < out.length; i++) if (out[i] >= 0) out[i] -= smallest[i]
+}
+
+/**
  * Read a weighted sum of grids at one point of the film, edge coordinates; null outside of the crop.
  *
  * @param {number} x
  * @param {number} y
  * @param {Geometry} geometry
  * @param {Part[]} parts
+ * @param {typeof readMaps} [read] how they are read
  */
-export function readPoint(x, y, geometry, parts) {
+export function readPoint(x, y, geometry, parts, read = readMaps) {
   const value = new Float32Array(1)
-  readMaps(value, { left: x - 0.5, top: y - 0.5, scale: 1, width: 1, height: 1 }, geometry, parts)
+  read(value, { left: x - 0.5, top: y - 0.5, scale: 1, width: 1, height: 1 }, geometry, parts)
   return value[0] < 0 ? null : value[0]
 }
 

@@ -2,12 +2,13 @@
 
 // @ts-check
 /** @import { Finding, Review, Root, Settings, Stale } from "./types.js" */
-import { captionPanels, showLegend } from "./captions.js"
+import { captionPanels, markWeightless, showLegend } from "./captions.js"
 import { Controls } from "./controls.js"
 import { sayCorners } from "./corners.js"
 import { drawPanels } from "./draw.js"
 import { one, showText } from "./elements.js"
 import { FindingList } from "./finding_list.js"
+import { DISAGREEMENT } from "./findings.js"
 import { Gestures } from "./gestures.js"
 import { greyTable } from "./greys.js"
 import { Keys } from "./keys.js"
@@ -184,17 +185,22 @@ export class Reading {
     this.press("#hide", state.settings.hidden)
     this.press("#invert", state.settings.inverted)
     const { withheld } = state.review.header
-    const behind = finding && !withheld ? words.behind(finding) : ""
-    showText(one(box, ".title"), finding ? words.title(finding) : "", finding && words.struck(finding))
+    const behind = finding && !withheld ? words.support(finding) : ""
+    const title = finding ? words.title(finding) : ""
+    showText(one(box, ".title"), title, finding && words.struck(finding))
+    one(box, ".title").title = title
     one(box, ".behind").textContent = behind
     one(box, ".behind").title = behind
     captionPanels(this.panels.all, withheld ? null : finding, state.review.header, words)
     sayCorners(this.panels, state)
     if (!finding) return
     this.thumbs.renewWords((id) => words.thumb(id, finding), state.settings.large === null ? null : state.shownIds[0])
-    this.controls.drawBar()
+    const [first] = state.shownIds
+    this.controls.drawBar(first, first === DISAGREEMENT ? "disagreement" : "relative activation")
     const agreement = (/** @type {Finding} */ each) => this.measures.agreement(each)
-    this.list.renew(state.settings.finding, (each) => words.mean(each), agreement)
+    const isSplit = (/** @type {Finding} */ each) => words.isSplit(each)
+    this.list.renew(state.settings.finding, (each) => words.mean(each), agreement, isSplit)
+    markWeightless(box, state)
   }
 
   /**

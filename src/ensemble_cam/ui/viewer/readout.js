@@ -51,7 +51,7 @@ export class Readout {
     for (const id of finding ? state.shownIds : []) {
       const grids = finding ? state.parts(id, finding) : []
       if (!grids.length) continue
-      const activation = readPoint(edgeX, edgeY, header.geometry, grids)
+      const activation = readPoint(edgeX, edgeY, header.geometry, grids, state.reads(id))
       parts.push(`${state.nameOf(id)} ${activation === null ? "not seen" : activation.toFixed(2)}`)
     }
     return parts.join(" · ")

@@ -2,11 +2,13 @@
 
 // @ts-check
 /** @import { Finding, GreyWindow, Grid, Review, Settings } from "./types.js" */
-import { ENSEMBLE, behind, ensembleParts, ranked } from "./findings.js"
+import { DISAGREEMENT, ENSEMBLE, behind, ensembleParts, ranked } from "./findings.js"
+import { readMaps, readSpread } from "./maps.js"
 import { theStage } from "./stage.js"
 import { View } from "./view.js"
 
 export const FILM = "film" // the film without any map
+const OWN_COLOURS = ["cividis", "viridis"] // of the disagreement: the first that maps are not drawn in
 
 export const STYLES = /** @type {const} */ (["heatmap", "contour", "both"]) // as `settings.display` has them
 
@@ -146,11 +148,34 @@ export class State {
     return this.review.header.findings.find(({ label }) => label === this.settings.finding) ?? null
   }
 
-  /** The 256 colours of the maps, RGB. */
-  get colours() {
+  /**
+   * The name of the colours in which a panel is drawn.
+   *
+   * @param {string} id
+   */
+  colormapOf(id) {
+    const { colormap } = this.settings
+    return id === DISAGREEMENT ? (OWN_COLOURS.find((name) => name !== colormap) ?? colormap) : colormap
+  }
+
+  /**
+   * The 256 colours in which a panel is drawn, RGB.
+   *
+   * @param {string} id
+   */
+  coloursOf(id) {
     const { header, colours } = this.review
-    const start = 768 * header.colormaps.findIndex(({ name }) => name === this.settings.colormap)
+    const start = 768 * header.colormaps.findIndex(({ name }) => name === this.colormapOf(id))
     return colours.subarray(start, start + 768)
+  }
+
+  /**
+   * How a panel's grids are read: their sum, or what lies between the largest and the smallest.
+   *
+   * @param {string} id
+   */
+  reads(id) {
+    return id === DISAGREEMENT ? readSpread : readMaps
   }
 
   /** Whether there are maps to be seen. */
@@ -159,9 +184,11 @@ export class State {
     return findings.length > 0 && !withheld
   }
 
-  /** What can stand on the stage, in the strip's order: the film alone, each classifier, the ensemble. */
+  /** What can stand on the stage, in the strip's order: film, each classifier, ensemble, disagreement. */
   get offered() {
-    return this.mapped ? [FILM, ...this.review.header.classifiers.map(({ id }) => id), ENSEMBLE] : [FILM]
+    if (!this.mapped) return [FILM]
+    const ids = this.review.header.classifiers.map(({ id }) => id)
+    return [FILM, ...ids, ENSEMBLE, ...(ids.length > 1 ? [DISAGREEMENT] : [])]
   }
 
   /** The panels that are to stand on the screen: classifiers and ensemble, or one of what is offered. */
@@ -180,6 +207,7 @@ export class State {
    */
   nameOf(id) {
     if (id === FILM) return "Film"
+    if (id === DISAGREEMENT) return "Disagreement"
     return id === ENSEMBLE ? "Ensemble" : (this.review.header.classifiers.find((each) => each.id === id)?.name ?? id)
   }
 
@@ -201,6 +229,10 @@ export class State {
    */
   parts(id, finding) {
     const { grids } = this.review
+    if (id === DISAGREEMENT) {
+      const compared = this.behind(finding).map((each) => grids[finding.maps[each]])
+      return compared.length > 1 ? compared : []
+    }
     if (id === ENSEMBLE) return ensembleParts(finding, this.behind(finding), this.settings.weights, grids)
     return Object.hasOwn(finding.maps, id) ? [grids[finding.maps[id]]] : []
   }

@@ -79,6 +79,15 @@
  * @property {string} score
  * @property {string} overlap
  * @property {string} rank
+ * @property {string} all_call
+ * @property {string} some_call
+ * @property {string} none_calls
+ * @property {string} same_place
+ * @property {string} near_places
+ * @property {string} different_places
+ * @property {string} spread
+ * @property {string} no_spread
+ * @property {string} weightless
  * @property {string} no_ensemble
  * @property {string} ensemble
  * @property {string} alone

@@ -6,8 +6,11 @@
 /** @import { Call, Finding, Says, Score } from "./types.js" */
 /** @import { Measures } from "./measures.js" */
 /** @import { State } from "./state.js" */
-import { ENSEMBLE, callOf, meanScore } from "./findings.js"
+import { DISAGREEMENT, ENSEMBLE, callOf, meanScore, sides } from "./findings.js"
 import { FILM } from "./state.js"
+
+// As `sentences` has them: the overlap from which on maps lie at one place, and below which at different ones.
+const [SAME_PLACE, DIFFERENT_PLACES] = [0.5, 1 / 3]
 
 /**
  * Put values into the places of a sentence.
@@ -72,17 +75,63 @@ export class Words {
   }
 
   /**
-   * A finding's head: its score, what that says, and how far its maps agree.
+   * A finding's head: its score and what that says, who calls it, and whether they look at one place.
    *
    * @param {Finding} finding
    */
   title(finding) {
+    return [this.head(finding), this.disagreement(finding)].filter(Boolean).join(" · ")
+  }
+
+  /**
+   * Who calls a finding, and whether its maps lie at one place, as `sentences.disagreement` says it.
+   *
+   * @param {Finding} finding
+   */
+  disagreement(finding) {
+    const { says } = this
+    const { calling, count } = sides(finding, this.state.review.header.classifiers, this.state.settings.weights)
+    const numbers = { calling: String(calling), count: String(count) }
+    const parts = []
+    if (count > 1 && calling === count) parts.push(filled(says.all_call, { count: numbers.count }))
+    else if (count > 1 && calling) parts.push(filled(says.some_call, { calling: numbers.calling, count: numbers.count }))
+    else if (count > 1) parts.push(filled(says.none_calls, { count: numbers.count }))
+    const { iou } = this.measures.agreement(finding)
+    if (iou !== null) parts.push(this.place(iou))
+    return parts.join("; ")
+  }
+
+  /**
+   * Whether some call a finding and others do not.
+   *
+   * @param {Finding} finding
+   */
+  isSplit(finding) {
+    const { calling, count } = sides(finding, this.state.review.header.classifiers, this.state.settings.weights)
+    return 0 < calling && calling < count
+  }
+
+  /** @param {number} overlap mean IoU of the maps' regions */
+  place(overlap) {
+    const { says } = this
+    const iou = overlap.toFixed(2)
+    if (overlap >= SAME_PLACE) return filled(says.same_place, { iou })
+    if (overlap < DIFFERENT_PLACES) return filled(says.different_places, { iou })
+    return filled(says.near_places, { iou })
+  }
+
+  /**
+   * How far the maps behind an ensemble agree, and whose they are, as `sentences.support` says it.
+   *
+   * @param {Finding} finding
+   */
+  support(finding) {
     const { says } = this
     const { iou, rank } = this.measures.agreement(finding)
-    const parts = [this.head(finding)]
+    const parts = []
     if (iou !== null) parts.push(filled(says.overlap, { iou: iou.toFixed(2) }))
     if (rank !== null) parts.push(filled(says.rank, { rank: rank.toFixed(2) }))
-    return parts.join(" · ")
+    return [...parts, this.behind(finding)].join(" · ")
   }
 
   /**
@@ -109,8 +158,12 @@ export class Words {
     if (id === FILM) {
       return { caption: "Film alone", note: this.state.review.header.outside, call: null, struck: null, weights: "" }
     }
+    if (id === DISAGREEMENT) {
+      return { caption: this.state.nameOf(id), note: this.spread(finding), call: null, struck: null, weights: "" }
+    }
     const score = id === ENSEMBLE ? this.mean(finding) : this.scoreOf(id, finding)
-    const name = this.state.nameOf(id)
+    const weightless = this.state.settings.weights[id] === 0 ? ` (${this.says.weightless})` : ""
+    const name = this.state.nameOf(id) + weightless
     const extent = this.extent(id, finding)
     const weights = this.state.review.header.classifiers.find((each) => each.id === id)?.weights ?? ""
     if (!score) return { caption: name, note: extent, call: null, struck: null, weights }
@@ -122,6 +175,19 @@ export class Words {
       struck: struckOf(score),
       weights,
     }
+  }
+
+  /**
+   * What the disagreement's picture shows.
+   *
+   * @param {Finding} finding
+   */
+  spread(finding) {
+    const { says, state } = this
+    const count = state.parts(DISAGREEMENT, finding).length
+    if (!count) return says.no_spread
+    const [threshold, colours] = [state.settings.threshold.toFixed(2), state.colormapOf(DISAGREEMENT)]
+    return filled(says.spread, { count: String(count), threshold, colours })
   }
 
   /**
