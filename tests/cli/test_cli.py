@@ -283,7 +283,7 @@ def test_options_reach_the_record(tmp_path, film):
     config = tmp_path / "two.toml"
     config.write_text("".join(TABLE.format(id=id, size=64, weights="untrained") for id in ("one", "two")))
     line = """--method gradcam --threshold 0.25 --opacity 0.6 --colormap viridis --framing pad --intensity windowed
-        --rescale --negative --ensemble-weight two=0 --device cpu --runtime torch --save-maps --bare
+        --rescale --negative --ensemble-weight two=0 --device cpu --runtime torch --save-maps --bare --pdf
         --layers several --aug-smooth --eigen-smooth"""
     options = ["--labels", "mass,Pleural_Thickening, lung lesion", *line.split()]
 
@@ -312,6 +312,7 @@ def test_options_reach_the_record(tmp_path, film):
         "runtime": "torch",
         "precision": "float32",
         "save_maps": True,
+        "pdf": True,
     }
     assert told["input"]["crop"] == [0, 0, 260, 240]
     assert {finding["label"] for finding in told["findings"]} == {"Mass", "Pleural_Thickening", "Lung Lesion"}

@@ -571,8 +571,8 @@ def batch(*classifiers: Classifier, display: Display | None = None, run=RUN, **s
     return Batch(classifiers, options, run, TerminalLine(None))
 
 
-def reviewed(batch: Batch, path: Path, out: Path, *, save_maps: bool = False) -> int:
-    return batch.review(FoundFilms((Film.of(path),)), out, save_maps=save_maps, errors=io.StringIO())
+def reviewed(batch: Batch, path: Path, out: Path, **files: bool) -> int:
+    return batch.review(FoundFilms((Film.of(path),)), out, errors=io.StringIO(), **files)
 
 
 @pytest.fixture
@@ -664,6 +664,15 @@ def test_review_whose_greys_a_reader_set_is_not_taken_for_that_of_a_run(film, tm
     assert first["settings"] == second["settings"]
 
 
+def test_a_review_without_its_pdf_is_done_again_for_it_and_not_a_second_time(film, tmp_path):
+    out = tmp_path / "out"
+    for pdf in (False, True, True, False):
+        reviewed(batch(), film, out, pdf=pdf)
+
+    assert folders(out) == ["film", "film_2"]
+    assert [(out / name / "review.pdf").exists() for name in folders(out)] == [False, True]
+
+
 def test_saved_maps_and_another_version_are_another_review(film, tmp_path, monkeypatch):
     out = tmp_path / "out"
     reviewed(batch(), film, out)
@@ -747,7 +756,7 @@ def broken_into_lines(value: object) -> str:
     ids=str,
 )
 def test_records_text_is_jsons_own_with_a_line_for_each_list_of_numbers(monkeypatch, review, value):
-    monkeypatch.setattr("ensemble_cam.export.record.review_record", lambda review, *, save_maps: value)
+    monkeypatch.setattr("ensemble_cam.export.record.review_record", lambda review, **files: value)
 
     assert review_json(review) == broken_into_lines(value) + "\n"
 

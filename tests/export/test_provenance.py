@@ -127,4 +127,4 @@ def test_figure_says_beside_the_film_what_greys_the_reader_set_and_nothing_of_th
     figure_png(review)
     assert not any("Greys" in text for text in written)
     figure_png(with_greys(review, Greys(120, 60, inverted=True)))
-    assert "Greys set by the reader: center 120, width 60, inverted for the reader alone" in written
+    assert "Greys set by the reader: center 120, width 60, inverted for the reader alone" in " ".join(written)

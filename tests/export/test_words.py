@@ -148,8 +148,8 @@ def written_on_the_figure(monkeypatch, review: Review) -> tuple[list[Run], list[
         lambda page, x, y, given, *look: texts.append((page, y, given)) or text(page, x, y, given, *look),
     )
     figure_png(review)
-    # At the head: on the first of the pages that the figure is made of, above the film.
-    return runs, [given for page, y, given in texts if page is texts[0][0] and y < 200]
+    # At the head: on the first of the pages that the figure is made of, above the fields for reader, case and date.
+    return runs, [given for page, _, given in texts if page is texts[0][0]]
 
 
 @pytest.mark.parametrize("phantom", [True, False])
@@ -163,8 +163,9 @@ def test_figure_of_a_film_that_the_networks_cannot_know_says_so_at_its_head_and_
     assert any(text.startswith(MEANINGLESS_LINE) for text in heads) is not phantom
     struck = [run.text for run in runs if run.struck]
     scores = 1 + len(review.analysis.results)  # the finding's, and each network's
-    assert len(struck) == (0 if phantom else scores * len(review.analysis.findings))
-    assert all(text[:-1].replace(".", "").isdigit() for text in struck)
+    in_all = scores * len(review.analysis.findings) + len(review.analysis.ranking)
+    assert len(struck) == (0 if phantom else in_all)
+    assert all(text.rstrip(",").replace(".", "").isdigit() for text in struck)
 
 
 @pytest.mark.parametrize(

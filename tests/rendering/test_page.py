@@ -1,13 +1,13 @@
 """Lines of text and the colour bar stand on a page where they were put, and nowhere else."""
 
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
 from ensemble_cam.rendering.colours import colour_table
-from ensemble_cam.rendering.page import BOLD, NORMAL, SMALL, WARN, Page, shortened, wrapped
+from ensemble_cam.rendering.page import BOLD, NORMAL, SHAPES, SMALL, WARN, Mark, Page, Run, broken, wrapped
 
 
 def box_of_ink(page: Page) -> tuple[int, int, int, int]:
@@ -88,7 +88,7 @@ def test_colour_bar_runs_from_zero_to_one_with_the_threshold_marked_in_white_and
     assert all(labels[100 + round(value * 699) - 6 : 100 + round(value * 699) + 7].any() for value in named)
 
 
-def test_text_is_broken_and_cut_between_words_only():
+def test_text_is_broken_between_words_only():
     text = "one two three four five six seven eight nine ten"
     room = 300
 
@@ -98,8 +98,47 @@ def test_text_is_broken_and_cut_between_words_only():
     assert len(lines) > 2
     assert all(NORMAL.width(line) <= room for line in lines)
     assert all(NORMAL.width(f"{a} {b.split()[0]}") > room for a, b in pairwise(lines))
-    assert text.startswith(shortened(text, NORMAL, room).removesuffix(" …"))
-    assert shortened(text, NORMAL, room).endswith(" …")
-    assert NORMAL.width(shortened(text, NORMAL, room)) <= room
     assert wrapped("unbreakable", NORMAL, 10) == ["unbreakable"]
-    assert shortened("unbreakable", NORMAL, 10) == "unbreakable"
+    pieces = broken(Run("unbreakable word"), NORMAL, 90).text.split()
+    assert "".join(pieces) == "unbreakableword"
+    assert all(NORMAL.width(piece) <= 90 for piece in pieces)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_mark_stands_around_its_place_in_its_size_and_a_hollow_one_has_a_hole(shape):
+    for size in (9, 14, 20):
+        full, hollow = Page(60, 60), Page(60, 60)
+
+        full.mark(30, 30, Mark(shape, size), WARN)
+        hollow.mark(30, 30, Mark(shape, size, hollow=True), WARN)
+
+        left, top, right, bottom = box_of_ink(full)
+        assert max(right - left, bottom - top) in range(size - 2, size + 2)
+        assert abs(left + right - 60) <= 2
+        assert abs(top + bottom - 60) <= 3
+        assert (full.pixels[30, 30] == [0x9C, 0x2A, 0x00]).all()
+        if size > 9:
+            assert (hollow.pixels[30, 30] > 200).all()
+        assert box_of_ink(hollow) == (left, top, right, bottom)
+
+
+def test_marks_of_different_shapes_are_told_apart_in_grey():
+    drawn = []
+    for shape in SHAPES:
+        page = Page(40, 40)
+        page.mark(20, 20, Mark(shape, 14))
+        drawn.append(page.pixels[:, :, 0] < 128)
+
+    for one, other in combinations(drawn, 2):
+        assert (one != other).sum() > 0.15 * one.sum()
+
+
+def test_threshold_near_an_end_is_named_within_the_bar_and_over_nothing():
+    for threshold in (0.0, 0.07, 0.13, 0.5, 0.9, 1.0):
+        page = Page(900, 200)
+
+        page.colour_bar(100, 50, 640, colormap="viridis", threshold=threshold)
+
+        columns = np.flatnonzero((page.pixels[100:] < 128).any(axis=(0, 2)))
+        assert columns.min() >= 100 - 12
+        assert columns.max() < 740 + 12

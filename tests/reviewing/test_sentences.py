@@ -9,8 +9,6 @@ from PIL import Image
 from ensemble_cam.archive.batch import Batch
 from ensemble_cam.archive.films import Film, FoundFilms
 from ensemble_cam.classifiers.classifier import WeightsInfo
-from ensemble_cam.export import figure
-from ensemble_cam.export.figure import figure_png
 from ensemble_cam.export.overlays import overlays
 from ensemble_cam.export.provenance import origin
 from ensemble_cam.export.record import review_record
@@ -27,6 +25,7 @@ from ensemble_cam.weights.store import Published
 from support.films import png
 from support.networks import Failing, bright_classifier
 from support.reviews import RUN, dotted, made_review, two_classifiers
+from support.sheets import words
 
 
 @pytest.fixture(scope="module")
@@ -147,12 +146,8 @@ def test_a_line_begins_with_a_capital_and_keeps_the_names_in_it():
     assert sentences.capitalised("") == ""
 
 
-def test_figure_pictures_record_and_command_line_take_their_words_from_here(review, monkeypatch, tmp_path):
-    written, real = [], figure.Page.text
-    monkeypatch.setattr(
-        figure.Page, "text", lambda page, x, y, text, *style: written.append(text) or real(page, x, y, text, *style)
-    )
-    figure_png(review)
+def test_figure_pictures_record_and_command_line_take_their_words_from_here(review, tmp_path):
+    written = words(review)
     analysis = review.analysis
     for finding in analysis.findings:
         assert sentences.title(finding) in written
@@ -194,9 +189,8 @@ def texts(data: bytes) -> dict[str, str]:
         {"Teaching DenseNet": True, "Teaching ResNet": True, "Teaching JF Healthcare": True, "Teaching shortcut": True},
     ],
 )
-def test_the_longest_that_is_said_of_the_sets_findings_stands_uncut_on_the_figure(monkeypatch, networks):
-    written, classifiers = [], []
-    monkeypatch.setattr(figure.Page, "text", lambda page, x, y, text, *style: written.append(text))
+def test_the_longest_that_is_said_of_the_sets_findings_stands_uncut_on_the_figure(networks):
+    classifiers = []
     for number, (name, calibrated) in enumerate(networks.items(), start=1):
         slope = 8.0 if number < len(networks) else 0.0
         logits = {"Pleural_Thickening": -9.0}
@@ -204,7 +198,7 @@ def test_the_longest_that_is_said_of_the_sets_findings_stands_uncut_on_the_figur
         classifiers.append(replace(made, config=replace(made.config, name=name)))
 
     review = made_review(classifiers=classifiers)
-    figure_png(review)
+    written = words(review)
 
     (finding,) = review.analysis.findings
     assert "(empty: " in sentences.support(review.analysis, finding, 0.4)

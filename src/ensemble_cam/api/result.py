@@ -152,7 +152,10 @@ class Review:
         return _picture(overlay_png(self._drawn(bare=bare), found, classifier, heatmap))
 
     def figure(self) -> Image.Image:
-        """Return the annotated figure, RGB at 300 dots per inch: the film, then a row of maps for each finding."""
+        """Return the annotated figure, RGB at 300 dots per inch: sheets of A4, one below the other.
+
+        The film with all findings' scores, then a row of maps for each finding, those called first.
+        """
         return _picture(figure_png(self._reviewed))
 
     def reweighted(self, ensemble_weights: Mapping[str, float]) -> "Review":
@@ -169,7 +172,13 @@ class Review:
         return Review(replace(self._reviewed, analysis=analysis), name=self._name)
 
     def save(
-        self, out: str | os.PathLike[str], *, name: str | None = None, save_maps: bool = False, bare: bool = False
+        self,
+        out: str | os.PathLike[str],
+        *,
+        name: str | None = None,
+        save_maps: bool = False,
+        bare: bool = False,
+        pdf: bool = False,
     ) -> Path:
         """Write the review's folder, as the command line does: figure, overlays and `review.json`.
 
@@ -180,6 +189,7 @@ class Review:
             name: what the review's folder is called; without, by the case, else by the film's file, else by its hash.
             save_maps: also write `maps.npz`, every map on the source grid.
             bare: write overlays without the words below them.
+            pdf: also write `review.pdf`, the figure's pages to print.
 
         Returns:
             The review's folder.
@@ -189,7 +199,7 @@ class Review:
             ConfigError: if the name is none for a folder.
         """
         name = self._folder_name if name is None else checked_case(name, of="name")
-        return write_review(self._drawn(bare=bare), Path(out), name, save_maps=save_maps)
+        return write_review(self._drawn(bare=bare), Path(out), name, save_maps=save_maps, pdf=pdf)
 
     def __copy__(self) -> "Review":
         """Return itself: it is never changed."""

@@ -59,7 +59,14 @@ class Batch:
         return cls(loaded, options, run_info(choice, options, loaded), line)
 
     def review(
-        self, found: FoundFilms, out: Path, *, errors: TextIO, save_maps: bool = False, summary: bool = False
+        self,
+        found: FoundFilms,
+        out: Path,
+        *,
+        errors: TextIO,
+        save_maps: bool = False,
+        pdf: bool = False,
+        summary: bool = False,
     ) -> int:
         """Review films into folders of their own; return how many failed, each with a line in `errors`.
 
@@ -68,12 +75,13 @@ class Batch:
             out: where their folders go; it need not be there.
             errors: where a failure is a line.
             save_maps: whether every map is written on the source grid.
+            pdf: whether every figure is written as a PDF, too.
             summary: whether a table and a contact sheet of these films are written beside the folders.
 
         Raises:
             ExportError: if the summary cannot be written.
         """
-        flow = Flow(self.classifiers, self.options, self.run, out=out, save_maps=save_maps)
+        flow = Flow(self.classifiers, self.options, self.run, out=out, save_maps=save_maps, pdf=pdf)
         report = RunReport(self.line, errors, found)
         sheet = Summary(found, out) if summary else None
         if removed := remove_dead_drafts(out):

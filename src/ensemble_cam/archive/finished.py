@@ -25,7 +25,13 @@ _OF_ONE_FILM = ("scores", "seconds", "failure")
 
 
 def review_key(
-    classifiers: Sequence[Classifier], settings: Settings, display: Display, run: RunInfo, *, save_maps: bool = False
+    classifiers: Sequence[Classifier],
+    settings: Settings,
+    display: Display,
+    run: RunInfo,
+    *,
+    save_maps: bool = False,
+    pdf: bool = False,
 ) -> dict[str, Any]:
     """Return what makes two reviews of one film the same, in the words of their `review.json`.
 
@@ -35,7 +41,7 @@ def review_key(
         "schema": SCHEMA,
         "greys": greys_record(Greys()),
         "software": dict(software()),
-        "settings": settings_record(resolve(settings, classifiers), display, run, save_maps=save_maps),
+        "settings": settings_record(resolve(settings, classifiers), display, run, save_maps=save_maps, pdf=pdf),
         "classifiers": [weights_record(classifier) for classifier in classifiers],
     }
 

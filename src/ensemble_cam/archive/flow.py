@@ -92,14 +92,22 @@ class Flow:
         run: what they say of how they were run.
         out: the output folder, which need not be there.
         save_maps: whether every map is written on the source grid.
+        pdf: whether every figure is written as a PDF, too.
     """
 
     def __init__(
-        self, classifiers: Sequence[Classifier], options: ReviewOptions, run: RunInfo, *, out: Path, save_maps: bool
+        self,
+        classifiers: Sequence[Classifier],
+        options: ReviewOptions,
+        run: RunInfo,
+        *,
+        out: Path,
+        save_maps: bool,
+        pdf: bool = False,
     ):
         self._classifiers, self._options, self._run = classifiers, options, run
-        self._out, self._save_maps = out, save_maps
-        key = review_key(classifiers, options.settings, options.display, run, save_maps=save_maps)
+        self._out, self._save_maps, self._pdf = out, save_maps, pdf
+        key = review_key(classifiers, options.settings, options.display, run, save_maps=save_maps, pdf=pdf)
         self._finished = FinishedReviews(out, key)
         self._budget = PixelBudget(most_pixels=MOST_PIXELS)
 
@@ -173,7 +181,7 @@ class Flow:
             self._budget.wait_for_turn(number)
             began = time.perf_counter()
             review = Review(analysis, self._options.display, self._run, case=film.case)
-            folder = write_review(review, self._out, read.name, save_maps=self._save_maps)
+            folder = write_review(review, self._out, read.name, save_maps=self._save_maps, pdf=self._pdf)
             seconds = analysed.seconds + time.perf_counter() - began
         except (EnsembleCamError, MemoryError) as error:
             return _failed(number, film, error, remarks)

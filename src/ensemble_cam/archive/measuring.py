@@ -32,7 +32,7 @@ from ensemble_cam.settings.vocabulary import ENSEMBLE, GREY_PERCENTILES
 # Films that a worker decodes before its networks ask for them, and their decoded pixels; see `flow`.
 _AHEAD, _MOST_PIXELS = 2, 16_000_000
 # What of a review's settings changes pictures alone.
-_OF_PICTURES = ("opacity", "colormap", "style", "bare", "save_maps")
+_OF_PICTURES = ("opacity", "colormap", "style", "bare", "save_maps", "pdf")
 _DIGITS = 6  # as `review.json` has them
 
 

@@ -69,13 +69,16 @@ def add(commands: Commands) -> None:
         help="write summary.csv, a row for every map, and index.html, a contact sheet, of all these films into DIR, "
         "in the place of those of an earlier run",
     )
+    files.add_argument(
+        "--pdf", action="store_true", help="write review.pdf, the pages of review.png with text as text, to print"
+    )
     files.add_argument("--save-maps", action="store_true", help="write maps.npz, every map on the source grid")
     called = files.add_mutually_exclusive_group()
     called.add_argument(
         "--case",
         metavar="NUMBER",
-        help="call the film so in its files and its folder, instead of by the file's name; several films NUMBER_1, "
-        "NUMBER_2 …",
+        help="call the film so in its files, on its page and its folder, instead of by the file's name; several films "
+        "NUMBER_1, NUMBER_2 …",
     )
     add_anonymous_names(called, "by their number, and their folders by the films' hashes; no file's name is shown")
     files.add_argument("--log", type=Path, metavar="FILE", help="write the details of failures to this file")
@@ -112,7 +115,12 @@ def run(options: argparse.Namespace) -> int:
     batch = Batch.prepare(given.config, choice, chosen, line)
     try:
         failed = batch.review(
-            found, options.out, errors=sys.stderr, save_maps=options.save_maps, summary=options.summary
+            found,
+            options.out,
+            errors=sys.stderr,
+            save_maps=options.save_maps,
+            pdf=options.pdf,
+            summary=options.summary,
         )
     except ExportError as error:  # of the summary: the films are done
         print(f"ensemble-cam: {error}", file=sys.stderr)

@@ -1,77 +1,42 @@
-"""The annotated figure of a review, at print quality: the film, then a row for each finding."""
+"""The annotated figure of a review: pages of A4 upright, with the film, all scores and every explained finding's maps.
 
-from collections.abc import Iterator, Sequence
+`review.png` is the pages below each other at 300 pixels an inch, and so a whole number of sheets high; `review.pdf` is
+the same pages, with text as text. On the first stand the film beside all findings' scores, and room for reader, case
+and date; called findings come first and large. Every page says what it is for and of which film it is.
+"""
 
-import numpy as np
+from collections.abc import Iterator
+from itertools import product
 
+from ensemble_cam.export.blocks import HAIR, HEIGHT, MARGIN, ROOM, WIDTH, Block, Space, Text, lines, paged
+from ensemble_cam.export.panels import WIDEST, FindingRow, Panels, PrintedFilm, is_large
 from ensemble_cam.export.provenance import origin, window_line
-from ensemble_cam.export.words import with_score
+from ensemble_cam.export.strip_plot import StripPlot
 from ensemble_cam.film.greyscale import Greys
-from ensemble_cam.maps.heatmap import Heatmap
-from ensemble_cam.rendering.overlay import stretches
-from ensemble_cam.rendering.page import BOLD, DPI, FAINT, INK, NORMAL, SMALL, WARN, Page, shortened, wrapped
+from ensemble_cam.purpose import MEANINGLESS_LINE
+from ensemble_cam.rendering.page import BOLD, DPI, FAINT, NORMAL, SMALL, WARN, Canvas, Lettering, Page, Run
 from ensemble_cam.rendering.png import png
-from ensemble_cam.rendering.screen import Screen
-from ensemble_cam.rendering.strips import Part, SharedRows, Strip
-from ensemble_cam.reviewing.analysis import Finding
+from ensemble_cam.rendering.strips import Part
 from ensemble_cam.reviewing.review import Review
 from ensemble_cam.reviewing.scores import Call
-from ensemble_cam.reviewing.sentences import (
-    capitalised,
-    extent,
-    head_line,
-    method_line,
-    no_map,
-    remarks_line,
-    score_line,
-    support,
-    title,
-    weighted_line,
-)
+from ensemble_cam.reviewing.sentences import head_line, method_line, remarks_line, weighted_line
 from ensemble_cam.settings.display import Display
-from ensemble_cam.settings.vocabulary import ENSEMBLE
 
-# A4 across; the height follows from the film and the number of findings.
-WIDTH = 3508
-_MARGIN, _GAP = 90, 30
-_CAPTION, _FOOT = 225, 300
-_LINE, _SMALL_LINE, _COLOUR_BAR = 48, 38, 140
-# A taller film is drawn narrower: 18 findings must stay below the 65,536 pixels that many programs can show.
-_TALLEST = 1.7
+__all__ = ["HEIGHT", "WIDTH", "Page", "figure_pdf", "figure_png", "figure_size"]
+
+_HEAD = Lettering(13, bold=True)
+_TOP, _GAP = 100, 60
+# The film's width on the first page, the widest first: a narrower one is taken where it saves a page.
+_FILM_WIDTHS = WIDEST, 960, 840, 720
+_COLOUR_BAR_WIDTH, _COLOUR_BAR_HEIGHT = 640, 130
+# Rows of the scores' plot that stand beside the film; those of networks with more findings follow below.
+_BESIDE = 18
+_ABOVE_FOOT, _PAGE_NUMBER = 16, 260
 
 
 def figure_size(review: Review) -> tuple[int, int]:
-    """Return the figure's (width, height) in pixels."""
-    return WIDTH, _Layout(review).height
-
-
-class _Layout:
-    """Where things stand on the figure, in pixels from its upper left corner."""
-
-    def __init__(self, review: Review):
-        columns, rows = len(review.analysis.results) + 1, len(review.analysis.findings)
-        width, height = review.analysis.geometry.source_size
-        self.panel_width = (WIDTH - 2 * _MARGIN - (columns - 1) * _GAP) // columns
-        self.panel_height = max(1, round(self.panel_width * min(height / width, _TALLEST)))
-        self.film_width = self.panel_width
-        if height / width > _TALLEST:
-            self.film_width = max(1, round(self.panel_height * width / height))
-        self.facts_left = _MARGIN + self.panel_width + 2 * _GAP
-        room = WIDTH - _MARGIN - self.facts_left
-        self.facts = [part for fact in _facts(review) for part in wrapped(fact, NORMAL, room)]
-        self.warnings = [part for warning in review.warnings for part in wrapped(warning, SMALL, room)]
-        self.colour_bar = _COLOUR_BAR if review.display.style != "contour" else 0
-        facts_height = len(self.facts) * _LINE + self.colour_bar + len(self.warnings) * _SMALL_LINE
-        remarks = remarks_line(review.analysis)
-        self.remarks = wrapped(remarks, NORMAL, WIDTH - 2 * _MARGIN) if remarks else []
-        self.film_top = _MARGIN + 110 + len(self.remarks) * _LINE
-        self.rows_top = self.film_top + max(self.panel_height, facts_height) + _CAPTION // 2
-        self.foot_height = _FOOT + 40 * columns
-        self.height = self.rows_top + rows * (_CAPTION + self.panel_height) + self.foot_height
-
-    def panel(self, column: int) -> int:
-        """Return where a panel of the findings' rows begins, from the left."""
-        return _MARGIN + column * (self.panel_width + _GAP)
+    """Return the figure's (width, height) in pixels: so many sheets of A4 below each other as it takes."""
+    return WIDTH, HEIGHT * len(laid_out(review))
 
 
 def figure_png(review: Review) -> bytes:
@@ -82,117 +47,220 @@ def figure_png(review: Review) -> bytes:
     return png(_parts(review), origin(review), dots_per_inch=DPI)
 
 
+def figure_pdf(review: Review) -> bytes:
+    """Draw the figure of a review as PDF, a page for each sheet; the same bytes for the same review."""
+    from ensemble_cam.rendering.pdf import Pdf
+
+    pdf = Pdf(_title(review), origin(review))
+    for blocks in laid_out(review):
+        page, top = pdf.page(), 0
+        for block in blocks:
+            block.draw(page, top)
+            top += block.height
+        pdf.turn()
+    return pdf.finished()
+
+
 def _parts(review: Review) -> Iterator[Part]:
-    """Yield the figure from top to bottom: no more of it than a row of panels is in memory at once."""
-    layout, analysis = _Layout(review), review.analysis
-    screen = Screen.sized(analysis.radiograph.display, analysis.geometry, layout.film_width, layout.panel_height)
-    yield _head(review, layout, screen)
-    panels = _Panels(screen, [layout.panel(column) for column in range(len(analysis.results) + 1)])
-    for finding in analysis.findings:
-        yield _captions(review, layout, finding)
-        maps = [*(finding.maps.get(result.id) for result in analysis.results), finding.ensemble]
-        yield from panels.drawn(maps, review.display)
-    yield _foot(review, layout)
+    """Yield the figure from top to bottom: no more of it than a block is in memory at once."""
+    for blocks in laid_out(review):
+        for block in blocks:
+            yield from block.parts()
 
 
-def _head(review: Review, layout: _Layout, screen: Screen) -> Strip:
-    page = Page(WIDTH, layout.rows_top)
-    page.text(_MARGIN, _MARGIN, shortened(_title(review), BOLD, WIDTH - 2 * _MARGIN), BOLD)
-    page.text(_MARGIN, _MARGIN + 55, head_line(review), NORMAL, WARN)
-    for number, remark in enumerate(layout.remarks, start=1):
-        page.text(_MARGIN, _MARGIN + 55 + number * _LINE, remark, NORMAL, WARN)
-    page.picture(_MARGIN, layout.film_top, screen.plain)
-    _draw_facts(page, layout, review.display)
-    return page.strip()
+def laid_out(review: Review) -> list[list[Block]]:
+    """Lay the figure out: blocks from top to bottom that fill each page.
 
-
-def _captions(review: Review, layout: _Layout, finding: Finding) -> Strip:
-    """Draw what stands above a finding's panels."""
-    page, analysis = Page(WIDTH, _CAPTION), review.analysis
-    head = shortened(title(finding), BOLD, WIDTH - 2 * _MARGIN)
-    page.runs(_MARGIN, 25, with_score(head, finding.ranked.score, ink=INK, faint=FAINT), BOLD)
-    line = support(analysis, finding, review.display.threshold)
-    page.text(_MARGIN, 70, shortened(capitalised(line), NORMAL, WIDTH - 2 * _MARGIN))
-    for column, result in enumerate(analysis.results):
-        x = layout.panel(column)
-        page.text(x, _CAPTION - 100, shortened(result.classifier.config.name, NORMAL, layout.panel_width))
-        _draw_note(page, x, _CAPTION - 50, review, finding, result.id, layout.panel_width)
-    x = layout.panel(len(analysis.results))
-    page.text(x, _CAPTION - 100, "Ensemble", BOLD)
-    _draw_note(page, x, _CAPTION - 50, review, finding, ENSEMBLE, layout.panel_width)
-    return page.strip()
-
-
-class _Panels:
-    """Panels of one film side by side.
-
-    Args:
-        screen: the film at a panel's size.
-        lefts: where the panels begin, from the figure's left.
+    The networks stand below all maps, or above them where that saves a page.
     """
-
-    def __init__(self, screen: Screen, lefts: Sequence[int]):
-        self._screen, self._lefts = screen, lefts
-        self._plain = SharedRows(self._plain_rows, WIDTH, len(screen.film))
-
-    def drawn(self, maps: Sequence[Heatmap | None], display: Display) -> Iterator[Part]:
-        """Yield a row of panels from top to bottom: most are the film alone in most of their rows.
-
-        Args:
-            maps: one for each panel; None where there is none.
-            display: what they are drawn like.
-        """
-        touched = [rows for heatmap in maps if (rows := self._screen.touched(heatmap, display)).stop]
-        if not touched:
-            return self._plain.changed([])
-        multiple, height = self._plain.multiple, len(self._screen.film)
-        first = min(rows.start for rows in touched) // multiple * multiple
-        behind = min(-(-max(rows.stop for rows in touched) // multiple) * multiple, height)
-        pixels, changed = self._plain_rows(slice(first, behind)), np.zeros(behind - first, dtype=bool)
-        for left, heatmap in zip(self._lefts, maps, strict=True):
-            if heatmap is not None:
-                panel = pixels[:, left : left + self._screen.film.shape[1]]
-                changed |= self._screen.paint(panel, heatmap, display, first=first)
-        return self._plain.changed(
-            (slice(first + rows.start, first + rows.stop), pixels[rows]) for rows in stretches(changed, multiple)
-        )
-
-    def _plain_rows(self, rows: slice) -> np.ndarray:
-        page, plain = Page(WIDTH, rows.stop - rows.start), self._screen.plain[rows]
-        for left in self._lefts:
-            page.picture(left, 0, plain)
-        return page.pixels
+    head, later_head = _Head(review), _LaterHead(review)
+    body = HEIGHT - _Foot(review, 1, 1).height
+    film = PrintedFilm(review)
+    findings, networks = _findings(review, film), _networks(review)
+    pages: list[list[Block]] = []
+    for width, are_first in product(_FILM_WIDTHS, (False, True)):
+        first = _first(review, film, width)
+        blocks = [*first, *networks, *findings] if are_first else [*first, *findings, *networks]
+        tried = paged(blocks, first=body - head.height, later=body - later_head.height)
+        if not pages or len(tried) < len(pages):
+            pages = tried
+        if len(pages) == 1:
+            break
+    filled: list[list[Block]] = []
+    for number, blocks in enumerate(pages, start=1):
+        upper = head if number == 1 else later_head
+        space = body - upper.height - sum(block.height for block in blocks)
+        filled.append([upper, *blocks, Space(space), _Foot(review, number, len(pages))])
+    return filled
 
 
 def _title(review: Review) -> str:
     return "Chest radiograph review" if review.case is None else f"Chest radiograph review · case {review.case}"
 
 
-def _draw_note(page: Page, x: int, y: int, review: Review, finding: Finding, id: str, room: int) -> None:
-    note, colour = _panel_note(review, finding, id)
-    score = review.analysis.score(finding, id)
-    page.runs(x, y, with_score(shortened(note, SMALL, room), score, ink=colour, faint=FAINT), SMALL)
+class _Head(Block):
+    """What stands at the top of the first page."""
+
+    def __init__(self, review: Review):
+        self._case = review.case
+        self._title = Text.of(_title(review), _HEAD, ROOM)
+        remarks = remarks_line(review.analysis)
+        self._said = [Text.of(head_line(review), NORMAL, ROOM, WARN)]
+        if remarks:
+            self._said.append(Text.of(remarks, NORMAL, ROOM, WARN))
+        self._fields = _TOP + self._title.height + 8 + sum(text.height for text in self._said) + 40
+        self.height = self._fields + 80
+
+    def draw(self, canvas: Canvas, top: int) -> None:
+        """Draw it from row `top` of a page on."""
+        y = top + _TOP
+        self._title.draw(canvas, MARGIN, y)
+        y += self._title.height + 8
+        for text in self._said:
+            text.draw(canvas, MARGIN, y)
+            y += text.height
+        self._draw_fields(canvas, top + self._fields)
+
+    def _draw_fields(self, canvas: Canvas, y: int) -> None:
+        """Draw room for reader, case and date, the case written in where the reader gave one."""
+        case = "" if self._case is None else self._case
+        least, gap = 480, 50
+        wide = min(max(least, round(NORMAL.width(f"Case {case}")) + 60), ROOM - 2 * gap - 2 * least)
+        fields = (("Reader", "", ROOM - 2 * gap - wide - least), ("Case", case, wide), ("Date", "", least))
+        x = MARGIN
+        for name, value, width in fields:
+            canvas.text(x, y, name, NORMAL, FAINT)
+            start = x + round(NORMAL.width(name)) + 16
+            canvas.bar(start, y + 34, x + width - start, 2, FAINT)
+            if value and start + NORMAL.width(value) <= x + width:  # a longer one stands in the title alone
+                canvas.text(start + 10, y, value, NORMAL)
+            x += width + gap
 
 
-def _panel_note(review: Review, finding: Finding, id: str) -> tuple[str, str]:
-    """Return what stands above a map, or in its place, and in which colour."""
-    heatmap = finding.heatmaps().get(id)
-    if heatmap is None:
-        return capitalised(no_map(finding, id)), WARN
-    note = extent(heatmap, review.extents[finding.label][id], review.display.threshold)
-    score = review.analysis.score(finding, id)
-    if id == ENSEMBLE or score is None:  # the ensemble's score stands in the title
-        return capitalised(note), INK
-    return f"{score_line(score)} · {note}", INK if score.call in (Call.CALLED, Call.UNCALIBRATED) else FAINT
+class _LaterHead(Block):
+    """What stands at the top of further pages."""
+
+    def __init__(self, review: Review):
+        self._title = Text.of(_title(review), BOLD, ROOM)
+        meaningless = [Run(MEANINGLESS_LINE, WARN)] if review.analysis.meaningless else []
+        self._warning = Text.of(meaningless, NORMAL, ROOM)
+        self.height = _TOP + self._title.height + self._warning.height + 20
+
+    def draw(self, canvas: Canvas, top: int) -> None:
+        """Draw it from row `top` of a page on."""
+        self._title.draw(canvas, MARGIN, top + _TOP)
+        self._warning.draw(canvas, MARGIN, top + _TOP + self._title.height)
+
+
+class _Foot(Block):
+    """What stands at the bottom of every page: the film, which page of how many, and what it is for."""
+
+    def __init__(self, review: Review, number: int, of: int):
+        self._page = f"page {number} of {of}"
+        film = f"film SHA-256 {review.analysis.radiograph.sha256}"
+        self._film = Text.of(film, SMALL, ROOM - _PAGE_NUMBER, FAINT)
+        self._purpose = Text.of(head_line(review), SMALL, ROOM, WARN)
+        self.height = _ABOVE_FOOT + 16 + self._film.height + self._purpose.height + 80
+
+    def draw(self, canvas: Canvas, top: int) -> None:
+        """Draw it from row `top` of a page on."""
+        y = top + _ABOVE_FOOT
+        canvas.bar(MARGIN, y, ROOM, 2, HAIR)
+        y += 16
+        canvas.text(WIDTH - MARGIN - round(SMALL.width(self._page)), y, self._page, SMALL, FAINT)
+        self._film.draw(canvas, MARGIN, y)
+        self._purpose.draw(canvas, MARGIN, y + self._film.height)
+
+
+class _Film(Block):
+    """The film without a map, as wide as is said, and beside it the findings' scores, and the facts where they fit."""
+
+    def __init__(self, review: Review, film: PrintedFilm, width: int):
+        self._film, self._size = film, film.fitting(width)
+        self._left = MARGIN + self._size[0] + _GAP
+        room = WIDTH - MARGIN - self._left
+        self._plot = StripPlot(review, review.analysis.ranking[:_BESIDE], room)
+        self._facts = _Facts(review, room)
+        self._facts_top = self._plot.height + _GAP // 2
+        self.height = max(self._size[1], self._plot.height)
+        self.holds_facts = self._facts_top + self._facts.height <= self.height + _GAP
+        if self.holds_facts:
+            self.height = max(self.height, self._facts_top + self._facts.height)
+        self.height += _GAP // 2
+
+    def draw(self, canvas: Canvas, top: int) -> None:
+        """Draw it from row `top` of a page on."""
+        canvas.picture(MARGIN, top, self._film.at(*self._size).plain)
+        self._plot.draw(canvas, self._left, top)
+        if self.holds_facts:
+            self._facts.draw(canvas, self._left, top + self._facts_top)
+
+
+class _Scores(Block):
+    """Findings' scores by themselves, as wide as the page."""
+
+    def __init__(self, plot: StripPlot):
+        self._plot = plot
+        self.height = plot.height + _GAP // 2
+
+    def draw(self, canvas: Canvas, top: int) -> None:
+        """Draw it from row `top` of a page on."""
+        self._plot.draw(canvas, MARGIN, top)
+
+
+class _Facts:
+    """What the film is, what was done to it, and what the colours mean, with the colours."""
+
+    def __init__(self, review: Review, room: int):
+        self._texts = [Text.of(fact, NORMAL, room) for fact in _facts(review)]
+        self._display, self._width = review.display, min(room, _COLOUR_BAR_WIDTH)
+        self._bar_top = sum(text.height for text in self._texts) + 10
+        self.height = self._bar_top + (0 if review.display.style == "contour" else _COLOUR_BAR_HEIGHT)
+
+    def draw(self, canvas: Canvas, x: int, y: int) -> None:
+        """Write them with their upper left corner at (x, y)."""
+        top = y
+        for text in self._texts:
+            text.draw(canvas, x, y)
+            y += text.height
+        if self._display.style != "contour":
+            canvas.colour_bar(
+                x, top + self._bar_top, self._width, colormap=self._display.colormap, threshold=self._display.threshold
+            )
+
+
+class _FactsBelow(Block):
+    """The facts below the film."""
+
+    def __init__(self, review: Review):
+        self._facts = _Facts(review, ROOM)
+        self.height = self._facts.height
+
+    def draw(self, canvas: Canvas, top: int) -> None:
+        """Draw it from row `top` of a page on."""
+        self._facts.draw(canvas, MARGIN, top)
+
+
+def _first(review: Review, film: PrintedFilm, width: int) -> list[Block]:
+    """Return what comes before the findings' maps: the film, all scores, the facts and the warnings."""
+    ranking = review.analysis.ranking
+    beside = _Film(review, film, width)
+    blocks: list[Block] = [beside]
+    for start in range(_BESIDE, len(ranking), 2 * _BESIDE):
+        blocks.append(_Scores(StripPlot(review, ranking[start : start + 2 * _BESIDE], ROOM)))
+    if not beside.holds_facts:
+        blocks.append(_FactsBelow(review))
+    for warning in review.warnings:
+        blocks += lines(warning, SMALL, WARN)
+    return [*blocks, Space(16)]
 
 
 def _facts(review: Review) -> list[str]:
-    """Say what the film is, what was done to it, and what the colours mean."""
     film = review.analysis.radiograph
     greys = [] if film.greys == Greys() else [f"Greys set by the reader: {window_line(review)}"]
     changed = [f"{name}: {film.facts[name]}" for name in ("Proportions", "Grey values") if name in film.facts]
     return [
-        f"{film.format}, {film.width}×{film.height} pixels, {film.bits} bits · film SHA-256 {film.sha256[:16]}…",
+        f"{film.format}, {film.width}×{film.height} pixels, {film.bits} bits",
         *changed,
         *greys,
         f"Maps of the logit: {method_line(review)}",
@@ -209,30 +277,18 @@ def _drawn(display: Display) -> str:
     return "Colour: relative activation"
 
 
-def _draw_facts(page: Page, layout: _Layout, display: Display) -> None:
-    """Write the facts beside the film, with the colour bar and the warnings."""
-    x, y = layout.facts_left, layout.film_top
-    for line in layout.facts:
-        page.text(x, y, line, NORMAL)
-        y += _LINE
-    if layout.colour_bar:
-        width = min(layout.panel_width, WIDTH - _MARGIN - x)
-        page.colour_bar(x, y + 10, width, colormap=display.colormap, threshold=display.threshold)
-    y += layout.colour_bar
-    for line in layout.warnings:
-        page.text(x, y, line, SMALL, WARN)
-        y += _SMALL_LINE
-
-
-def _foot(review: Review, layout: _Layout) -> Strip:
-    """Draw what stands below all panels."""
-    page, analysis, y = Page(WIDTH, layout.foot_height), review.analysis, 60
-    for result in analysis.results:
-        page.text(_MARGIN, y, weighted_line(analysis, result), SMALL, FAINT)
-        y += 40
-    text = origin(review)
-    page.text(
-        _MARGIN, y, f"{text['Software']} · {review.run.set} set · film SHA-256 {text['Film SHA-256']}", SMALL, FAINT
+def _findings(review: Review, film: PrintedFilm) -> list[Block]:
+    """Return a block for each finding: the called ones first, then the other large ones."""
+    findings = sorted(
+        review.analysis.findings, key=lambda finding: (finding.call is not Call.CALLED, not is_large(finding))
     )
-    page.text(_MARGIN, y + 40, head_line(review), SMALL, WARN)
-    return page.strip()
+    panels = {large: Panels(review, film, large=large) for large in {is_large(finding) for finding in findings}}
+    return [FindingRow(review, finding, panels[is_large(finding)]) for finding in findings]
+
+
+def _networks(review: Review) -> list[Block]:
+    """Return what stands below all maps: the networks with their weights, and the software."""
+    text = origin(review)
+    said = [weighted_line(review.analysis, result) for result in review.analysis.results]
+    said.append(f"{text['Software']} · {review.run.set} set")
+    return [Space(10), *(line for each in said for line in lines(each, SMALL, FAINT))]

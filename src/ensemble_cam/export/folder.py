@@ -1,4 +1,4 @@
-"""A review's folder: overlays, figure, `review.json` and, where they are asked for, the maps.
+"""A review's folder: overlays, figure, `review.json` and, where they are asked for, the figure as PDF and the maps.
 
 Every file carries which classifiers and weights, method, threshold, version and film (by its hash) it comes from, and
 what it is for. Nothing that a header says of a patient, and no file's name, is in any of them. A folder appears whole
@@ -14,13 +14,13 @@ import numpy as np
 
 from ensemble_cam.errors import ExportError
 from ensemble_cam.export.drafts import draft
-from ensemble_cam.export.figure import figure_png
+from ensemble_cam.export.figure import figure_pdf, figure_png
 from ensemble_cam.export.overlays import drawing_threads, overlays_drawn_by
 from ensemble_cam.export.record import review_json
 from ensemble_cam.reviewing.analysis import Analysis
 from ensemble_cam.reviewing.review import Review
 
-_RECORD, _FIGURE, _MAPS = "review.json", "review.png", "maps.npz"
+_RECORD, _FIGURE, _PDF, _MAPS = "review.json", "review.png", "review.pdf", "maps.npz"
 
 
 def _write_maps(path: Path, analysis: Analysis) -> None:
@@ -35,8 +35,15 @@ def _write_maps(path: Path, analysis: Analysis) -> None:
                     np.lib.format.write_array(member, heatmap.in_source(np.float16), allow_pickle=False)
 
 
-def write_review(review: Review, out: Path, name: str, *, save_maps: bool = False) -> Path:
+def write_review(review: Review, out: Path, name: str, *, save_maps: bool = False, pdf: bool = False) -> Path:
     """Write a review's folder, whole or not at all, under the first free one of `name`, `name_2`, … in `out`.
+
+    Args:
+        review: the film's.
+        out: where the folder goes.
+        name: what it is to be called.
+        save_maps: whether every map is written on the source grid.
+        pdf: whether the figure is written as a PDF, too.
 
     Returns:
         The folder.
@@ -49,13 +56,16 @@ def write_review(review: Review, out: Path, name: str, *, save_maps: bool = Fals
             unfinished.mkdir()
             with drawing_threads(review) as threads:
                 figure = threads.submit(figure_png, review)
+                paper = threads.submit(figure_pdf, review) if pdf else None
                 maps = threads.submit(_write_maps, unfinished / _MAPS, review.analysis) if save_maps else None
                 for file, data in overlays_drawn_by(threads, review):
                     (unfinished / file).write_bytes(data)
                 (unfinished / _FIGURE).write_bytes(figure.result())
+                if paper:
+                    (unfinished / _PDF).write_bytes(paper.result())
                 if maps:
                     maps.result()
-            (unfinished / _RECORD).write_text(review_json(review, save_maps=save_maps), encoding="utf-8")
+            (unfinished / _RECORD).write_text(review_json(review, save_maps=save_maps, pdf=pdf), encoding="utf-8")
             return _move_to_free_name(unfinished, out, name)
     except (OSError, cv2.error) as error:
         reason = getattr(error, "strerror", None) or type(error).__name__

@@ -31,7 +31,7 @@ def overlay_name(finding: Finding, id: str, *, bare: bool = False) -> str:
     return f"{finding.rank}_{finding.label.replace(' ', '_').lower()}_{id}{'_bare' if bare else ''}.png"
 
 
-def review_record(review: Review, *, save_maps: bool = False) -> dict[str, Any]:
+def review_record(review: Review, *, save_maps: bool = False, pdf: bool = False) -> dict[str, Any]:
     """Return `review.json` as a dictionary; what its keys mean changes with `SCHEMA`."""
     analysis = review.analysis
     film = analysis.radiograph
@@ -58,15 +58,15 @@ def review_record(review: Review, *, save_maps: bool = False) -> dict[str, Any]:
             **greys_record(film.greys),
             "warnings": list(review.warnings),
         },
-        "settings": settings_record(analysis.settings, review.display, review.run, save_maps=save_maps),
+        "settings": settings_record(analysis.settings, review.display, review.run, save_maps=save_maps, pdf=pdf),
         "classifiers": [_classifier_record(result) for result in analysis.results],
         "findings": [_finding_record(finding, review) for finding in analysis.findings],
     }
 
 
-def review_json(review: Review, *, save_maps: bool = False) -> str:
+def review_json(review: Review, *, save_maps: bool = False, pdf: bool = False) -> str:
     """Return the text of `review.json`, with boxes and outlines each on a line of its own."""
-    return _written(review_record(review, save_maps=save_maps), "\n") + "\n"
+    return _written(review_record(review, save_maps=save_maps, pdf=pdf), "\n") + "\n"
 
 
 def _written(value: Any, line: str) -> str:
@@ -88,7 +88,9 @@ def _written(value: Any, line: str) -> str:
     return text
 
 
-def settings_record(settings: Settings, display: Display, run: RunInfo, *, save_maps: bool) -> dict[str, Any]:
+def settings_record(
+    settings: Settings, display: Display, run: RunInfo, *, save_maps: bool, pdf: bool = False
+) -> dict[str, Any]:
     """Return `settings` of the record."""
     return {
         "set": run.set,
@@ -112,6 +114,7 @@ def settings_record(settings: Settings, display: Display, run: RunInfo, *, save_
         "runtime": run.runtime,
         "precision": run.precision,
         "save_maps": save_maps,
+        "pdf": pdf,
     }
 
 

@@ -5,13 +5,13 @@ it, so that its own pixels stay where they were, and take at most half its heigh
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
 
-from ensemble_cam.rendering.page import Lettering, Page, Run, set_line, wrapped_runs
+from ensemble_cam.rendering.page import Lettering, Page, Run, broken, set_line, wrapped_runs
 from ensemble_cam.rendering.strips import Strip, strip
 
 Paragraph: TypeAlias = Sequence[Run]
@@ -121,7 +121,7 @@ def _gap(em: int) -> int:
 def _lines(paragraph: tuple[Run, ...], em: int, room: int) -> _Lines:
     """Break a paragraph into lines of at most `room` pixels."""
     lettering = Lettering.of_pixels(em)
-    return tuple(map(tuple, wrapped_runs([_broken(run, lettering, room) for run in paragraph], lettering, room)))
+    return tuple(map(tuple, wrapped_runs([broken(run, lettering, room) for run in paragraph], lettering, room)))
 
 
 def _keep_apart(lines: _Lines, em: int) -> bool:
@@ -147,18 +147,3 @@ def _write(page: Page, y: int, lines: _Lines, em: int, margin: int) -> None:
     for line in lines:
         page.runs(margin, y, line, Lettering.of_pixels(em))
         y += _pitch(em)
-
-
-def _broken(run: Run, lettering: Lettering, room: int) -> Run:
-    """Return a run whose words that are wider than `room` pixels are several."""
-    return replace(run, text=" ".join(piece for word in run.text.split() for piece in _pieces(word, lettering, room)))
-
-
-def _pieces(word: str, lettering: Lettering, room: int) -> Iterator[str]:
-    while len(word) > 1 and lettering.width(word) > room:
-        end = len(word) - 1
-        while end > 1 and lettering.width(word[:end]) > room:
-            end -= 1
-        yield word[:end]
-        word = word[end:]
-    yield word

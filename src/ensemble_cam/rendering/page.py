@@ -1,16 +1,19 @@
-"""A page of pixels with pictures, lines of text and a colour bar on it.
+"""What stands on a page: pictures, lines of text, marks and a colour bar; and a page of pixels.
 
-Everything is placed in pixels from the upper left corner. The letters are DejaVu Sans, which matplotlib carries, set by
-Pillow: a figure of matplotlib's own takes ten times as long for the same page. Pillow hints every letter anew, at 50 µs
-each, and the same words stand under each picture of a review: each word is set once, and so are the last lines.
+Everything is placed in pixels from the upper left corner, whatever the page is made of: `pdf` has the other kind. The
+letters are DejaVu Sans, which matplotlib carries, set by Pillow: a figure of matplotlib's own takes ten times as long
+for the same page. Pillow hints every letter anew, at 50 µs each, and the same words stand under each picture of a
+review: each word is set once, and so are the last lines.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from importlib.util import find_spec
 from itertools import accumulate, groupby
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -26,8 +29,11 @@ INK, FAINT, WARN = "#111111", "#555555", "#9c2a00"
 """On white paper."""
 LIGHT_INK, LIGHT_FAINT, LIGHT_WARN = "#f2f2f2", "#a2a2a2", "#ffc36b"
 """On black paper."""
-# The colour bar in pixels: its height, its frame's and its threshold's lines, its ticks, and from them to the labels.
-_BAR, _FRAME, _MARK, _TICK, _TO_LABEL = 36, 3, 6, 8, 15
+# The colour bar in pixels: its height, its frame's and its threshold's lines, its ticks, from them to the labels, and
+# how far these reach over its ends.
+_BAR, _FRAME, _MARK, _TICK, _TO_LABEL, _OVER = 36, 3, 6, 8, 15, 12
+# Of a mark: pixels that each of its own is drawn in for smooth edges, and a hollow one's hole.
+_FINER, _HOLE = 8, 0.55
 
 
 @dataclass(frozen=True)
@@ -43,9 +49,19 @@ class Lettering:
         return cls(pixels * _POINTS_OF_AN_INCH / DPI, bold)
 
     @property
+    def pixels(self) -> float:
+        """Its em."""
+        return self.points * DPI / _POINTS_OF_AN_INCH
+
+    @property
     def face(self) -> ImageFont.FreeTypeFont:
         """The font, opened once."""
-        return _face(self.points * DPI / _POINTS_OF_AN_INCH, self.bold)
+        return _face(self.pixels, self.bold)
+
+    @property
+    def ascent(self) -> int:
+        """How many pixels tall letters reach up from the line that letters stand on."""
+        return -_set(self, "l").top
 
     def width(self, text: str) -> float:
         """Return how many pixels wide a line is."""
@@ -56,15 +72,24 @@ NORMAL, SMALL, BOLD, TICK_LABEL = Lettering(8), Lettering(6.5), Lettering(9, bol
 
 
 @cache
-def _face(pixels: float, bold: bool) -> ImageFont.FreeTypeFont:
+def font_file(*, bold: bool) -> Path:
+    """Return the file of DejaVu Sans.
+
+    Raises:
+        OSError: if matplotlib is not there.
+    """
     # Found without an import: that of matplotlib reads and writes settings of its own.
     found = find_spec("matplotlib")
     if found is None or found.origin is None:
         raise OSError("matplotlib, whose fonts the figure is set in, is not there. Install this program again.")
     folder = Path(found.origin).parent / "mpl-data" / "fonts" / "ttf"
-    file = folder / ("DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf")
+    return folder / ("DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf")
+
+
+@cache
+def _face(pixels: float, bold: bool) -> ImageFont.FreeTypeFont:
     # Pillow's other layout engine is not in all of its builds; a review is the same with any.
-    return ImageFont.truetype(str(file), pixels, layout_engine=ImageFont.Layout.BASIC)
+    return ImageFont.truetype(str(font_file(bold=bold)), pixels, layout_engine=ImageFont.Layout.BASIC)
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,14 +171,6 @@ def wrapped(text: str, lettering: Lettering, room: int) -> list[str]:
     return lines
 
 
-def shortened(text: str, lettering: Lettering, room: int) -> str:
-    """Cut a text at the end of a word, so that it is at most `room` pixels wide, and say so with "…"."""
-    words = text.split(" ")
-    while len(words) > 1 and lettering.width(" ".join(words)) > room:
-        words = [*words[:-2], "…"] if words[-1] == "…" else [*words[:-1], "…"]
-    return " ".join(words)
-
-
 @dataclass(frozen=True)
 class Run:
     """Words of one look that stand in a line beside others.
@@ -182,8 +199,130 @@ def wrapped_runs(runs: Sequence[Run], lettering: Lettering, room: int) -> list[l
     return lines
 
 
-class Page:
-    """A page that is drawn on; what reaches over its edge is lost.
+def broken(run: Run, lettering: Lettering, room: float) -> Run:
+    """Return a run whose words that are wider than `room` pixels are several."""
+    return replace(run, text=" ".join(piece for word in run.text.split() for piece in _pieces(word, lettering, room)))
+
+
+def _pieces(word: str, lettering: Lettering, room: float) -> Iterator[str]:
+    while len(word) > 1 and lettering.width(word) > room:
+        end = len(word) - 1
+        while end > 1 and lettering.width(word[:end]) > room:
+            end -= 1
+        yield word[:end]
+        word = word[end:]
+    yield word
+
+
+Shape = Literal["circle", "square", "triangle", "diamond", "cross"]
+SHAPES: tuple[Shape, ...] = ("circle", "square", "triangle", "diamond", "cross")
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A small shape that stands for a value.
+
+    Attributes:
+        shape: one of `SHAPES`.
+        size: pixels across.
+        hollow: whether its middle is left out.
+    """
+
+    shape: Shape
+    size: int
+    hollow: bool = False
+
+    def outlines(self) -> list[np.ndarray]:
+        """Return its edge, and its hole's if it is hollow, as polygons around (0, 0): each (n, 2) of x, y in pixels."""
+        edge = _unit_outline(self.shape) * (self.size / 2)
+        return [edge, edge * _HOLE] if self.hollow else [edge]
+
+
+def _unit_outline(shape: Shape) -> np.ndarray:
+    if shape == "circle":
+        turns = np.linspace(0, 2 * np.pi, 32, endpoint=False)
+        return np.stack([np.cos(turns), np.sin(turns)], axis=1)
+    corners: dict[Shape, list[tuple[float, float]]] = {
+        "square": [(-0.85, -0.85), (0.85, -0.85), (0.85, 0.85), (-0.85, 0.85)],
+        "triangle": [(0, -0.9), (1, 0.8), (-1, 0.8)],
+        "diamond": [(0, -1), (1, 0), (0, 1), (-1, 0)],
+        "cross": [(-1, -0.35), (-0.35, -0.35), (-0.35, -1), (0.35, -1), (0.35, -0.35), (1, -0.35)],
+    }
+    listed = corners[shape]
+    if shape == "cross":
+        listed = [*listed, *((-x, -y) for x, y in listed)]
+    return np.array(listed)
+
+
+@cache
+def _coverage(mark: Mark) -> np.ndarray:
+    """Return how much of each pixel a mark covers, (size + 2, size + 2) uint8, its middle in the middle."""
+    side = mark.size + 2
+    finer = Image.new("L", (side * _FINER, side * _FINER))
+    draw = ImageDraw.Draw(finer)
+    for fill, outline in zip((255, 0), mark.outlines(), strict=False):
+        draw.polygon([((x + side / 2) * _FINER, (y + side / 2) * _FINER) for x, y in outline.tolist()], fill=fill)
+    covered = np.array(finer.reduce(_FINER))
+    covered.setflags(write=False)
+    return covered
+
+
+class Canvas(ABC):
+    """What can be drawn on, in pixels from the upper left corner."""
+
+    @abstractmethod
+    def picture(self, x: int, y: int, picture: np.ndarray) -> None:
+        """Place an (h, w, 3) uint8 RGB picture with its upper left corner at (x, y)."""
+
+    @abstractmethod
+    def text(self, x: int, y: int, text: str, lettering: Lettering = NORMAL, colour: str = INK) -> None:
+        """Write a line that begins at x and whose tall letters reach up to y."""
+
+    @abstractmethod
+    def bar(self, x: int, y: int, width: int, height: int, colour: str = INK) -> None:
+        """Fill a rectangle, as a line is one, whose upper left corner is (x, y)."""
+
+    @abstractmethod
+    def mark(self, x: int, y: int, mark: Mark, colour: str = INK) -> None:
+        """Put a mark around the upper left corner of pixel (x, y)."""
+
+    def runs(self, x: int, y: int, runs: Sequence[Run], lettering: Lettering = NORMAL) -> None:
+        """Write a line of several looks, as `text` does, with a blank between each and the next."""
+        at: float = x
+        for run in runs:
+            self.text(round(at), y, run.text, lettering, run.colour)
+            if run.struck:
+                self._strike(round(at), y, round(lettering.width(run.text.rstrip(","))), lettering, run.colour)
+            at += lettering.width(run.text) + lettering.width(" ")
+
+    def _strike(self, x: int, y: int, width: int, lettering: Lettering, colour: str) -> None:
+        """Draw a line through what is written at (x, y), at half the height of its tall letters."""
+        thickness = max(1, round(lettering.pixels / 14))
+        self.bar(x, y + lettering.ascent // 2, width, thickness, colour)
+
+    def colour_bar(self, x: int, y: int, width: int, *, colormap: str, threshold: float) -> None:
+        """Draw the colours of relative activation 0 to 1 in a frame, with the threshold marked and named below."""
+        bar = np.zeros((_BAR, width, 3), dtype=np.uint8)
+        inside = bar[_FRAME:-_FRAME, _FRAME:-_FRAME]
+        inside[:] = colour_table(colormap)[np.arange(inside.shape[1]) * 256 // inside.shape[1]]
+        mark = round(threshold * (width - 1)) - _FRAME - _MARK // 2
+        mark = min(max(mark, 0), inside.shape[1] - _MARK)
+        inside[:, mark : mark + _MARK] = 255
+        self.picture(x, y, bar)
+        taken: list[tuple[int, int]] = []
+        for value, label in ((threshold, f"threshold {threshold:.2f}"), (0, "0"), (1, "1")):
+            at, wide = x + round(value * (width - 1)), round(TICK_LABEL.width(label))
+            left = min(max(at - wide // 2, x - _OVER), x + width + _OVER - wide)
+            # An end too near to the threshold would be written over it.
+            if any(left < end + _OVER and start < left + wide + _OVER for start, end in taken):
+                continue
+            taken.append((left, left + wide))
+            self.picture(at - 1, y + _BAR, np.zeros((_TICK, 2, 3), dtype=np.uint8))
+            self.text(left, y + _BAR + _TICK + _TO_LABEL, label, TICK_LABEL)
+
+
+class Page(Canvas):
+    """A page of pixels; what reaches over its edge is lost.
 
     Attributes:
         pixels: (height, width, 3) uint8 RGB.
@@ -214,38 +353,14 @@ class Page:
         line = set_line(lettering, text)
         self._ink(x + line.left, y + line.top, line.coverage, colour)
 
-    def runs(self, x: int, y: int, runs: Sequence[Run], lettering: Lettering = NORMAL) -> None:
-        """Write a line of several looks, as `text` does, with a blank between each and the next."""
-        at: float = x
-        for run in runs:
-            self.text(round(at), y, run.text, lettering, run.colour)
-            width = lettering.width(run.text)
-            if run.struck:
-                self._strike(round(at), y, round(lettering.width(run.text.rstrip(","))), lettering, run.colour)
-            at += width + lettering.width(" ")
+    def bar(self, x: int, y: int, width: int, height: int, colour: str = INK) -> None:
+        """Fill a rectangle, as a line is one, whose upper left corner is (x, y)."""
+        self._ink(x, y, np.full((height, width), 255, dtype=np.uint8), colour)
 
-    def _strike(self, x: int, y: int, width: int, lettering: Lettering, colour: str) -> None:
-        """Draw a line through what is written at (x, y), at half the height of its tall letters."""
-        em = lettering.points * DPI / _POINTS_OF_AN_INCH
-        thickness, tall = max(1, round(em / 14)), -_set(lettering, "l").top
-        self._ink(x, y + tall // 2, np.full((thickness, width), 255, dtype=np.uint8), colour)
-
-    def colour_bar(self, x: int, y: int, width: int, *, colormap: str, threshold: float) -> None:
-        """Draw the colours of relative activation 0 to 1 in a frame, with the threshold marked and named below."""
-        bar = np.zeros((_BAR, width, 3), dtype=np.uint8)
-        inside = bar[_FRAME:-_FRAME, _FRAME:-_FRAME]
-        inside[:] = colour_table(colormap)[np.arange(inside.shape[1]) * 256 // inside.shape[1]]
-        mark = round(threshold * (width - 1)) - _FRAME - _MARK // 2
-        mark = min(max(mark, 0), inside.shape[1] - _MARK)
-        inside[:, mark : mark + _MARK] = 255
-        self.picture(x, y, bar)
-        # An end too near to the threshold would be written over it.
-        ticks: dict[float, str] = {end: f"{end}" for end in (0, 1) if abs(end - threshold) > 0.1}
-        ticks[threshold] = f"threshold {threshold:.2f}"
-        for value, label in ticks.items():
-            at = x + round(value * (width - 1))
-            self.picture(at - 1, y + _BAR, np.zeros((_TICK, 2, 3), dtype=np.uint8))
-            self.text(at - round(TICK_LABEL.width(label) / 2), y + _BAR + _TICK + _TO_LABEL, label, TICK_LABEL)
+    def mark(self, x: int, y: int, mark: Mark, colour: str = INK) -> None:
+        """Put a mark around the upper left corner of pixel (x, y)."""
+        covered = _coverage(mark)
+        self._ink(x - len(covered) // 2, y - len(covered) // 2, covered, colour)
 
     def _ink(self, x: int, y: int, coverage: np.ndarray, colour: str) -> None:
         """Put a colour on the page where a (h, w) uint8 mask, with its upper left corner at (x, y), says how much."""

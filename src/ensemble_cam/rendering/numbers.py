@@ -1,0 +1,117 @@
+"""The numbers of a map's regions beside them on a panel: white in a dark rim, and over nothing that they tell of."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+from ensemble_cam.film.geometry import PixelBox
+from ensemble_cam.rendering.page import Lettering, set_line
+
+MOST = 12
+"""Regions that are numbered on a panel; Guided Grad-CAM's maps may have a hundred, and no room for their numbers."""
+
+_LETTERING = Lettering(6, bold=True)
+# Pixels of the dark rim, and between a region's box and its number.
+_RIM, _APART = 3, 3
+
+
+@dataclass(frozen=True)
+class Number:
+    """A region's number on a panel.
+
+    Attributes:
+        number: from 1, in the order of `regions.Extent.regions`.
+        box: what it covers with its rim, in the panel's pixels, half-open.
+    """
+
+    number: int
+    box: PixelBox
+
+    def draw(self, picture: np.ndarray, *, first: int = 0) -> None:
+        """Write it into a panel, (h, w, 3) uint8 RGB, in place; all of it has to be there.
+
+        Args:
+            picture: the panel's rows from `first` on.
+            first: which row of the panel is the picture's first.
+        """
+        ink, rim = _drawn(self.number)
+        x0, y0, x1, y1 = self.box
+        part = picture[y0 - first : y1 - first, x0:x1]
+        np.minimum(part, 255 - rim, out=part)
+        np.maximum(part, ink, out=part)
+
+
+def numbers(boxes: Sequence[PixelBox], source: tuple[int, int], panel: tuple[int, int]) -> list[Number]:
+    """Find the places of regions' numbers on a panel.
+
+    A number stands beside its region's box, away from other regions if that can be, in the box of a region that leaves
+    no room beside it, and never over another number. Where there is no place, as on films of a few pixels, there is
+    none; the others keep theirs.
+
+    Args:
+        boxes: the regions' in source pixels, in their order; those behind the first `MOST` have no number.
+        source: (width, height) of the film.
+        panel: (width, height) of the film as it is drawn.
+    """
+    scales = panel[0] / source[0], panel[1] / source[1]
+    drawn = [
+        (round(x0 * scales[0]), round(y0 * scales[1]), round(x1 * scales[0]), round(y1 * scales[1]))
+        for x0, y0, x1, y1 in boxes[:MOST]
+    ]
+    placed: list[Number] = []
+    for number, box in enumerate(drawn, start=1):
+        height, width, _ = _drawn(number)[1].shape
+        free = [
+            place
+            for place in _places(box, width, height)
+            if _is_within(place, panel) and not any(_meet(place, other.box) for other in placed)
+        ]
+        others = [other for other in drawn if other is not box]
+        apart = (place for place in free if not any(_meet(place, other) for other in others))
+        if free:
+            placed.append(Number(number, next(apart, free[0])))
+    return placed
+
+
+def _places(box: PixelBox, width: int, height: int) -> Iterator[PixelBox]:
+    """Yield where a number may stand, the best first: beside the box, above and below it, inside its corners."""
+    x0, y0, x1, y1 = box
+    right, left, below, above = x1 + _APART, x0 - _APART - width, y1 + _APART, y0 - _APART - height
+    middle = (x0 + x1 - width) // 2
+    corners = [
+        (right, y0),
+        (left, y0),
+        (right, y1 - height),
+        (left, y1 - height),
+        (middle, above),
+        (middle, below),
+        (x0 + _APART, y0 + _APART),
+        (x1 - _APART - width, y0 + _APART),
+        (x0 + _APART, y1 - _APART - height),
+    ]
+    for x, y in corners:
+        yield x, y, x + width, y + height
+
+
+def _is_within(box: PixelBox, panel: tuple[int, int]) -> bool:
+    return box[0] >= 0 and box[1] >= 0 and box[2] <= panel[0] and box[3] <= panel[1]
+
+
+def _meet(one: PixelBox, other: PixelBox) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+
+
+@lru_cache(maxsize=2 * MOST)
+def _drawn(number: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return a number and its rim, how much of each pixel they cover, both (h, w, 3) uint8."""
+    line = cv2.copyMakeBorder(
+        set_line(_LETTERING, str(number)).coverage, *(_RIM,) * 4, borderType=cv2.BORDER_CONSTANT, value=0
+    )
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * _RIM + 1,) * 2)
+    both = tuple(np.repeat(each[:, :, None], 3, axis=2) for each in (line, cv2.dilate(line, disc)))
+    for each in both:
+        each.setflags(write=False)
+    return both[0], both[1]
