@@ -190,6 +190,8 @@ def test_a_frame_says_that_a_film_is_for_teaching_or_means_nothing(open_page):
     page.get_by_role("button", name=SHOW_ANYWAY).click()
     expect(viewer.one(".thumb").first).to_be_visible(timeout=PATIENCE)
     expect(viewer.box).to_have_attribute("data-frame", "meaningless")
+    assert re.fullmatch(r"\w+ 0\.\d\d, meaningless", viewer.one(".title").inner_text())  # no word of places or calls
+    expect(viewer.one(".thumb s")).to_have_count(4)  # every score is struck
 
 
 # What is swapped in its place ----------------------------------------------------------------------------------------
@@ -376,8 +378,10 @@ def test_the_disagreement_is_the_largest_less_the_smallest_of_the_maps_in_colour
     viewer.focus("ensemble")
     viewer.press("6", "x")
     assert viewer.ids() == ["disagreement"]
-    note = "largest minus smallest relative activation of 3 maps, drawn from 0.40 on, cividis"
-    expect(viewer.panel("disagreement").locator(".note")).to_have_text(note)
+    note = viewer.panel("disagreement").locator(".note").inner_text()
+    said, _, reached = note.partition(": ")
+    assert said == "largest minus smallest relative activation of 3 maps, cividis"
+    share = re.fullmatch(r"about (\d+)% of what was seen is at or above 0.40", reached)
     expect(viewer.one(".bar")).to_have_attribute("aria-label", "cividis: disagreement 0 to 1, drawn from 0.40 on")
     finding, where = apart.analysis.findings[0], place(page)
     edges = np.arange(400)
@@ -387,7 +391,10 @@ def test_the_disagreement_is_the_largest_less_the_smallest_of_the_maps_in_colour
     film = greys_of(apart.analysis.radiograph)
     expected, panel = looked_at(np.where((spread >= 0.4)[..., None], table, film), where)
     assert 0.05 < (spread >= 0.4).mean() < 0.95
+    assert_allclose(float(share[1]) / 100, (spread >= 0.4).mean(), atol=0.01)
     assert close(large(viewer)[panel], expected, levels=1, share=0.999)
+    viewer.choose("#threshold", "1")
+    expect(viewer.panel("disagreement").locator(".note")).to_contain_text("cividis: nothing at or above 1.00")
     viewer.choose("#colormap", "cividis")
     expect(viewer.panel("disagreement").locator(".note")).to_contain_text("viridis")
     x, y = viewer.point_at("disagreement", 0.5, 0.4)

@@ -201,13 +201,13 @@ _CONTRASTS = """(elements) => elements.map((element) => {
 
 
 def assert_is_accessible(page) -> None:
-    """Let axe look at a page with a review, all of its parts open, with and without its help."""
+    """Let axe look at a page with a review, all of its parts open, side by side, one large, and under its help."""
     viewer = Live(page)
     for details in (".weights", ".window"):
         viewer.one(details).evaluate("details => { details.open = true }")
     page.get_by_text("Classifiers", exact=True).click()
     settled(page)
-    for prepare in (lambda: None, lambda: page.keyboard.press("?")):
+    for prepare in (lambda: None, lambda: viewer.press("l"), lambda: page.keyboard.press("?")):
         prepare()
         found = Axe().run(page).response["violations"]
         serious = [

@@ -33,7 +33,7 @@ SAYS: Mapping[str, str] = MappingProxyType(
         "same_place": "they look at the same place, overlap {iou}",
         "near_places": "they look at the same place in part, overlap {iou}",
         "different_places": "they look at different places, overlap {iou}",
-        "spread": "largest minus smallest relative activation of {count} maps, drawn from {threshold} on, {colours}",
+        "spread": "largest minus smallest relative activation of {count} maps, {colours}: {share}",
         "no_spread": "nothing to compare: fewer than two maps",
         "weightless": "weight 0",
         "no_ensemble": "no ensemble map",
@@ -104,13 +104,15 @@ def disagreement(analysis: "Analysis", finding: "Finding", threshold: float) -> 
     """Return who calls a finding, and whether the maps behind its ensemble lie at one place, in a sentence.
 
     Counted are the classifiers with a weight above 0 and an operating point that can know the film, where there are
-    two of them; it is empty where there is nothing to compare.
+    two of them; it is empty where there is nothing to compare, and where nothing means anything.
 
     Args:
         analysis: the finding's.
         finding: one of those explained.
         threshold: of the regions that are compared, in relative activation.
     """
+    if finding.call is Call.MEANINGLESS:
+        return ""
     weights = analysis.settings.ensemble_weights
     calls = [result.call(finding.label) for result in analysis.results if weights[result.id] > 0]
     count = sum(call in (Call.CALLED, Call.NOT_CALLED) for call in calls)

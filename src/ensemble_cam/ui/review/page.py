@@ -17,7 +17,7 @@ from ensemble_cam.ui import fetching, film_view, sets
 from ensemble_cam.ui.overlay_key import pass_on_overlay_key, show_overlays_button
 from ensemble_cam.ui.review import live, opening
 from ensemble_cam.ui.review.remarks import offer_meaningless, show_failures, show_origin, show_remarks
-from ensemble_cam.ui.review.sidebar import show_controls, show_film_picker
+from ensemble_cam.ui.review.sidebar import films_told, show_controls, show_film_picker
 from ensemble_cam.ui.session import films, networks
 from ensemble_cam.ui.session.closing import when_closed
 from ensemble_cam.ui.session.controls import Controls
@@ -45,7 +45,7 @@ def show_review_page() -> None:
     config = networks.configuration()
     when_closed("films", films.session_films().clear)
     with st.sidebar:
-        show_film_picker()
+        told = show_film_picker(config.review)
         new, progress = films.unread(), st.empty()
         film = films.session_films().on_stage
         with progress:  # before what is said and asked of it
@@ -56,7 +56,7 @@ def show_review_page() -> None:
     _show_stage(config, film, controls, about)
     with progress:  # once there is a film to look at
         films.read_in_turn(new)
-    if any(each.failure for each in new):
+    if told != films_told(config.review) and len(films.session_films()) > 1:
         st.rerun()  # for the list, which was drawn before
 
 

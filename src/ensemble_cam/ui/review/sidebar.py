@@ -19,7 +19,7 @@ from ensemble_cam.ui.session import choices as held
 from ensemble_cam.ui.session import films
 from ensemble_cam.ui.session.controls import Controls
 from ensemble_cam.ui.session.networks import Choice
-from ensemble_cam.ui.session.stage import show_film_list
+from ensemble_cam.ui.session.stage import listed_films, show_film_list
 from ensemble_cam.ui.viewer.payload import COLORMAP_NOTES
 from ensemble_cam.ui.words import RELATIVE_ACTIVATION, plain
 
@@ -34,11 +34,12 @@ _INTENSITIES: Mapping[Intensity, str] = {
 T = TypeVar("T")
 
 _BY_SCORE, _BY_NAME = "Highest scores", "By name"
+_READ_FIRST = "read first"
 _STILL, _FAILED = "still pictures", "viewer failed"
 
 
-def show_film_picker() -> None:
-    """Show the uploader and, for several films, which one is on the stage."""
+def show_film_picker(defaults: ReviewDefaults) -> list[dict[str, object]]:
+    """Show the uploader and, for several films, which one is on the stage; return what the list tells of them."""
     key = films.uploader_key()
     uploads = st.file_uploader(
         "Open films",
@@ -51,7 +52,14 @@ def show_film_picker() -> None:
     if uploads:  # the callback was broken off
         films.take_uploads(uploads)
         st.rerun()
-    show_film_list()
+    told = films_told(defaults)
+    show_film_list(told)
+    return told
+
+
+def films_told(defaults: ReviewDefaults) -> list[dict[str, object]]:
+    """Return what the list tells of the films now."""
+    return listed_films(read_first=st.session_state.get(_READ_FIRST, False), threshold=defaults.threshold)
 
 
 def show_controls(config: Config, film: films.OpenFilm | None) -> Controls:
@@ -64,7 +72,7 @@ def show_controls(config: Config, film: films.OpenFilm | None) -> Controls:
     defaults = config.review
     read_first = st.toggle(
         "Read first",
-        key="read first",
+        key=_READ_FIRST,
         persist_state="session",
         help="Hides scores and maps of every film until you ask for them.",
     )

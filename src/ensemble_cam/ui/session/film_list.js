@@ -2,7 +2,7 @@
 
 // @ts-check
 /** @import { Appearance, ListedFilm, NamedFilm } from "../viewer/types.js" */
-import { one } from "../viewer/elements.js"
+import { element, one } from "../viewer/elements.js"
 import { filmKey, theStage } from "../viewer/stage.js"
 
 /**
@@ -15,14 +15,39 @@ import { filmKey, theStage } from "../viewer/stage.js"
 /** @type {WeakMap<object, FilmList>} */
 const LISTS = new WeakMap()
 
+/**
+ * What films can be ordered by: the less, the earlier; null, where nothing is known, comes last.
+ *
+ * @type {Record<string, (film: ListedFilm) => number | null>}
+ */
+const ORDERS = {
+  opened: () => 0,
+  split: ({ split, called }) => (split.length || called.length ? -split.length : null),
+  distance: ({ distance }) => distance,
+  overlap: ({ overlap }) => overlap,
+}
+
+/** @type {Record<string, string>} */
+const STATES = {
+  failed: "cannot be read",
+  unread: "being read",
+  hidden: "read first",
+  "not reviewed": "not reviewed yet",
+  meaningless: "scores mean nothing",
+}
+
 class FilmList {
   /** @param {ParentNode} root */
   constructor(root) {
     this.list = one(root, ".films")
+    this.order = one(root, ".order")
+    this.by = one(root, ".order select", HTMLSelectElement)
     /** @type {number | null} the number of the film that the server was asked for, and has not shown yet */
     this.asked = null
-    /** @type {ListedFilm[]} */
+    /** @type {ListedFilm[]} as they are listed */
     this.films = []
+    /** @type {ListedFilm[]} as they were opened */
+    this.opened = []
     /** @type {HTMLElement[]} */
     this.rows = []
     /** @type {HTMLElement | undefined} the row that is marked */
@@ -32,7 +57,11 @@ class FilmList {
     /** @type {Send} */
     this.send = () => {}
     this.ending = new AbortController()
-    theStage().addEventListener("change", () => this.mark(), { signal: this.ending.signal })
+    const { signal } = this.ending
+    theStage().addEventListener("change", () => this.mark(), { signal })
+    const step = (/** @type {Event} */ event) => event instanceof CustomEvent && this.step(event.detail)
+    theStage().addEventListener("step", step, { signal })
+    this.by.addEventListener("change", () => this.arrange(), { signal })
   }
 
   /**
@@ -42,14 +71,23 @@ class FilmList {
    * @param {Send} send
    */
   take({ films, on_stage, revision }, send) {
-    this.films = films
+    this.opened = films
     this.revision = revision
     this.send = send
     this.asked = null
     const told = JSON.stringify(films)
-    if (told !== this.told) this.build(films)
+    if (told !== this.told) this.arrange()
     this.told = told
-    theStage().expect(on_stage, films)
+    theStage().expect(on_stage, this.films)
+    this.mark()
+  }
+
+  /** Put the films in the order that is chosen. */
+  arrange() {
+    const measure = ORDERS[this.by.value]
+    const rank = (/** @type {ListedFilm} */ film) => measure(film) ?? Infinity
+    this.build([...this.opened].sort((one, other) => (rank(one) < rank(other) ? -1 : Number(rank(one) > rank(other)))))
+    theStage().expect(theStage().coming, this.films)
     this.mark()
   }
 
@@ -57,20 +95,32 @@ class FilmList {
   build(films) {
     const root = this.list.getRootNode()
     const active = "activeElement" in root ? root.activeElement : null
-    const focused = this.rows.findIndex((row) => row === active)
+    const focused = this.films[this.rows.findIndex((row) => row === active)]?.number
+    const { scrollTop } = this.list
+    this.films = films
     this.rows = films.map((film, place) => {
-      const row = document.createElement("div")
-      row.setAttribute("role", "radio")
-      row.textContent = film.name
-      row.title = film.failure ? `${film.name}: ${film.failure}` : film.name
-      row.classList.toggle("failed", Boolean(film.failure))
+      const row = rowOf(film)
       row.onclick = () => this.ask(place)
       row.onkeydown = (event) => this.press(event, place)
       return row
     })
     this.list.replaceChildren(...this.rows)
-    this.list.hidden = films.length < 2
-    if (focused >= 0) this.rows[Math.min(focused, films.length - 1)].focus()
+    this.list.scrollTop = scrollTop
+    this.list.hidden = this.order.hidden = films.length < 2
+    const again = films.findIndex(({ number }) => number === focused)
+    if (focused !== undefined) this.rows[again < 0 ? 0 : again].focus()
+  }
+
+  /**
+   * Ask for the film after the one on the stage, or before it; none beyond the ends.
+   *
+   * @param {1 | -1} by
+   */
+  step(by) {
+    const { shown } = theStage()
+    const asked = this.films.findIndex(({ number }) => number === this.asked)
+    const here = asked < 0 ? this.films.findIndex((film) => shown && filmKey(film) === filmKey(shown)) : asked
+    if (here >= 0 && this.films[here + by]) this.ask(here + by)
   }
 
   /** @param {number} place in the list */
@@ -119,6 +169,27 @@ class FilmList {
     this.ending.abort()
     theStage().expect(null)
   }
+}
+
+/**
+ * A film's row: its picture, its name, how far it is, and what the networks say of it.
+ *
+ * @param {ListedFilm} film
+ */
+function rowOf({ name, failure, picture, state, called, split }) {
+  const row = element("div", failure ? "failed" : "")
+  row.setAttribute("role", "radio")
+  const small = picture ? element("img", "picture") : element("span", "picture")
+  if (small instanceof HTMLImageElement && picture) Object.assign(small, { src: picture, alt: "" })
+  const told = element("span", "state")
+  if (state !== "reviewed") told.textContent = STATES[state] ?? state
+  else {
+    if (split.length) told.append(element("span", "split", `split: ${split.join(", ")}`), " ")
+    told.append(called.length ? `called: ${called.join(", ")}` : "nothing called")
+  }
+  row.append(small, element("span", "name", name), told)
+  row.title = `${name}: ${failure ?? told.textContent}`
+  return row
 }
 
 /**

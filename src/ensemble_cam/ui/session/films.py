@@ -7,9 +7,10 @@ dropped.
 
 import hashlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+from weakref import ref
 
 import streamlit as st
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from ensemble_cam.reviewing.analysis import Analysis
     from ensemble_cam.reviewing.pipeline import Examination
     from ensemble_cam.ui.session.shown import Shown
+
+M = TypeVar("M")
+T = TypeVar("T")
 
 _FILMS, _UPLOADS = "films", "upload count"
 _GIVEN_UP_AFTER = 1.0  # seconds: to end a decoder and start another costs half of one
@@ -87,6 +91,7 @@ class OpenFilm:
     reviewing: "Slot[Analysis]" = field(default_factory=Slot)
     shown: "Shown | None" = field(default=None, repr=False)
     _parts: dict[bool, tuple[Radiograph, FilmPart]] = field(default_factory=dict, repr=False)
+    _kept: "dict[str, tuple[ref[Any], Any]]" = field(default_factory=dict, repr=False)
 
     @property
     def radiograph(self) -> Radiograph | None:
@@ -124,11 +129,19 @@ class OpenFilm:
             session_films()  # where Streamlit ends this run
             return Reading.of(self.data, asked)  # it was let go on all the same
 
+    def kept(self, what: str, of: M, make: Callable[[M], T]) -> T:
+        """Return what `make` makes of something of this film, made once for as long as that is there."""
+        held = self._kept.get(what)
+        if held is None or held[0]() is not of:
+            held = self._kept[what] = ref(of), make(of)
+        return cast("T", held[1])
+
     def clear(self) -> None:
         """Let go of the film and of everything that was made of it, whoever still holds this object."""
         self.reviewing.close()
         self.examining.close()
         self.name, self.data, self.reading = "", b"", None
+        self._kept.clear()
         self.leave_viewer()
 
     def part(self, read: Radiograph, *, whole: bool) -> FilmPart:

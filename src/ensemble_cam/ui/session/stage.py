@@ -5,43 +5,76 @@ from streamlit.delta_generator import DeltaGenerator
 
 from ensemble_cam.ui.scripts import linked
 from ensemble_cam.ui.session.films import OpenFilm, session_films
+from ensemble_cam.ui.session.listed import listed
 
 _LIST_CSS = """
-.films { display: flex; flex-direction: column; gap: 1px; max-height: 14rem; overflow-y: auto;
-  font: 0.86rem/1.35 var(--st-font); color: var(--st-text-color); }
-.films[hidden] { display: none; }
-.films [role="radio"] { flex: none; padding: 0.18rem 0.5rem; border-left: 3px solid transparent; cursor: pointer;
-  white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
+.films, .order { font: 0.86rem/1.35 var(--st-font); color: var(--st-text-color); }
+.films { display: flex; flex-direction: column; gap: 1px; max-height: 17rem; overflow-y: auto; }
+:is(.films, .order)[hidden] { display: none; }
+.order { display: flex; align-items: center; gap: 0.5rem; padding-bottom: 0.25rem; font-size: 0.8rem; }
+.order select { flex: 1 1 0; min-width: 0; font: inherit; color: inherit; padding: 0.1rem 0.3rem; border-radius: 4px;
+  background: var(--st-secondary-background-color);
+  border: 1px solid color-mix(in srgb, var(--st-text-color) 25%, transparent); }
+.films [role="radio"] { flex: none; display: grid; grid-template-columns: 2.5rem minmax(0, 1fr); gap: 0 0.4rem;
+  padding: 0.12rem 0.3rem; border-left: 3px solid transparent; cursor: pointer; }
+.films .picture { grid-row: 1 / 3; width: 2.5rem; height: 2.5rem; object-fit: contain; background: #000; }
+.films :is(.name, .state) { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
+.films .state { font-size: 0.76rem; font-weight: 400; }
+.films .split { padding: 0 0.3rem; border-radius: 3px; background: #5b2a6e; color: #fff; }
 .films [role="radio"]:hover { background: color-mix(in srgb, var(--st-text-color) 9%, transparent); }
 .films [role="radio"][aria-checked="true"] { border-left-color: #56b4e9; font-weight: 600;
   background: color-mix(in srgb, var(--st-text-color) 15%, transparent); }
 .films [role="radio"][aria-busy="true"] { border-left-style: dotted; border-left-color: #56b4e9; }
-.films [role="radio"][aria-busy="true"]::after { content: " …"; }
-.films [role="radio"].failed::before { content: "⚠ "; }
+.films [role="radio"][aria-busy="true"] .name::after { content: " …"; }
+.films .failed .name::before { content: "⚠ "; }
 .films [role="radio"]:focus-visible { outline: 2px solid #56b4e9; outline-offset: -2px; }
+"""
+_LIST_HTML = """
+<label class="order">Order <select aria-label="Order of the films">
+  <option value="opened">as opened</option>
+  <option value="split">split findings first</option>
+  <option value="distance">nearest to an operating point first</option>
+  <option value="overlap">least overlap first</option>
+</select></label>
+<div class="films" role="radiogroup" aria-label="Films"></div>
 """
 _LIST_KEY = "film list"
 
 
 _list = st.components.v2.component(
     "ensemble_cam_film_list",
-    html='<div class="films" role="radiogroup" aria-label="Films"></div>',
+    html=_LIST_HTML,
     css=_LIST_CSS,
     js=linked("session/film_list.js"),
 )
 _note = st.components.v2.component("ensemble_cam_stage_note", html="<span></span>", js=linked("session/stage_note.js"))
 
 
-def show_film_list() -> None:
-    """Show the session's films, and let the reader ask for another one; nothing is seen of a single one."""
+def listed_films(*, read_first: bool, threshold: float) -> list[dict[str, object]]:
+    """Return what the list tells of the session's films now.
+
+    Args:
+        read_first: whether nothing is told of the review of a film that was not revealed.
+        threshold: of the regions whose overlap films can be ordered by, in relative activation.
+    """
+    return [
+        listed(film, hidden=read_first and not film.revealed, threshold=threshold) for film in session_films().values()
+    ]
+
+
+def show_film_list(told: list[dict[str, object]]) -> None:
+    """Show the session's films, and let the reader ask for another one; nothing is seen of a single one.
+
+    Args:
+        told: see `listed_films`.
+    """
     films = session_films()
     shown = films.on_stage
     if shown is None:
         return
-    listed = [_told(film) | {"failure": film.failure} for film in films.values()]
     _list(
         key=_LIST_KEY,
-        data={"films": listed, "on_stage": _told(shown), "revision": films.revision},
+        data={"films": told, "on_stage": _told(shown), "revision": films.revision},
         on_request_change=_take_request,
     )
 

@@ -8,6 +8,7 @@
 import { toggleDrawer, toggleExports } from "./drawer.js"
 import { one } from "./elements.js"
 import { ENSEMBLE } from "./findings.js"
+import { theStage } from "./stage.js"
 import { STYLES } from "./state.js"
 
 const STEP = { threshold: 0.02, opacity: 0.05 }
@@ -157,6 +158,7 @@ export class Keys {
     else if (key === "i") return this.change({ inverted: !settings.inverted })
     else if (key === "?") this.help.showModal()
     else if (key === "d") toggleDrawer()
+    else if (key === "n" || key === "p") theStage().step(key === "n" ? 1 : -1)
     else if (key === "e") toggleExports()
     else if (found && key === "o") return this.change({ hidden: !settings.hidden })
     else if (found && key === "l") state.set({ large: settings.large ? null : (this.panels.focused ?? ENSEMBLE) })

@@ -63,6 +63,28 @@ export class Measures {
   }
 
   /**
+   * About which share of what was seen the maps behind a finding's ensemble differ on by the threshold or more; null
+   * where they do at no point.
+   *
+   * @param {Finding} finding
+   */
+  spread(finding) {
+    const each = this.state.behind(finding).map((id) => this.sampled(finding.maps[id], REGION_SAMPLES))
+    const lowest = this.state.settings.threshold - ROUNDING
+    const count = each[0].length
+    let reached = 0
+    for (let i = 0; i < count; i++) {
+      let [low, high] = [each[0][i], each[0][i]]
+      for (const values of each) {
+        if (values[i] < low) low = values[i]
+        else if (values[i] > high) high = values[i]
+      }
+      if (high - low >= lowest) reached++
+    }
+    return reached ? reached / count : null
+  }
+
+  /**
    * How many regions are at or above the threshold.
    *
    * @param {string} id a classifier's, or the ensemble's, that has a map

@@ -77,6 +77,15 @@ class Stage extends EventTarget {
   }
 
   /**
+   * Ask for the film that comes after the one on the stage in the list, or before it.
+   *
+   * @param {1 | -1} by
+   */
+  step(by) {
+    this.dispatchEvent(new CustomEvent("step", { detail: by }))
+  }
+
+  /**
    * Whether a film other than this one is to be shown.
    *
    * @param {FilmId} film

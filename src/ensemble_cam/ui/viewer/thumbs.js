@@ -4,7 +4,7 @@
 /** @import { Finding, Place, Stale } from "./types.js" */
 /** @import { State } from "./state.js" */
 import { paint } from "./draw.js"
-import { element } from "./elements.js"
+import { element, showText } from "./elements.js"
 
 /**
  * @typedef {object} Thumb
@@ -66,13 +66,13 @@ export class Thumbs {
   /**
    * Say what each is, and which stands on the stage.
    *
-   * @param {(id: string) => { name: string, told: string }} words
+   * @param {(id: string) => { name: string, told: string, struck: string | null }} words
    * @param {string | null} shown
    */
   renewWords(words, shown) {
     this.all.forEach(({ id, root, name }, place) => {
-      const { name: written, told } = words(id)
-      name.textContent = `${place + 1} ${written}`
+      const { name: written, told, struck } = words(id)
+      showText(name, `${place + 1} ${written}`, struck)
       root.title = told
       root.setAttribute("aria-label", told)
       root.setAttribute("aria-pressed", String(id === shown))

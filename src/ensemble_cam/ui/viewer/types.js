@@ -233,4 +233,10 @@
 
 /** @typedef {{ number: number, sha256: string }} FilmId */
 /** @typedef {FilmId & { name: string }} NamedFilm */
-/** @typedef {NamedFilm & { failure: string | null }} ListedFilm */
+
+/**
+ * A film of the list: `session.listed.listed`.
+ *
+ * @typedef {NamedFilm & { failure: string | null, picture: string | null, state: string, called: string[],
+ *   split: string[], distance: number | null, overlap: number | null }} ListedFilm
+ */

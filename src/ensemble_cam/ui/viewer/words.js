@@ -90,6 +90,7 @@ export class Words {
    */
   disagreement(finding) {
     const { says } = this
+    if (this.mean(finding)?.meaningless) return ""
     const { calling, count } = sides(finding, this.state.review.header.classifiers, this.state.settings.weights)
     const numbers = { calling: String(calling), count: String(count) }
     const parts = []
@@ -186,21 +187,34 @@ export class Words {
     const { says, state } = this
     const count = state.parts(DISAGREEMENT, finding).length
     if (!count) return says.no_spread
-    const [threshold, colours] = [state.settings.threshold.toFixed(2), state.colormapOf(DISAGREEMENT)]
-    return filled(says.spread, { count: String(count), threshold, colours })
+    const share = this.measures.spread(finding)
+    const colours = state.colormapOf(DISAGREEMENT)
+    return filled(says.spread, { count: String(count), colours, share: this.reached(share) })
   }
 
   /**
-   * What stands below a picture of the strip, and what is told of it at length.
+   * How much of what was seen reaches the threshold.
+   *
+   * @param {number | null} share null where nothing does
+   */
+  reached(share) {
+    const { says } = this
+    const threshold = this.state.settings.threshold.toFixed(2)
+    if (share === null) return filled(says.nothing, { threshold })
+    return filled(says.share_at, { share: filled(says.share, { area: about(100 * share) }), threshold })
+  }
+
+  /**
+   * What stands below a picture of the strip, which part of it is struck, and what is told of it at length.
    *
    * @param {string} id
    * @param {Finding} finding
    */
   thumb(id, finding) {
     const name = this.state.nameOf(id)
-    const { caption, note } = this.panel(id, finding)
-    if (id === FILM) return { name, told: caption }
-    return { name: caption, told: `${finding.name}: ${caption}. ${note}` }
+    const { caption, note, struck } = this.panel(id, finding)
+    if (id === FILM) return { name, told: caption, struck }
+    return { name: caption, told: `${finding.name}: ${caption}. ${note}`, struck }
   }
 
   /**
@@ -237,10 +251,9 @@ export class Words {
       return filled(says.no_map, { why })
     }
     if (parts.every(({ empty }) => empty)) return says.empty
-    const threshold = this.state.settings.threshold.toFixed(2)
     const share = this.measures.share(id, finding)
-    if (share === null) return filled(says.nothing, { threshold })
-    const text = filled(says.share_at, { share: filled(says.share, { area: about(100 * share) }), threshold })
+    const text = this.reached(share)
+    if (share === null) return text
     const count = this.measures.regions(id, finding)
     return count > 1 ? filled(says.regions, { count: String(count), share: text }) : text
   }
