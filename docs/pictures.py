@@ -208,7 +208,7 @@ def app(studio: Studio) -> bytes:
     """The whole page, as a first start shows it."""
     page = studio.page()
     chosen(page, "Effusion")
-    return page.screenshot(clip=around(page.locator(".viewer"), margin=0))
+    return reduced(page.screenshot(clip=around(page.locator(".viewer"), margin=0)), width=1120)
 
 
 def called(studio: Studio) -> bytes:
@@ -218,7 +218,7 @@ def called(studio: Studio) -> bytes:
     reviewed(page)
     chosen(page, "Effusion")
     side_by_side(page)
-    return page.screenshot(clip=around(page.locator(".viewer .stage")))
+    return reduced(page.screenshot(clip=around(page.locator(".viewer .stage"))), width=820)
 
 
 def not_called(studio: Studio) -> bytes:
@@ -228,7 +228,7 @@ def not_called(studio: Studio) -> bytes:
     reviewed(page)
     chosen(page, "Mass")
     side_by_side(page)
-    return page.screenshot(clip=around(page.locator(".viewer .stage")))
+    return reduced(page.screenshot(clip=around(page.locator(".viewer .stage"))), width=820)
 
 
 def meaningless(studio: Studio) -> bytes:
@@ -238,7 +238,7 @@ def meaningless(studio: Studio) -> bytes:
     page.get_by_role("button", name=re.compile("Show anyway")).click()
     reviewed(page)
     page.mouse.move(5, 5)
-    return page.screenshot(clip=around(page.locator('[class*="st-key-teaching-line"]').first, page.locator(".viewer")))
+    return reduced(page.screenshot(clip=around(page.locator(".viewer"), margin=0)), width=920)
 
 
 def read_first(studio: Studio) -> bytes:
@@ -248,7 +248,7 @@ def read_first(studio: Studio) -> bytes:
     page.get_by_role("button", name="Show scores and maps").wait_for()
     settled(page)
     page.mouse.move(5, 5)
-    return page.screenshot(clip=down_to(page.locator(".viewer .panels")))
+    return reduced(page.screenshot(clip=down_to(page.locator(".viewer .panels"))), width=1040)
 
 
 def lab_truth(studio: Studio) -> bytes:
