@@ -1,9 +1,12 @@
 // The controls beside the panels: they set while a hand moves, and Python is told on release.
 
 // @ts-check
-/** @import { Header, Settings, Style } from "./types.js" */
+/** @import { GreyWindow, Header, Settings, Style } from "./types.js" */
 /** @import { State } from "./state.js" */
 import { element, one } from "./elements.js"
+import { windowsOf } from "./presets.js"
+
+const OTHER = "other" // the window that no name has
 
 export class Controls {
   /**
@@ -19,6 +22,9 @@ export class Controls {
     this.colormap = one(root, "#colormap", HTMLSelectElement)
     this.styles = [...one(root, "#style").querySelectorAll("input")]
     this.weights = one(root, ".weights")
+    this.preset = one(root, "#preset", HTMLSelectElement)
+    /** @type {Record<string, GreyWindow>} of the film that is here */
+    this.windows = {}
     /** @type {{ id: string, slider: HTMLInputElement, output: HTMLElement }[]} */
     this.weighted = []
     this.slider("threshold", (value) => ({ threshold: value }))
@@ -26,6 +32,7 @@ export class Controls {
     this.slider("center", (value) => ({ window: { ...state.window, center: value } }))
     this.slider("width", (value) => ({ window: { ...state.window, width: value } }))
     this.choice(this.colormap, () => ({ colormap: this.colormap.value }))
+    this.choice(this.preset, () => ({ window: this.windows[this.preset.value] ?? null }))
     for (const radio of this.styles) this.choice(radio, () => ({ style: /** @type {Style} */ (radio.value) }))
   }
 
@@ -81,6 +88,7 @@ export class Controls {
       return { id, slider, output }
     })
     this.weights.hidden = !header.classifiers.length || header.withheld
+    this.offerWindows()
     const [low, high] = header.film.range
     Object.assign(one(this.box, "#center"), { min: low, max: high })
     Object.assign(one(this.box, "#width"), { max: Math.max(2, Math.ceil((high - low) * 1.5)) })
@@ -88,6 +96,19 @@ export class Controls {
     for (const part of [...labels, "#threshold", ".bar", "#opacity", "#style"]) {
       one(this.box, part).hidden = !header.findings.length || header.withheld
     }
+  }
+
+  /** Offer the film's own window, and those by percentiles of its values. */
+  offerWindows() {
+    this.windows = windowsOf(this.state.review.film)
+    const names = [["", "The file's own"], ...Object.keys(this.windows).map((name) => [name, name])]
+    const options = [...names, [OTHER, "Set by hand"]].map(([value, text]) => {
+      const option = element("option", "", text)
+      option.value = value
+      option.hidden = value === OTHER
+      return option
+    })
+    this.preset.replaceChildren(...options)
   }
 
   /** Show what is set. */
@@ -99,6 +120,9 @@ export class Controls {
     this.value("center", center, String(Math.round(center)))
     this.value("width", width, String(Math.round(width)))
     this.colormap.value = colormap
+    const is = (/** @type {GreyWindow} */ each) => each.center === center && each.width === width
+    const named = Object.keys(this.windows).find((name) => is(this.windows[name]))
+    this.preset.value = this.state.settings.window ? (named ?? OTHER) : ""
     for (const radio of this.styles) radio.checked = radio.value === style
     for (const { id, slider, output } of this.weighted) {
       slider.value = String(weights[id])

@@ -2,10 +2,13 @@
 
 // @ts-check
 /** @import { GreyWindow } from "./types.js" */
+/** @import { Magnifier } from "./magnifier.js" */
 /** @import { Navigation } from "./navigation.js" */
 /** @import { Panels } from "./panels.js" */
 /** @import { Readout } from "./readout.js" */
 /** @import { State } from "./state.js" */
+/** @import { Tools } from "./tools.js" */
+import { Fingers } from "./fingers.js"
 
 const A_DRAG = 3 // CSS pixels
 
@@ -25,13 +28,15 @@ export class Gestures {
    * @param {Panels} panels
    * @param {Navigation} navigation
    * @param {Readout} readout
+   * @param {{ tools: Tools, magnifier: Magnifier, hold: (on: boolean) => void }} hand `hold` keeps the maps off
    * @param {AbortSignal} signal
    */
-  constructor(state, panels, navigation, readout, signal) {
+  constructor(state, panels, navigation, readout, hand, signal) {
     this.state = state
     this.panels = panels
     this.navigation = navigation
     this.readout = readout
+    this.hand = hand
     this.signal = signal
   }
 
@@ -43,24 +48,33 @@ export class Gestures {
    */
   watch(panel, canvas) {
     const { state, panels, navigation, readout, signal } = this
+    const { tools, magnifier } = this.hand
+    const fingers = this.fingersOn(canvas)
     /** @type {Drag | null} */
     let drag = null
     const down = (/** @type {PointerEvent} */ event) => {
       panel.focus({ preventScroll: true })
       canvas.setPointerCapture(event.pointerId)
+      if (event.pointerType === "touch") fingers.down(event.pointerId, at(event))
       const windowing = event.button === 2 || (event.button === 0 && event.altKey)
-      drag = { last: at(event), start: at(event), from: state.window, windowing }
+      if (tools.tool && !windowing && event.button === 0) tools.set(this.onFilm(canvas, event))
+      else drag = { last: at(event), start: at(event), from: state.window, windowing }
     }
     const move = (/** @type {PointerEvent} */ event) => {
       if (!panels.place) return
       readout.follow(onCanvas(canvas, event))
+      magnifier.follow(panel, onCanvas(canvas, event))
+      tools.hover(this.onFilm(canvas, event))
+      fingers.move(event.pointerId, at(event))
+      if (fingers.busy) drag = null
       if (!drag) return
       const [x, y] = at(event)
       if (drag.windowing) this.windowBy(drag.from, x - drag.start[0], y - drag.start[1])
       else navigation.pan((x - drag.last[0]) * panels.ratio, (y - drag.last[1]) * panels.ratio)
       drag.last = [x, y]
     }
-    const release = () => {
+    const release = (/** @type {PointerEvent} */ event) => {
+      fingers.up(event.pointerId)
       if (drag?.windowing) state.commit()
       drag = null
     }
@@ -73,10 +87,51 @@ export class Gestures {
     canvas.addEventListener("pointermove", move, { signal })
     canvas.addEventListener("pointerup", release, { signal })
     canvas.addEventListener("pointercancel", release, { signal })
-    canvas.addEventListener("pointerleave", () => readout.follow(null), { signal })
+    const leave = () => {
+      readout.follow(null)
+      magnifier.follow(panel, null)
+    }
+    canvas.addEventListener("pointerleave", leave, { signal })
     canvas.addEventListener("contextmenu", (event) => event.preventDefault(), { signal })
-    canvas.addEventListener("dblclick", () => navigation.reset(), { signal })
+    canvas.addEventListener("dblclick", () => tools.tool || navigation.reset(), { signal })
     canvas.addEventListener("wheel", wheel, { signal, passive: false })
+  }
+
+  /**
+   * What fingers do on a canvas.
+   *
+   * @param {HTMLCanvasElement} canvas
+   */
+  fingersOn(canvas) {
+    const { state, panels, navigation } = this
+    let from = state.window // as the fingers came down
+    return new Fingers({
+      began: () => {
+        from = state.window
+      },
+      zoom: (by, middle, across, down) => {
+        const [x, y] = onCanvas(canvas, { clientX: middle[0], clientY: middle[1] })
+        navigation.zoom(by, x + 0.5, y + 0.5)
+        navigation.pan(across * panels.ratio, down * panels.ratio)
+      },
+      window: (across, down) => this.windowBy(from, across, down),
+      released: () => state.commit(),
+      hold: this.hand.hold,
+    })
+  }
+
+  /**
+   * Where an event is on the film, in edge coordinates.
+   *
+   * @param {HTMLCanvasElement} canvas
+   * @param {MouseEvent} event
+   * @returns {[number, number]}
+   */
+  onFilm(canvas, event) {
+    const { place } = this.panels
+    if (!place) return [0, 0]
+    const [x, y] = onCanvas(canvas, event)
+    return [(place.left + x + 0.5) / place.scale, (place.top + y + 0.5) / place.scale]
   }
 
   /**
@@ -109,7 +164,7 @@ function at(event) {
  * Where an event is on a canvas, in its own pixels, whose centres are whole numbers.
  *
  * @param {HTMLCanvasElement} canvas
- * @param {MouseEvent} event
+ * @param {{ clientX: number, clientY: number }} event
  * @returns {[number, number]}
  */
 function onCanvas(canvas, event) {

@@ -2,9 +2,12 @@
 
 // @ts-check
 /** @import { Settings, Stale } from "./types.js" */
+/** @import { Magnifier } from "./magnifier.js" */
+/** @import { Tool } from "./marks.js" */
 /** @import { Navigation } from "./navigation.js" */
 /** @import { Panels } from "./panels.js" */
 /** @import { State } from "./state.js" */
+/** @import { Tools } from "./tools.js" */
 import { toggleDrawer, toggleExports } from "./drawer.js"
 import { one } from "./elements.js"
 import { ENSEMBLE } from "./findings.js"
@@ -29,7 +32,16 @@ const BUTTONS = {
   "#reset": "0",
   "#drawer": "d",
   "#exports": "e",
+  "#magnifier": "g",
+  "#undo": "z",
 }
+/** @type {Map<string, Tool>} */
+const TOOLS = new Map([
+  ["t", "distance"],
+  ["a", "angle"],
+  ["s", "ellipse"],
+  ["h", "ratio"],
+])
 
 export class Keys {
   /**
@@ -37,14 +49,16 @@ export class Keys {
    * @param {State} state
    * @param {Panels} panels
    * @param {Navigation} navigation
+   * @param {{ tools: Tools, magnifier: Magnifier }} hand
    * @param {(what: Stale) => void} ask has the next frame drawn
    * @param {AbortSignal} signal
    */
-  constructor(box, state, panels, navigation, ask, signal) {
+  constructor(box, state, panels, navigation, hand, ask, signal) {
     this.box = box
     this.state = state
     this.panels = panels
     this.navigation = navigation
+    this.hand = hand
     this.ask = ask
     this.help = one(box, "dialog", HTMLDialogElement)
     this.pending = false // whether keys have changed what Python was not told of
@@ -81,12 +95,14 @@ export class Keys {
     if (!this.box.isConnected || this.help.open) return
     const [target] = event.composedPath()
     if (takesText(target)) return
+    const onPanels = target instanceof Element && target.closest(".panels") !== null
+    if (onPanels && this.hand.tools.key(event.key, event.shiftKey)) return event.preventDefault()
     if (event.key === " ") {
       if (takesSpace(target)) return
       if (!event.repeat) this.hold(true)
       event.preventDefault()
     } else if (event.key.startsWith("Arrow")) {
-      if (!(target instanceof Element && target.closest(".panels"))) return
+      if (!onPanels) return
       this.arrow(event.key, event.shiftKey)
       event.preventDefault()
     } else if (this.press(keyOf(event), event.shiftKey)) event.preventDefault()
@@ -147,6 +163,13 @@ export class Keys {
       const chosen = found ? state.offered[Number(key) - 1] : undefined
       return chosen ? this.show(chosen) : false
     }
+    const tool = TOOLS.get(key)
+    if (tool) {
+      this.hand.tools.take(tool)
+      return true
+    }
+    if (key === "g") return this.magnify()
+    if (key === "z") return this.undo()
     if (key === "j" || key === "k") return this.stepFinding(key === "j" ? 1 : -1)
     if (found && (key === "," || key === ".")) {
       this.step(shift ? "opacity" : "threshold", key === "." ? 1 : -1)
@@ -166,6 +189,19 @@ export class Keys {
       return this.change({ style: STYLES[(STYLES.indexOf(settings.style) + 1) % STYLES.length] })
     } else return false
     return true
+  }
+
+  /** Take the magnifier up, or lay it down. */
+  magnify() {
+    const { magnifier } = this.hand
+    magnifier.toggle()
+    one(this.box, "#magnifier").setAttribute("aria-pressed", String(magnifier.on))
+    return true
+  }
+
+  /** Take back what was set or measured last; whether there is anything. */
+  undo() {
+    return this.state.history.undo()
   }
 
   /**

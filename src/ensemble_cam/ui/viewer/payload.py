@@ -136,6 +136,7 @@ class FilmPart:
             "padding": None if radiograph.padding is None else list(radiograph.padding),
             "range": [low, max(high, low + 1)],
             "spacing": spacing,
+            "view": view if (view := radiograph.facts.get("View")) is not None and view.isupper() else None,
         }
         return cls(facts, {"film": packed(level), "greys": greys.tobytes()})
 

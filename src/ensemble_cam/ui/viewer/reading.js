@@ -12,6 +12,7 @@ import { DISAGREEMENT } from "./findings.js"
 import { Gestures } from "./gestures.js"
 import { greyTable } from "./greys.js"
 import { Keys } from "./keys.js"
+import { Magnifier } from "./magnifier.js"
 import { Measures } from "./measures.js"
 import { Navigation } from "./navigation.js"
 import { Panels } from "./panels.js"
@@ -19,6 +20,7 @@ import { Readout } from "./readout.js"
 import { saveView } from "./save.js"
 import { State } from "./state.js"
 import { Thumbs } from "./thumbs.js"
+import { Tools } from "./tools.js"
 import { Words } from "./words.js"
 
 /**
@@ -59,8 +61,11 @@ export class Reading {
     this.thumbs = new Thumbs(one(box, ".thumbs"), (id) => this.keys.show(id))
     this.readout = new Readout(one(box, ".readout"), state, this.panels)
     const navigation = new Navigation(state, this.panels, ask)
-    this.gestures = new Gestures(state, this.panels, navigation, this.readout, signal)
-    this.keys = new Keys(box, state, this.panels, navigation, ask, signal)
+    this.tools = new Tools(box, state, this.panels, state.history, signal)
+    this.magnifier = new Magnifier(state, this.panels)
+    const hand = { tools: this.tools, magnifier: this.magnifier, hold: (/** @type {boolean} */ on) => this.keys.hold(on) }
+    this.gestures = new Gestures(state, this.panels, navigation, this.readout, hand, signal)
+    this.keys = new Keys(box, state, this.panels, navigation, hand, ask, signal)
     one(box, "#save").addEventListener("click", () => this.save(), { signal })
     const watcher = new ResizeObserver(() => ask("size"))
     watcher.observe(this.panels.box)
@@ -82,6 +87,7 @@ export class Reading {
     const { header } = review
     this.measures.forget()
     state.begin(review, another)
+    if (another) this.tools.forget()
     const alone = !header.findings.length
     const bare = alone || header.withheld // of maps
     if (header.frame.kind) box.dataset.frame = header.frame.kind
@@ -158,6 +164,8 @@ export class Reading {
     const { box, state, panels } = this
     if (!drawPanels(state, panels, this.stale)) return
     this.thumbs.draw(state, state.finding, this.stale)
+    this.tools.draw()
+    this.magnifier.draw()
     this.stale.clear()
     box.removeAttribute("data-undrawn")
     this.readout.renew()

@@ -3,6 +3,7 @@
 // @ts-check
 /** @import { Finding, GreyWindow, Grid, Review, Settings } from "./types.js" */
 import { DISAGREEMENT, ENSEMBLE, behind, ensembleParts, ranked } from "./findings.js"
+import { History } from "./history.js"
 import { readMaps, readSpread } from "./maps.js"
 import { theStage } from "./stage.js"
 import { View } from "./view.js"
@@ -44,6 +45,8 @@ export class State {
     /** @type {string | null} the film that is wanted whole */
     this.asked = null
     this.fresh = true
+    this.history = new History()
+    this.settled = this.settable // what was told last, which a step back returns to
   }
 
   /**
@@ -58,6 +61,7 @@ export class State {
     this.review = review
     this.fresh = false
     if (another) {
+      this.history.forget()
       this.view = new View(header.film.width, header.film.height)
       this.asked = null
       const started = fresh && header.start.film === header.film.sha256
@@ -73,6 +77,13 @@ export class State {
     if (labels.length && !labels.some((label) => label === settings.finding)) {
       settings.finding = header.wanted ?? labels[0]
     }
+    this.settled = this.settable
+  }
+
+  /** A copy of what is set, but for what stands large, which is no step. */
+  get settable() {
+    const { large: _, ...settable } = structuredClone(this.settings)
+    return settable
   }
 
   /**
@@ -98,7 +109,20 @@ export class State {
     if (text === this.sent) return
     this.sent = text
     this.known = told
+    const before = this.settled
+    this.settled = this.settable
+    if (!same(before, this.settled)) this.history.add(() => this.back(before))
     this.hearing.told({ ...told, serial: ++theStage().serial })
+  }
+
+  /**
+   * Set anew what was set before.
+   *
+   * @param {Omit<Settings, "large">} before
+   */
+  back(before) {
+    this.set(before)
+    this.commit()
   }
 
   /** Ask for the whole film, once. */
