@@ -158,9 +158,22 @@ def test_pictures_of_a_film_are_in_its_proportions_whether_it_is_larger_or_small
     assert film[2] - film[0] >= panels[0][2] - panels[0][0]
 
 
-def test_pixels_of_the_png_are_those_of_the_sheets():
+def two_sizes() -> Review:
     review = made_review(dotted(250, 300, 170, 90), classifiers=[*classifiers(2, findings=2), low("c")], top_k=3)
     assert {finding.call.value for finding in review.analysis.findings} == {"called", "not called"}
+    return review
+
+
+def band() -> Review:
+    """Return a review whose one region is as wide as the film, so that its number stands above it."""
+    pixels = np.full((300, 300), 20, np.uint8)
+    pixels[150:170] = 250
+    return made_review(pixels, classifiers=[bright_classifier("a", cells=32, logits=labels(1))])
+
+
+@pytest.mark.parametrize("made", [two_sizes, band])
+def test_pixels_of_the_png_are_those_of_the_sheets(made):
+    review = made()
     expected = []
     for blocks in figure.laid_out(review):
         page, top = Page(WIDTH, HEIGHT), 0
