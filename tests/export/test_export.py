@@ -664,6 +664,13 @@ def test_review_whose_greys_a_reader_set_is_not_taken_for_that_of_a_run(film, tm
     assert first["settings"] == second["settings"]
 
 
+def test_downloads_are_named_by_the_case_and_the_films_hash_never_by_its_file(review):
+    sha256 = review.analysis.radiograph.sha256[:12]
+
+    assert records.download_stem(review) == f"review_{sha256}"
+    assert records.download_stem(replace(review, case="7 b")) == f"review_7_b_{sha256}"
+
+
 def test_a_review_without_its_pdf_is_done_again_for_it_and_not_a_second_time(film, tmp_path):
     out = tmp_path / "out"
     for pdf in (False, True, True, False):

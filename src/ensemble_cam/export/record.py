@@ -31,6 +31,12 @@ def overlay_name(finding: Finding, id: str, *, bare: bool = False) -> str:
     return f"{finding.rank}_{finding.label.replace(' ', '_').lower()}_{id}{'_bare' if bare else ''}.png"
 
 
+def download_stem(review: Review) -> str:
+    """Return what the names of a review's downloads begin with: the reader's case, if any, and a part of the hash."""
+    case = "" if review.case is None else f"{review.case.replace(' ', '_')}_"
+    return f"review_{case}{review.analysis.radiograph.sha256[:12]}"
+
+
 def review_record(review: Review, *, save_maps: bool = False, pdf: bool = False) -> dict[str, Any]:
     """Return `review.json` as a dictionary; what its keys mean changes with `SCHEMA`."""
     analysis = review.analysis

@@ -84,6 +84,7 @@ def paint(
     display: Display,
     *,
     longest: int | None = None,
+    thickness: int | None = None,
 ) -> np.ndarray:
     """Draw a map into a picture, in place.
 
@@ -93,6 +94,7 @@ def paint(
         blocks: (rows of the picture, relative activation there over the box's columns, float32), downwards.
         display: threshold, opacity, colours and style.
         longest: pixels of the whole film's longer side, where `picture` is a part of it.
+        thickness: of the contour; without, what `contour_thickness` says of `longest`.
 
     Returns:
         (h,) bool: the rows in which something may have changed.
@@ -101,7 +103,8 @@ def paint(
     reached = np.zeros((y1 - y0, x1 - x0), dtype=np.uint8)
     for rows, values in blocks:
         _colour(picture[rows, x0:x1], reached[rows.start - y0 : rows.stop - y0], values, display)
-    margin = _draw_contour(picture, reached, (x0, y0), display, contour_thickness(longest or max(picture.shape[:2])))
+    thickness = contour_thickness(longest or max(picture.shape[:2])) if thickness is None else thickness
+    margin = _draw_contour(picture, reached, (x0, y0), display, thickness)
     changed = np.zeros(len(picture), dtype=bool)
     (lines,) = np.nonzero(reached.view(bool).any(axis=1))
     for shift in range(-margin, margin + 1):
