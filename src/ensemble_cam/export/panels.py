@@ -102,8 +102,7 @@ class Panels:
         found = self._review.extents[finding.label].get(id)
         if found is None or not self._review.display.overlays:
             return []
-        boxes = [region.box for region in found.regions]
-        return numbers(boxes, self._review.analysis.geometry.source_size, self._size)
+        return numbers(found.regions, self._review.analysis.geometry.source_size, self._size)
 
     def panel(self, heatmap: "Heatmap | None", placed: Sequence[Number]) -> np.ndarray:
         """Return a panel by itself, (h, w, 3) uint8 RGB."""

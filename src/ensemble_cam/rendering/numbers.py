@@ -8,13 +8,14 @@ import cv2
 import numpy as np
 
 from ensemble_cam.film.geometry import PixelBox
+from ensemble_cam.maps.regions import Region
 from ensemble_cam.rendering.page import Lettering, set_line
 
 MOST = 12
 """Regions that are numbered on a panel; Guided Grad-CAM's maps may have a hundred, and no room for their numbers."""
 
 _LETTERING = Lettering(6, bold=True)
-# Pixels of the dark rim, and between a region's box and its number.
+# Pixels of the dark rim, and between a region and its number.
 _RIM, _APART = 3, 3
 
 
@@ -44,50 +45,50 @@ class Number:
         np.maximum(part, ink, out=part)
 
 
-def numbers(boxes: Sequence[PixelBox], source: tuple[int, int], panel: tuple[int, int]) -> list[Number]:
+def numbers(regions: Sequence[Region], source: tuple[int, int], panel: tuple[int, int]) -> list[Number]:
     """Find the places of regions' numbers on a panel.
 
-    A number stands beside its region's box, away from other regions if that can be, in the box of a region that leaves
-    no room beside it, and never over another number. Where there is no place, as on films of a few pixels, there is
-    none; the others keep theirs.
+    A number stands beside its region where that reaches furthest to a side, away from other regions if that can be,
+    within a region that leaves no room beside it, and never over another number. Where there is no place, as on films
+    of a few pixels, there is none; the others keep theirs.
 
     Args:
-        boxes: the regions' in source pixels, in their order; those behind the first `MOST` have no number.
+        regions: in their order; those behind the first `MOST` have no number.
         source: (width, height) of the film.
         panel: (width, height) of the film as it is drawn.
     """
-    scales = panel[0] / source[0], panel[1] / source[1]
-    drawn = [
-        (round(x0 * scales[0]), round(y0 * scales[1]), round(x1 * scales[0]), round(y1 * scales[1]))
-        for x0, y0, x1, y1 in boxes[:MOST]
-    ]
+    scale = np.array(panel) / source
+    outlines = [np.round(np.array(region.outline) * scale).astype(int) for region in regions[:MOST]]
+    boxes = [(*outline.min(axis=0).tolist(), *outline.max(axis=0).tolist()) for outline in outlines]
     placed: list[Number] = []
-    for number, box in enumerate(drawn, start=1):
+    for number, (outline, box) in enumerate(zip(outlines, boxes, strict=True), start=1):
         height, width, _ = _drawn(number)[1].shape
         free = [
             place
-            for place in _places(box, width, height)
+            for place in _places(outline, box, width, height)
             if _is_within(place, panel) and not any(_meet(place, other.box) for other in placed)
         ]
-        others = [other for other in drawn if other is not box]
+        others = [other for other in boxes if other is not box]
         apart = (place for place in free if not any(_meet(place, other) for other in others))
         if free:
             placed.append(Number(number, next(apart, free[0])))
     return placed
 
 
-def _places(box: PixelBox, width: int, height: int) -> Iterator[PixelBox]:
-    """Yield where a number may stand, the best first: beside the box, above and below it, inside its corners."""
+def _places(outline: np.ndarray, box: PixelBox, width: int, height: int) -> Iterator[PixelBox]:
+    """Yield where a number may stand, the best first: beside a region, above and below it, inside its box's corners."""
     x0, y0, x1, y1 = box
-    right, left, below, above = x1 + _APART, x0 - _APART - width, y1 + _APART, y0 - _APART - height
-    middle = (x0 + x1 - width) // 2
+
+    def middle(side: np.ndarray, axis: int, size: int) -> int:
+        """Return where a number of a size begins along an axis, so that it is level with a side's corners."""
+        return round(float(outline[side, axis].mean()) - size / 2)
+
+    xs, ys = outline[:, 0], outline[:, 1]
     corners = [
-        (right, y0),
-        (left, y0),
-        (right, y1 - height),
-        (left, y1 - height),
-        (middle, above),
-        (middle, below),
+        (x1 + _APART, middle(xs == x1, 1, height)),
+        (x0 - _APART - width, middle(xs == x0, 1, height)),
+        (middle(ys == y0, 0, width), y0 - _APART - height),
+        (middle(ys == y1, 0, width), y1 + _APART),
         (x0 + _APART, y0 + _APART),
         (x1 - _APART - width, y0 + _APART),
         (x0 + _APART, y1 - _APART - height),
