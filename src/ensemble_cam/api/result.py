@@ -1,6 +1,7 @@
 """A film's review, as a caller gets it."""
 
 import io
+import operator
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -20,6 +21,7 @@ from ensemble_cam.export.folder import write_review
 from ensemble_cam.export.notebook import review_html
 from ensemble_cam.export.overlays import overlay_png
 from ensemble_cam.export.record import review_record
+from ensemble_cam.export.view import View, view_png
 from ensemble_cam.film.radiograph import Radiograph
 from ensemble_cam.maps.agreement import Agreement
 from ensemble_cam.maps.heatmap import Heatmap
@@ -150,6 +152,26 @@ class Review:
         """
         found, heatmap = self._heatmap(finding, classifier)
         return _picture(overlay_png(self._drawn(bare=bare), found, classifier, heatmap))
+
+    def view(
+        self, box: tuple[int, int, int, int], finding: str | None = None, *, classifier: str = ENSEMBLE
+    ) -> Image.Image:
+        """Return a part of the film, enlarged to at least 2000 pixels on its longer side, RGB, with its words below it.
+
+        Args:
+            box: (x0, y0, x1, y1) in source pixels, half-open; what reaches beyond the film is left out.
+            finding: one of `findings`, whose map lies over the film; None for the film alone.
+            classifier: an id, or "ensemble".
+
+        Raises:
+            ConfigError: if the box is none, or holds nothing of the film, or there is no such map.
+        """
+        try:
+            x0, y0, x1, y1 = map(operator.index, box)
+        except (TypeError, ValueError):
+            raise ConfigError(f"box: got {box!r}; it is four whole numbers: x0, y0, x1, y1.") from None
+        label = None if finding is None else self._heatmap(finding, classifier)[0].label
+        return _picture(view_png(self._drawn(bare=False), View((x0, y0, x1, y1), label, classifier)))
 
     def figure(self) -> Image.Image:
         """Return the annotated figure, RGB at 300 dots per inch: sheets of A4, one below the other.
