@@ -112,7 +112,9 @@ def test_what_cannot_be_joined_is_refused_and_named(main, a, message):
         joined({"viewer/main.js": main, "viewer/a.js": a})
 
 
-@pytest.mark.parametrize("path", ["viewer/viewer.js", "session/film_list.js", "session/stage_note.js"])
+@pytest.mark.parametrize(
+    "path", ["viewer/viewer.js", "session/film_list.js", "session/stage_note.js", "session/list_note.js"]
+)
 def test_the_components_are_joined_with_one_stage_and_one_way_in(path):
     text = linked(path)
     assert text.count("export default function (") == 1

@@ -25,7 +25,7 @@ from ensemble_cam.ui.session.films import OpenFilm
 from ensemble_cam.ui.session.networks import Identities, Ready, identities
 from ensemble_cam.ui.session.reviewing import reviewing, seen_by, show_work
 from ensemble_cam.ui.session.slot import PATIENCE, Slot
-from ensemble_cam.ui.session.stage import note_film, of_film
+from ensemble_cam.ui.session.stage import note_film, note_films, of_film
 from ensemble_cam.ui.session.told import last_committed
 from ensemble_cam.ui.session.turns import TURNS
 from ensemble_cam.ui.warm_up import wait_until_imported
@@ -45,7 +45,7 @@ def show_review_page() -> None:
     config = networks.configuration()
     when_closed("films", films.session_films().clear)
     with st.sidebar:
-        told = show_film_picker(config.review)
+        show_film_picker(config.review)
         new, progress = films.unread(), st.empty()
         film = films.session_films().on_stage
         with progress:  # before what is said and asked of it
@@ -56,8 +56,8 @@ def show_review_page() -> None:
     _show_stage(config, film, controls, about)
     with progress:  # once there is a film to look at
         films.read_in_turn(new)
-    if told != films_told(config.review) and len(films.session_films()) > 1:
-        st.rerun()  # for the list, which was drawn before
+    with st.sidebar:
+        note_films(films_told(config.review))
 
 
 def _show_stage(config: Config, film: OpenFilm | None, controls: Controls, about: DeltaGenerator) -> None:

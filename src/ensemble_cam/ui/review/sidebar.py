@@ -38,8 +38,8 @@ _READ_FIRST = "read first"
 _STILL, _FAILED = "still pictures", "viewer failed"
 
 
-def show_film_picker(defaults: ReviewDefaults) -> list[dict[str, object]]:
-    """Show the uploader and, for several films, which one is on the stage; return what the list tells of them."""
+def show_film_picker(defaults: ReviewDefaults) -> None:
+    """Show the uploader and, for several films, which one is on the stage and what is known of them."""
     key = films.uploader_key()
     uploads = st.file_uploader(
         "Open films",
@@ -52,9 +52,7 @@ def show_film_picker(defaults: ReviewDefaults) -> list[dict[str, object]]:
     if uploads:  # the callback was broken off
         films.take_uploads(uploads)
         st.rerun()
-    told = films_told(defaults)
-    show_film_list(told)
-    return told
+    show_film_list(films_told(defaults))
 
 
 def films_told(defaults: ReviewDefaults) -> list[dict[str, object]]:

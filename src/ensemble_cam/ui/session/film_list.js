@@ -61,6 +61,8 @@ class FilmList {
     theStage().addEventListener("change", () => this.mark(), { signal })
     const step = (/** @type {Event} */ event) => event instanceof CustomEvent && this.step(event.detail)
     theStage().addEventListener("step", step, { signal })
+    const learn = (/** @type {Event} */ event) => event instanceof CustomEvent && this.learn(event.detail)
+    theStage().addEventListener("told", learn, { signal })
     this.by.addEventListener("change", () => this.arrange(), { signal })
   }
 
@@ -80,6 +82,20 @@ class FilmList {
     this.told = told
     theStage().expect(on_stage, this.films)
     this.mark()
+  }
+
+  /**
+   * Take in what has become known of the films since the list was drawn.
+   *
+   * @param {ListedFilm[]} films without their pictures
+   */
+  learn(films) {
+    const known = new Map(films.map((film) => [filmKey(film), film]))
+    const opened = this.opened.map((film) => ({ ...film, ...known.get(filmKey(film)), picture: film.picture }))
+    if (JSON.stringify(opened) === JSON.stringify(this.opened)) return
+    this.opened = opened
+    this.told = JSON.stringify(opened)
+    this.arrange()
   }
 
   /** Put the films in the order that is chosen. */
@@ -179,6 +195,7 @@ class FilmList {
 function rowOf({ name, failure, picture, state, called, split }) {
   const row = element("div", failure ? "failed" : "")
   row.setAttribute("role", "radio")
+  row.tabIndex = -1 // until it is marked; without one it takes no focus
   const small = picture ? element("img", "picture") : element("span", "picture")
   if (small instanceof HTMLImageElement && picture) Object.assign(small, { src: picture, alt: "" })
   const told = element("span", "state")

@@ -47,6 +47,9 @@ _list = st.components.v2.component(
     css=_LIST_CSS,
     js=linked("session/film_list.js"),
 )
+_list_note = st.components.v2.component(
+    "ensemble_cam_list_note", html="<span></span>", js=linked("session/list_note.js")
+)
 _note = st.components.v2.component("ensemble_cam_stage_note", html="<span></span>", js=linked("session/stage_note.js"))
 
 
@@ -77,6 +80,19 @@ def show_film_list(told: list[dict[str, object]]) -> None:
         data={"films": told, "on_stage": _told(shown), "revision": films.revision},
         on_request_change=_take_request,
     )
+
+
+def note_films(told: list[dict[str, object]]) -> None:
+    """Say on the page what is known of the films now, which the list, drawn before, takes in.
+
+    Another run of the page would say it, too; but what the browser sends while a run asks for the next is lost.
+
+    Args:
+        told: see `listed_films`.
+    """
+    if len(told) > 1:
+        films = [{name: value for name, value in film.items() if name != "picture"} for film in told]
+        _list_note(key="film list note", data={"films": films})
 
 
 def _take_request() -> None:

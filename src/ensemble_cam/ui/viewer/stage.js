@@ -77,6 +77,15 @@ class Stage extends EventTarget {
   }
 
   /**
+   * Say what has become known of the films, their pictures aside.
+   *
+   * @param {ListedFilm[]} films
+   */
+  tell(films) {
+    this.dispatchEvent(new CustomEvent("told", { detail: films }))
+  }
+
+  /**
    * Ask for the film that comes after the one on the stage in the list, or before it.
    *
    * @param {1 | -1} by
