@@ -22,6 +22,7 @@ def record(**changes) -> dict:
         "first_view_s": 0.567,
         "bytes_sent": 4_321_000,
         "panels": 4,
+        "stage": {"frame_ms_median": 18.2, "frame_ms_p95": 40.0, "key_to_paint_ms": 24.5},
     }
     return {
         "schema": 1,
@@ -54,6 +55,7 @@ def test_the_aims_stand_beside_the_figures():
         "first view after the analysis": "0.57 s 1.60 s at most 1.50 s",
         "sent until then": "4.32 MB 4.32 MB at most 6 MB",
     }
+    assert "one film large: a frame, median     18.2 ms    18.2 ms" in lines
     assert not any("The mouse" in line for line in lines)
     assert (
         as_text(record(moves_per_frame=1.1))

@@ -144,6 +144,7 @@ def test_forty_films_push_nothing_away(open_page):
     settled(page)
     box = viewer.one(".panel canvas").bounding_box()
     more = [(f"secret_{n}.png", films.png(np.full((64, 64), 40 + n, np.uint8))) for n in range(1, 39)]
+    expect(page.get_by_test_id("stFileUploaderDropzoneInput")).to_have_count(1)  # the one before has gone
     upload(page, *more)
     expect(page.get_by_role("radio")).not_to_have_count(0)
     expect(page.locator(".films [role=radio]")).to_have_count(40, timeout=PATIENCE)

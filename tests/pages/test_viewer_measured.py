@@ -31,6 +31,8 @@ def test_the_live_viewer_is_measured_and_the_readers_home_is_left_alone(own_home
     assert figures["frames"] > 2
     assert 0 < figures["frame_ms_median"] <= figures["frame_ms_p95"]
     assert figures["key_to_paint_ms"] > 0
+    assert 0 < figures["stage"]["frame_ms_median"] <= figures["stage"]["frame_ms_p95"]
+    assert figures["stage"]["key_to_paint_ms"] > 0
     assert figures["first_view_s"] > 0
     film = FilmPart.of(read_radiograph(bench_viewer._film(512, bench_viewer._SEED)))
     once = sum(map(len, film.blobs.values()))

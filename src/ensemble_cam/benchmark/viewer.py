@@ -16,6 +16,7 @@ told of each size:
   fro. Chromium draws at most 60 a second; a frame is drawn when the threshold has another value. `frames` says how many
   there were, and `moves_per_frame` how many moves of the mouse each of them took in: with less than 1.5 it would be the
   mouse that is measured.
+- `stage`: the same of one film large, with its strip; all else is of all maps side by side.
 - `key_to_paint_ms`: from the press of the key `.`, which raises the threshold, to the beginning of the frame after the
   one that shows it, by when the page is done with that one. The median of the presses.
 
@@ -140,6 +141,11 @@ def as_text(record: Mapping[str, Any]) -> str:
     for key, (what, shown) in rows.items():
         values = "".join(f"{shown(each[key]):>11}" for each in viewer.values())
         lines.append(f"{what:<32}{values}{'at most ' + shown(AIMS[key]).replace('.0 ', ' ').replace('.00 ', ' '):>17}")
+    for key, what in {
+        "frame_ms_median": "one film large: a frame, median",
+        "key_to_paint_ms": "  key to paint",
+    }.items():
+        lines.append(f"{what:<32}" + "".join(f"{each['stage'][key]:>8.1f} ms" for each in viewer.values()))
     slow = [side for side, each in viewer.items() if each["moves_per_frame"] < 1.5]
     if slow:
         lines.append(f"The mouse was no faster than the frames at {', '.join(slow)}: those may be shorter than told.")
@@ -263,6 +269,9 @@ async def _measure(
                     frames = await _drag(page, drag_seconds)
                     measuring("pressing keys")
                     key = await _press(page)
+                    measuring("the same with one film large")
+                    await _lay(page, large=True)
+                    stage = {**await _drag(page, drag_seconds), "key_to_paint_ms": await _press(page)}
                 seconds, counts = zip(*seen, strict=True)
                 measured[str(side)] = {
                     **frames,
@@ -270,6 +279,7 @@ async def _measure(
                     "first_view_s": round(statistics.median(seconds), 3),
                     "bytes_sent": max(counts),
                     "panels": panels,
+                    "stage": stage,
                 }
             return measured, browser.version
     except Error as error:
@@ -297,9 +307,15 @@ async def _reviewed(page: "Page") -> None:
     """Wait until a view with maps is drawn, and the page and the server are at rest."""
     await page.wait_for_function("watch.view", polling=100)
     await _rest(page)
-    large = page.locator("#large")
-    if await large.get_attribute("aria-pressed") == "true":  # all maps side by side, the most that is drawn
-        await large.evaluate("button => button.click()")
+    await _lay(page, large=False)
+
+
+async def _lay(page: "Page", *, large: bool) -> None:
+    """Have one film stand large, or all maps side by side."""
+    button = page.locator("#large")
+    if await button.get_attribute("aria-pressed") != str(large).lower():
+        await button.evaluate("button => button.click()")
+        await asyncio.sleep(_PAUSE)
 
 
 async def _rest(page: "Page") -> None:
