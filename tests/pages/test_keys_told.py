@@ -45,6 +45,10 @@ KEYS = {
     "Arrows": ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"]
     + [f"Shift+{key}" for key in ("ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown")],
     "Wheel, drag": [],  # by the mouse below
+    "T A S H": ["t", "t", "a", "a", "s", "s", "h", "Escape"],
+    "G": ["g", "g"],
+    "Z": ["i", "z"],
+    "Fingers": [],  # in test_hand.py
     "D E": ["d", "e"],
     "?": ["?"],
 }
@@ -102,7 +106,7 @@ def test_every_key_that_the_help_tells_does_something(viewer):
             for button in ("left", "right"):
                 page.mouse.move(x, y)
                 page.mouse.down(button=button)
-                assert changed_by(viewer, lambda: page.mouse.move(x + 50, y - 40, steps=3))
+                assert changed_by(viewer, lambda x=x, y=y: page.mouse.move(x + 50, y - 40, steps=3))
                 page.mouse.up(button=button)
         page.keyboard.press("Escape")
         if told != "Space held":
