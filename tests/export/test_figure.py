@@ -261,6 +261,20 @@ def test_called_findings_come_first_and_large():
     assert min(sizes[:6]) == max(sizes[:6]) > 1.4 * max(sizes[6:])
 
 
+def test_who_calls_a_finding_and_where_they_look_is_said_above_its_maps_and_where_they_split_in_bold():
+    networks = [bright_classifier(f"n{index}", logits={"Mass": 2.0, "Edema": 3.0 - 4 * index}) for index in range(2)]
+    review = made_review(two_spots(), classifiers=networks, top_k=2)
+    assert [(each.label, review.analysis.is_split(each)) for each in review.analysis.findings] == [
+        ("Mass", False),
+        ("Edema", True),
+    ]
+
+    said = {text: bold for sheet in sheets(review) for text, bold in sheet.bold.items()}
+
+    assert said["All 2 call it; they look at the same place, overlap 1.00"] is False
+    assert said["1 of 2 call it; they look at the same place, overlap 1.00"] is True
+
+
 def test_three_findings_of_three_networks_stand_on_one_sheet_when_one_is_called():
     networks = [
         bright_classifier(f"n{index}", logits={"Called": 2.0, "One": -1.0, "Other": -2.0}) for index in range(3)

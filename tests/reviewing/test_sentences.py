@@ -152,6 +152,7 @@ def test_figure_pictures_record_and_command_line_take_their_words_from_here(revi
     for finding in analysis.findings:
         assert sentences.title(finding) in written
         assert sentences.capitalised(sentences.support(analysis, finding, 0.4)) in written
+        assert sentences.capitalised(sentences.disagreement(analysis, finding, 0.4)) in written
         for id, heatmap in finding.heatmaps().items():
             extent = sentences.extent(heatmap, extent_of(heatmap, 0.4), 0.4)
             score = sentences.score_line(analysis.score(finding, id))

@@ -22,6 +22,7 @@ class Sheet(Canvas):
         pictures: (box, pixels).
         marks: (box, mark, colour).
         bars: their boxes.
+        bold: text → whether it is in bold letters.
         struck: the texts of runs with a line through them.
     """
 
@@ -30,11 +31,13 @@ class Sheet(Canvas):
     marks: list[tuple[PixelBox, Mark, str]] = field(default_factory=list)
     bars: list[PixelBox] = field(default_factory=list)
     struck: list[str] = field(default_factory=list)
+    bold: dict[str, bool] = field(default_factory=dict)
 
     def picture(self, x: int, y: int, picture: np.ndarray) -> None:
         self.pictures.append(((x, y, x + picture.shape[1], y + picture.shape[0]), picture))
 
     def text(self, x: int, y: int, text: str, lettering: Lettering = NORMAL, colour: str = INK) -> None:
+        self.bold[text] = lettering.bold
         self.texts.append(((x, y, x + round(lettering.width(text)), y + lettering.ascent), text))
 
     def bar(self, x: int, y: int, width: int, height: int, colour: str = INK) -> None:

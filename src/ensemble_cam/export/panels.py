@@ -14,7 +14,7 @@ from ensemble_cam.rendering.page import BOLD, FAINT, INK, NORMAL, SMALL, WARN, C
 from ensemble_cam.rendering.screen import Screen
 from ensemble_cam.rendering.strips import Part, SharedRows
 from ensemble_cam.reviewing.scores import Call
-from ensemble_cam.reviewing.sentences import capitalised, extent, no_map, score_line, support, title
+from ensemble_cam.reviewing.sentences import capitalised, disagreement, extent, no_map, score_line, support, title
 from ensemble_cam.settings.vocabulary import ENSEMBLE
 
 if TYPE_CHECKING:
@@ -165,9 +165,12 @@ class FindingRow(Block):
         notes = {id: _note(review, finding, id, len(placed)) for id, placed in zip(names, self._placed, strict=True)}
         y = _BELOW_RULE
         head = with_score(title(finding), finding.ranked.score, ink=INK, faint=FAINT)
+        threshold = review.display.threshold
+        said = Lettering(NORMAL.points, bold=analysis.is_split(finding))
         for text in (
             Text.of(head, BOLD, ROOM),
-            Text.of(capitalised(support(analysis, finding, review.display.threshold)), NORMAL, ROOM),
+            Text.of(capitalised(disagreement(analysis, finding, threshold)), said, ROOM),
+            Text.of(capitalised(support(analysis, finding, threshold)), SMALL, ROOM, FAINT),
         ):
             self._texts.append((MARGIN, y, text))
             y += text.height
