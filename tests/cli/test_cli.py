@@ -16,9 +16,9 @@ from PIL import Image
 
 from ensemble_cam import __version__, cli
 from ensemble_cam.cli import review as cli_review
-from ensemble_cam.export import figure
 from ensemble_cam.export import folder as export
 from ensemble_cam.film.radiograph import read_radiograph
+from ensemble_cam.rendering.page import Page
 from ensemble_cam.ui import launch
 from ensemble_cam.weights.released import weights_file
 from support import films
@@ -198,13 +198,13 @@ def test_dicoms_named_by_uid_keep_all_their_numbers(config, tmp_path):
 
 def test_case_stands_in_record_figure_overlays_and_folder_in_the_place_of_the_films_name(config, tmp_path, monkeypatch):
     film, titles = made(tmp_path / "films" / "ZZSTEM.png"), []
-    real = figure.Page.text
+    real = Page.text
 
-    def write(page: figure.Page, x: int, y: int, text: str, *more: object) -> None:
+    def write(page: Page, x: int, y: int, text: str, *more: object) -> None:
         titles.append(text)
         real(page, x, y, text, *more)
 
-    monkeypatch.setattr(figure.Page, "text", write)
+    monkeypatch.setattr(Page, "text", write)
 
     for _ in range(2):
         assert review(film, "--case", "No. 17", "--top-k", 1, config=config, out=tmp_path / "out") == 0
@@ -213,6 +213,7 @@ def test_case_stands_in_record_figure_overlays_and_folder_in_the_place_of_the_fi
     assert folder.name == "No. 17"
     assert record(folder)["case"] == "No. 17"
     assert "Chest radiograph review · case No. 17" in titles
+    assert "No. 17" in titles  # where there is room for the case
     for picture in folder.glob("*.png"):
         assert Image.open(picture).text["Case"] == "No. 17"
         assert b"ZZSTEM" not in picture.read_bytes()

@@ -10,9 +10,8 @@ from numpy.testing import assert_array_equal
 from PIL import Image
 
 from ensemble_cam import __version__
-from ensemble_cam.export import figure
 from ensemble_cam.export.blocks import HEIGHT, WIDTH
-from ensemble_cam.export.figure import figure_png, figure_size
+from ensemble_cam.export.figure import figure_png, figure_size, laid_out
 from ensemble_cam.export.record import review_record
 from ensemble_cam.film.radiograph import read_radiograph
 from ensemble_cam.rendering.numbers import Number
@@ -175,7 +174,7 @@ def band() -> Review:
 def test_pixels_of_the_png_are_those_of_the_sheets(made):
     review = made()
     expected = []
-    for blocks in figure.laid_out(review):
+    for blocks in laid_out(review):
         page, top = Page(WIDTH, HEIGHT), 0
         for block in blocks:
             block.draw(page, top)
@@ -336,13 +335,13 @@ def test_figure_says_where_it_comes_from_in_text_chunks():
 @pytest.fixture
 def written(monkeypatch) -> list[str]:
     """Every text that is written onto a figure's page."""
-    texts, real = [], figure.Page.text
+    texts, real = [], Page.text
 
     def write(page, x, y, text, *style):
         texts.append(text)
         real(page, x, y, text, *style)
 
-    monkeypatch.setattr(figure.Page, "text", write)
+    monkeypatch.setattr(Page, "text", write)
     return texts
 
 
@@ -428,7 +427,7 @@ def test_figure_shows_the_film_first_then_each_map_then_the_ensemble():
 )
 def test_figures_maps_its_fact_and_its_colour_bar_are_of_the_style(written, monkeypatch, style, fact, has_bar):
     panels, bars, real = [], [], Screen.paint
-    monkeypatch.setattr(figure.Page, "colour_bar", lambda *place, **named: bars.append(named))
+    monkeypatch.setattr(Page, "colour_bar", lambda *place, **named: bars.append(named))
 
     def paint(screen, picture, *given, **where):
         film = picture.copy()

@@ -9,12 +9,12 @@ import pytest
 from numpy.testing import assert_array_equal
 from PIL import Image
 
-from ensemble_cam.export import figure
 from ensemble_cam.export.figure import figure_png
 from ensemble_cam.export.overlays import overlays
 from ensemble_cam.export.record import review_json, review_record
 from ensemble_cam.film.greyscale import Greys
 from ensemble_cam.rendering.overlay import source_overlay
+from ensemble_cam.rendering.page import Page
 from ensemble_cam.reviewing.review import Review
 from ensemble_cam.settings.display import Display
 from support.reviews import dotted, made_review
@@ -119,9 +119,9 @@ def test_pictures_of_different_reviews_differ_in_their_heads_before_a_pixel(revi
 
 
 def test_figure_says_beside_the_film_what_greys_the_reader_set_and_nothing_of_the_films_own(review, monkeypatch):
-    written, real = [], figure.Page.text
+    written, real = [], Page.text
     monkeypatch.setattr(
-        figure.Page, "text", lambda page, x, y, text, *style: written.append(text) or real(page, x, y, text, *style)
+        Page, "text", lambda page, x, y, text, *style: written.append(text) or real(page, x, y, text, *style)
     )
 
     figure_png(review)

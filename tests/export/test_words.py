@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 
 from ensemble_cam.classifiers.classifier import WeightsInfo
-from ensemble_cam.export import figure
 from ensemble_cam.export import overlays as drawing
 from ensemble_cam.export.figure import figure_png
 from ensemble_cam.export.overlays import overlays
 from ensemble_cam.export.words import words_below
 from ensemble_cam.purpose import MEANINGLESS_LINE, MEANINGLESS_MAP_LINE, PURPOSE, TEACHING_LINE
 from ensemble_cam.rendering.footer import Paragraph, _paragraph, footer
-from ensemble_cam.rendering.page import Run
+from ensemble_cam.rendering.page import Page, Run
 from ensemble_cam.reviewing.review import Review
 from ensemble_cam.settings.vocabulary import ENSEMBLE
 from ensemble_cam.weights.store import Published
@@ -137,13 +136,13 @@ def test_every_overlay_is_the_bare_one_with_its_words_below(monkeypatch):
 
 def written_on_the_figure(monkeypatch, review: Review) -> tuple[list[Run], list[str]]:
     """Return all runs, and the lines at the head."""
-    runs, real = [], figure.Page.runs
+    runs, real = [], Page.runs
     monkeypatch.setattr(
-        figure.Page, "runs", lambda page, x, y, given, *font: runs.extend(given) or real(page, x, y, given, *font)
+        Page, "runs", lambda page, x, y, given, *font: runs.extend(given) or real(page, x, y, given, *font)
     )
-    texts, text = [], figure.Page.text
+    texts, text = [], Page.text
     monkeypatch.setattr(
-        figure.Page,
+        Page,
         "text",
         lambda page, x, y, given, *look: texts.append((page, y, given)) or text(page, x, y, given, *look),
     )

@@ -14,7 +14,7 @@ from ensemble_cam.export.provenance import origin, window_line
 from ensemble_cam.export.strip_plot import StripPlot
 from ensemble_cam.film.greyscale import Greys
 from ensemble_cam.purpose import MEANINGLESS_LINE
-from ensemble_cam.rendering.page import BOLD, DPI, FAINT, NORMAL, SMALL, WARN, Canvas, Lettering, Page, Run
+from ensemble_cam.rendering.page import BOLD, DPI, FAINT, NORMAL, SMALL, WARN, Canvas, Lettering, Run
 from ensemble_cam.rendering.png import png
 from ensemble_cam.rendering.strips import Part
 from ensemble_cam.reviewing.review import Review
@@ -22,7 +22,7 @@ from ensemble_cam.reviewing.scores import Call
 from ensemble_cam.reviewing.sentences import head_line, method_line, remarks_line, weighted_line
 from ensemble_cam.settings.display import Display
 
-__all__ = ["HEIGHT", "WIDTH", "Page", "figure_pdf", "figure_png", "figure_size"]
+__all__ = ["HEIGHT", "WIDTH", "figure_pdf", "figure_png", "figure_size", "laid_out"]
 
 _HEAD = Lettering(13, bold=True)
 _TOP, _GAP = 100, 60
