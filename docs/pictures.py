@@ -307,7 +307,7 @@ def lab_shortcut(studio: Studio) -> bytes:
 
 def figure(studio: Studio) -> bytes:
     """The annotated figure, as `review` writes it."""
-    return reduced((_files(studio) / "review.png").read_bytes(), width=1100)
+    return reduced((_files(studio) / "review.png").read_bytes(), width=900)
 
 
 def overlay(studio: Studio) -> bytes:
