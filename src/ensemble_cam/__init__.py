@@ -14,9 +14,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ensemble_cam.api.explaining import Explanation, explain
     from ensemble_cam.api.films import review, review_films
     from ensemble_cam.api.result import Review
     from ensemble_cam.api.source import read_film
+    from ensemble_cam.classifiers.torch_any_network import Network, layers, recommended_layers
+    from ensemble_cam.classifiers.torch_layers import Layer
+    from ensemble_cam.classifiers.torch_named_networks import load_network
     from ensemble_cam.errors import (
         Cancelled,
         ClassifierError,
@@ -44,8 +48,11 @@ __all__ = [
     "ConfigError",
     "DownloadError",
     "EnsembleCamError",
+    "Explanation",
     "ExportError",
     "GeometryError",
+    "Layer",
+    "Network",
     "Phantom",
     "Radiograph",
     "RadiographError",
@@ -55,15 +62,23 @@ __all__ = [
     "WeightsMissing",
     "__version__",
     "draw_phantom",
+    "explain",
+    "layers",
+    "load_network",
     "read_film",
+    "recommended_layers",
     "review",
     "review_films",
 ]
 
 _HOMES = {
+    "ensemble_cam.api.explaining": ("Explanation", "explain"),
     "ensemble_cam.api.films": ("review", "review_films"),
     "ensemble_cam.api.result": ("Review",),
     "ensemble_cam.api.source": ("read_film",),
+    "ensemble_cam.classifiers.torch_any_network": ("Network", "layers", "recommended_layers"),
+    "ensemble_cam.classifiers.torch_layers": ("Layer",),
+    "ensemble_cam.classifiers.torch_named_networks": ("load_network",),
     "ensemble_cam.film.radiograph": ("Radiograph",),
     "ensemble_cam.phantom": ("Phantom", "draw_phantom"),
 }

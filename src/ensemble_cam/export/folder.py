@@ -66,7 +66,7 @@ def write_review(review: Review, out: Path, name: str, *, save_maps: bool = Fals
                 if maps:
                     maps.result()
             (unfinished / _RECORD).write_text(review_json(review, save_maps=save_maps, pdf=pdf), encoding="utf-8")
-            return _move_to_free_name(unfinished, out, name)
+            return move_to_free_name(unfinished, out, name)
     except (OSError, cv2.error) as error:
         reason = getattr(error, "strerror", None) or type(error).__name__
         raise ExportError(
@@ -74,7 +74,12 @@ def write_review(review: Review, out: Path, name: str, *, save_maps: bool = Fals
         ) from None
 
 
-def _move_to_free_name(unfinished: Path, out: Path, name: str) -> Path:
+def move_to_free_name(unfinished: Path, out: Path, name: str) -> Path:
+    """Move a finished draft to the first free one of `name`, `name_2`, … in a folder, and return its place there.
+
+    Raises:
+        OSError: if it cannot be moved.
+    """
     number, folder = 1, out / name
     while True:
         if not folder.exists():

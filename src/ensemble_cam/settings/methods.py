@@ -167,6 +167,9 @@ METHODS: Mapping[str, Method] = {
     )
 }
 
+METHODS_OF_ANY_NETWORK = tuple(name for name, method in METHODS.items() if method.kind != "guided")
+"""Those that need no more of a network than its activation and what comes behind it."""
+
 _PRINCIPAL = ("eigencam", "eigengradcam")
 # Sign: Chung and Ying 2025, Seg-Eigen-CAM, doi:10.3390/app15137562, equation 13.
 

@@ -28,6 +28,12 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 RUNTIMES = ("auto", "torch", "openvino")
 """What runs the backbones; `auto` is OpenVINO on the processor, PyTorch on a card."""
 
+OUTPUTS = ("softmax", "sigmoid")
+"""What turns any network's logits into probabilities: one class of all, or each class by itself."""
+
+PREDICTED, ALL = "predicted", "all"
+"""What of any network is explained, where no class is named: the one with the highest probability, or each."""
+
 ENGINES = ("local", "dask")
 """What runs an archive: processes of this machine, or workers of a Dask cluster."""
 

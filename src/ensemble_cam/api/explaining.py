@@ -1,0 +1,202 @@
+"""Any network's explanation of a picture, as a caller gets it."""
+
+import io
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from PIL import Image
+
+from ensemble_cam.api.source import Source, name_of
+from ensemble_cam.archive.films import checked_case
+from ensemble_cam.explanation.result import Explained
+from ensemble_cam.export.explained import explained_figure, explained_overlay, explanation_record, write_explanation
+from ensemble_cam.film.picture import Picture, picture_of_array, picture_of_file, picture_of_film
+from ensemble_cam.film.radiograph import Radiograph, read_radiograph
+from ensemble_cam.film.sources import read_film_file
+from ensemble_cam.phantom import Phantom
+from ensemble_cam.phantom.files import film_bytes
+from ensemble_cam.settings.display import Display
+
+if TYPE_CHECKING:
+    from ensemble_cam.classifiers.torch_any_network import Network
+
+PictureSource: TypeAlias = Source | Image.Image
+"""What a picture is read from."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Explanation:
+    """What a network says of a picture, and where it looks, as `explain` returns it. It is never changed."""
+
+    _explained: Explained
+    _name: str | None = None
+
+    @property
+    def predicted(self) -> str:
+        """The class with the highest probability."""
+        return self._explained.predicted
+
+    @property
+    def target(self) -> str:
+        """The class that `map` explains; of all classes the predicted one."""
+        return self._explained.target
+
+    @property
+    def probabilities(self) -> Mapping[str, float]:
+        """Every class with the softmax, or the sigmoid, of its logit, in [0, 1] and not calibrated; in their order."""
+        return MappingProxyType(dict(self._explained.probabilities))
+
+    @property
+    def map(self) -> np.ndarray:
+        """The target's map on the grid of the layer, (rows, columns) float32, at least 0, as the method gives it."""
+        return self._explained.maps[self.target]
+
+    @property
+    def class_maps(self) -> Mapping[str, np.ndarray]:
+        """The maps of all classes that were asked for, by class; each as `map`."""
+        return MappingProxyType(dict(self._explained.maps))
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """What has to be known first, one plain sentence each."""
+        return self._explained.cautions
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What `explanation.json` holds."""
+        return explanation_record(self._explained)
+
+    def map_in_picture(self) -> np.ndarray:
+        """Return the target's relative activation at every pixel of the picture, (height, width) float32 in [0, 1].
+
+        It is bilinear between the cells' centres. An empty map is 0 throughout.
+        """
+        return self._explained.in_picture(self.target)
+
+    def overlay(
+        self, alpha: float = 0.5, colormap: str = "inferno", *, threshold: float = 0.4, bare: bool = False
+    ) -> Image.Image:
+        """Return the target's map over the picture, RGB in the picture's pixels, with its words below it.
+
+        Args:
+            alpha: of the colours over the picture, 0 to 1.
+            colormap: "inferno", "viridis", "magma", "cividis", "turbo" or "jet".
+            threshold: relative activation below it is not drawn.
+            bare: leave the words out; they then stand in the picture's `info` alone.
+
+        Raises:
+            ConfigError: if a value is not allowed.
+        """
+        display = Display(threshold=threshold, opacity=alpha, colormap=colormap, bare=bare)
+        return _picture(explained_overlay(self._explained, self.target, display))
+
+    def figure(self) -> Image.Image:
+        """Return picture, bare map and overlay side by side, RGB, with class and probability above and words below."""
+        return _picture(explained_figure(self._explained, self.target, Display()))
+
+    def save(self, out: str | os.PathLike[str], *, name: str | None = None) -> Path:
+        """Write the explanation's folder: `<class>.png`, `<class>.npy` for each map, and `explanation.json`.
+
+        Nothing is overwritten: where a folder of the name is there, a number is added. It appears whole or not at all.
+
+        Args:
+            out: the folder in which it is made; it need not be there.
+            name: what it is called; without, by the picture's file, else by its hash.
+
+        Returns:
+            The explanation's folder.
+
+        Raises:
+            ExportError: if it cannot be written.
+            ConfigError: if the name is none for a folder.
+        """
+        own = self._name or self._explained.picture.sha256[:16]
+        return write_explanation(
+            self._explained, Path(out), own if name is None else checked_case(name, of="name"), Display()
+        )
+
+    def __repr__(self) -> str:
+        share, by = self._explained.probabilities[self.target], self._explained.by
+        return f"Explanation({self.target} {share:.3f}, predicted {self.predicted}; {by.method_line} of {by.network})"
+
+    def _repr_png_(self) -> bytes:
+        """The figure."""
+        return explained_figure(self._explained, self.target, Display())
+
+
+def explain(
+    network: "Network",
+    picture: PictureSource,
+    *,
+    target: "str | int | np.integer[Any]" = "predicted",
+    method: str = "gradcam++",
+) -> Explanation:
+    """Explain what a network says of a picture.
+
+    Several threads may explain with one network: nothing of it is hooked or changed.
+
+    Args:
+        network: of `Network` or `load_network`.
+        picture: a file's path or bytes, a PIL image, an array ((h, w) grey or (h, w, 3) RGB: uint8, uint16, or floats
+            from 0 to 1), what `read_film` returned, or a `Phantom`. The whole of it is stretched to the network's
+            square.
+        target: the class to explain, by name or index; "predicted", or "all".
+        method: "gradcam++", "gradcam", "hirescam", "elementwise", "layercam", "xgradcam", "ablationcam", "scorecam",
+            "eigencam" or "eigengradcam".
+
+    Raises:
+        ConfigError: if there is no such class or method.
+        RadiographError: if this is no picture that can be read.
+        ClassifierError: if the network fails on it.
+        TypeError: if an argument is of another type.
+    """
+    from ensemble_cam.classifiers.torch_any_network import Network
+    from ensemble_cam.explanation.torch_explain import check_method, check_target, explain_picture
+
+    if not isinstance(network, Network):
+        raise TypeError(
+            f"network: got {type(network).__name__}; hand over ec.Network(module, …) or ec.load_network(…)."
+        )
+    check_method(method)
+    check_target(network, target)
+    return Explanation(explain_picture(network, read_picture(picture), target, method), _name_of(picture))
+
+
+def read_picture(source: PictureSource) -> Picture:
+    """Read a picture; see `explain`.
+
+    Raises:
+        RadiographError: if it is none that can be read.
+        TypeError: if `source` is of another type.
+    """
+    if isinstance(source, Radiograph):
+        return picture_of_film(source)
+    if isinstance(source, np.ndarray):
+        return picture_of_array(source)
+    if isinstance(source, Image.Image):
+        grey = source.mode in ("1", "L", "LA")
+        return picture_of_array(np.asarray(source.convert("L" if grey else "RGB")))
+    if isinstance(source, Phantom):
+        data = film_bytes(source)
+    elif isinstance(source, bytes | bytearray | memoryview):
+        data = bytes(source)
+    elif isinstance(source, str | os.PathLike):
+        data = read_film_file(Path(source))
+    else:
+        raise TypeError(f"A picture is a path, bytes, an array, a PIL image or a film; got {type(source).__name__}.")
+    return picture_of_file(read_radiograph(data), data)
+
+
+def _name_of(source: PictureSource) -> str | None:
+    return None if isinstance(source, Image.Image) else name_of(source)
+
+
+def _picture(encoded: bytes) -> Image.Image:
+    picture = Image.open(io.BytesIO(encoded))
+    picture.load()
+    return picture

@@ -1,0 +1,201 @@
+"""The layers of any network: at which of them a map can be made, and which is the one that the head pools."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ensemble_cam.classifiers.torch_cuts import FAILURES, FEATURES, CannotCut, Trace, checked_logits, in_timms_parts
+from ensemble_cam.classifiers.torch_twins import private_twin
+from ensemble_cam.errors import ClassifierError
+
+# The last spatial stage of a family, by the name of its class in torchvision, which its copies elsewhere bear, too.
+_POOLED: Mapping[str, str] = {
+    "AlexNet": "features",
+    "ConvNeXt": "features",
+    "DenseNet": "features",
+    "EfficientNet": "features",
+    "GoogLeNet": "inception5b",
+    "Inception3": "Mixed_7c",
+    "MNASNet": "layers",
+    "MobileNetV2": "features",
+    "MobileNetV3": "features",
+    "RegNet": "trunk_output",
+    "ResNet": "layer4",
+    "ShuffleNetV2": "conv5",
+    "SqueezeNet": "features",
+    "SwinTransformer": "permute",
+    "VGG": "features",
+}
+_TRANSFORMERS = ("VisionTransformer", "MaxVit")
+_NAMED = 6  # layers that a refusal offers
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A place in a network at which a map can be made.
+
+    Attributes:
+        name: as `named_modules` of the network calls it, or "forward_features" for where timm's two parts meet.
+        channels: of its activation.
+        grid: rows and columns of its cells, for a picture of the network's input size.
+        way: how the network is cut there: "timm" or "traced", in two parts; "twin", in one piece.
+        recommended: whether it is the last spatial stage, which the head pools.
+    """
+
+    name: str
+    channels: int
+    grid: tuple[int, int]
+    way: str
+    recommended: bool = False
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What a module did on a run: how often it was called, and what it gave at last."""
+
+    calls: int
+    shape: tuple[int, ...] | None
+
+    @property
+    def why_not(self) -> str:
+        """Why no map can be made at it, as the end of a sentence; empty where one can."""
+        if self.calls == 0:
+            return "it is not run"
+        if self.calls > 1:
+            return f"it is called {self.calls} times, and a map would be of one of them. Name a layer that is run once"
+        if self.shape is None:
+            return "it gives something else than one tensor"
+        if len(self.shape) == 3:
+            return "it gives tokens and no grid of cells, and maps of token grids are not made yet"
+        # The picture is square, and so is every grid of it: (1, 7, 7, 768) are tokens with their channels last.
+        if len(self.shape) != 4 or self.shape[2] != self.shape[3] or self.shape[2] < 2:
+            return f"its output, {self.shape}, is no grid of cells"
+        return ""
+
+
+class Survey:
+    """What the layers of a network are, seen on one run of a private twin.
+
+    Attributes:
+        outputs: how many logits the network has.
+
+    Args:
+        network: any torch module; it is not changed.
+        pixels: (1, channels, side, side), what it is run on.
+
+    Raises:
+        ClassifierError: if it cannot be run, or gives no logits.
+    """
+
+    def __init__(self, network: nn.Module, pixels: Tensor):
+        self._network, self._twin = network, private_twin(network)
+        self._seen = _seen(private_twin(network), pixels)
+        self.outputs: int = self._seen.pop("").shape[1]  # type: ignore[index]  # checked: it gives logits
+        self._not_traced = self._no_parts = ""
+        try:
+            self.trace: Trace | None = Trace(self._twin)
+        except CannotCut as reason:
+            self.trace, self._not_traced = None, str(reason)
+        self._parts_seen: _Seen | None = None
+        try:
+            parts = in_timms_parts(self._twin)
+            with torch.no_grad():
+                found = parts.backbone(pixels)
+            self._parts_seen = _Seen(1, tuple(found.shape) if isinstance(found, Tensor) else None)
+        except (CannotCut, *FAILURES) as reason:
+            self._no_parts = str(reason)
+
+    def why_not(self, layer: str) -> str:
+        """Return why no map can be made at a layer, as the end of a sentence; empty where one can."""
+        return self._of(layer).why_not
+
+    def why_not_split(self, layer: str) -> str:
+        """Return why a network cannot be cut in two behind a layer, as the end of a sentence; empty where it can."""
+        if layer == FEATURES and self._parts_seen is not None:
+            return ""
+        return self._not_traced if self.trace is None else self.trace.why_not(layer)
+
+    def has(self, layer: str) -> bool:
+        """Whether the network has a layer of the name."""
+        return layer in self._seen or (layer == FEATURES and self._parts_seen is not None)
+
+    def names(self) -> Iterator[str]:
+        """Yield the names of all layers at which a map can be made, in the order of the network."""
+        yield from (name for name, seen in self._seen.items() if not seen.why_not)
+        if self._parts_seen is not None and not self._parts_seen.why_not:
+            yield FEATURES
+
+    def layers(self) -> tuple[Layer, ...]:
+        """Return all layers at which a map can be made, in the order of the network."""
+        try:
+            recommended = self.recommended()
+        except ClassifierError:  # then none is marked
+            recommended = ""
+        found = []
+        for name in self.names():
+            _, channels, rows, columns = self._of(name).shape or (0, 0, 0, 0)
+            way = "timm" if name == FEATURES else "twin" if self.why_not_split(name) else "traced"
+            found.append(Layer(name, channels, (rows, columns), way, name == recommended))
+        return tuple(found)
+
+    def recommended(self) -> str:
+        """Return the name of the last spatial stage of a network of a known family.
+
+        Raises:
+            ClassifierError: if it cannot be told; the message names some that can be taken.
+        """
+        if self._parts_seen is not None:
+            if self._parts_seen.why_not:
+                raise ClassifierError(f"No map can be made of this network: {self._parts_seen.why_not}.")
+            return FEATURES
+        families = {each.__name__ for each in type(self._network).__mro__}
+        if found := families.intersection(_TRANSFORMERS):
+            raise ClassifierError(
+                f"No map can be made of this network by itself: a {min(found)} pools tokens and no grid of cells, and "
+                f"maps of token grids are not made yet.{self._offer(' Only these layers have one:')}"
+            )
+        for family in families.intersection(_POOLED):
+            if self.has(_POOLED[family]) and not self.why_not(_POOLED[family]):
+                return _POOLED[family]
+        raise ClassifierError(
+            f"Which layer the head of this network pools cannot be told from its class, {type(self._network).__name__}."
+            f"{self._offer(' Name one of')}"
+        )
+
+    def _offer(self, words: str) -> str:
+        names = list(self.names())
+        outermost = [name for name in names if not any(name.startswith(f"{other}.") for other in names)]
+        offered = outermost[-_NAMED:]
+        if not offered:
+            return " None of its layers gives a grid of cells."
+        return f"{words} {', '.join(offered)}."
+
+    def _of(self, layer: str) -> _Seen:
+        if layer == FEATURES and self._parts_seen is not None:
+            return self._parts_seen
+        return self._seen[layer]
+
+
+def _seen(twin: nn.Module, pixels: Tensor) -> dict[str, _Seen]:
+    """Run a twin that nobody else has, and return what each of its modules did; "" is the network itself."""
+    shapes: dict[str, list[tuple[int, ...] | None]] = {}
+    for name, module in twin.named_modules():
+        shapes[name] = []
+
+        def note(module: nn.Module, given: object, output: object, name: str = name) -> None:
+            shapes[name].append(tuple(output.shape) if isinstance(output, Tensor) else None)
+
+        module.register_forward_hook(note)
+    try:
+        with torch.no_grad():
+            output = twin(pixels)
+    except FAILURES as error:
+        said = str(error).strip().splitlines()
+        raise ClassifierError(
+            f"The network cannot be run on a picture of {tuple(pixels.shape)} ({said[0][:120] if said else error!r}). "
+            "Say what it takes by input_size and channels."
+        ) from None
+    checked_logits(output, len(pixels))
+    return {name: _Seen(len(found), found[-1] if found else None) for name, found in shapes.items()}

@@ -1,0 +1,1 @@
+"""Any network, explained on a picture: what it says, and where it looks."""
