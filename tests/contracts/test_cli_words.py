@@ -60,6 +60,17 @@ USAGE = [
         r"--workers: a cluster that is there has its own workers\. Leave --workers or --scheduler out\.",
     ),
     ("archive film.png --out out --top-k 0", r"top_k: got 0; allowed: a whole number from 1 to 18\."),
+    # any network
+    ("explain film.png --out out", r"--network: missing\. See `ensemble-cam explain --help`\."),
+    ("explain absent.png --out out --network timm:x", r"absent\.png: there is no such file or folder\. Check .+"),
+    ("explain film.png --out film.png --network timm:x", r"--out: film\.png is no folder\. Choose another place .+"),
+    ("explain film.png --out out --network resnet18", r"network: got 'resnet18'; allowed: torchvision:NAME, timm:.+"),
+    ("explain film.png --out out --network x:y --method rollout", r"--method: got 'rollout'; allowed: one of .+"),
+    ("explain film.png --out out --network x:y --output sofmax", r"--output: got .+ Did you mean \"softmax\"\?"),
+    ("explain film.png --out out --network x:y --mean a,b", r"--mean: got 'a'; allowed: a number\."),
+    ("explain film.png --out out --network file:no.toml", r"no\.toml: the file cannot be read \(.+\)\. Check its .+"),
+    ("layers --network torchvision:resnet81", r"network: torchvision has no classifier 'resnet81'\. Did you mean .+"),
+    ("layers --network torchvision:resnet18 --input-size 8", r"input_size: got 8; allowed: a whole number from 16 .+"),
     # classifiers
     ("review film.png --out out --set clinicl", r"--set: got 'clinicl'; allowed: .+ Did you mean \"clinical\"\?"),
     ("review film.png --out out --classifiers densenet", r"classifiers: got \"densenet\"; .+ mean \"densenet121\"\?"),

@@ -273,25 +273,44 @@ def checked_classes(given: object) -> tuple[str, ...]:
     return tuple(given)
 
 
-def layers(network: Network) -> tuple[Layer, ...]:
+def layers(
+    network: Network | nn.Module, *, input_size: int | None = None, channels: int | None = None
+) -> tuple[Layer, ...]:
     """Return every layer of a network at which a map can be made, in its order, the recommended one marked.
 
     Args:
-        network: of `Network` or `load_network`.
+        network: of `Network` or `load_network`; or a torch module, of which no layer is chosen yet.
+        input_size: of a module alone, as of `Network`.
+        channels: of a module alone, as of `Network`.
 
     Returns:
         Each with `name`, `channels`, `grid` (rows and columns of its cells), `way` ("timm" or "traced": the network is
         cut in two there; "twin": it is run in one piece) and `recommended`.
+
+    Raises:
+        ClassifierError: if a module cannot be run, or gives no logits.
+        TypeError: if it is neither, or a size is given for a network that has its own.
     """
-    return network.layers
+    if isinstance(network, Network):
+        if input_size is not None or channels is not None:
+            raise TypeError("input_size, channels: the network has its own. Leave them out.")
+        return network.layers
+    return survey_of(network, input_of(network, None, None, input_size, channels)).layers()
 
 
-def recommended_layers(network: Network) -> tuple[str, ...]:
+def recommended_layers(
+    network: Network | nn.Module, *, input_size: int | None = None, channels: int | None = None
+) -> tuple[str, ...]:
     """Return the names of the layers that maps are best made at: the last spatial stage, which the head pools.
 
-    Empty where that cannot be told, as of a network of a class of its own.
+    Empty where that cannot be told, as of a network of a class of its own. Arguments and errors are those of `layers`.
     """
-    return network.recommended_layers
+    return tuple(each.name for each in layers(network, input_size=input_size, channels=channels) if each.recommended)
+
+
+def survey_of(module: nn.Module, given: Input) -> Survey:
+    """Return what the layers of a module are, for the pictures that it takes."""
+    return Survey(module, _probe(module, given))
 
 
 def network_logits(network: Network, activation: Tensor, pixels: Tensor) -> Tensor:

@@ -14,8 +14,16 @@ import torch
 from torch import nn
 
 from ensemble_cam.classifiers.checkpoints import DoesNotFit
-from ensemble_cam.classifiers.torch_any_network import IMAGENET_MEAN, IMAGENET_STD, Network, checked_classes
+from ensemble_cam.classifiers.torch_any_network import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    Network,
+    checked_classes,
+    input_of,
+    survey_of,
+)
 from ensemble_cam.classifiers.torch_checkpoints import Checkpoint, fill, read_checkpoint
+from ensemble_cam.classifiers.torch_layers import Survey
 from ensemble_cam.errors import ClassifierError, ConfigError, did_you_mean
 from ensemble_cam.machine.files import read_file, why_unreadable
 from ensemble_cam.machine.names import escaped
@@ -88,6 +96,20 @@ def load_network(
         raise TypeError(f"A network's name is a text, {SPECS}; got {type(spec).__name__}.")
     given = {**options, "channels": channels, "checkpoint": checkpoint, "prefix": prefix}
     return _loaded(_plan(spec, {key: value for key, value in given.items() if value is not None}))
+
+
+def survey_network(spec: str, *, input_size: int | None = None) -> Survey:
+    """Return what the layers of a network are, by its name; no checkpoint is read and no layer is chosen.
+
+    Raises:
+        ConfigError: if the name or the size is not allowed.
+        ClassifierError: if the network cannot be built or run.
+    """
+    plan = _plan(spec, {} if input_size is None else {"input_size": input_size})
+    classes = None if plan.options.get("classes") is None else checked_classes(plan.options["classes"])
+    module = _built(plan, None if classes is None else len(classes))
+    size, channels = plan.options.get("input_size"), plan.options.get("channels")
+    return survey_of(module, input_of(module, None, None, size, channels))
 
 
 def _plan(spec: str, options: Mapping[str, Any], *, inside: bool = False) -> _Plan:

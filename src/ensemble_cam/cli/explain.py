@@ -1,0 +1,186 @@
+"""`ensemble-cam explain`: pictures to folders of maps by any network; `ensemble-cam layers`: where they can be made."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ensemble_cam.cli.arguments import Commands, names, real, whole
+from ensemble_cam.cli.exit_codes import FILMS, OK
+from ensemble_cam.cli.review_options import add_quiet, check_out, wrapped
+from ensemble_cam.errors import ClassifierError, EnsembleCamError, ExportError, RadiographError
+from ensemble_cam.machine.memory import keep_few_arenas
+from ensemble_cam.machine.names import escaped
+from ensemble_cam.machine.terminal import LOADING, TerminalLine, ticking
+from ensemble_cam.settings.methods import METHODS, METHODS_OF_ANY_NETWORK
+from ensemble_cam.settings.vocabulary import OUTPUTS, PREDICTED
+
+if TYPE_CHECKING:
+    from ensemble_cam.archive.films import FoundFilms
+    from ensemble_cam.classifiers.torch_any_network import Network
+
+_SPEC = "torchvision:NAME, timm:NAME (where timm is installed), or file:PATH.toml, a table [network] of your own"
+
+
+def add(commands: Commands) -> None:
+    """Add both commands."""
+    explain = commands.add_parser(
+        "explain",
+        help="explain pictures by any network: torchvision's, timm's, or one of your own",
+        description=wrapped(
+            "Explain what a network says of pictures. Each gets a folder of its own in DIR: for each class that is "
+            "explained a figure and the map on the network's grid, and explanation.json."
+        ),
+        epilog="\n".join(
+            ["methods:", *(wrapped(f"{name}: {METHODS[name].line}", indent="  ") for name in METHODS_OF_ANY_NETWORK)]
+        ),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    explain.add_argument(
+        "pictures",
+        nargs="+",
+        type=Path,
+        metavar="PICTURE",
+        help="a picture, grey or in colours, or a folder of pictures; its subfolders are searched, too",
+    )
+    explain.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the pictures' folders go")
+    _add_network(explain)
+    explain.add_argument(
+        "--checkpoint", type=Path, metavar="FILE", help="the network's weights; without, seeded values"
+    )
+    explain.add_argument(
+        "--classes", type=names, metavar="A,B", help="the outputs' names in their order; without, the checkpoint's own"
+    )
+    explain.add_argument("--output", choices=OUTPUTS, help="what makes probabilities; softmax unless told otherwise")
+    maps = explain.add_argument_group("maps")
+    maps.add_argument(
+        "--layer", metavar="NAME", help="where maps are made, see `ensemble-cam layers`; auto: the last spatial stage"
+    )
+    maps.add_argument(
+        "--method",
+        choices=METHODS_OF_ANY_NETWORK,
+        default="gradcam++",
+        help="what each shows, costs and hides stands below (%(default)s)",
+    )
+    maps.add_argument(
+        "--target", metavar="CLASS", default=PREDICTED, help="the class to explain, predicted, or all (%(default)s)"
+    )
+    seen = explain.add_argument_group("what the network is shown (without, what is known of the network)")
+    seen.add_argument(
+        "--mean", type=_numbers, metavar="M", help="subtracted from values of 0 to 1; one, or one a channel"
+    )
+    seen.add_argument("--std", type=_numbers, metavar="S", help="divided by; one, or one a channel")
+    add_quiet(explain.add_argument_group("files"))
+    explain.set_defaults(command=run)
+
+    layers = commands.add_parser(
+        "layers",
+        help="list the layers of a network that a map can be made at",
+        description=wrapped(
+            "List every layer of a network that a map can be made at, with the rows and columns of its grid and its "
+            "channels. The recommended one, the last spatial stage, is marked *."
+        ),
+    )
+    _add_network(layers)
+    layers.set_defaults(command=run_layers)
+
+
+def _add_network(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--network", required=True, metavar="SPEC", help=_SPEC)
+    command.add_argument("--input-size", type=whole(), metavar="N", help="sides of the square that it takes, in pixels")
+
+
+def _numbers(text: str) -> list[float]:
+    return [real(each) for each in names(text)]
+
+
+def run(options: argparse.Namespace) -> int:
+    """Explain the pictures; whatever is wrong with arguments and files comes before the weights are looked for.
+
+    Raises:
+        ConfigError: if something that was given is not allowed or not there.
+        WeightsError: if the checkpoint is missing or unusable.
+        ClassifierError: if the network cannot be explained.
+    """
+    from ensemble_cam.archive.films import find_films
+
+    found = find_films(options.pictures, out=options.out)
+    check_out(options.out)
+    from ensemble_cam.film import decoding
+
+    decoding.start(found.films[0].path)  # while this process imports what the network needs
+    keep_few_arenas()
+    line = TerminalLine(None if options.quiet else sys.stdout)
+    with ticking(line, LOADING):
+        from ensemble_cam.classifiers.torch_named_networks import load_network
+        from ensemble_cam.explanation.torch_explain import check_target
+
+        given = ("checkpoint", "classes", "output", "layer", "mean", "std", "input_size")
+        asked: dict[str, Any] = {name: getattr(options, name) for name in given if getattr(options, name) is not None}
+        network = load_network(options.network, **asked)
+        check_target(network, target := _target(network, options.target))
+    line.line(f"Network: {escaped(network.name)}, weights {network.weights}; layer {network.layer.name}")
+    return FILMS if _explain_all(network, found, options, target, line) else OK
+
+
+def _target(network: "Network", text: str) -> str | int:
+    """Return a class's index where a number was given that is no class's name."""
+    is_index = text not in network.classes and text.isascii() and text.isdigit()
+    return int(text[:18]) if is_index else text
+
+
+def _explain_all(
+    network: "Network", found: "FoundFilms", options: argparse.Namespace, target: str | int, line: TerminalLine
+) -> int:
+    """Explain picture after picture, and return how many failed, each with a line on standard error."""
+    from ensemble_cam.api.explaining import explain
+    from ensemble_cam.export.drafts import remove_dead_drafts
+
+    if found.left_out_line:
+        line.line(found.left_out_line)
+    if removed := remove_dead_drafts(options.out):
+        line.line(f"Removed from {escaped(str(options.out))} what a run that was broken off had begun: {removed}.")
+    failed, said = 0, set[str]()
+    for number, film in enumerate(found.films, start=1):
+        where = f"[{number}/{len(found.films)}] {film.shown}"
+        line.transient(f"{where} …")
+        try:
+            explanation = explain(network, film.path, target=target, method=options.method)
+            folder = explanation.save(options.out, name=film.name) if film.name else explanation.save(options.out)
+        except (RadiographError, ClassifierError, ExportError) as error:
+            failed += 1
+            line.transient("")
+            print(f"ensemble-cam: {film.shown}: {error}", file=sys.stderr, flush=True)
+            continue
+        share = f"{explanation.predicted} {explanation.probabilities[explanation.predicted]:.3f}"
+        meaning = ", which means nothing," if network.untrained else ""
+        line.line(f"{where}: {share}{meaning} → {escaped(str(folder))}")
+        for caution in explanation.cautions:
+            if caution not in said:
+                said.add(caution)
+                line.line(f"  {caution}")
+    return failed
+
+
+def run_layers(options: argparse.Namespace) -> int:
+    """List the layers.
+
+    Raises:
+        ConfigError: if something that was given is not allowed.
+        ClassifierError: if the network cannot be run.
+    """
+    from ensemble_cam.classifiers.torch_named_networks import survey_network
+
+    survey = survey_network(options.network, input_size=options.input_size)
+    found = survey.layers()
+    width = max((len(each.name) for each in found), default=0)
+    for each in found:
+        mark = "*" if each.recommended else " "
+        rows, columns = each.grid
+        print(f"{mark} {each.name:{width}}  {f'{rows}×{columns}':>9} cells  {each.channels:>5} channels  {each.way}")
+    if not any(each.recommended for each in found):
+        try:
+            survey.recommended()
+        except EnsembleCamError as error:
+            print(error)
+    return OK
