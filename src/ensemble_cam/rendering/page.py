@@ -171,6 +171,14 @@ def wrapped(text: str, lettering: Lettering, room: int) -> list[str]:
     return lines
 
 
+def shortened(text: str, lettering: Lettering, room: int) -> str:
+    """Cut a text at the end of a word, so that it is at most `room` pixels wide, and say so with "…"."""
+    words = text.split(" ")
+    while len(words) > 1 and lettering.width(" ".join(words)) > room:
+        words = [*words[:-2], "…"] if words[-1] == "…" else [*words[:-1], "…"]
+    return " ".join(words)
+
+
 @dataclass(frozen=True)
 class Run:
     """Words of one look that stand in a line beside others.
