@@ -341,6 +341,34 @@ def test_this_view_is_what_the_panels_show_zoomed_and_moved_and_says_where_it_co
     assert "secret_name" not in name + json.dumps(text)
 
 
+def test_a_case_number_of_the_readers_own_stands_in_what_is_downloaded_and_goes_with_its_film(open_page):
+    page = open_page()
+    viewer = on_screen(page, PHANTOM)
+    number = page.get_by_role("textbox", name="Case number")
+    number.fill("K/17")
+    number.press("Enter")
+    expect(page.get_by_text('Case number: got "K/17"')).to_be_visible(timeout=PATIENCE)
+    number.fill("K 17")
+    number.press("Enter")
+    expect(page.get_by_text('Case number: got "K/17"')).to_have_count(0, timeout=PATIENCE)
+    reviewed(page)
+    name, pages = downloaded(page, "Pages to print (PDF)")
+    assert re.fullmatch(r"review_K_17_[0-9a-f]{12}\.pdf", name)
+    assert pages.startswith(b"%PDF-")
+    assert downloaded(page, "This view (PNG)")[0].startswith("review_K_17_")
+    name, record = downloaded(page, "Data (JSON)")
+    assert json.loads(record)["case"] == "K 17"
+    assert b"secret_name" not in pages + record
+    page.get_by_test_id("stSidebar").get_by_text("Phantom, seed").first.click()
+    expect(viewer.one(".set")).to_contain_text("Phantom, seed", timeout=PATIENCE)
+    reviewed(page)
+    expect(page.get_by_role("textbox", name="Case number")).to_have_value("")
+    assert json.loads(downloaded(page, "Data (JSON)")[1])["case"] is None
+    page.get_by_test_id("stSidebar").get_by_text("secret_name.png").first.click()
+    expect(viewer.one(".set")).to_contain_text("secret_name", timeout=PATIENCE)
+    expect(page.get_by_role("textbox", name="Case number")).to_have_value("K 17")
+
+
 def test_at_one_to_one_the_panels_equal_the_overlays_that_are_downloaded(open_page):
     viewer, wire = wired(open_page, width=1600, height=1250)
     page = viewer.page

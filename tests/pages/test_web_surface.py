@@ -95,7 +95,14 @@ def look_through_the_review(page) -> None:
     for panel in ("Classifiers", "Findings and method", "What the networks see"):
         page.get_by_test_id("stExpander").filter(has_text=panel).locator("summary").click()
     settled(page)
-    for button in ("This view (PNG)", "Figure of this finding", "Overlays (ZIP)", "Data (JSON)", "Figure (PNG)"):
+    for button in (
+        "This view (PNG)",
+        "Figure of this finding",
+        "Overlays (ZIP)",
+        "Data (JSON)",
+        "Figure (PNG)",
+        "Pages to print (PDF)",
+    ):
         download(page, button)
     use_still_pictures(page)
     reviewed(page)

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import streamlit as st
 
 from ensemble_cam.classifiers.runtime import PRECISION, runtimes
-from ensemble_cam.export.figure import WIDTH, figure_png
+from ensemble_cam.export.figure import WIDTH, figure_pdf, figure_png
 from ensemble_cam.export.overlays import overlays
-from ensemble_cam.export.record import review_json
+from ensemble_cam.export.record import download_stem, review_json
 from ensemble_cam.reviewing.analysis import Analysis
 from ensemble_cam.reviewing.review import Review, RunInfo
 from ensemble_cam.settings.display import Display
@@ -30,8 +30,8 @@ class _Offer:
     help: str
 
 
-def review_of(analysis: Analysis, display: Display) -> Review:
-    """Return what an export of an analysis needs."""
+def review_of(analysis: Analysis, display: Display, *, case: str | None = None) -> Review:
+    """Return what an export of an analysis needs, the reader's own name for the film among it."""
     film = analysis.radiograph
     asked = [result.classifier for result in analysis.results]
     run = RunInfo(
@@ -44,12 +44,7 @@ def review_of(analysis: Analysis, display: Display) -> Review:
         negative=film.negative,
     )
     # What is hidden on the screen for a look at the film is in the files all the same: they are named after the maps.
-    return Review(analysis, replace(display, overlays=True), run)
-
-
-def file_name(review: Review) -> str:
-    """Return what a downloaded file's name begins with: the film's hash, never its name."""
-    return f"review_{review.analysis.radiograph.sha256[:12]}"
+    return Review(analysis, replace(display, overlays=True), run, case=case)
 
 
 def show_downloads(review: Review, *, of_finding: Review | None = None) -> None:
@@ -67,7 +62,7 @@ def show_downloads(review: Review, *, of_finding: Review | None = None) -> None:
 
 
 def _offers(review: Review, of_finding: Review | None) -> list[_Offer]:
-    name = file_name(review)
+    name = download_stem(review)
     offers = []
     if of_finding is not None:
         offers.append(
@@ -88,6 +83,14 @@ def _offers(review: Review, of_finding: Review | None) -> list[_Offer]:
             "image/png",
             ":material/image:",
             f"The film and every row, annotated, {_A4}.",
+        ),
+        _Offer(
+            "Pages to print (PDF)",
+            lambda: figure_pdf(review),
+            f"{name}.pdf",
+            "application/pdf",
+            ":material/print:",
+            "The same pages, A4, their text as text.",
         ),
         _Offer(
             "Overlays (ZIP)",

@@ -5,6 +5,7 @@ the viewer is sent is put together before, and does not depend on what comes bac
 """
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -77,7 +78,7 @@ def _shown(
         film.id.number,
         film.part(read, whole=whole),
         geometry,
-        _words(film.name, read, geometry, controls, analysis, withheld=withheld),
+        _words(film, read, geometry, controls, analysis, withheld=withheld),
         analysis=analysis,
         withheld=withheld,
         wanted=_wanted(controls, analysis),
@@ -106,7 +107,7 @@ def _frame(read: Radiograph, set: ClassifierSet, analysis: "Analysis | None") ->
 
 
 def _words(
-    name: str,
+    film: OpenFilm,
     read: Radiograph,
     geometry: Geometry,
     controls: Controls,
@@ -120,13 +121,14 @@ def _words(
         outside = "Outlined: what the networks see. What lies outside is not looked at."
     elif width != height:
         outside = "The networks see the whole film, padded to a square; they were trained on the centre square."
-    set = f"{controls.set.title} set · {name}"  # so that no picture stands under another film's name
+    set = f"{controls.set.title} set · {film.name}"  # so that no picture stands under another film's name
     frame = _frame(read, controls.set, analysis)
     if analysis is None:
         return Words(set=set, outside=outside, meaning=outside, frame=frame)
-    from ensemble_cam.ui.review import downloads  # here, as it loads PyTorch: the film is on the screen before
+    from ensemble_cam.export.record import download_stem  # here: the film is on the screen before
+    from ensemble_cam.ui.review import downloads
 
-    review = downloads.review_of(analysis, controls.display)
+    review = downloads.review_of(analysis, controls.display, case=film.case)
     return Words(
         set=set,
         outside=outside,
@@ -137,7 +139,7 @@ def _words(
         meaningless=MEANINGLESS_LINE if analysis.meaningless else "",
         frame=frame,
         origin=origin_of_view(review),
-        file=downloads.file_name(review),
+        file=download_stem(review),
     )
 
 
@@ -157,10 +159,10 @@ def _show_stage(number: int) -> None:
         st.rerun()  # the film came as a smaller level; now it comes with all of its pixels
     if shown.analysis is not None:
         with of_film(film, "downloads"):
-            _show_downloads(shown, shown.analysis, committed)
+            _show_downloads(shown, shown.analysis, committed, film.case)
 
 
-def _show_downloads(shown: Shown, reviewed: "Analysis", committed: Committed | None) -> None:
+def _show_downloads(shown: Shown, reviewed: "Analysis", committed: Committed | None, case: str | None) -> None:
     from ensemble_cam.ui.review import downloads  # here, as it loads PyTorch: the film is on the screen before
 
     display = shown.controls.display if committed is None else committed.display
@@ -174,9 +176,10 @@ def _show_downloads(shown: Shown, reviewed: "Analysis", committed: Committed | N
     if committed is not None and committed.film == shown.radiograph.sha256:
         label = committed.finding
     is_there = any(each.label == label for each in analysis.findings)
+    review_of = partial(downloads.review_of, display=display, case=case)
     downloads.show_downloads(
-        downloads.review_of(chosen, display),
-        of_finding=downloads.review_of(analysis.only([label]), display) if label is not None and is_there else None,
+        review_of(chosen),
+        of_finding=review_of(analysis.only([label])) if label is not None and is_there else None,
     )
 
 

@@ -16,6 +16,7 @@ from ensemble_cam.settings.settings import Settings, displayed
 from ensemble_cam.ui import fetching, film_view, sets
 from ensemble_cam.ui.overlay_key import pass_on_overlay_key, show_overlays_button
 from ensemble_cam.ui.review import live, opening
+from ensemble_cam.ui.review.case import show_case
 from ensemble_cam.ui.review.remarks import offer_meaningless, show_failures, show_origin, show_remarks
 from ensemble_cam.ui.review.sidebar import films_told, show_controls, show_film_picker
 from ensemble_cam.ui.session import films, networks
@@ -119,6 +120,7 @@ def _show_heading(film: OpenFilm, controls: Controls) -> None:
             icon=":material/delete:",
             help="Drops the film and its results from this session at once.",
         )
+    show_case(film)
 
 
 def _planted(film: OpenFilm, controls: Controls) -> str:
@@ -229,7 +231,7 @@ def _show_stills(film: OpenFilm, read: Radiograph, controls: Controls, ready: li
         show_origin(analysis)
         return
     stills.show_findings(analysis, controls.display)
-    downloads.show_downloads(downloads.review_of(analysis, controls.display))
+    downloads.show_downloads(downloads.review_of(analysis, controls.display, case=film.case))
     show_origin(analysis)
 
 

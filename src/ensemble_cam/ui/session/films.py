@@ -70,6 +70,7 @@ class OpenFilm:
         planted: what was drawn into a phantom that this session drew; None for any other film.
         example: whether the session has opened it by itself, so that its review makes way for all that readers ask for.
             It is the same for all sessions, and nobody's: they share what is read of it.
+        case: what the reader calls it in what leaves the program; None without.
         revealed: whether scores and maps may be seen under *Read first*.
         shown_anyway: the networks, see `networks.identities`, whose maps are to be seen though they mean nothing,
             until it leaves the stage; None for none.
@@ -84,6 +85,7 @@ class OpenFilm:
     data: bytes = field(repr=False)
     planted: tuple[str, ...] | None = None
     example: bool = False
+    case: str | None = None
     revealed: bool = False
     shown_anyway: Identities | None = None
     reading: Reading | None = None
