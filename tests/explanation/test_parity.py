@@ -1,11 +1,22 @@
 """Maps of any network beside the `grad-cam` package's, which hooks the whole network; and logits beside its own."""
 
+import cv2
 import numpy as np
 import pytest
 import torch
-from pytorch_grad_cam import GradCAM, GradCAMElementWise, GradCAMPlusPlus, HiResCAM, LayerCAM, XGradCAM
+from pytorch_grad_cam import (
+    AblationCAM,
+    GradCAM,
+    GradCAMElementWise,
+    GradCAMPlusPlus,
+    HiResCAM,
+    LayerCAM,
+    ScoreCAM,
+    XGradCAM,
+)
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import nn
+from torchvision.models import DenseNet
 
 import ensemble_cam as ec
 from support.small_networks import Branching, Small, seeded_small, settled
@@ -67,6 +78,38 @@ def test_maps_and_logits_are_those_of_the_whole_network(spec, layer, rectified):
         assert expected.max() > 0
         assert np.abs(maps - expected).max() <= 1e-4 * expected.max(), method
         assert list(explained.record["logits"].values()) == pytest.approx(logits, rel=1e-4, abs=1e-4)
+
+
+@pytest.mark.parametrize(("method", "by"), [("ablationcam", AblationCAM), ("scorecam", ScoreCAM)])
+def test_methods_without_gradients_are_the_packages(method, by):
+    network, module = pair("torchvision:resnet18")
+    pixels = network.pixels(torch.from_numpy(noise().transpose(2, 0, 1)))
+    with torch.no_grad():
+        target = int(module(pixels)[0].argmax())  # above 0: below, the package turns Ablation-CAM round
+    with by(module, [module.layer4]) as cam:
+        expected = cam(pixels, [ClassifierOutputTarget(target)])[0]
+    found = ec.explain(network, noise(), target=target, method=method).map
+    enlarged = cv2.resize(found, (SIDE, SIDE))  # as the package does it, which then stretches it from 0 to 1
+    scaled = (enlarged - enlarged.min()) / (enlarged.max() - enlarged.min())
+    assert np.abs(scaled - expected).max() <= 1e-4
+
+
+def test_a_densenets_head_rectifies_a_copy_of_the_activation():
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        module = settled(DenseNet(8, (2, 2, 2, 2), 16, num_classes=3))
+    network = ec.Network(module, input_size=SIDE)
+    assert network.cut.way == "traced"
+    pixels = network.pixels(torch.from_numpy(noise().transpose(2, 0, 1)))
+    with torch.no_grad():
+        activation, logits = module.features(pixels)[0], module(pixels)[0]
+        assert activation.min() < 0
+        # Grad-CAM's own: behind ReLU, average and linear layer the gradient is the weight, where a cell is open.
+        cells = torch.einsum("kc,chw->khw", module.classifier.weight, activation.clamp(min=0)) / activation[0].numel()
+    explained = ec.explain(network, noise(), target="all", method="hirescam")
+    assert list(explained.record["logits"].values()) == pytest.approx(logits.tolist(), abs=1e-5)
+    maps = np.stack(list(explained.class_maps.values()))
+    np.testing.assert_allclose(maps, cells.clamp(min=0).numpy(), rtol=1e-4, atol=1e-6)
 
 
 def test_where_activations_are_negative_the_methods_that_divide_by_them_say_so():

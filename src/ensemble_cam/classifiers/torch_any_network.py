@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ensemble_cam.classifiers.torch_cuts import Cut, Twin, checked_logits, in_timms_parts, is_proved
 from ensemble_cam.classifiers.torch_layers import Layer, Survey
-from ensemble_cam.classifiers.torch_twins import private_twin
+from ensemble_cam.classifiers.torch_twins import private_twin, unwrapped
 from ensemble_cam.errors import ClassifierError, ConfigError, did_you_mean
 from ensemble_cam.settings.vocabulary import OUTPUTS
 
@@ -58,7 +58,7 @@ class Network:
         name: what results call the network; its class without.
 
     Attributes:
-        module: the module as it was handed over.
+        module: the module as it was handed over, without DataParallel or `torch.compile` around it.
         name, classes, output: as given, or found.
         input: what it takes.
         layer: the layer that maps are made at.
@@ -90,6 +90,8 @@ class Network:
                 f"output: got {output!r}; allowed: one of {', '.join(OUTPUTS)}.{did_you_mean(output, OUTPUTS)}"
             )
         names = None if classes is None else checked_classes(classes)
+        if isinstance(module, nn.Module):
+            module = unwrapped(module)
         self.input = input_of(module, mean, std, input_size, channels)
         probe = _probe(module, self.input)
         self.module, self._survey = module, Survey(module, probe)
@@ -295,6 +297,8 @@ def layers(
         if input_size is not None or channels is not None:
             raise TypeError("input_size, channels: the network has its own. Leave them out.")
         return network.layers
+    if isinstance(network, nn.Module):
+        network = unwrapped(network)
     return survey_of(network, input_of(network, None, None, input_size, channels)).layers()
 
 

@@ -27,6 +27,7 @@ FAILURES = (
     AssertionError,
     AttributeError,
     LookupError,
+    NameError,
     NotImplementedError,
     RuntimeError,
     TypeError,

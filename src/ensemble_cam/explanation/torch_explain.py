@@ -134,7 +134,7 @@ def _found(
     if method in _UNSTABLE and lowest < 0:
         cautions.append(
             f"{METHODS[method].title} is unstable at this layer: its activation has values below 0 (down to "
-            f"{lowest:.2f}), where the formula's denominator crosses 0. Grad-CAM, HiResCAM and LayerCAM do not divide."
+            f"{lowest:.2g}), where the formula's denominator crosses 0. Grad-CAM, HiResCAM and LayerCAM do not divide."
         )
     grids = as_numpy(maps.detach().clamp(min=0)).astype(np.float32)
     if not np.isfinite(grids).all():

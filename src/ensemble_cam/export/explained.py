@@ -32,7 +32,7 @@ RECORD = "explanation.json"
 SCHEMA = 1
 _DIGITS = 12
 # Pixels of a figure: its panels' longer side, the space between them, and the letters.
-_PANEL, _LEAST_PANEL, _GAP, _EM = 512, 256, 12, 22
+_PANEL, _LEAST_PANEL, _LEAST_COLUMN, _GAP, _EM = 512, 256, 240, 12, 22
 _NO_NAME = re.compile(r"[^\w .+-]")
 _DEVICE_NAMES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # Windows opens no file of the name
 
@@ -57,16 +57,16 @@ def explained_figure(explained: Explained, name: str, display: Display) -> bytes
     """Return picture, bare map and overlay side by side, class and probability above, words below, as a PNG."""
     panels = _panels(explained, name, display)
     height, width, _ = panels[0][1].shape
-    line = Lettering.of_pixels(_EM)
-    page = Page(3 * width + 4 * _GAP, height + 2 * round(1.6 * _EM) + 2 * _GAP, dark=True)
-    title = shortened(score_line(explained, name), Lettering.of_pixels(_EM, bold=True), page.pixels.shape[1] - 2 * _GAP)
-    ink = LIGHT_FAINT if explained.by.untrained else LIGHT_INK
-    page.runs(_GAP, _GAP, [Run(title, ink, struck=explained.by.untrained)], Lettering.of_pixels(_EM, bold=True))
-    top = _GAP + round(1.6 * _EM)
+    line, bold, pitch = Lettering.of_pixels(_EM), Lettering.of_pixels(_EM, bold=True), round(1.6 * _EM)
+    column = max(width, _LEAST_COLUMN)
+    page = Page(3 * column + 4 * _GAP, height + 2 * pitch + 2 * _GAP, dark=True)
+    room = page.pixels.shape[1] - 2 * _GAP - round(bold.width("predicted"))
+    page.runs(_GAP, _GAP, _score_runs(explained, name, shortened(f"{name}:", bold, room // 2)), bold)
+    top = _GAP + pitch
     for index, (label, pixels) in enumerate(panels):
-        left = _GAP + index * (width + _GAP)
-        page.text(left, top, shortened(label, line, width), line, LIGHT_FAINT)
-        page.picture(left, top + round(1.6 * _EM), pixels)
+        left = _GAP + index * (column + _GAP)
+        page.text(left, top, label, line, LIGHT_FAINT)
+        page.picture(left, top + pitch, pixels)
     below = footer(_words(explained, name, display), page.pixels.shape[1], page.pixels.shape[0])
     return png([page.strip(), *below], _origin(explained, name, display))
 
@@ -90,17 +90,28 @@ def _panels(explained: Explained, name: str, display: Display) -> list[tuple[str
 
 def score_line(explained: Explained, name: str) -> str:
     """Return what the network says of a class, in words."""
-    rank = "predicted" if name == explained.predicted else f"predicted: {explained.predicted}"
-    return f"{name}: {explained.by.output} {explained.probabilities[name]:.3f} ({rank})"
+    return f"{name}: {explained.by.output} {explained.probabilities[name]:.3f} {_rank(explained, name)}"
+
+
+def _score_runs(explained: Explained, name: str, called: str) -> list[Run]:
+    """Return `score_line`, the number grey and struck where it means nothing."""
+    by, share = explained.by, explained.probabilities[name]
+    ink = LIGHT_FAINT if by.untrained else LIGHT_INK
+    score = Run(f"{by.output} {share:.3f}", ink, struck=by.untrained)
+    return [Run(called, LIGHT_INK), score, Run(_rank(explained, name), ink)]
+
+
+def _rank(explained: Explained, name: str) -> str:
+    return "(predicted)" if name == explained.predicted else f"(predicted: {explained.predicted})"
 
 
 def _words(explained: Explained, name: str, display: Display) -> Wordings:
     by = explained.by
     digits = f", SHA-256 {by.weights_sha256[:_DIGITS]}…" if by.weights_sha256 else ""
     warning = [[Run(MEANINGLESS_MAP_LINE, LIGHT_WARN)]] if by.untrained else []
-    empty = "" if explained.maps[name].any() else " · the map is empty"
+    is_empty = not explained.maps[name].any()
     ink = LIGHT_FAINT if by.untrained else LIGHT_INK
-    score = [Run(f"{score_line(explained, name)}{empty}", ink, struck=by.untrained)]
+    score = [*_score_runs(explained, name, f"{name}:"), *([Run("· the map is empty", ink)] if is_empty else [])]
     network = [Run(f"{by.network} · weights {by.weights}{digits}", LIGHT_INK)]
     how = [Run(f"{by.method_line} · threshold {display.threshold:.2f}", LIGHT_INK)]
     purpose = [Run(PURPOSE, LIGHT_WARN)]
