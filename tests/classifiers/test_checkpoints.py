@@ -50,6 +50,27 @@ class RunsCode:
         return os.mkdir, ("made_by_the_file",)
 
 
+class Evaluates:
+    """The same by Python's own."""
+
+    def __reduce__(self):
+        return eval, ("__import__('os').mkdir('made_by_the_file')",)
+
+
+class AsksForMemory:
+    """What would make memory of a number."""
+
+    def __reduce__(self):
+        return torch.UntypedStorage, (8,)
+
+
+def without_end(state: dict[str, Tensor]) -> dict[str, object]:
+    """Return a mapping that holds itself."""
+    whole: dict[str, object] = {"model": state}
+    whole["self"] = whole
+    return whole
+
+
 class Config:
     """A class of a training's own, which nobody else has."""
 
@@ -93,6 +114,8 @@ LOADED = {
     ),
     "lightning": (lightning, r"of its state_dict, without the prefix \"model.\"; 1 beside .+ \(criterion.weight\)"),
     "half precision": (lambda state: {name: value.half() for name, value in state.items()}, "52 values"),
+    "asks for memory": (lambda state: {"memory": AsksForMemory(), "model": state}, "52 values of its model"),
+    "without an end": (without_end, "52 values of its model"),
     "a class of its own": (lambda state: {"config": Config(), "model": state}, "52 values of its model"),
 }
 
@@ -151,6 +174,10 @@ REFUSED = {
     "code inside": (
         lambda state: {"model": state, "run": RunsCode()},
         r"the file asks for posix\.mkdir, which could run code, and was not loaded\.",
+    ),
+    "code of Python's": (
+        lambda state: {"model": state, "run": Evaluates()},
+        r"the file asks for __builtin__\.eval, which could run code, and was not loaded\.",
     ),
     "half of it": (
         lambda state: dict(list(state.items())[:26]),

@@ -75,18 +75,19 @@ def parts(loaded: object, *, is_value: Any) -> Iterator[Part]:
         loaded: mappings in mappings.
         is_value: tells a tensor.
     """
-    yield from sorted(_parts(loaded, "", is_value), key=lambda part: not part.averaged)
+    yield from sorted(_parts(loaded, "", is_value, set()), key=lambda part: not part.averaged)
 
 
-def _parts(loaded: object, name: str, is_value: Any) -> Iterator[Part]:
-    if not isinstance(loaded, Mapping) or name.count(".") > _MOST_DEPTH:
+def _parts(loaded: object, name: str, is_value: Any, seen: set[int]) -> Iterator[Part]:
+    if not isinstance(loaded, Mapping) or name.count(".") > _MOST_DEPTH or id(loaded) in seen:
         return
+    seen.add(id(loaded))
     values = {_uncompiled(key): each for key, each in loaded.items() if isinstance(key, str) and is_value(each)}
     if values:
         yield Part(name, values)
     for key, below in loaded.items():
         if isinstance(key, str):
-            yield from _parts(below, f"{name}.{key}" if name else key, is_value)
+            yield from _parts(below, f"{name}.{key}" if name else key, is_value, seen)
 
 
 def _uncompiled(name: str) -> str:

@@ -36,6 +36,7 @@ CLASSES = ".classes.json"
 # A training's file: weights, their average, an optimiser's two averages, another network beside it, twice that.
 _MOST_TIMES, _AND = 16, 2**28
 _MOST_NAMES = 2**20  # bytes of a file of class names
+_MOST_DEPTH, _MOST_MODULES = 8, 32  # mappings in mappings, modules in modules
 
 _RUNS_CODE = frozenset(
     [
@@ -149,7 +150,7 @@ def read_checkpoint(path: Path, *, network_bytes: int) -> Checkpoint:
     except OSError as error:
         raise WeightsError(f"{shown}: {why_unreadable(error)}. Check the path.") from None
     try:
-        loaded = _plain(_load(data, most))
+        loaded = _plain(_load(data, most), 0, {})
     except UnusableWeights as error:
         raise UnusableWeights(
             error.fact, file_name=shown, remedy="Save the network's state_dict() by itself."
@@ -226,7 +227,6 @@ _MAKES_TENSORS: Mapping[tuple[str, str], Any] = {
     ("torch._utils", "_rebuild_parameter_with_state"): _rebuilt_parameter,
     ("torch._utils", "_rebuild_tensor"): _rebuilt_tensor,
     ("torch._utils", "_rebuild_tensor_v2"): _rebuilt_tensor,
-    ("torch.storage", "UntypedStorage"): torch.storage.UntypedStorage,
 }
 
 
@@ -258,18 +258,26 @@ def _load_carefully(file: Any, **how: Any) -> Any:
     return _Careful(file, **how).load()
 
 
-def _plain(loaded: object) -> object:
-    """Return what a file holds, where modules that were saved whole have become their values by name."""
+def _plain(loaded: object, depth: int, known: dict[int, object]) -> object:
+    """Return what a file holds, where modules that were saved whole have become their values by name.
+
+    A file may hold mappings within mappings without an end, or one in a thousand places: each is looked at once.
+    """
+    if id(loaded) in known:
+        return known[id(loaded)]
     if isinstance(loaded, _Inert):
-        return dict(_named(loaded, "", set())) or loaded.items
-    if isinstance(loaded, Mapping):
-        return {key: _plain(each) for key, each in loaded.items()}
-    return loaded
+        known[id(loaded)] = dict(_named(loaded, "", set())) or loaded.items
+    elif isinstance(loaded, Mapping):
+        table: dict[object, object] = {}
+        known[id(loaded)] = table
+        if depth < _MOST_DEPTH:
+            table |= {key: _plain(each, depth + 1, known) for key, each in loaded.items()}
+    return known.get(id(loaded), loaded)
 
 
 def _named(module: _Inert, prefix: str, seen: set[int]) -> Iterator[tuple[str, object]]:
     """Yield what `state_dict` of a whole module would hold, reading tables only; nothing of anything else."""
-    if id(module) in seen:
+    if id(module) in seen or prefix.count(".") > _MOST_MODULES:
         return
     seen.add(id(module))
     state = module.state
