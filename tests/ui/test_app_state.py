@@ -20,6 +20,7 @@ from ensemble_cam.ui.session import networks
 from ensemble_cam.weights import released
 from ensemble_cam.weights.released import ENVIRONMENT_VARIABLE, weights_file
 from support import films
+from support.queues import busy
 
 TEACHING = ["teaching-densenet", "teaching-resnet", "teaching-jfhealthcare"]
 
@@ -134,6 +135,38 @@ def test_a_failed_review_keeps_its_reason_until_the_reader_asks_again(app, monke
     app.slider[0].set_value(0.7).run()
     assert "ran out of memory" in text(app)
     monkeypatch.undo()
+
+
+def test_maps_stay_until_another_methods_are_there_and_where_those_were_stopped(bare):
+    film = reviewed(bare)
+    method = next(each for each in bare.selectbox if each.label == "Method")
+
+    def of_maps_shown() -> str:
+        return film.shown.analysis.settings.recipe.method
+
+    with busy() as release:
+        method.set_value("layercam").run()
+        assert film.reviewing.job is not None
+        assert of_maps_shown() == "gradcam++"
+        assert "Until then, the maps are those of Grad-CAM++." in text(bare)
+        press(bare, "Cancel")
+        for _ in range(100):
+            if film.reviewing.ended:
+                break
+            time.sleep(0.1)
+            bare.run()
+        assert "The review was stopped." in text(bare)
+        assert of_maps_shown() == "gradcam++"
+        assert "Until then, the maps are those of Grad-CAM++." in text(bare)
+        release.set()
+    press(bare, "Review this film")
+    for _ in range(100):
+        if film.shown.analysis is not None and of_maps_shown() == "layercam":
+            break
+        time.sleep(0.1)
+        bare.run()
+    assert of_maps_shown() == "layercam"
+    assert "Until then" not in text(bare)
 
 
 def test_windowed_pixels_are_reviewed_anew_and_named_so(app):

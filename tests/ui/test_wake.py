@@ -3,8 +3,6 @@
 import asyncio
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from threading import Event
 from types import SimpleNamespace
 
 import pytest
@@ -17,29 +15,12 @@ from ensemble_cam.phantom import draw_phantom
 from ensemble_cam.phantom.files import film_name, phantom_files
 from ensemble_cam.ui.session import jobs, wake
 from ensemble_cam.ui.session.answers import keep_answers
-from ensemble_cam.ui.session.jobs import PROCESSOR, Job
+from ensemble_cam.ui.session.jobs import PROCESSOR
+from support.queues import busy
 from support.served_here import serving_here
 
 PATIENCE = 120
 WAITING = "Waiting for the processor: one review is before this one"
-
-
-@contextmanager
-def busy():
-    """The processor's queue, held up until the block ends."""
-    begun, release = Event(), Event()
-
-    def occupy(job: Job) -> None:
-        begun.set()
-        assert release.wait(PATIENCE)
-
-    occupying = PROCESSOR.submit(occupy)
-    try:
-        assert begun.wait(PATIENCE)
-        yield release
-    finally:
-        release.set()
-        assert occupying.wait(PATIENCE)
 
 
 @pytest.fixture(scope="module")

@@ -253,7 +253,11 @@ def _show_anyway(number: int, of: Identities) -> None:
 
 
 def _review(film: OpenFilm, read: Radiograph, controls: Controls, ready: list[Ready]) -> "Analysis | None":
-    """Return the review for what is set now, or None while it is made or where there is none; shows which."""
+    """Return the review for what is set now, and show how far it is; what holds of it meanwhile is the one before.
+
+    Until another method's maps are there, or where they were stopped, those of the method before stay, and it is said.
+    Of another film, other networks or another framing nothing stays. None where there is nothing.
+    """
     settings = controls.settings
     if controls.live:
         settings = replace(settings, ensemble_weights=_weights(settings))
@@ -273,6 +277,9 @@ def _review(film: OpenFilm, read: Radiograph, controls: Controls, ready: list[Re
     analysis = film.reviewing.get(key, work, patience=patience, gives_way=film.example)
     if analysis is None:
         show_work(partial(_reviewing_of, film.id.number), again="Review this film", key=f"review {film.id.key}")
+        analysis = film.reviewing.latest(lambda of: isinstance(of, tuple) and of[0] == seen)
+        if analysis is not None and analysis.settings.recipe != settings.recipe:
+            st.caption(plain(f"Until then, the maps are those of {analysis.settings.recipe.line}."))
     return analysis
 
 

@@ -107,7 +107,7 @@ def _show_waiting(slot_of: Callable[[], Slot[Any] | None], key: str) -> None:
         before = "one review is" if state.place == 1 else f"{state.place} reviews are"
         st.progress(0.0, text=f"Waiting for the processor: {before} before this one")
     else:
-        st.progress(state.share, text=plain(state.what))
+        st.progress(state.share, text=plain("Stopping …" if job.cancelled else state.what))
     st.button("Cancel", on_click=_stop, args=(slot_of,), disabled=job.cancelled, key=f"cancel {key}")
     wake.when_changed(job, state)
 

@@ -47,6 +47,11 @@ class Slot(Generic[T]):
         """The latest outcome, whatever it was made for."""
         return self._value
 
+    def latest(self, goes_with: Callable[[object], bool]) -> T | None:
+        """Return the latest outcome where `goes_with` says so of its key, None elsewhere."""
+        with self._lock:
+            return self._value if self._value is not None and goes_with(self._key) else None
+
     def held(self, key: object) -> T | None:
         """Return the outcome for this key, None where it is not there."""
         with self._lock:
