@@ -43,7 +43,7 @@ napoleon_use_rtype = False
 # A name that nobody explains is an error; those of other packages are explained by their own manuals.
 nitpicky = True
 nitpick_ignore = [("py:class", "ensemble_cam.film.greyscale.Greys")]  # the app's: a public film has the file's own
-nitpick_ignore_regex = [(r"py:.*", r"(collections|numpy|np|os|pandas|pathlib|PIL|typing)\..*")]
+nitpick_ignore_regex = [(r"py:.*", r"(collections|numpy|np|os|pandas|pathlib|PIL|torch|typing)\..*")]
 
 sphinx_gallery_conf = {
     "examples_dirs": str(DOCS.parent / "examples"),

@@ -59,7 +59,9 @@ class Network:
 
     Attributes:
         module: the module as it was handed over, without DataParallel or `torch.compile` around it.
-        name, classes, output: as given, or found.
+        name: what results call it.
+        classes: the names of its outputs, in their order.
+        output: "softmax" or "sigmoid".
         input: what it takes.
         layer: the layer that maps are made at.
         cut: how it is cut there: `cut.way` is "timm", "traced" or "twin", `cut.why` says why no better way was taken.
