@@ -1,0 +1,112 @@
+"""Any network's maps beside the grad-cam package's, which hooks the whole network: one row for a network.
+
+    uv run python benchmarks/parity.py [NAME…]
+
+Each number is the largest difference of a cell, over three classes, in shares of the package's largest value. The
+networks' values are seeded. Methods that divide by the activation are left out where that is below 0 somewhere.
+"""
+
+import sys
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from pytorch_grad_cam import GradCAM, GradCAMElementWise, GradCAMPlusPlus, HiResCAM, LayerCAM, XGradCAM
+from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+from torch import Tensor, nn
+
+import ensemble_cam as ec
+
+NETWORKS: dict[str, tuple[str, int]] = {
+    "torchvision:resnet18": ("layer4", 96),
+    "torchvision:resnet50": ("layer4", 96),
+    "torchvision:densenet121": ("features", 96),
+    "torchvision:efficientnet_b0": ("features", 96),
+    "torchvision:efficientnet_b4": ("features", 96),
+    "torchvision:vgg16": ("features", 96),
+    "torchvision:mobilenet_v2": ("features", 96),
+    "torchvision:mobilenet_v3_large": ("features", 96),
+    "torchvision:regnet_y_400mf": ("trunk_output", 96),
+    "torchvision:googlenet": ("inception5b", 96),
+    "torchvision:convnext_tiny": ("features", 96),
+    "torchvision:swin_t": ("permute", 224),
+    "timm:efficientnet_b0": ("bn2", 96),
+    "timm:resnet18": ("layer4", 96),
+    "timm:convnext_atto": ("stages", 96),
+    "timm:swin_tiny_patch4_window7_224": ("norm", 224),
+}
+"""Network → the module that the package hooks, and the sides of the picture."""
+
+METHODS = {
+    "gradcam": GradCAM,
+    "hirescam": HiResCAM,
+    "elementwise": GradCAMElementWise,
+    "layercam": LayerCAM,
+    "gradcam++": GradCAMPlusPlus,
+    "xgradcam": XGradCAM,
+}
+DIVIDE = ("gradcam++", "xgradcam")
+REASONS = {
+    "torchvision:densenet121": "the package's hook keeps the activation itself, which the head's ReLU then writes into",
+}
+"""Networks that the package's maps are no measure for, and why."""
+
+
+def settle(module: nn.Module) -> None:
+    """Give norms and linear layers seeded values of the size of trained ones."""
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for each in module.modules():
+            if isinstance(each, nn.BatchNorm2d):
+                each.weight.uniform_(0.5, 1.5, generator=generator)
+                each.bias.normal_(0, 0.2, generator=generator)
+            if isinstance(each, nn.Linear):
+                each.weight.normal_(0, 0.05 if each.out_features > 3 else 0.3, generator=generator)
+
+
+def by_the_package(module: nn.Module, layer: str, method: str, pixels: Tensor, channels_last: bool) -> np.ndarray:
+    """Return the package's maps of three classes before they are scaled, (3, h, w), at least 0."""
+    reshape = (lambda values: values.permute(0, 3, 1, 2)) if channels_last else None
+    found = []
+    with METHODS[method](module, [module.get_submodule(layer)], reshape_transform=reshape) as cam:
+        for target in range(3):
+            cam(pixels, [ClassifierOutputTarget(target)])
+            activation, gradient = (
+                each[0].detach().numpy()
+                for each in (cam.activations_and_grads.activations, cam.activations_and_grads.gradients)
+            )
+            found.append(cam.get_cam_image(pixels, cam.target_layers[0], None, activation, gradient, False)[0])
+    return np.maximum(np.stack(found), 0)
+
+
+def rows(names: list[str]) -> Iterator[str]:
+    """Yield a line of the table for each network."""
+    for name in names:
+        layer, side = NETWORKS[name]
+        module = ec.load_network(name, classes=["a", "b", "c"], input_size=side).module
+        settle(module)
+        network = ec.Network(module, classes=["a", "b", "c"], input_size=side, name=name)
+        values = np.random.default_rng(0).random((side, side, 3)).astype(np.float32)
+        pixels = network.pixels(torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1))))
+        with torch.no_grad():
+            whole, parted = module(pixels), network.cut.logits(network.cut.activation(pixels), pixels)
+            lowest = float(network.cut.activation(pixels).min())
+        logits = float((whole - parted).abs().max() / whole.abs().max())
+        cells = []
+        for method in METHODS:
+            if method in DIVIDE and lowest < 0:
+                cells.append("–")
+                continue
+            ours = np.stack(list(ec.explain(network, values, target="all", method=method).class_maps.values()))
+            theirs = by_the_package(module, layer, method, pixels, getattr(module, "output_fmt", "") == "NHWC")
+            cells.append(f"{np.abs(ours - theirs).max() / theirs.max():.0e}" if theirs.any() else "empty")
+        reason = f" {REASONS[name]}" if name in REASONS else ""
+        yield f"| {name} | {network.layer.name}, {network.cut.way} | {logits:.0e} | {' | '.join(cells)} |{reason}"
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    print(f"| network | layer, cut | logits | {' | '.join(METHODS)} |")
+    print("|---|---|---|" + "---|" * len(METHODS))
+    for line in rows(sys.argv[1:] or list(NETWORKS)):
+        print(line, flush=True)
