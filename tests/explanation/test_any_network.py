@@ -101,6 +101,16 @@ def test_the_last_spatial_stage_of_known_families_is_found(spec, layer, way):
     assert ec.recommended_layers(network) == (layer,)
 
 
+@pytest.mark.parametrize("spec", ["torchvision:squeezenet1_1", "timm:resnet10t"])
+def test_a_network_for_grey_pictures_is_built_with_one_channel(spec):
+    network = ec.load_network(spec, classes=["a", "b"], channels=1, input_size=64)
+    assert (network.input.channels, network.input.mean) == (1, (pytest.approx(0.449, abs=0.001),))
+    assert next(each.in_channels for each in network.module.modules() if isinstance(each, nn.Conv2d)) == 1
+    grey, *_ = pictures(1)
+    found = ec.explain(network, grey[:, :, 0], method="gradcam")
+    assert found.record["input"]["channels"] == 1
+
+
 REFUSED = [
     (
         {"layer": "relu"},

@@ -63,8 +63,13 @@ def load_network(
     *,
     checkpoint: str | os.PathLike[str] | None = None,
     prefix: str | None = None,
+    classes: Sequence[str] | None = None,
+    output: str | None = None,
+    layer: str | None = None,
+    mean: float | Sequence[float] | None = None,
+    std: float | Sequence[float] | None = None,
+    input_size: int | None = None,
     channels: int | None = None,
-    **options: Any,
 ) -> Network:
     """Build a network by its name, fill it with weights, and cut it at a layer.
 
@@ -77,24 +82,32 @@ def load_network(
             the values are seeded ones and mean nothing.
         prefix: what stands before the network's names in the file; `module.`, `model.`, `net.`, `network.`,
             `_orig_mod.` and those of averaged weights (EMA, which are taken first) are found without.
+        classes: as of `Network`; without, those that the checkpoint tells (Lightning's hyper-parameters, `classes`,
+            `class_to_idx`), or a file `<checkpoint>.classes.json` beside it.
+        output: "softmax", which it is without, or "sigmoid".
+        layer: as of `Network`.
+        mean: as of `Network`; without, that of the published weights.
+        std: likewise.
+        input_size: likewise.
         channels: 1 for grey, 3 for colour; the first convolution is built for them.
-        **options: `layer`, `classes`, `output`, `mean`, `std` and `input_size`, as of `Network`. Without `classes` they
-            are those that the checkpoint tells (Lightning's hyper-parameters, `classes`, `class_to_idx`), or a file
-            `<checkpoint>.classes.json` beside it.
 
     Raises:
         ConfigError: if the name or a value is not allowed.
         WeightsMissing: if the checkpoint is not there.
         WeightsError: if it cannot be read, would run code, or does not fit; the message says what is missing.
         ClassifierError: if the network cannot be explained, or not at this layer.
-        TypeError: if there is no such option.
+        TypeError: if the name is no text.
     """
-    for option in options:
-        if option not in _KEYS:
-            raise TypeError(f"There is no option {option!r}.{did_you_mean(option, _KEYS)}")
     if not isinstance(spec, str):
         raise TypeError(f"A network's name is a text, {SPECS}; got {type(spec).__name__}.")
-    given = {**options, "channels": channels, "checkpoint": checkpoint, "prefix": prefix}
+    given: dict[str, Any] = {
+        "checkpoint": checkpoint,
+        "prefix": prefix,
+        "classes": classes,
+        "output": output,
+        "layer": layer,
+    }
+    given |= {"mean": mean, "std": std, "input_size": input_size, "channels": channels}
     return _loaded(_plan(spec, {key: value for key, value in given.items() if value is not None}))
 
 
