@@ -273,6 +273,19 @@ def test_the_strip_shows_each_map_whole_and_follows_what_is_set_but_not_the_zoom
     expect(thumb(viewer, "fine")).to_have_attribute("aria-label", re.compile(r"^Mass: Fine · 0\.\d\d\. called"))
 
 
+def test_what_lies_beside_the_film_is_black_however_it_was_zoomed_moved_and_windowed(viewer):
+    viewer.focus("ensemble")
+    for keys in ("x", "+", "+"), ("ArrowRight", "ArrowDown"), ("-",) * 6, ("ArrowLeft", "i", "m"), ("0", "."), ("m",):
+        viewer.press(*keys)
+        where, picture = place(viewer.page), large(viewer)
+        x0, y0 = (max(0, int(np.floor(-where[side]))) for side in ("left", "top"))
+        x1, y1 = (int(np.ceil(400 * where["scale"] - where[side])) for side in ("left", "top"))
+        beside = np.ones(picture.shape[:2], bool)
+        beside[y0:y1, x0:x1] = False
+        assert not picture[beside].any(), keys
+        assert picture[y0:y1, x0:x1].any()
+
+
 # The corners ---------------------------------------------------------------------------------------------------------
 
 

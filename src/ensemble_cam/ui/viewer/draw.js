@@ -25,6 +25,7 @@ import { layOver } from "./maps.js"
  */
 
 const CROP_COLOUR = "#56b4e9"
+const BLACK = 0xff000000
 
 /**
  * Draw the panels anew; false where they are not on the screen, and will be drawn when their size changes.
@@ -67,7 +68,9 @@ export function paint(state, canvas, { greys, place, width, height, ratio }, fin
   if (moved) state.reads(canvas.id)(canvas.values, place, header.geometry, parts)
   const spread = canvas.id === DISAGREEMENT // it has a scale of its own and no regions
   const off = settings.hidden || state.held || empty
-  layOver(canvas.pixels, greys, canvas.values, width, height, {
+  const part = filmIn(place, header.film, width, height)
+  if (moved) canvas.pixels.fill(BLACK) // what lies beside the film stays so
+  layOver(canvas.pixels, greys, canvas.values, width, part, {
     colours: state.coloursOf(canvas.id),
     threshold: settings.threshold,
     opacity: settings.opacity,
@@ -76,8 +79,27 @@ export function paint(state, canvas, { greys, place, width, height, ratio }, fin
     dimmed: true,
     thickness: lineThickness(header.film, place.scale, ratio),
   })
-  canvas.context.putImageData(canvas.image, 0, 0)
+  if (moved) canvas.context.putImageData(canvas.image, 0, 0)
+  else canvas.context.putImageData(canvas.image, 0, 0, part.x0, part.y0, part.x1 - part.x0, part.y1 - part.y0)
   if (!header.whole) outlineCrop(canvas.context, state, place, ratio)
+}
+
+/**
+ * The part of a picture that the film lies in.
+ *
+ * @param {Place} place
+ * @param {FilmFacts} film
+ * @param {number} width
+ * @param {number} height
+ * @returns {import("./maps.js").Box}
+ */
+function filmIn({ left, top, scale }, film, width, height) {
+  return {
+    x0: Math.min(Math.max(Math.floor(-left), 0), width),
+    y0: Math.min(Math.max(Math.floor(-top), 0), height),
+    x1: Math.min(Math.max(Math.ceil(film.width * scale - left), 0), width),
+    y1: Math.min(Math.max(Math.ceil(film.height * scale - top), 0), height),
+  }
 }
 
 /**

@@ -157,40 +157,48 @@ export function readSamples(geometry, parts, count) {
  */
 
 /**
+ * A part of a picture, half open: what lies beside it is left as it is.
+ *
+ * @typedef {{ x0: number, y0: number, x1: number, y1: number }} Box
+ */
+
+/**
  * Lay relative activation over greys.
  *
  * @param {Uint32Array} out RGBA pixels
  * @param {Uint8Array} greys of the same size
  * @param {Float32Array} values of the same size, see `readMaps`
  * @param {number} width
- * @param {number} height
+ * @param {Box} part that the film lies in
  * @param {Look} look
  */
-export function layOver(out, greys, values, width, height, look) {
+export function layOver(out, greys, values, width, part, look) {
   const { colours, opacity, heat, dimmed } = look
   const threshold = look.threshold - ROUNDING
-  const red = new Float32Array(256)
-  const green = new Float32Array(256)
-  const blue = new Float32Array(256)
+  // Tables of whole numbers, in 65536ths: a frame has a million pixels and more.
+  const [red, green, blue, base] = [0, 1, 2, 3].map(() => new Int32Array(256))
+  const [plain, dark] = [new Uint32Array(256), new Uint32Array(256)]
   for (let level = 0; level < 256; level++) {
-    red[level] = colours[3 * level] * opacity + 0.5
-    green[level] = colours[3 * level + 1] * opacity + 0.5
-    blue[level] = colours[3 * level + 2] * opacity + 0.5
+    red[level] = Math.round((colours[3 * level] * opacity + 0.5) * 65536)
+    green[level] = Math.round((colours[3 * level + 1] * opacity + 0.5) * 65536)
+    blue[level] = Math.round((colours[3 * level + 2] * opacity + 0.5) * 65536)
+    base[level] = Math.round(level * (1 - opacity) * 65536)
+    plain[level] = 0xff000000 | (level << 16) | (level << 8) | level
+    dark[level] = dimmed ? plain[level >> 1] : plain[level]
   }
-  const kept = 1 - opacity
-  for (let i = 0; i < out.length; i++) {
-    const value = values[i]
-    let grey = greys[i]
-    if (value >= threshold && value >= 0 && heat) {
-      const level = (Math.min(value, 1) * 255 + 0.5) | 0
-      const base = grey * kept
-      out[i] = 0xff000000 | ((blue[level] + base) << 16) | ((green[level] + base) << 8) | (red[level] + base)
-      continue
+  const lowest = heat ? Math.max(threshold, 0) : Infinity
+  for (let y = part.y0; y < part.y1; y++) {
+    for (let i = y * width + part.x0; i < y * width + part.x1; i++) {
+      const value = values[i]
+      if (value >= lowest) {
+        const level = value >= 1 ? 255 : (value * 255 + 0.5) | 0
+        const grey = base[greys[i]]
+        const upper = ((blue[level] + grey) & 0xff0000) | (((green[level] + grey) >> 8) & 0xff00)
+        out[i] = 0xff000000 | upper | ((red[level] + grey) >> 16)
+      } else out[i] = value === OUTSIDE ? dark[greys[i]] : plain[greys[i]]
     }
-    if (value === OUTSIDE && dimmed) grey >>= 1
-    out[i] = 0xff000000 | (grey << 16) | (grey << 8) | grey
   }
-  if (look.line) drawContour(out, values, width, height, threshold, look.thickness, !heat)
+  if (look.line) drawContour(out, values, width, part, threshold, look.thickness, !heat)
 }
 
 /**
@@ -200,17 +208,18 @@ export function layOver(out, greys, values, width, height, look) {
  * @param {Uint32Array} out
  * @param {Float32Array} values
  * @param {number} width
- * @param {number} height
+ * @param {Box} part
  * @param {number} threshold
  * @param {number} thickness
  * @param {boolean} rimmed with a dark rim, as no colour beside it tells it from bright bone
  */
-function drawContour(out, values, width, height, threshold, thickness, rimmed) {
+function drawContour(out, values, width, part, threshold, thickness, rimmed) {
   const lowest = Math.max(threshold, 0)
+  const height = values.length / width
   /** @type {number[]} */
   const line = []
-  for (let y = 0, i = 0; y < height; y++) {
-    for (let x = 0; x < width; x++, i++) {
+  for (let y = part.y0; y < part.y1; y++) {
+    for (let x = part.x0, i = y * width + x; x < part.x1; x++, i++) {
       if (values[i] < lowest) continue
       for (let far = 1; far <= thickness; far++) {
         if (
