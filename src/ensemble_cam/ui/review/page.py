@@ -53,6 +53,9 @@ def show_review_page() -> None:
             films.read_in_turn([film] if film in new else [])
         about = st.container()
         controls = show_controls(config, film)
+        if film is not None:
+            with of_film(film, "case"):
+                show_case(film)
         st.caption(PURPOSE)
     _show_stage(config, film, controls, about)
     with progress:  # once there is a film to look at
@@ -120,7 +123,6 @@ def _show_heading(film: OpenFilm, controls: Controls) -> None:
             icon=":material/delete:",
             help="Drops the film and its results from this session at once.",
         )
-    show_case(film)
 
 
 def _planted(film: OpenFilm, controls: Controls) -> str:
