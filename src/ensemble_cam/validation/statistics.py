@@ -81,7 +81,9 @@ def wilson(part: int, whole: int, *, confidence: float = CONFIDENCE) -> Interval
 
 
 def clopper_pearson(part: int, whole: int, *, confidence: float = CONFIDENCE) -> Interval:
-    """Return the exact interval of a share, which covers at least so often (Clopper and Pearson 1934, Biometrika 26:404).
+    """Return the exact interval of a share, which covers at least so often.
+
+    Source: Clopper and Pearson 1934, Biometrika 26:404.
 
     Raises:
         ValueError: as `wilson`.
@@ -203,7 +205,7 @@ def area(scores: np.ndarray, positive: np.ndarray, clusters: np.ndarray | None =
 def bootstrap_interval(
     scores: np.ndarray, positive: np.ndarray, clusters: np.ndarray, *, seed: int, resamples: int = RESAMPLES
 ) -> Interval | None:
-    """Return the percentile interval of the area under the ROC curve when patients are drawn again with all their films.
+    """Return the area's percentile interval when patients are drawn again, each with all of their films.
 
     Draws without films of both kinds are left out; None where fewer than nine in ten are left, or the area is 0 or 1,
     which every draw repeats (Efron and Tibshirani 1993, 13).

@@ -1,0 +1,128 @@
+"""Labelled films → the logits of every classifier: what a validation is computed from."""
+
+import hashlib
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+
+from ensemble_cam.archive.film_record import OUT_OF_MEMORY
+from ensemble_cam.archive.places import read_place
+from ensemble_cam.classifiers.classifier import Classifier
+from ensemble_cam.errors import EnsembleCamError
+from ensemble_cam.film.radiograph import Radiograph, read_radiograph
+from ensemble_cam.machine.side_by_side import PixelBudget, in_threads
+from ensemble_cam.reviewing.options import ReviewOptions
+from ensemble_cam.reviewing.pipeline import examine
+from ensemble_cam.settings.sets import answering_for
+from ensemble_cam.validation.labels import LabelledFilm
+
+# Films that are decoded before the networks ask for them, and their decoded pixels.
+_AHEAD, _MOST_PIXELS = 2, 16_000_000
+
+TWICE = "This is the same film as one before it, byte for byte. Label it once."
+
+
+@dataclass(frozen=True)
+class ScoredFilm:
+    """A film that every classifier has seen.
+
+    Attributes:
+        labelled: the film with what is known of it.
+        sha256: of its bytes.
+        logits: classifier id → label → logit.
+        groups: column of `labels.SUBGROUPS` → value: the table's, else view and device as its header has them.
+        cautions: what has to be said of figures from such films.
+    """
+
+    labelled: LabelledFilm
+    sha256: str
+    logits: Mapping[str, Mapping[str, float]]
+    groups: Mapping[str, str]
+    cautions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A film that has no part in the figures, and the sentence that says why."""
+
+    labelled: LabelledFilm
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class _Read:
+    number: int
+    labelled: LabelledFilm
+    sha256: str
+    radiograph: Radiograph
+
+
+def score_films(
+    films: Sequence[LabelledFilm], classifiers: Sequence[Classifier], options: ReviewOptions
+) -> Generator[ScoredFilm | Refused, None, None]:
+    """Yield what became of each film, in their order; the next ones are decoded meanwhile.
+
+    Refused are films that cannot be read, that a classifier fails on, whose scores mean nothing, and bytes that were
+    there before: they would count twice.
+    """
+    budget = PixelBudget(most_pixels=_MOST_PIXELS)
+    seen: set[str] = set()
+
+    def read(numbered: tuple[int, LabelledFilm]) -> _Read | Refused:
+        return _read(*numbered, options, budget)
+
+    with closing(in_threads(read, enumerate(films), budget=budget, ahead=_AHEAD)) as found:
+        for film in found:
+            if isinstance(film, Refused):
+                yield film
+                continue
+            yield Refused(film.labelled, TWICE) if film.sha256 in seen else _scored(film, classifiers, options)
+            seen.add(film.sha256)
+            budget.release(film.number)
+
+
+def _read(number: int, labelled: LabelledFilm, options: ReviewOptions, budget: PixelBudget) -> _Read | Refused:
+    try:
+        data = read_place(labelled.film.place)
+        budget.reserve(number, sha256=str(number), name=str(number))
+        pixels = options.pixels
+        radiograph = read_radiograph(
+            data,
+            intensity=pixels.intensity,
+            rescale=pixels.rescale,
+            negative=pixels.negative,
+            cancelled=budget.is_closed,
+        )
+    except (EnsembleCamError, MemoryError) as error:
+        budget.release(number)
+        return _refused(labelled, error)
+    budget.charge(number, radiograph.width * radiograph.height)
+    return _Read(number, labelled, hashlib.sha256(data).hexdigest(), radiograph)
+
+
+def _scored(film: _Read, classifiers: Sequence[Classifier], options: ReviewOptions) -> ScoredFilm | Refused:
+    radiograph = film.radiograph
+    responsible = answering_for(each.classifier_set for each in classifiers)
+    cautions = responsible.cautions(phantom=radiograph.phantom)
+    if any(each.is_meaningless_on(phantom=radiograph.phantom) for each in classifiers):
+        return Refused(film.labelled, " ".join(cautions) or "Its scores mean nothing.")
+    try:
+        examination = examine(radiograph, classifiers, framing=options.settings.framing)
+    except (EnsembleCamError, MemoryError) as error:
+        return _refused(film.labelled, error)
+    failed = [result for result in examination.results if result.failure is not None]
+    if failed:
+        reasons = "; ".join(f"{result.classifier.config.name} {result.failure}" for result in failed)
+        return Refused(film.labelled, f"{reasons}. Its figures would be of fewer networks than the others'.")
+    logits = {
+        id: {label: float(exposure.run.logits[output]) for label, output in exposure.classifier.outputs.items()}
+        for id, exposure in examination.exposures.items()
+    }
+    view = radiograph.facts.get("View")
+    headers = {"view": view if view is not None and view.isupper() else None, "device": radiograph.device}
+    groups = {column: value for column, value in headers.items() if value} | dict(film.labelled.groups)
+    return ScoredFilm(film.labelled, film.sha256, logits, groups, cautions)
+
+
+def _refused(labelled: LabelledFilm, error: Exception) -> Refused:
+    return Refused(labelled, str(error) if isinstance(error, EnsembleCamError) else OUT_OF_MEMORY)
