@@ -130,7 +130,7 @@ def test_a_half_without_both_kinds_chooses_nothing_and_says_so(classifiers):
     asked = site(normal, classifiers)
     assert not any(asked.points().values())
     figures = asked.findings(asked.points())[LABEL][ENSEMBLE]
-    assert "no films of both kinds" in figures["site"]["reason"]
+    assert "there are no films of both kinds" in figures["site"]["reason"]
     assert figures["sentence"] == "0 positives among 20 films: no area under the curve without films of both kinds."
     assert (figures["sensitivity"], figures["sensitivity_wilson"], figures["sensitivity_exact"]) == (None, None, None)
     assert figures["specificity"] is not None
@@ -140,6 +140,8 @@ def test_subgroups_have_their_own_numbers(classifiers):
     films = scored(classifiers, 50, patients=50)
     groups = site(films, classifiers).findings({})[LABEL][classifiers[0].id]["subgroups"]
     assert {value: each["n"] for value, each in groups["sex"].items()} == {"F": 25, "M": 25}
+    few = [replace(film, groups={"device": f"of {min(number, 4)}"}) for number, film in enumerate(films)]
+    assert list(site(few, classifiers).findings({})[LABEL][classifiers[0].id]["subgroups"]["device"]) == ["of 4"]
     positives = sum(film.labelled.truth[LABEL] for film in films)
     assert sum(each["positives"] for each in groups["sex"].values()) == positives
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest, norm
+from scipy.stats import binom, binomtest, norm
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from ensemble_cam.validation import statistics as st
@@ -49,14 +49,18 @@ def test_clopper_pearson_is_scipys_and_wilson_solves_its_equation(whole):
         st.wilson(2, 1)
 
 
-def test_exact_intervals_cover_at_least_as_often_as_they_say():
+def test_exact_intervals_cover_at_least_as_often_as_they_say_and_wilsons_as_often_as_it_must():
     for whole in (10, 30, 100):
-        intervals = [st.clopper_pearson(part, whole) for part in range(whole + 1)]
+        exact = [st.clopper_pearson(part, whole) for part in range(whole + 1)]
+        scores = [st.wilson(part, whole) for part in range(whole + 1)]
         random = np.random.default_rng(whole)
         for share in (0.1, 0.5, 0.83):
             drawn = random.binomial(whole, share, size=2000)
-            covered = np.mean([intervals[part][0] <= share <= intervals[part][1] for part in drawn])
-            assert covered >= 0.945
+            assert np.mean([exact[part][0] <= share <= exact[part][1] for part in drawn]) >= 0.945
+            inside = [low <= share <= high for low, high in scores]
+            own = binom.pmf(np.arange(whole + 1), whole, share)[inside].sum()
+            covered = np.mean([inside[part] for part in drawn])
+            assert abs(covered - own) <= 3 * math.sqrt(own * (1 - own) / 2000)
 
 
 def direct_variance(scores: np.ndarray, positive: np.ndarray) -> float:
@@ -95,6 +99,16 @@ def test_clustered_variance_is_near_the_patient_wise_bootstraps():
     low, high = st.bootstrap_interval(scores, positive, patients, seed=1, resamples=2000)
     assert deviation == pytest.approx((high - low) / (2 * norm.ppf(0.975)), rel=0.1)
     assert st.bootstrap_interval(scores, positive, patients, seed=1, resamples=2000) == (low, high)
+
+
+def test_the_bootstrap_counts_ties_half_in_every_draw():
+    scores, positive = sample(9, levels=3)
+    patients = np.arange(len(scores)) // 2
+    count = patients[-1] + 1
+    times = np.random.default_rng(7).multinomial(count, np.full(count, 1 / count), size=100)[:, patients]
+    drawn = [roc_auc_score(positive, scores, sample_weight=each) for each in times]
+    found = st.bootstrap_interval(scores, positive, patients, seed=7, resamples=100)
+    assert found == pytest.approx(np.quantile(drawn, [0.025, 0.975]), abs=1e-9)
 
 
 @pytest.mark.parametrize("auc", [0.75, 0.9])

@@ -17,7 +17,7 @@ from ensemble_cam.machine.names import escaped
 from ensemble_cam.purpose import PURPOSE
 from ensemble_cam.settings.settings import displayed
 from ensemble_cam.settings.vocabulary import ENSEMBLE
-from ensemble_cam.validation.site import decimal
+from ensemble_cam.validation.site import SMALLEST_GROUP, decimal
 
 SCHEMA = 1
 RECORD, POINTS, PAGE = "validation.json", "operating_points.toml", "report.html"
@@ -62,12 +62,14 @@ def write(record: Mapping[str, Any], points: Mapping[str, Mapping[str, float]], 
             for name in files:
                 os.replace(folder / name, out / name)
                 placed.append(out / name)
+        placed.clear()  # they are whole, and stay
     except OSError as error:
-        for path in placed:
-            path.unlink(missing_ok=True)
         raise ExportError(
             f"The validation could not be written ({error.strerror}). Free space, or choose another folder."
         ) from None
+    finally:
+        for path in placed:
+            path.unlink(missing_ok=True)
 
 
 def text_of(record: Mapping[str, Any]) -> str:
@@ -100,17 +102,21 @@ def _quoted(text: str) -> str:
 
 
 _STYLE = """
-body { margin: 0 auto; max-width: 76rem; padding: 1rem 1.5rem 3rem; background: #fff; color: #16191c;
+body { margin: 0 auto; max-width: 90rem; padding: 1rem 1.5rem 3rem; background: #fff; color: #16191c;
   font: 16px/1.5 system-ui, "DejaVu Sans", sans-serif; }
 h1 { font-size: 1.5rem; margin: .5rem 0; } h2 { font-size: 1.2rem; margin: 2rem 0 .4rem; }
 h3 { font-size: 1rem; margin: 1.2rem 0 .3rem; }
 .purpose { margin: 0; padding: .5rem .8rem; background: #fff1d6; border-left: 4px solid #b36b00; font-weight: 600; }
 .scroll { overflow-x: auto; }
-table { border-collapse: collapse; margin: .4rem 0; font-variant-numeric: tabular-nums; }
+table { border-collapse: collapse; font-size: .86rem; margin: .4rem 0; font-variant-numeric: tabular-nums; }
 th, td { border: 1px solid #b9c0c7; padding: .2rem .55rem; text-align: right; vertical-align: top; }
 th { background: #eef1f3; } th:first-child, td:first-child { text-align: left; }
-td { white-space: nowrap; } td.text { text-align: left; white-space: normal; } code { overflow-wrap: anywhere; }
-@media print { body { max-width: none; font-size: 11px; } h2 { break-after: avoid; } tr { break-inside: avoid; } }
+td { white-space: nowrap; } td.text { text-align: left; white-space: normal; overflow-wrap: anywhere; }
+@media print {
+  @page { size: A4 landscape; margin: 12mm; }
+  body { max-width: none; padding: 0; font-size: 11px; } table { font-size: 9.5px; }
+  h2, h3 { break-after: avoid; } tr { break-inside: avoid; }
+}
 """
 
 
@@ -175,7 +181,7 @@ def _classifiers(record: Mapping[str, Any]) -> list[str]:
 def _finding(label: str, record: Mapping[str, Any]) -> list[str]:
     names = {each["id"]: each["name"] for each in record["classifiers"]} | {ENSEMBLE: "Ensemble"}
     figures = record["findings"][label]
-    today = ("classifier", "n", "positives", "AUC", "interval", "by patients drawn again", "average precision",
+    today = ("classifier", "n", "positives", "AUC", "interval", "resampled", "average precision",
              "operating point", "sensitivity", "specificity", "alerts per 100", "PPV", "NPV")  # fmt: skip
     rows = [
         (names[id], each["n"], each["positives"], decimal(each["auc"]), _span(each["auc_interval"]),
@@ -185,15 +191,19 @@ def _finding(label: str, record: Mapping[str, Any]) -> list[str]:
         for id, each in figures.items()
     ]  # fmt: skip
     prevalence = next((each["prevalence"] for each in figures.values() if "prevalence" in each), None)
-    stated = f"at the stated prevalence of {prevalence:g}" if prevalence is not None else "no prevalence was stated"
+    stated = (
+        f"at the stated prevalence of {prevalence:g}, without an interval"
+        if prevalence is not None
+        else "no prevalence was stated"
+    )
     said = [f"<li>{escape(names[id])}: {escape(each['sentence'])}</li>" for id, each in figures.items()]
     return [
         f"<h2>{escape(displayed(label))}</h2>",
         f"<ul>{''.join(said)}</ul>",
         "<h3>At the operating points of today, all films</h3>",
         _table(today, rows),
-        f"<p>Shares with Wilson's interval; the exact one of Clopper and Pearson is in {RECORD}. PPV and NPV: "
-        f"{stated}.</p>",
+        "<p>Resampled: patients drawn again. Shares with Wilson's interval; the exact one of Clopper and Pearson is in "
+        f"{RECORD}. PPV and NPV: {stated}.</p>",
         *_site(figures, names),
         *_subgroups(figures, names),
     ]
@@ -224,7 +234,8 @@ def _subgroups(figures: Mapping[str, Any], names: Mapping[str, str]) -> list[str
          _span(each["auc_interval"]), _share(each, "sensitivity"), _share(each, "specificity"))
         for id, of in figures.items() for column, values in of["subgroups"].items() for value, each in values.items()
     ]  # fmt: skip
-    return ["<h3>Subgroups, at the operating points of today</h3>", _table(head, sorted(rows))] if rows else []
+    few = f"<p>Groups of fewer than {SMALLEST_GROUP} films are not listed.</p>"
+    return ["<h3>Subgroups, at the operating points of today</h3>", _table(head, sorted(rows)), few] if rows else []
 
 
 def _comparisons(record: Mapping[str, Any]) -> list[str]:

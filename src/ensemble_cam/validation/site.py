@@ -23,7 +23,14 @@ from ensemble_cam.validation.statistics import Share
 APPROXIMATE_BELOW = 30
 """Positives or negatives, below which DeLong's interval is said to be approximate."""
 
+SMALLEST_GROUP = 5
+"""Films of a subgroup that has figures: fewer tell nothing of a group, and may point at somebody."""
+
 _DIGITS = 6
+_NO_POINT = (
+    "On the half of the patients that points are chosen on no point does what was asked: there are no films of both "
+    "kinds, or calling every film, or none, is all that would."
+)
 
 Points = Mapping[str, Mapping[str, float]]
 """Classifier id → label → the probability at which it is called."""
@@ -190,8 +197,7 @@ class Site:
         record: dict[str, Any] = {"chosen_on": _counts(on, positive, self._patients)}
         having = [each for each in points if label in points[each] and (id in (each, ENSEMBLE))]
         if not having:
-            why = "The half of the patients that points are chosen on has no films of both kinds, or one score for all."
-            return record | {"operating_point": None, "reason": why}
+            return record | {"operating_point": None, "reason": _NO_POINT}
         merged = {each: {**self._current[each], **points[each]} for each in self._current}
         called = self._called(label, id, merged)
         return {
@@ -209,6 +215,8 @@ class Site:
             values = np.array([film.groups.get(column, "") for film in self._films])
             for value in sorted(set(values[known]) - {""}):
                 here = known & (values == value)
+                if here.sum() < SMALLEST_GROUP:
+                    continue
                 found.setdefault(column, {})[value] = {
                     **_counts(here, positive, self._patients),
                     **_area_record(statistics.area(ranked[here], positive[here], self._patients[here])),
