@@ -99,7 +99,13 @@ def test_layers_are_listed_with_the_recommended_one_marked(capsys):
 
 
 def test_where_the_layer_cannot_be_told_the_list_ends_with_the_reason(capsys):
-    assert main(["layers", "--network", "timm:vit_tiny_patch16_224"]) == 0
+    assert main(["layers", "--network", "torchvision:maxvit_t"]) == 0
     *listed, reason = capsys.readouterr().out.splitlines()
-    assert len(listed) == 1
-    assert reason.startswith("No map can be made of this network: it gives tokens and no grid of cells")
+    assert len(listed) > 1
+    assert reason.startswith("Which layer the head of this network pools cannot be told from its class, MaxVit. Name")
+
+
+def test_a_transformers_tokens_are_listed_as_cells(capsys):
+    assert main(["layers", "--network", "timm:vit_tiny_patch16_224"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[1:3] for line in lines if line.startswith("*")] == [["blocks.11.norm1", "14×14"]]

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torchvision.models import VisionTransformer
 
 import ensemble_cam as ec
 from support.small_networks import InTable, Small, seeded_small
@@ -145,13 +144,6 @@ def test_networks_of_other_kinds_are_refused_with_their_sentence():
         ec.Network(seeded_small(Small, classes=1), layer="last", **PLAIN)
     with pytest.raises(TypeError, match=r"A network is a torch\.nn\.Module; got str"):
         ec.Network("resnet18")  # type: ignore[arg-type]
-    with pytest.raises(ec.ClassifierError, match="it gives tokens and no grid of cells, and maps of"):
-        ec.load_network("timm:vit_tiny_patch16_224", classes=["a", "b"])
-    vit = VisionTransformer(32, 8, num_layers=1, num_heads=2, hidden_dim=16, mlp_dim=16, num_classes=2)
-    with pytest.raises(
-        ec.ClassifierError, match=r"a VisionTransformer pools tokens .+ Only these layers .+: conv_proj"
-    ):
-        ec.Network(vit, input_size=32)
 
 
 SPECS = [

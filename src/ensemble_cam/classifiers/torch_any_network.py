@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ensemble_cam.classifiers.torch_cuts import Cut, Twin, checked_logits, in_timms_parts, is_proved
 from ensemble_cam.classifiers.torch_layers import Layer, Survey
+from ensemble_cam.classifiers.torch_tokens import TokenCut
 from ensemble_cam.classifiers.torch_twins import private_twin, unwrapped
 from ensemble_cam.errors import ClassifierError, ConfigError, did_you_mean
 from ensemble_cam.settings.vocabulary import OUTPUTS
@@ -170,6 +171,11 @@ def _cut_at(module: nn.Module, survey: Survey, layer: str, probe: Tensor) -> Cut
         )
     if reason := survey.why_not(layer):
         raise ClassifierError(f"No map can be made at {layer}: {reason}.")
+    tokens = survey.tokens(layer)
+
+    def of_cells(cut: Cut) -> Cut:
+        return cut if tokens is None else TokenCut(cut, tokens)
+
     twin = private_twin(module)
     why = survey.why_not_split(layer)
     if not why:
@@ -178,10 +184,10 @@ def _cut_at(module: nn.Module, survey: Survey, layer: str, probe: Tensor) -> Cut
             if layer not in dict(twin.named_modules())
             else survey.trace and survey.trace.split(layer)
         )
-        if split and is_proved(split, twin, probe):
-            return split
+        if split and is_proved(of_cells(split), twin, probe):
+            return of_cells(split)
         why = "its two parts do not give the logits of the whole"
-    cut = Twin(private_twin(module), layer, why)
+    cut = of_cells(Twin(private_twin(module), layer, why))
     if not is_proved(cut, twin, probe):
         raise ClassifierError(f"No map can be made at {layer}: the network does not give the same logits twice.")
     return cut

@@ -62,8 +62,12 @@ class Cut:
 
         Args:
             activation: (n, channels, h, w).
-            pixels: (1, channels, side, side), what the activation is of: of use to a twin alone.
+            pixels: (1, channels, side, side), what the activation is of: of use where more than that goes to the head.
         """
+        raise NotImplementedError
+
+    def whole(self, pixels: Tensor) -> Tensor:
+        """Return the logits, (n, outputs), of (n, channels, side, side) pixels; no gradients."""
         raise NotImplementedError
 
 
@@ -86,6 +90,11 @@ class Split(Cut):
         """See `Cut.logits`."""
         # A copy, as heads may begin with a ReLU in place (DenseNet).
         return self.head(activation.clone())
+
+    def whole(self, pixels: Tensor) -> Tensor:
+        """See `Cut.whole`."""
+        with torch.no_grad():
+            return self.head(self.backbone(pixels))
 
 
 class Twin(Cut):
@@ -126,6 +135,14 @@ class Twin(Cut):
         self._here.instead = activation
         try:
             return self._twin(pixels.expand(len(activation), -1, -1, -1))
+        finally:
+            self._here.__dict__.clear()
+
+    def whole(self, pixels: Tensor) -> Tensor:
+        """See `Cut.whole`."""
+        try:
+            with torch.no_grad():
+                return self._twin(pixels)
         finally:
             self._here.__dict__.clear()
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ensemble_cam.classifiers.torch_cuts import FAILURES, FEATURES, CannotCut, Trace, checked_logits, in_timms_parts
+from ensemble_cam.classifiers.torch_tokens import TokenGrid, layers_to_pool, token_grid
 from ensemble_cam.classifiers.torch_twins import private_twin
 from ensemble_cam.errors import ClassifierError
 
@@ -28,7 +29,7 @@ _POOLED: Mapping[str, str] = {
     "SwinTransformer": "permute",
     "VGG": "features",
 }
-_TRANSFORMERS = ("VisionTransformer", "MaxVit")
+_UNTOLD = "it gives tokens, and where they stand cannot be told: no patch_embed with a num_prefix_tokens beside it"
 _NAMED = 6  # layers that a refusal offers
 
 
@@ -57,6 +58,22 @@ class _Seen:
 
     calls: int
     shape: tuple[int, ...] | None
+    patches: TokenGrid | None = None  # of the network
+
+    @property
+    def tokens(self) -> TokenGrid | None:
+        """Where the tokens that it gives stand in the picture; None where it gives none, or nobody can tell."""
+        if self.shape is None or len(self.shape) != 3 or self.shape[0] != 1 or self.patches is None:
+            return None
+        return self.patches.of(self.shape[1])
+
+    @property
+    def size(self) -> tuple[int, int, int]:
+        """Channels, rows and columns of the map that can be made at it."""
+        if self.tokens is not None:
+            return (self.shape or (0,))[-1], self.tokens.rows, self.tokens.columns
+        _, channels, rows, columns = self.shape or (0, 0, 0, 0)
+        return channels, rows, columns
 
     @property
     def why_not(self) -> str:
@@ -67,8 +84,15 @@ class _Seen:
             return f"it is called {self.calls} times, and a map would be of one of them. Name a layer that is run once"
         if self.shape is None:
             return "it gives something else than one tensor"
+        if self.tokens is not None:
+            return ""
         if len(self.shape) == 3:
-            return "it gives tokens and no grid of cells, and maps of token grids are not made yet"
+            if self.patches is None:
+                return _UNTOLD
+            before, rows, columns = self.patches.prefix, self.patches.rows, self.patches.columns
+            return f"its output, {self.shape}, are no {rows}×{columns} tokens of patches behind {before} others"
+        if self.patches is not None and self.shape[2:] == (self.patches.count,) * 2:
+            return "it gives attention between tokens, and no grid of cells"
         # The picture is square, and so is every grid of it: (1, 7, 7, 768) are tokens with their channels last.
         if len(self.shape) != 4 or self.shape[2] != self.shape[3] or self.shape[2] < 2:
             return f"its output, {self.shape}, is no grid of cells"
@@ -80,6 +104,7 @@ class Survey:
 
     Attributes:
         outputs: how many logits the network has.
+        patches: where the tokens of a transformer stand in its picture; None where there are none, or nobody can tell.
 
     Args:
         network: any torch module; it is not changed.
@@ -91,7 +116,8 @@ class Survey:
 
     def __init__(self, network: nn.Module, pixels: Tensor):
         self._network, self._twin = network, private_twin(network)
-        self._seen = _seen(private_twin(network), pixels)
+        self.patches = token_grid(network, pixels.shape[-1])
+        self._seen = _seen(private_twin(network), pixels, self.patches)
         self.outputs: int = self._seen.pop("").shape[1]  # type: ignore[index]  # checked: it gives logits
         self._not_traced = self._no_parts = ""
         try:
@@ -103,13 +129,17 @@ class Survey:
             parts = in_timms_parts(self._twin)
             with torch.no_grad():
                 found = parts.backbone(pixels)
-            self._parts_seen = _Seen(1, tuple(found.shape) if isinstance(found, Tensor) else None)
+            self._parts_seen = _Seen(1, tuple(found.shape) if isinstance(found, Tensor) else None, self.patches)
         except (CannotCut, *FAILURES) as reason:
             self._no_parts = str(reason)
 
     def why_not(self, layer: str) -> str:
         """Return why no map can be made at a layer, as the end of a sentence; empty where one can."""
         return self._of(layer).why_not
+
+    def tokens(self, layer: str) -> TokenGrid | None:
+        """Return where the tokens of a layer stand in the picture; None where it has cells already."""
+        return self._of(layer).tokens
 
     def why_not_split(self, layer: str) -> str:
         """Return why a network cannot be cut in two behind a layer, as the end of a sentence; empty where it can."""
@@ -135,7 +165,7 @@ class Survey:
             recommended = ""
         found = []
         for name in self.names():
-            _, channels, rows, columns = self._of(name).shape or (0, 0, 0, 0)
+            channels, rows, columns = self._of(name).size
             way = "timm" if name == FEATURES else "twin" if self.why_not_split(name) else "traced"
             found.append(Layer(name, channels, (rows, columns), way, name == recommended))
         return tuple(found)
@@ -146,16 +176,17 @@ class Survey:
         Raises:
             ClassifierError: if it cannot be told; the message names some that can be taken.
         """
+        for name in layers_to_pool(self._network) if self.patches is not None else ():
+            if self.has(name) and self.tokens(name) is not None and not self.why_not(name):
+                return name
         if self._parts_seen is not None:
             if self._parts_seen.why_not:
-                raise ClassifierError(f"No map can be made of this network: {self._parts_seen.why_not}.")
+                raise ClassifierError(
+                    f"No map can be made of this network by itself: {self._parts_seen.why_not}."
+                    f"{self._offer(' Only these layers have a grid:')}"
+                )
             return FEATURES
         families = {each.__name__ for each in type(self._network).__mro__}
-        if found := families.intersection(_TRANSFORMERS):
-            raise ClassifierError(
-                f"No map can be made of this network by itself: a {min(found)} pools tokens and no grid of cells, and "
-                f"maps of token grids are not made yet.{self._offer(' Only these layers have one:')}"
-            )
         for family in families.intersection(_POOLED):
             if self.has(_POOLED[family]) and not self.why_not(_POOLED[family]):
                 return _POOLED[family]
@@ -178,7 +209,7 @@ class Survey:
         return self._seen[layer]
 
 
-def _seen(twin: nn.Module, pixels: Tensor) -> dict[str, _Seen]:
+def _seen(twin: nn.Module, pixels: Tensor, patches: TokenGrid | None) -> dict[str, _Seen]:
     """Run a twin that nobody else has, and return what each of its modules did; "" is the network itself."""
     shapes: dict[str, list[tuple[int, ...] | None]] = {}
     for name, module in twin.named_modules():
@@ -198,4 +229,4 @@ def _seen(twin: nn.Module, pixels: Tensor) -> dict[str, _Seen]:
             "Say what it takes by input_size and channels."
         ) from None
     checked_logits(output, len(pixels))
-    return {name: _Seen(len(found), found[-1] if found else None) for name, found in shapes.items()}
+    return {name: _Seen(len(found), found[-1] if found else None, patches) for name, found in shapes.items()}

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from ensemble_cam.classifiers.arrays import as_numpy
 from ensemble_cam.classifiers.heads import Gradients
 from ensemble_cam.classifiers.torch_any_network import CUT_LINES, Network, network_logits
-from ensemble_cam.classifiers.torch_cuts import FAILURES
+from ensemble_cam.classifiers.torch_cuts import FAILURES, checked_logits
 from ensemble_cam.errors import ClassifierError, ConfigError, did_you_mean, is_out_of_memory
 from ensemble_cam.explanation.result import UNTRAINED_LINE, Explained, Explainer
 from ensemble_cam.film.picture import Picture
@@ -20,6 +20,7 @@ from ensemble_cam.settings.methods import METHODS, METHODS_OF_ANY_NETWORK
 from ensemble_cam.settings.vocabulary import ALL, PREDICTED
 
 _AT_ONCE = 32  # as in the grad-cam package
+_ROUNDING = 1e-5  # of float32, over some thousand channels
 _PIXELS_AT_ONCE = 2**20  # of Score-CAM's pictures
 # Their denominators cross 0 where activations are negative.
 _UNSTABLE = ("gradcam++", "xgradcam")
@@ -119,6 +120,12 @@ def _found(
     if kind == "gradient":
         gradients = _gradients(outputs, leaf, targets)
         maps = gradient_maps(method, leaf.detach()[0].float(), Gradients(gradients))
+        if method == "hirescam" and _cancels(leaf.detach()[0].float(), gradients):
+            maps = torch.zeros_like(maps)
+            cautions.append(
+                "HiResCAM is 0 at this layer, as a norm behind it looks through each cell's length. Take the norm's "
+                "own output, or another method."
+            )
         silent = [network.classes[each] for each, of in zip(targets, gradients, strict=True) if not of.any()]
         if silent:
             cautions.append(
@@ -148,6 +155,12 @@ def _targets(network: Network, target: Target, predicted: int) -> list[int]:
     if target in network.classes:
         return [network.classes.index(target)]
     return [predicted] if target == PREDICTED else list(range(len(network.classes)))
+
+
+def _cancels(activation: Tensor, gradients: Tensor) -> bool:
+    """Whether sums of activation times gradient over the channels are nothing but their terms' rounding."""
+    terms = activation * gradients
+    return bool(terms.any() and terms.sum(1).abs().max() <= _ROUNDING * terms.abs().sum(1).max())
 
 
 def _gradients(outputs: Tensor, leaf: Tensor, targets: Sequence[int]) -> Tensor:
@@ -185,9 +198,7 @@ def _score_maps(network: Network, activation: Tensor, pixels: Tensor, targets: S
         masks = F.interpolate(channels[:, None], size=(side, side), mode="bilinear", align_corners=True)
         lowest, highest = masks.amin((2, 3), keepdim=True), masks.amax((2, 3), keepdim=True)
         seen = pixels * (masks - lowest) / (highest - lowest + 1e-8)
-        # One by one where the network runs in one piece: its twin goes on from one picture's activation.
-        for some in seen.split(1 if network.cut.way == "twin" else at_once):
-            found.append(network_logits(network, network.cut.activation(some), some[:1]))
+        found.append(checked_logits(network.cut.whole(seen), len(seen)))
     weights = torch.cat(found).float()[:, list(targets)].T.softmax(1)
     maps: Tensor = weighted_maps(weights, activation[0].float())
     return maps
