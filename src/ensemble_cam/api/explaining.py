@@ -21,6 +21,7 @@ from ensemble_cam.film.sources import read_film_file
 from ensemble_cam.phantom import Phantom
 from ensemble_cam.phantom.files import film_bytes
 from ensemble_cam.settings.display import Display
+from ensemble_cam.settings.methods import ROLLOUT, RolloutOptions
 
 if TYPE_CHECKING:
     from ensemble_cam.classifiers.torch_any_network import Network
@@ -135,6 +136,8 @@ def explain(
     *,
     target: "str | int | np.integer[Any]" = "predicted",
     method: str = "gradcam++",
+    fusion: str | None = None,
+    discard: float | None = None,
 ) -> Explanation:
     """Explain what a network says of a picture.
 
@@ -147,24 +150,31 @@ def explain(
             square.
         target: the class to explain, by name or index; "predicted", or "all".
         method: "gradcam++", "gradcam", "hirescam", "elementwise", "layercam", "xgradcam", "ablationcam", "scorecam",
-            "eigencam" or "eigengradcam".
+            "eigencam" or "eigengradcam"; of vision transformers "rollout", one map for all classes.
+        fusion: of a rollout: what makes one map of a layer's heads, "mean" (which it is without), "max" or "min".
+        discard: of a rollout: the share of patches, the least attended of each row, that are set to 0, from 0 (which it
+            is without) to below 1.
 
     Raises:
-        ConfigError: if there is no such class or method.
+        ConfigError: if there is no such class or method, or a value is not allowed.
         RadiographError: if this is no picture that can be read.
-        ClassifierError: if the network fails on it.
+        ClassifierError: if the network fails on it, or has no attention to roll out.
         TypeError: if an argument is of another type.
     """
     from ensemble_cam.classifiers.torch_any_network import Network
     from ensemble_cam.explanation.torch_explain import check_method, check_target, explain_picture
+    from ensemble_cam.explanation.torch_rollout import check_attention
 
     if not isinstance(network, Network):
         raise TypeError(
             f"network: got {type(network).__name__}; hand over ec.Network(module, …) or ec.load_network(…)."
         )
     check_method(method)
+    options = RolloutOptions.asked(method, fusion=fusion, discard=discard)
     check_target(network, target)
-    return Explanation(explain_picture(network, read_picture(picture), target, method), _name_of(picture))
+    if method == ROLLOUT.name:
+        check_attention(network.module)
+    return Explanation(explain_picture(network, read_picture(picture), target, method, options), _name_of(picture))
 
 
 def read_picture(source: PictureSource) -> Picture:

@@ -12,7 +12,7 @@ from ensemble_cam.errors import ClassifierError, EnsembleCamError, ExportError, 
 from ensemble_cam.machine.memory import keep_few_arenas
 from ensemble_cam.machine.names import escaped
 from ensemble_cam.machine.terminal import LOADING, TerminalLine, ticking
-from ensemble_cam.settings.methods import METHODS, METHODS_OF_ANY_NETWORK
+from ensemble_cam.settings.methods import FUSIONS, METHODS_OF_ANY_NETWORK, ROLLOUT, RolloutOptions
 from ensemble_cam.settings.vocabulary import OUTPUTS, PREDICTED
 
 if TYPE_CHECKING:
@@ -32,7 +32,10 @@ def add(commands: Commands) -> None:
             "explained a figure and the map on the network's grid, and explanation.json."
         ),
         epilog="\n".join(
-            ["methods:", *(wrapped(f"{name}: {METHODS[name].line}", indent="  ") for name in METHODS_OF_ANY_NETWORK)]
+            [
+                "methods:",
+                *(wrapped(f"{name}: {each.line}", indent="  ") for name, each in METHODS_OF_ANY_NETWORK.items()),
+            ]
         ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -58,9 +61,16 @@ def add(commands: Commands) -> None:
     )
     maps.add_argument(
         "--method",
-        choices=METHODS_OF_ANY_NETWORK,
+        choices=tuple(METHODS_OF_ANY_NETWORK),
         default="gradcam++",
         help="what each shows, costs and hides stands below (%(default)s)",
+    )
+    maps.add_argument("--fusion", choices=FUSIONS, help="of a rollout: what makes one map of a layer's heads (mean)")
+    maps.add_argument(
+        "--discard",
+        type=real,
+        metavar="F",
+        help="of a rollout: the share of patches, the least attended, that are left out, 0 to below 1 (0)",
     )
     maps.add_argument(
         "--target", metavar="CLASS", default=PREDICTED, help="the class to explain, predicted, or all (%(default)s)"
@@ -104,6 +114,7 @@ def run(options: argparse.Namespace) -> int:
     """
     from ensemble_cam.archive.films import find_films
 
+    RolloutOptions.asked(options.method, fusion=options.fusion, discard=options.discard)
     found = find_films(options.pictures, out=options.out)
     check_out(options.out)
     from ensemble_cam.film import decoding
@@ -114,12 +125,16 @@ def run(options: argparse.Namespace) -> int:
     with ticking(line, LOADING):
         from ensemble_cam.classifiers.torch_named_networks import load_network
         from ensemble_cam.explanation.torch_explain import check_target
+        from ensemble_cam.explanation.torch_rollout import check_attention
 
         given = ("checkpoint", "classes", "output", "layer", "mean", "std", "input_size")
         asked: dict[str, Any] = {name: getattr(options, name) for name in given if getattr(options, name) is not None}
         network = load_network(options.network, **asked)
         check_target(network, target := _target(network, options.target))
-    line.line(f"Network: {escaped(network.name)}, weights {network.weights}; layer {network.layer.name}")
+    if options.method == ROLLOUT.name:
+        check_attention(network.module)
+    layer = "all attention layers" if options.method == ROLLOUT.name else f"layer {network.layer.name}"
+    line.line(f"Network: {escaped(network.name)}, weights {network.weights}; {layer}")
     return FILMS if _explain_all(network, found, options, target, line) else OK
 
 
@@ -145,7 +160,14 @@ def _explain_all(
         where = f"[{number}/{len(found.films)}] {film.shown}"
         line.transient(f"{where} …")
         try:
-            explanation = explain(network, film.path, target=target, method=options.method)
+            explanation = explain(
+                network,
+                film.path,
+                target=target,
+                method=options.method,
+                fusion=options.fusion,
+                discard=options.discard,
+            )
             folder = explanation.save(options.out, name=film.name) if film.name else explanation.save(options.out)
         except (RadiographError, ClassifierError, ExportError) as error:
             failed += 1

@@ -9,7 +9,7 @@ import numpy as np
 
 from ensemble_cam.film.picture import Picture
 from ensemble_cam.maps.heatmap import relative
-from ensemble_cam.settings.methods import METHODS
+from ensemble_cam.settings.methods import METHODS_OF_ANY_NETWORK, RolloutOptions
 
 UNTRAINED_LINE = "Untrained network: what it says of this picture, and its maps, mean nothing."
 
@@ -25,11 +25,12 @@ class Explainer:
         untrained: whether nothing that it says means anything.
         cut: how the network was cut: "timm", "traced" or "twin".
         cut_line: the same in words, with the reason.
-        layer: the layer's name.
+        layer: the layer's name; of a rollout none, as all are in it.
         channels: of the layer.
         output: "softmax" or "sigmoid".
-        method: a key of `methods.METHODS`.
+        method: a key of `methods.METHODS_OF_ANY_NETWORK`.
         input: what the network was shown: size, channels, mean, std.
+        rollout: how attention was rolled out; None for other methods.
     """
 
     network: str
@@ -38,16 +39,18 @@ class Explainer:
     untrained: bool
     cut: str
     cut_line: str
-    layer: str
-    channels: int
+    layer: str | None
+    channels: int | None
     output: str
     method: str
     input: Mapping[str, Any]
+    rollout: RolloutOptions | None = None
 
     @property
     def method_line(self) -> str:
         """The method and the layer, in words."""
-        return f"{METHODS[self.method].title} at {self.layer}"
+        title = METHODS_OF_ANY_NETWORK[self.method].title
+        return f"{title} at {self.layer}" if self.rollout is None else f"{title}, {self.rollout.line}"
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,9 +14,10 @@ from ensemble_cam.classifiers.torch_any_network import CUT_LINES, Network, netwo
 from ensemble_cam.classifiers.torch_cuts import FAILURES, checked_logits
 from ensemble_cam.errors import ClassifierError, ConfigError, did_you_mean, is_out_of_memory
 from ensemble_cam.explanation.result import UNTRAINED_LINE, Explained, Explainer
+from ensemble_cam.explanation.torch_rollout import attention_of, rollout
 from ensemble_cam.film.picture import Picture
 from ensemble_cam.maps.formulas import gradient_maps, principal_component, weighted_maps
-from ensemble_cam.settings.methods import METHODS, METHODS_OF_ANY_NETWORK
+from ensemble_cam.settings.methods import METHODS, METHODS_OF_ANY_NETWORK, ROLLOUT, RolloutOptions
 from ensemble_cam.settings.vocabulary import ALL, PREDICTED
 
 _AT_ONCE = 32  # as in the grad-cam package
@@ -28,7 +29,9 @@ _UNSTABLE = ("gradcam++", "xgradcam")
 Target = str | int | np.integer[Any]
 
 
-def explain_picture(network: Network, picture: Picture, target: Target, method: str) -> Explained:
+def explain_picture(
+    network: Network, picture: Picture, target: Target, method: str, options: RolloutOptions | None = None
+) -> Explained:
     """Explain what a network says of a picture.
 
     Args:
@@ -36,6 +39,7 @@ def explain_picture(network: Network, picture: Picture, target: Target, method: 
         picture: the picture.
         target: a class's name or index, "predicted", or "all".
         method: one of `METHODS_OF_ANY_NETWORK`.
+        options: of a rollout.
 
     Raises:
         ConfigError: if there is no such class or method.
@@ -43,12 +47,14 @@ def explain_picture(network: Network, picture: Picture, target: Target, method: 
     """
     check_method(method)
     check_target(network, target)
+    rolled = (options or RolloutOptions()) if method == ROLLOUT.name else None
     pixels = network.pixels(torch.from_numpy(picture.resized(network.input.size, network.input.channels)))
     # Lightning's `predict_step` runs in inference mode, where nothing has gradients.
     with torch.inference_mode(False), torch.enable_grad():
         try:
             # What was made in inference mode may not enter autograd; its copy may.
-            found = _found(network, pixels.clone(), target, method)
+            own = pixels.clone()
+            found = _found(network, own, target, method) if rolled is None else _rolled(network, own, target, rolled)
         except FAILURES as error:
             if is_out_of_memory(error):
                 raise ClassifierError("There is not enough memory for this network. Close other programs.") from None
@@ -60,7 +66,7 @@ def explain_picture(network: Network, picture: Picture, target: Target, method: 
         grid.setflags(write=False)
     return Explained(
         picture=picture,
-        by=_explainer(network, method),
+        by=_explainer(network, method, rolled),
         predicted=predicted,
         target=predicted if predicted in classes else classes[0],
         probabilities=dict(zip(network.classes, shares, strict=True)),
@@ -112,9 +118,7 @@ def _found(
     activation = network.cut.activation(pixels)
     leaf = activation.detach().clone().requires_grad_()
     outputs = network_logits(network, leaf, pixels)
-    logits = as_numpy(outputs[0].detach().float())
-    if not np.isfinite(logits).all():
-        raise ClassifierError("The network gives logits that are no numbers for this picture. Check its weights.")
+    logits = _numbers(outputs)
     targets = _targets(network, target, int(np.argmax(logits)))
     kind, cautions = METHODS[method].kind, []
     if kind == "gradient":
@@ -147,6 +151,28 @@ def _found(
     if not np.isfinite(grids).all():
         raise ClassifierError(f"{METHODS[method].title} gives no numbers at this layer. Take another method.")
     return logits, [network.classes[each] for each in targets], [grid.copy() for grid in grids], cautions
+
+
+def _rolled(
+    network: Network, pixels: Tensor, target: Target, options: RolloutOptions
+) -> tuple[np.ndarray, list[str], list[np.ndarray], list[str]]:
+    """Return what `_found` does of a rollout, which is one map for all classes."""
+    outputs = checked_logits(network.cut.whole(pixels), 1)
+    logits = _numbers(outputs)
+    targets = _targets(network, target, int(np.argmax(logits)))
+    cells = rollout(attention_of(network.module, pixels), options)
+    grid = as_numpy(cells).astype(np.float32)
+    if not np.isfinite(grid).all():
+        raise ClassifierError(f"{ROLLOUT.title} gives no numbers here: every head leaves some row nothing. Take mean.")
+    return logits, [network.classes[each] for each in targets], [grid.copy() for _ in targets], []
+
+
+def _numbers(outputs: Tensor) -> np.ndarray:
+    """Return a picture's (1, classes) logits as (classes,) float32."""
+    logits = as_numpy(outputs[0].detach().float())
+    if not np.isfinite(logits).all():
+        raise ClassifierError("The network gives logits that are no numbers for this picture. Check its weights.")
+    return logits
 
 
 def _targets(network: Network, target: Target, predicted: int) -> list[int]:
@@ -204,16 +230,17 @@ def _score_maps(network: Network, activation: Tensor, pixels: Tensor, targets: S
     return maps
 
 
-def _explainer(network: Network, method: str) -> Explainer:
+def _explainer(network: Network, method: str, rolled: RolloutOptions | None) -> Explainer:
+    cut_line = CUT_LINES[network.cut.way] + (f": {network.cut.why}" if network.cut.why else "")
     return Explainer(
         network=network.name,
         weights=network.weights,
         weights_sha256=network.weights_sha256,
         untrained=network.untrained,
-        cut=network.cut.way,
-        cut_line=CUT_LINES[network.cut.way] + (f": {network.cut.why}" if network.cut.why else ""),
-        layer=network.layer.name,
-        channels=network.layer.channels,
+        cut=network.cut.way if rolled is None else "twin",
+        cut_line=cut_line if rolled is None else f"{CUT_LINES['twin']}, whose attention is read",
+        layer=network.layer.name if rolled is None else None,
+        channels=network.layer.channels if rolled is None else None,
         output=network.output,
         method=method,
         input={
@@ -222,6 +249,7 @@ def _explainer(network: Network, method: str) -> Explainer:
             "mean": list(network.input.mean),
             "std": list(network.input.std),
         },
+        rollout=rolled,
     )
 
 
@@ -233,6 +261,7 @@ def _cautions(network: Network, method: str) -> list[str]:
         found.append("No mean and std were given: the network was shown the values from 0 to 1 as they are.")
     if not network.has_named_classes:
         found.append("Nobody named the classes: class_0 is the first output.")
-    if not METHODS[method].by_label:
-        found.append(f"{METHODS[method].title} is the same for every class, so it explains none of them.")
+    told = METHODS_OF_ANY_NETWORK[method]
+    if not told.by_label:
+        found.append(f"{told.title} is the same for every class, so it explains none of them.")
     return found

@@ -7,6 +7,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -163,6 +164,7 @@ def explanation_record(explained: Explained, files: Mapping[str, str] | None = N
         "layer": by.layer,
         "channels": by.channels,
         "method": by.method,
+        "rollout": None if by.rollout is None else asdict(by.rollout),
         "output": by.output,
         "predicted": explained.predicted,
         "probabilities": {name: round(share, 6) for name, share in explained.probabilities.items()},

@@ -7,9 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from ensemble_cam.errors import ConfigError
+from ensemble_cam.errors import ConfigError, did_you_mean
 
-Kind = Literal["gradient", "activation", "ablation", "score", "guided"]
+Kind = Literal["gradient", "activation", "ablation", "score", "guided", "rollout"]
+Fusion = Literal["mean", "max", "min"]
+
+FUSIONS: tuple[Fusion, ...] = ("mean", "max", "min")
+"""What makes one map of an attention layer's heads in a rollout."""
 
 LAYERS = ("last", "several")
 """Which activations a map is made of: the one that the head pools, or that and the stage before it."""
@@ -167,8 +171,24 @@ METHODS: Mapping[str, Method] = {
     )
 }
 
-METHODS_OF_ANY_NETWORK = tuple(name for name, method in METHODS.items() if method.kind != "guided")
-"""Those that need no more of a network than its activation and what comes behind it."""
+ROLLOUT = Method(
+    "rollout",
+    "Attention rollout",
+    "rollout",
+    "",
+    "arXiv:2005.00928",
+    shows="which patches a vision transformer's attention goes back to, through all of its layers",
+    costs=_NEXT_TO_NOTHING,
+    beware="it is the same for every class, so it explains none of them; no value that is attended to is looked at",
+    by_label=False,
+)
+"""Of vision transformers alone."""
+
+METHODS_OF_ANY_NETWORK: Mapping[str, Method] = {
+    **{name: method for name, method in METHODS.items() if method.kind != "guided"},
+    ROLLOUT.name: ROLLOUT,
+}
+"""Those that need no more of a network than its activation and what comes behind it; and rollout."""
 
 _PRINCIPAL = ("eigencam", "eigengradcam")
 # Sign: Chung and Ying 2025, Seg-Eigen-CAM, doi:10.3390/app15137562, equation 13.
@@ -176,6 +196,47 @@ _PRINCIPAL = ("eigencam", "eigengradcam")
 AUG_SMOOTH = "the mean over the film and its mirror image at 0.9, 1 and 1.1 times the contrast. Costs six reviews"
 EIGEN_SMOOTH = "the first principal component of the weighted channels instead of their sum. Costs little"
 SEVERAL_LAYERS = "the mean with the map of the stage before, on its finer grid. Costs one more run of each network"
+
+
+@dataclass(frozen=True)
+class RolloutOptions:
+    """How attention is rolled out.
+
+    Attributes:
+        fusion: one of `FUSIONS`.
+        discard: the share of patches, the least attended ones of each row, that are set to 0; from 0 to below 1.
+
+    Raises:
+        ConfigError: if a value is not allowed.
+    """
+
+    fusion: Fusion = "mean"
+    discard: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.fusion not in FUSIONS:
+            meant, allowed = did_you_mean(str(self.fusion), FUSIONS), ", ".join(FUSIONS)
+            raise ConfigError(f"fusion: got {self.fusion!r}; allowed: one of {allowed}.{meant}")
+        if isinstance(self.discard, bool) or not isinstance(self.discard, int | float) or not 0 <= self.discard < 1:
+            raise ConfigError(f"discard: got {self.discard!r}; allowed: a number from 0 to below 1.")
+
+    @classmethod
+    def asked(cls, method: object, **given: object) -> "RolloutOptions":
+        """Return the options that were given by name, None for those that were not.
+
+        Raises:
+            ConfigError: if a value is not allowed, or the method is another.
+        """
+        there = {name: value for name, value in given.items() if value is not None}
+        if there and method != ROLLOUT.name:
+            raise ConfigError(f"{next(iter(there))}: it is of method rollout alone. Leave it out, or take rollout.")
+        return cls(**there)  # type: ignore[arg-type]  # checked as it is made
+
+    @property
+    def line(self) -> str:
+        """What was done, in words."""
+        left_out = f", the least {self.discard:.0%} of patches discarded" if self.discard else ""
+        return f"{self.fusion} of the heads{left_out}"
 
 
 @dataclass(frozen=True)
