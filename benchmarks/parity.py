@@ -7,7 +7,7 @@ networks' values are seeded. Methods that divide by the activation are left out 
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -34,6 +34,9 @@ NETWORKS: dict[str, tuple[str, int]] = {
     "timm:resnet18": ("layer4", 96),
     "timm:convnext_atto": ("stages", 96),
     "timm:swin_tiny_patch4_window7_224": ("norm", 224),
+    "torchvision:vit_b_16": ("encoder.layers.encoder_layer_11.ln_1", 224),
+    "timm:vit_tiny_patch16_224": ("blocks.11.norm1", 224),
+    "timm:deit_tiny_distilled_patch16_224": ("blocks.11.norm1", 224),
 }
 """Network → the module that the package hooks, and the sides of the picture."""
 
@@ -64,9 +67,19 @@ def settle(module: nn.Module) -> None:
                 each.weight.normal_(0, 0.05 if each.out_features > 3 else 0.3, generator=generator)
 
 
-def by_the_package(module: nn.Module, layer: str, method: str, pixels: Tensor, channels_last: bool) -> np.ndarray:
+def reshaped(module: nn.Module, rows: int) -> Callable[[Tensor], Tensor] | None:
+    """Return the package's `reshape_transform` of a network whose cells stand last, or are tokens."""
+    if getattr(module, "output_fmt", "") == "NHWC":
+        return lambda values: values.permute(0, 3, 1, 2)
+    if not type(module).__name__.startswith("VisionTransformer"):
+        return None
+    return lambda tokens: tokens[:, -rows * rows :].reshape(len(tokens), rows, rows, -1).permute(0, 3, 1, 2)
+
+
+def by_the_package(
+    module: nn.Module, layer: str, method: str, pixels: Tensor, reshape: Callable[[Tensor], Tensor] | None
+) -> np.ndarray:
     """Return the package's maps of three classes before they are scaled, (3, h, w), at least 0."""
-    reshape = (lambda values: values.permute(0, 3, 1, 2)) if channels_last else None
     found = []
     with METHODS[method](module, [module.get_submodule(layer)], reshape_transform=reshape) as cam:
         for target in range(3):
@@ -98,7 +111,7 @@ def rows(names: list[str]) -> Iterator[str]:
                 cells.append("–")
                 continue
             ours = np.stack(list(ec.explain(network, values, target="all", method=method).class_maps.values()))
-            theirs = by_the_package(module, layer, method, pixels, getattr(module, "output_fmt", "") == "NHWC")
+            theirs = by_the_package(module, layer, method, pixels, reshaped(module, network.layer.grid[0]))
             cells.append(f"{np.abs(ours - theirs).max() / theirs.max():.0e}" if theirs.any() else "empty")
         reason = f" {REASONS[name]}" if name in REASONS else ""
         yield f"| {name} | {network.layer.name}, {network.cut.way} | {logits:.0e} | {' | '.join(cells)} |{reason}"

@@ -109,3 +109,18 @@ def test_a_transformers_tokens_are_listed_as_cells(capsys):
     assert main(["layers", "--network", "timm:vit_tiny_patch16_224"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[1:3] for line in lines if line.startswith("*")] == [["blocks.11.norm1", "14×14"]]
+
+
+def test_a_rollout_is_written_with_its_options(pictures, capsys):
+    spec = ["--network", "timm:vit_tiny_patch16_224", "--classes", "a,b", "--method", "rollout"]
+    assert main(["explain", "pictures/film1.png", "--out", "out", *spec, "--fusion", "max", "--discard", "0.5"]) == 0
+    assert "all attention layers" in capsys.readouterr().out
+    record = json.loads(Path("out/film1/explanation.json").read_text())
+    assert (record["method"], record["rollout"]) == ("rollout", {"fusion": "max", "discard": 0.5})
+    assert np.load(f"out/film1/{record['predicted']}.npy").shape == (14, 14)
+
+
+def test_a_network_without_attention_is_refused_a_rollout_once(pictures, capsys):
+    assert main(["explain", "pictures", "--out", "out", *NETWORK, "--classes", "a,b", "--method", "rollout"]) != 0
+    assert capsys.readouterr().err.count("this network has none that can be read") == 1
+    assert not Path("out/film1").exists()

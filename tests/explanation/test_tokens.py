@@ -68,6 +68,16 @@ def test_maps_and_logits_are_those_of_the_whole_transformer(name, layer):
         assert list(explained.record["logits"].values()) == pytest.approx(logits, rel=1e-4, abs=1e-4)
 
 
+def test_the_tokens_before_the_patches_are_those_of_the_picture_at_hand():
+    network, module, _ = network_of("DeiT distilled")
+    one, other = torch.randn(2, 1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    seen = network.cut.activation(one)
+    network.cut.activation(other)
+    with torch.no_grad():
+        torch.testing.assert_close(network.cut.logits(seen, one), module(one))
+        assert not torch.allclose(network.cut.logits(seen, other), module(one), atol=1e-3)
+
+
 def test_score_cam_shows_the_transformer_whole_pictures():
     network, module, prefix = network_of("DeiT distilled")
     picture = noise(64)

@@ -5,6 +5,8 @@ for the class, for a teacher (DeiT), as registers (DINOv2). A map is made of the
 to the head as they are.
 """
 
+import threading
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -62,20 +64,28 @@ class TokenCut(Cut):
 
     def __init__(self, inner: Cut, grid: TokenGrid):
         self.layer, self.way, self.why = inner.layer, inner.way, inner.why
-        self._inner, self._grid = inner, grid
+        self._inner, self._grid, self._here = inner, grid, threading.local()
 
     def activation(self, pixels: Tensor) -> Tensor:
         """See `Cut.activation`."""
-        return self._grid.folded(self._inner.activation(pixels)).contiguous()
+        return self._grid.folded(self._tokens(pixels)).contiguous()
 
     def logits(self, activation: Tensor, pixels: Tensor) -> Tensor:
         """See `Cut.logits`: of all tokens, those before the patches as the picture has them."""
-        before = self._inner.activation(pixels)[:, : self._grid.prefix]
+        seen, before = getattr(self._here, "before", (None, None))
+        if before is None or seen is None or seen() is not pixels:
+            before = self._tokens(pixels)[:, : self._grid.prefix]
         return self._inner.logits(self._grid.unfolded(activation, before), pixels)
 
     def whole(self, pixels: Tensor) -> Tensor:
         """See `Cut.whole`."""
         return self._inner.whole(pixels)
+
+    def _tokens(self, pixels: Tensor) -> Tensor:
+        """Return all of a picture's tokens; those before the patches are kept, by thread, for the head's sake."""
+        tokens = self._inner.activation(pixels)
+        self._here.before = (weakref.ref(pixels), tokens[:, : self._grid.prefix].clone())
+        return tokens
 
 
 def token_grid(network: nn.Module, side: int) -> TokenGrid | None:
