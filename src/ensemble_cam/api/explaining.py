@@ -11,15 +11,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from PIL import Image
 
-from ensemble_cam.api.source import Source, name_of
+from ensemble_cam.api.source import Source, file_of, name_of
 from ensemble_cam.archive.films import checked_case
 from ensemble_cam.explanation.result import Explained
 from ensemble_cam.export.explained import explained_figure, explained_overlay, explanation_record, write_explanation
 from ensemble_cam.film.picture import Picture, picture_of_array, picture_of_file, picture_of_film
 from ensemble_cam.film.radiograph import Radiograph, read_radiograph
-from ensemble_cam.film.sources import read_film_file
-from ensemble_cam.phantom import Phantom
-from ensemble_cam.phantom.files import film_bytes
 from ensemble_cam.settings.display import Display
 from ensemble_cam.settings.methods import ROLLOUT, RolloutOptions
 
@@ -191,13 +188,8 @@ def read_picture(source: PictureSource) -> Picture:
     if isinstance(source, Image.Image):
         grey = source.mode in ("1", "L", "LA")
         return picture_of_array(np.asarray(source.convert("L" if grey else "RGB")))
-    if isinstance(source, Phantom):
-        data = film_bytes(source)
-    elif isinstance(source, bytes | bytearray | memoryview):
-        data = bytes(source)
-    elif isinstance(source, str | os.PathLike):
-        data = read_film_file(Path(source))
-    else:
+    data = file_of(source)
+    if data is None:
         raise TypeError(f"A picture is a path, bytes, an array, a PIL image or a film; got {type(source).__name__}.")
     return picture_of_file(read_radiograph(data), data)
 

@@ -52,6 +52,17 @@ def read_film(
     return read(source, Pixels(intensity, plain(rescale), plain(negative)), bits=bits)
 
 
+def file_of(source: object) -> bytes | None:
+    """Return a file's bytes, given by its path, by themselves or as a phantom; None of anything else."""
+    if isinstance(source, Phantom):
+        return film_bytes(source)
+    if isinstance(source, bytes | bytearray | memoryview):
+        return bytes(source)
+    if isinstance(source, str | os.PathLike):
+        return read_film_file(Path(source))
+    return None
+
+
 def read(
     source: Source, pixels: Pixels, *, bits: int | None = None, cancelled: Callable[[], bool] | None = None
 ) -> Radiograph:
@@ -72,13 +83,8 @@ def read(
         return radiograph_of(
             stored, hash_of(stored), intensity=pixels.intensity, rescale=pixels.rescale, negative=pixels.negative
         )
-    if isinstance(source, Phantom):
-        data = film_bytes(source)
-    elif isinstance(source, bytes | bytearray | memoryview):
-        data = bytes(source)
-    elif isinstance(source, str | os.PathLike):
-        data = read_film_file(Path(source))
-    else:
+    data = file_of(source)
+    if data is None:
         raise TypeError(
             f"A film is a path, bytes, a NumPy array (height, width) or a Phantom; got {type(source).__name__}."
         )

@@ -10,8 +10,6 @@ import hashlib
 import io
 import json
 import pickle
-import struct
-import zipfile
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -28,7 +26,7 @@ from ensemble_cam.classifiers.checkpoints import DoesNotFit, Match, match, parts
 from ensemble_cam.errors import UnusableWeights, WeightsError, WeightsMissing
 from ensemble_cam.machine.files import read_file, why_unreadable
 from ensemble_cam.machine.names import escaped
-from ensemble_cam.weights.unpickling import check_container, is_torch_file
+from ensemble_cam.weights.unpickling import LOAD_FAILURES, check_container, is_torch_file
 
 CLASSES = ".classes.json"
 """The ending of the file of class names beside a checkpoint, in the place of the checkpoint's own."""
@@ -79,24 +77,6 @@ _RUNS_CODE = frozenset(
     ]
 )
 _BUILTINS_RUN_CODE = frozenset(("__import__", "breakpoint", "compile", "eval", "exec", "execfile", "input", "open"))
-
-# What a hostile or broken file can raise while it is read.
-_FAILURES = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    EOFError,
-    ImportError,
-    LookupError,
-    MemoryError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    pickle.UnpicklingError,
-    struct.error,
-    zipfile.BadZipFile,
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,13 +148,13 @@ def _load(data: bytes, most: int) -> object:
     if not is_torch_file(data[:16]) and not data.startswith(b"\x80"):
         try:
             return load_safetensors(data)
-        except (SafetensorError, *_FAILURES):
+        except (SafetensorError, *LOAD_FAILURES):
             raise UnusableWeights("the file is neither PyTorch's nor safetensors.") from None
     check_container(io.BytesIO(data), most=most)
     unpickling = SimpleNamespace(__name__="careful", Unpickler=_Careful, load=_load_carefully)
     try:
         return torch.load(io.BytesIO(data), map_location="cpu", weights_only=False, pickle_module=unpickling)
-    except _FAILURES as error:
+    except LOAD_FAILURES as error:
         said = str(error).strip().splitlines()
         raise UnusableWeights(f"the file is damaged ({said[0][:120] if said else type(error).__name__}).") from None
 

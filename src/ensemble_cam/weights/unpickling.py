@@ -48,9 +48,7 @@ _MOST_DEPTH = 16  # DenseNet121's parts lie five deep
 # safe_globals is a setting of the whole process: one thread's exit would take the names from under another's load.
 _LOADING = threading.Lock()
 
-# What a hostile or broken stream can raise inside the unpickler: it has operands popped from empty stacks, wrong types
-# handed to constructors, lengths past the end, text that is no UTF-8.
-_LOAD_FAILURES = (
+LOAD_FAILURES = (
     ArithmeticError,
     AssertionError,
     AttributeError,
@@ -67,6 +65,8 @@ _LOAD_FAILURES = (
     zipfile.BadZipFile,
     zlib.error,
 )
+"""What a hostile or broken stream can raise inside an unpickler: it has operands popped from empty stacks, wrong types
+handed to constructors, lengths past the end, text that is no UTF-8."""
 
 
 class _Inert:
@@ -203,7 +203,7 @@ def _load(data: bytes, most: int) -> object:
             data = _without_sources(data)
         with _LOADING, torch.serialization.safe_globals([*_INERT_CLASSES, _class_without_source]):
             return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except _LOAD_FAILURES as error:
+    except LOAD_FAILURES as error:
         if refused := re.search(r"\bGLOBAL ([\w.]+)", str(error)):
             raise UnusableWeights(_refusal(refused[1])) from None
         raise UnusableWeights(f"the file is damaged, or is no weights file ({_first_line(error)}).") from error
