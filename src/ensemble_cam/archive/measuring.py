@@ -11,13 +11,13 @@ import numpy as np
 
 from ensemble_cam.archive.asked import Asked
 from ensemble_cam.archive.film_record import FilmRecord, Grid, Row, failed
-from ensemble_cam.archive.places import read_place
+from ensemble_cam.archive.places import decode_within, read_place
 from ensemble_cam.classifiers.classifier import Classifier
 from ensemble_cam.errors import EnsembleCamError
 from ensemble_cam.export.provenance import software
 from ensemble_cam.export.record import SCHEMA, settings_record, weights_record
 from ensemble_cam.film.greyscale import domain, histogram, is_padding
-from ensemble_cam.film.radiograph import Radiograph, read_radiograph
+from ensemble_cam.film.radiograph import Radiograph
 from ensemble_cam.machine.side_by_side import PixelBudget, in_threads
 from ensemble_cam.maps.heatmap import Heatmap, at_or_above
 from ensemble_cam.reviewing.analysis import Analysis, Finding
@@ -93,20 +93,10 @@ class Examiner:
         try:
             data = read_place(place)
             sha256 = hashlib.sha256(data).hexdigest()
-            # By its number: the same film given twice is examined twice.
-            budget.reserve(number, sha256=str(number), name=str(number))
-            pixels = self.asked.options.pixels
-            radiograph = read_radiograph(
-                data,
-                intensity=pixels.intensity,
-                rescale=pixels.rescale,
-                negative=pixels.negative,
-                cancelled=budget.is_closed,
-            )
+            radiograph = decode_within(budget, number, data, self.asked.options.pixels)
         except (EnsembleCamError, MemoryError) as error:
             budget.release(number)
             return failed(sha256, error)
-        budget.charge(number, radiograph.width * radiograph.height)
         return _Read(number, sha256, radiograph)
 
     def _record(self, film: _Read) -> FilmRecord:

@@ -14,8 +14,11 @@ from typing import Any, TypeVar
 from ensemble_cam.archive.films import ENDINGS, Film, FoundFilms, find_films, folder_name
 from ensemble_cam.errors import ConfigError, RadiographError
 from ensemble_cam.film.intake import MAX_FILE_BYTES
+from ensemble_cam.film.radiograph import Radiograph, read_radiograph
 from ensemble_cam.film.sources import read_film_file
 from ensemble_cam.machine.names import escaped
+from ensemble_cam.machine.side_by_side import PixelBudget
+from ensemble_cam.settings.pixels import Pixels
 
 FILE_COLUMN = "file"
 """Of a list in CSV: a path, from the list's folder where it is not absolute, or a URL."""
@@ -77,6 +80,30 @@ def read_place(place: str) -> bytes:
     if len(data) > MAX_FILE_BYTES:
         raise RadiographError(f"The file has more than {MAX_FILE_BYTES >> 20} MB, which no single film has.")
     return data
+
+
+def decode_within(budget: PixelBudget, number: int, data: bytes, pixels: Pixels) -> Radiograph:
+    """Decode a film once a budget has room for it, and charge it; whoever asks releases it, of a film that fails, too.
+
+    Args:
+        budget: of decoded pixels.
+        number: by which the budget knows the film: the same film given twice is two.
+        data: the file's bytes.
+        pixels: how it is read.
+
+    Raises:
+        EnsembleCamError: if it cannot be read, or the budget is closed.
+    """
+    budget.reserve(number, sha256=str(number), name=str(number))
+    radiograph = read_radiograph(
+        data,
+        intensity=pixels.intensity,
+        rescale=pixels.rescale,
+        negative=pixels.negative,
+        cancelled=budget.is_closed,
+    )
+    budget.charge(number, radiograph.width * radiograph.height)
+    return radiograph
 
 
 def known_by(film: Film) -> str:

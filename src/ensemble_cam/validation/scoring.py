@@ -6,10 +6,10 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from ensemble_cam.archive.film_record import OUT_OF_MEMORY
-from ensemble_cam.archive.places import read_place
+from ensemble_cam.archive.places import decode_within, read_place
 from ensemble_cam.classifiers.classifier import Classifier
 from ensemble_cam.errors import EnsembleCamError
-from ensemble_cam.film.radiograph import Radiograph, read_radiograph
+from ensemble_cam.film.radiograph import Radiograph
 from ensemble_cam.machine.side_by_side import PixelBudget, in_threads
 from ensemble_cam.reviewing.options import ReviewOptions
 from ensemble_cam.reviewing.pipeline import examine
@@ -84,19 +84,10 @@ def score_films(
 def _read(number: int, labelled: LabelledFilm, options: ReviewOptions, budget: PixelBudget) -> _Read | Refused:
     try:
         data = read_place(labelled.film.place)
-        budget.reserve(number, sha256=str(number), name=str(number))
-        pixels = options.pixels
-        radiograph = read_radiograph(
-            data,
-            intensity=pixels.intensity,
-            rescale=pixels.rescale,
-            negative=pixels.negative,
-            cancelled=budget.is_closed,
-        )
+        radiograph = decode_within(budget, number, data, options.pixels)
     except (EnsembleCamError, MemoryError) as error:
         budget.release(number)
         return _refused(labelled, error)
-    budget.charge(number, radiograph.width * radiograph.height)
     return _Read(number, labelled, hashlib.sha256(data).hexdigest(), radiograph)
 
 
