@@ -14,6 +14,7 @@ from ensemble_cam.ui.scripts import read
 from ensemble_cam.ui.session import networks
 from ensemble_cam.ui.session.answers import keep_answers
 from ensemble_cam.ui.session.films import session_films
+from ensemble_cam.ui.session.garbage import collect_at_rest
 from ensemble_cam.ui.session.turns import TURNS
 from ensemble_cam.ui.sets import is_without_weights
 from ensemble_cam.ui.warm_up import warm_up
@@ -75,4 +76,5 @@ def _prepare_process() -> None:
     wait_briefly()
     logging.getLogger("ensemble_cam").addHandler(logging.StreamHandler())
     keep_answers()
+    collect_at_rest(lambda: TURNS.idle)
     warm_up()

@@ -27,6 +27,11 @@ class Turns:
         self._taken = 0
         self._own = local()  # `ticket`, while this thread has a turn
 
+    @property
+    def idle(self) -> bool:
+        """Whether nobody has a turn or waits for one."""
+        return not (self._taken or self._waiting)
+
     @contextmanager
     def turn(self, rank: int) -> Iterator[None]:
         """Wait for a turn, and have it until the block ends."""
