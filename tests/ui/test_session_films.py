@@ -303,7 +303,7 @@ def test_uploads_are_taken_once_wherever_the_run_is_broken_off(looks, monkeypatc
 
 def test_sessions_share_the_reading_of_the_example_and_of_nothing_else(monkeypatch):
     reads, data = [], films.png(films.film(64, 64))
-    shared = reading.ExampleReadings()
+    shared = reading.Examples()
     monkeypatch.setattr(module, "EXAMPLES", shared)
     monkeypatch.setattr(
         reading, "read_radiograph", lambda *given, **how: reads.append(1) or read_radiograph(*given, **how)
@@ -328,7 +328,7 @@ def test_sessions_share_the_reading_of_the_example_and_of_nothing_else(monkeypat
 
 
 def test_an_example_that_could_not_be_read_is_tried_again(monkeypatch):
-    shared = reading.ExampleReadings()
+    shared = reading.Examples()
     monkeypatch.setattr(module, "EXAMPLES", shared)
     data = films.png(films.film(64, 64))
     with monkeypatch.context() as broken:

@@ -62,8 +62,8 @@ def _import_all() -> None:
 def _keep_out_of_collections(importing: Thread) -> None:
     """Keep what is being imported out of the garbage collector's sight, from the beginning.
 
-    A collection walks through all objects that it sees: those of the libraries would take a tenth of a second each time,
-    while a page is running or a review computing.
+    A collection walks through all objects that it sees: those of the libraries would take a tenth of a second each
+    time, while a page is running or a review computing.
     """
     while importing.is_alive():
         importing.join(0.2)

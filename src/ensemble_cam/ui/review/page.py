@@ -24,6 +24,7 @@ from ensemble_cam.ui.session.closing import when_closed
 from ensemble_cam.ui.session.controls import Controls
 from ensemble_cam.ui.session.films import OpenFilm
 from ensemble_cam.ui.session.networks import Identities, Ready, identities
+from ensemble_cam.ui.session.reading import EXAMPLES
 from ensemble_cam.ui.session.reviewing import reviewing, seen_by, show_work
 from ensemble_cam.ui.session.slot import PATIENCE, Slot
 from ensemble_cam.ui.session.stage import note_film, note_films, of_film
@@ -274,6 +275,11 @@ def _review(film: OpenFilm, read: Radiograph, controls: Controls, ready: list[Re
     seen = seen_by(read, ready, settings.framing)
     key = seen, settings.top_k, settings.labels, settings.recipe, tuple(settings.ensemble_weights.items())
     work = reviewing(read, ready, lambda _: settings, framing=settings.framing, examining=film.examining)
+    if film.example:
+        work = EXAMPLES.reviewing_once(key, work)
+        if (made := EXAMPLES.review(key)) is not None and film.reviewing.held(key) is None:
+            film.reviewing.drop_work()
+            film.reviewing.hold(key, made)
     # A film that has just been opened is to be seen at once, and never under another one's name.
     patience = 0.0 if controls.live and film.shown is None else PATIENCE
     analysis = film.reviewing.get(key, work, patience=patience, gives_way=film.example)

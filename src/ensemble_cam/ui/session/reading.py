@@ -1,15 +1,20 @@
-"""A film as it was read, and the readings that sessions share: of films that are nobody's."""
+"""A film as it was read, and what sessions share of films that are nobody's: their readings and reviews."""
 
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from ensemble_cam.errors import RadiographError
 from ensemble_cam.film.radiograph import Radiograph, read_radiograph
 from ensemble_cam.settings.pixels import Pixels
 from ensemble_cam.ui.viewer.payload import FilmPart
+
+if TYPE_CHECKING:
+    from ensemble_cam.reviewing.analysis import Analysis
+    from ensemble_cam.ui.session.jobs import Job
 
 _OUT_OF_MEMORY = "This machine ran out of memory for the film. Close other programs or remove other films."
 
@@ -50,8 +55,8 @@ class Reading:
             return cls(asked, failure=_OUT_OF_MEMORY)
 
 
-class ExampleReadings:
-    """The examples that the app draws by itself, read and packed once for all sessions.
+class Examples:
+    """The examples that the app draws by itself, read, packed and reviewed once for all sessions.
 
     They are small, few and drawn from fixed seeds. No reader's film comes in here.
     """
@@ -59,6 +64,7 @@ class ExampleReadings:
     def __init__(self) -> None:
         self._readings: dict[tuple[str, Pixels], Reading] = {}
         self._parts: WeakKeyDictionary[Radiograph, dict[bool, FilmPart]] = WeakKeyDictionary()
+        self._latest: tuple[object, Analysis] | None = None
         self._lock = Lock()  # held while one is read: twenty sessions that begin at once wait for one reading
 
     def read(self, data: bytes, asked: Pixels) -> Reading:
@@ -80,6 +86,31 @@ class ExampleReadings:
                 parts[whole] = FilmPart.of(read, whole=whole)
             return parts[whole]
 
+    def review(self, key: object) -> "Analysis | None":
+        """Return an example's review, None unless it is the latest that was kept."""
+        latest = self._latest
+        return latest[1] if latest is not None and latest[0] == key else None
 
-EXAMPLES = ExampleReadings()
+    def reviewing_once(
+        self, key: object, work: "Callable[[Job[Analysis]], Analysis]"
+    ) -> "Callable[[Job[Analysis]], Analysis]":
+        """Return work that does an example's review and keeps it for other sessions, unless one of them did it before.
+
+        Args:
+            key: everything that the review follows from.
+            work: does it. Where a classifier fails, what comes of it is not kept.
+        """
+
+        def once(job: "Job[Analysis]") -> "Analysis":
+            made = self.review(key)
+            if made is None:
+                made = work(job)
+                if not any(result.failure for result in made.results):
+                    self._latest = key, made
+            return made
+
+        return once
+
+
+EXAMPLES = Examples()
 """Of this process."""
