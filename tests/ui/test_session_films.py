@@ -335,3 +335,25 @@ def test_an_example_that_could_not_be_read_is_tried_again(monkeypatch):
         broken.setattr(reading, "read_radiograph", MagicMock(side_effect=MemoryError))
         assert "ran out of memory" in SessionFilms().add("example", data, example=True).read().failure
     assert SessionFilms().add("example", data, example=True).read().failure is None
+
+
+def test_sessions_share_the_review_of_the_example_but_none_in_which_a_classifier_failed():
+    shared, done = reading.Examples(), []
+
+    def work_of(failure: str | None):
+        def work(job: object) -> SimpleNamespace:
+            done.append(failure)
+            return SimpleNamespace(results=[SimpleNamespace(failure=None), SimpleNamespace(failure=failure)])
+
+        return work
+
+    assert shared.reviewing_once("key", work_of("ran out of memory"))(None).results[1].failure == "ran out of memory"
+    assert shared.review("key") is None
+    first = shared.reviewing_once("key", work_of(None))(None)
+    assert shared.review("key") is first
+    assert shared.reviewing_once("key", work_of(None))(None) is first, "another session had it done"
+    assert done == ["ran out of memory", None]
+    assert shared.review("other settings") is None
+    other = shared.reviewing_once("other settings", work_of(None))(None)
+    assert shared.review("other settings") is other
+    assert shared.review("key") is None, "one is kept, however many settings are tried"

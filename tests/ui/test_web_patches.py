@@ -121,11 +121,11 @@ def test_the_served_names_outlive_a_configuration_that_is_read_anew():
 def test_another_server_than_streamlits_reads_the_same_settings(tmp_path):
     script = (
         "import sys; sys.path.insert(0, sys.argv[1]); import app; from streamlit import config\n"
-        "print(config.get_option('client.showErrorDetails'), config.get_option('server.maxUploadSize'))"
+        "print(*map(config.get_option, ('client.showErrorDetails', 'server.maxUploadSize', 'runner.postScriptGC')))"
     )
     command = [sys.executable, "-c", script, str(app_script().parent)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["none", "50"]
+    assert done.stdout.split() == ["none", "50", "False"]
 
 
 def test_a_name_that_is_none_ends_the_program_with_its_sentence(tmp_path):

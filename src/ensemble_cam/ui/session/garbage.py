@@ -24,13 +24,19 @@ def collect_at_rest(resting: Callable[[], bool], *, pause: float = PAUSE) -> Non
     Thread(target=_keep_collecting, args=(resting, pause), name="garbage", daemon=True).start()
 
 
+def collect_if_due(resting: Callable[[], bool]) -> bool:
+    """Collect garbage, if pages have run since the last time and none is running; return whether it was done.
+
+    A server on which nothing happens does nothing: pages have run where more objects came than the youngest generation
+    holds.
+    """
+    due = any(gc.get_count()[1:]) and resting()
+    if due:
+        gc.collect()
+    return due
+
+
 def _keep_collecting(resting: Callable[[], bool], pause: float) -> None:
     while True:
         time.sleep(pause)
-        if _something_was_made() and resting():
-            gc.collect()
-
-
-def _something_was_made() -> bool:
-    """Whether as many objects came since the last collection as the youngest generation holds: a still server rests."""
-    return any(gc.get_count()[1:])
+        collect_if_due(resting)
