@@ -124,7 +124,7 @@ def _words(
     set = f"{controls.set.title} set · {film.name}"  # so that no picture stands under another film's name
     frame = _frame(read, controls.set, analysis)
     if analysis is None:
-        return Words(set=set, outside=outside, meaning=outside, frame=frame)
+        return Words(set=set, outside=outside, frame=frame)
     from ensemble_cam.export.record import download_stem  # here: the film is on the screen before
     from ensemble_cam.ui.review import downloads
 
@@ -132,7 +132,7 @@ def _words(
     return Words(
         set=set,
         outside=outside,
-        meaning=outside if withheld else f"{outside} {_MEANING}".strip(),
+        meaning="" if withheld else _MEANING,
         foot=tuple(filter(None, (f"{outside} {_MEANING}".strip(), *foot_of(review)))),
         method=analysis.settings.recipe.line,
         purpose=purpose_line(review),

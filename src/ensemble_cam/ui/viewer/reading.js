@@ -193,7 +193,8 @@ export class Reading {
     this.press("#hide", state.settings.hidden)
     this.press("#invert", state.settings.inverted)
     const { withheld } = state.review.header
-    const behind = finding && !withheld ? words.support(finding) : ""
+    const support = finding && !withheld ? words.support(finding) : ""
+    const behind = [support, state.review.header.outside].filter(Boolean).join(" · ")
     const title = finding ? words.title(finding) : ""
     showText(one(box, ".title"), title, finding && words.struck(finding))
     one(box, ".title").title = title

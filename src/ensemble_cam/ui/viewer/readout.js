@@ -3,6 +3,7 @@
 // @ts-check
 /** @import { Panels } from "./panels.js" */
 /** @import { State } from "./state.js" */
+import { element } from "./elements.js"
 import { readPoint } from "./maps.js"
 
 export class Readout {
@@ -13,6 +14,8 @@ export class Readout {
    */
   constructor(line, state, panels) {
     this.line = line
+    this.words = element("span")
+    line.replaceChildren(this.words)
     this.state = state
     this.panels = panels
     /** @type {[number, number] | null} the pixel of a panel's canvas that the pointer is at */
@@ -33,7 +36,7 @@ export class Readout {
   renew() {
     const read = this.read()
     this.line.classList.toggle("idle", read === null)
-    this.line.textContent = read ?? this.state.review.header.meaning
+    this.words.textContent = read ?? this.state.review.header.meaning
   }
 
   /** What is under the pointer; null beside the film. */
