@@ -63,7 +63,22 @@ def own_app(found):
     assert not found["app"].exception
 
 
-SHOWN = (first_review, methods, threshold, disagreement, wrong_reason, own_app)
+def making(found):
+    steps, phantom = found["steps"], found["phantom"]
+    centres = ((np.arange(24) + 0.5) * 256 / 24).astype(int)
+    mass, effusion = (
+        {
+            name: getattr(steps, name)[phantom.masks[label][np.ix_(centres, centres)]]
+            for name in ("map", "without_gradient")
+        }
+        for label in ("Mass", "Effusion")
+    )
+    assert mass["map"].mean() > 20 * effusion["map"].mean()
+    assert effusion["without_gradient"].mean() > 0.2 * mass["without_gradient"].mean()
+    assert (steps.without_relu > 0).mean() > 2 * (steps.map > 0).mean()
+
+
+SHOWN = (first_review, methods, threshold, disagreement, wrong_reason, own_app, making)
 
 
 @pytest.mark.parametrize("shows", SHOWN, ids=lambda each: each.__name__)

@@ -61,6 +61,7 @@ def _pages() -> list[StreamlitPage]:
     return [
         st.Page(show_review_page, title="Review", icon=":material/radiology:", default=True),
         st.Page(_show_lab, title="Phantom lab", icon=":material/science:", url_path="phantom-lab"),
+        st.Page(_show_making, title="How a map is made", icon=":material/grid_on:", url_path="how-a-map-is-made"),
     ]
 
 
@@ -68,6 +69,12 @@ def _show_lab() -> None:
     from ensemble_cam.ui.lab.page import show_lab  # here, as most sessions never go there
 
     show_lab()
+
+
+def _show_making() -> None:
+    from ensemble_cam.ui.making.page import show_making  # as above
+
+    show_making()
 
 
 @cache
