@@ -7,6 +7,7 @@ from ensemble_cam.classifiers.torch_families import TORCH_ARCHITECTURES
 from ensemble_cam.settings.config import load_config
 from ensemble_cam.settings.families import FAMILIES, Family, WeightsFile
 from ensemble_cam.settings.methods import METHODS, Recipe
+from ensemble_cam.settings.metrics import BASELINES, METRICS
 
 _CUTS = {
     "densenet": "behind the ReLU that follows `norm5`",
@@ -81,7 +82,25 @@ def _source(family: Family, file: WeightsFile) -> str:
     return "none" if file.operating_points is None else "published"
 
 
+def metrics() -> str:
+    """Return each measure of a map: what it is, what speaks for the map, what it hides, and its paper."""
+    rows = (
+        (f"**{each.title}** {code(each.name)}", each.unit, sentence(each.says), each.better or "neither",
+         sentence(each.hides), each.source)
+        for each in METRICS.values()
+    )  # fmt: skip
+    return table(["measure", "in", "what it is", "speaks for the map", "what it does not show", "source"], rows)
+
+
+def baselines() -> str:
+    """Return what may stand where pixels were removed, and what each hides."""
+    rows = ((code(each.name), sentence(each.what), each.hides) for each in BASELINES.values())
+    return table(["baseline", "what it is", "what it hides"], rows)
+
+
 TABLES = {
+    "metrics": metrics,
+    "baselines": baselines,
     "cuts": cuts,
     "choosing a method": choosing_a_method,
     "methods and the package": methods_and_the_package,

@@ -1,163 +1,279 @@
-"""Maps and calls are judged by a truth whose place, size and count are known on paper."""
+"""Measures of a map against the packages that have them, closed forms and planted truths."""
 
-import itertools
-
+import cv2
 import numpy as np
 import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from pytorch_grad_cam.metrics.road import NoisyLinearImputer, ROADCombined
+from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+from torch import nn
 
-from ensemble_cam.film.geometry import Geometry
-from ensemble_cam.maps.cams import CamMap
-from ensemble_cam.maps.ensemble import ensemble_map
-from ensemble_cam.maps.heatmap import Heatmap
-from ensemble_cam.validation.localisation import Calls, area_under_curve, grown, judge, points_at, seen_part
+from ensemble_cam.errors import Cancelled, ClassifierError
+from ensemble_cam.maps.cams import expose
+from ensemble_cam.settings.metrics import BASELINES, METRICS
+from ensemble_cam.validation import faithfulness
+from ensemble_cam.validation.faithfulness import (
+    ROAD_SHARES,
+    SHARES,
+    baseline,
+    deletion,
+    entropy,
+    exchanged,
+    focus,
+    imputed,
+    insertion,
+    measure_map,
+    on_pixels,
+    order,
+    road,
+    through,
+)
+from ensemble_cam.validation.imputation import impute
+from ensemble_cam.validation.shown import Shown, shown_to
+from support.networks import bright_classifier, smooth_film
 
-
-def one_cell(x: int, y: int, *, size=(100, 100), cells: int = 10, framing: str = "crop") -> Heatmap:
-    """A map with a single hot cell."""
-    grid = np.zeros((cells, cells), np.float32)
-    grid[y, x] = 1
-    return Heatmap("Mass", Geometry.framed(size, framing=framing, cells=cells), (grid,), (1.0,))
-
-
-def box(size, x0: int, y0: int, x1: int, y1: int) -> np.ndarray:
-    mask = np.zeros(size[::-1], bool)
-    mask[y0:y1, x0:x1] = True
-    return mask
-
-
-def steps(size, *, at: int) -> Heatmap:
-    """A map that is 1 left of column `at` and 0 from there on, without a slope between."""
-    grid = np.zeros((size, size), np.float32)
-    grid[:, :at] = 1
-    return Heatmap("Mass", Geometry.framed((size, size), framing="crop", cells=size), (grid,), (1.0,))
-
-
-def test_the_iou_of_two_rectangles_is_their_shared_area_over_the_joint_one():
-    # Region: columns 0 to 19 of 60 rows; truth: columns 10 to 39 of the upper 30 rows.
-    judged = judge(steps(60, at=20), box((60, 60), 10, 0, 40, 30))
-    assert judged.iou == pytest.approx((10 * 30) / (20 * 60 + 30 * 30 - 10 * 30))
-    assert not judged.empty
+SIDE = 64
 
 
-def test_the_region_grows_as_the_threshold_falls_to_the_whole_crop():
-    heatmap, mask = one_cell(4, 4), box((100, 100), 40, 40, 50, 50)
-    # Bilinear around its centre at 44.5: at or above t where (1 - |dx|/10)(1 - |dy|/10) >= t.
-    away = np.abs(np.arange(100) - 44.5) / 10
-    values = np.clip(1 - away, 0, None)[:, None] * np.clip(1 - away, 0, None)
-    for threshold in (0.25, 0.5, 0.75):
-        region = values >= threshold
-        expected = (region & mask).sum() / (region | mask).sum()
-        assert judge(heatmap, mask, threshold=threshold).iou == pytest.approx(expected)
-    assert judge(heatmap, mask, threshold=0.0).iou == pytest.approx(100 / 10_000)
+class Weighted(nn.Module):
+    """Two logits, each a weighted mean of the film's pixels."""
+
+    def __init__(self, *weights: np.ndarray):
+        super().__init__()
+        self.weights = torch.tensor(np.stack(weights)).float()
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        return torch.einsum("nchw,ohw->no", pixels, self.weights)
 
 
-def test_the_hottest_pixel_hits_within_the_tolerance_of_the_films_width_and_no_further():
-    heatmap = one_cell(2, 6)  # its four middle pixels are equally hot, the first of them is (24, 64)
-    assert heatmap.hottest == (24, 64)
-    for distance, hit in ((0, True), (4, True), (5, True), (6, False)):
-        assert judge(heatmap, box((100, 100), 24 + distance, 64, 60, 65)).hit is hit
-    assert judge(heatmap, box((100, 100), 30, 64, 60, 65), tolerance=0.06).hit
-    assert not judge(heatmap, box((100, 100), 25, 64, 60, 65), tolerance=0.0).hit
+def film(channels: int = 1, seed: int = 0, side: int = SIDE) -> np.ndarray:
+    return np.concatenate([smooth_film(side, seed=seed + each)[0].numpy() for each in range(channels)])
 
 
-def test_a_mirrored_transposed_or_shifted_truth_is_missed():
-    heatmap = one_cell(2, 6)
-    mask = box((100, 100), 20, 60, 30, 70)
-    assert judge(heatmap, mask).hit
-    for wrong in (mask[:, ::-1], mask[::-1], mask.T, np.roll(mask, 15, axis=1)):
-        judged = judge(heatmap, wrong)
-        assert not judged.hit
-        assert judged.iou < judge(heatmap, mask).iou
+def as_shown(pixels: np.ndarray, module: nn.Module, inside: np.ndarray | None = None) -> Shown:
+    def logits(pictures: np.ndarray) -> np.ndarray:
+        with torch.no_grad():
+            return module(torch.from_numpy(pictures)).double().numpy()
+
+    def score(found: np.ndarray, output: int) -> np.ndarray:
+        return 1 / (1 + np.exp(-found[:, output]))
+
+    return Shown(pixels, logits, score, np.ones(pixels.shape[1:], bool) if inside is None else inside)
 
 
-def test_what_points_at_a_mask_is_the_mask_grown_by_a_disc():
-    random = np.random.default_rng(3)
-    mask = random.random((40, 60)) > 0.99
-    for tolerance in (0.0, 0.05, 0.1):  # 0.1 × 60 = 6: some pixels are exactly that far
-        disc = grown(mask, tolerance=tolerance)
-        each = [[points_at((x, y), mask, tolerance=tolerance) for x in range(60)] for y in range(40)]
-        assert np.array_equal(disc, each)
-    assert grown(mask, tolerance=0.0).sum() == mask.sum()
-    lone = box((60, 60), 30, 30, 31, 31)
-    ys, xs = np.mgrid[0:60, 0:60]
-    assert np.array_equal(grown(lone, tolerance=0.1), np.hypot(xs - 30, ys - 30) <= 6)
-    assert not grown(np.zeros((20, 20), bool)).any()
-    assert not points_at((3, 3), np.zeros((20, 20), bool))
+def spot(row: int, column: int, radius: int = 10, side: int = SIDE) -> np.ndarray:
+    ys, xs = np.mgrid[:side, :side]
+    return (np.hypot(ys - row, xs - column) <= radius).astype(np.float32)
 
 
-def test_an_empty_map_is_a_miss_with_no_overlap_and_is_told_apart():
-    empty = Heatmap("Mass", Geometry.framed((50, 50), framing="crop", cells=5), (np.zeros((5, 5), np.float32),), (1.0,))
-    judged = judge(empty, np.ones((50, 50), bool), threshold=0.0)
-    assert (judged.hit, judged.iou, judged.empty) == (False, 0.0, True)
+def smooth_map(seed: int, cells: int = 7) -> np.ndarray:
+    return np.random.default_rng(seed).random((cells, cells), np.float32)
 
 
-def test_truth_outside_the_crop_counts_neither_for_nor_against_a_map():
-    size = (100, 60)  # the crop is the columns 20 to 79
-    heatmap = one_cell(0, 3, size=size, cells=6)
-    assert heatmap.geometry.crop == (20, 0, 80, 60)
-    inside = box(size, 20, 30, 30, 40)
-    across = box(size, 0, 30, 30, 40)
-    assert judge(heatmap, across) == judge(heatmap, inside)
-    assert judge(heatmap, box(size, 0, 0, 20, 60)) is None  # beside the hot cell, within the tolerance even
-    assert np.array_equal(seen_part(heatmap, across), inside)
-    # Padded, the whole film is seen.
-    whole = one_cell(0, 3, size=size, cells=10, framing="pad")
-    assert judge(whole, box(size, 0, 0, 20, 60)) is not None
+@pytest.mark.parametrize("side", [SIDE, 75])  # an odd one halves to 38, 19, 10, 5
+@pytest.mark.parametrize("least", [False, True])
+@pytest.mark.parametrize("zeros", [0.0, 0.6])
+def test_imputed_films_are_those_of_grad_cam_with_its_noise_set_to_0(side, least, zeros):
+    pixels = film(2, side=side)
+    grid = smooth_map(3)
+    grid = np.maximum(grid - np.quantile(grid, zeros), 0)
+    shown = as_shown(pixels, Weighted(np.ones((side, side))))
+    first = order(on_pixels(grid, shown), shown.inside)
+    first = first[::-1] if least else first
+    theirs = NoisyLinearImputer(noise=0)
+    for share, ours in zip(ROAD_SHARES, imputed(shown, first, noise=0), strict=True):
+        kept = np.ones(side * side, np.float32)
+        kept[first[: round(share * len(first))]] = 0
+        expected = theirs(torch.from_numpy(pixels), torch.from_numpy(kept.reshape(side, side))).numpy()
+        assert np.abs(ours - expected).max() <= 1e-3 * pixels.std()
+        assert_array_equal(ours[:, kept.reshape(side, side) > 0], pixels[:, kept.reshape(side, side) > 0])
 
 
-@pytest.mark.parametrize("size", [(120, 90), (90, 120), (101, 100)])
-def test_a_cell_of_a_film_that_is_no_square_hits_where_it_lies_in_source_pixels(size):
-    cells = 9
-    x0, y0, x1, _ = Geometry.framed(size, framing="crop", cells=cells).crop
-    step = (x1 - x0) / cells
-    for x, y in ((0, 0), (8, 0), (2, 7), (8, 8)):
-        left, top = round(x0 + x * step), round(y0 + y * step)
-        mask = box(size, left, top, round(left + step), round(top + step))
-        judged = judge(one_cell(x, y, size=size, cells=cells), mask)
-        assert judged.hit
-        assert judged.iou > 0.35
-        assert not judge(one_cell((x + 4) % 9, y, size=size, cells=cells), mask).hit
+def test_noise_is_a_share_of_the_films_spread_and_the_same_for_the_same_seed():
+    shown = as_shown(film(), Weighted(np.ones((SIDE, SIDE))))
+    first = order(on_pixels(smooth_map(3), shown), shown.inside)
+    (plain, *_), (noisy, *_), (again, *_), (other, *_) = (
+        list(imputed(shown, first, noise=noise, seed=seed)) for noise, seed in ((0, 0), (0.5, 0), (0.5, 0), (0.5, 1))
+    )
+    removed = np.zeros(SIDE * SIDE, bool)
+    removed[first[: round(ROAD_SHARES[0] * SIDE * SIDE)]] = True
+    added = (noisy - plain).ravel()
+    assert added[removed].std() == pytest.approx(0.5 * shown.pixels.std(), rel=0.1)
+    assert not added[~removed].any()
+    assert_array_equal(noisy, again)
+    assert (noisy != other).any()
 
 
-def test_a_mask_of_another_size_is_refused():
-    with pytest.raises(ValueError, match=r"\(60, 100\).*\(100, 100\)"):
-        judge(one_cell(1, 1), np.ones((60, 100), bool))
+def test_film_of_which_nothing_or_all_is_removed():
+    pixels = film()
+    assert_array_equal(impute(pixels, np.zeros((SIDE, SIDE), bool)), pixels)
+    assert_allclose(impute(pixels, np.ones((SIDE, SIDE), bool)), pixels.mean(), rtol=1e-5)
 
 
-def test_an_ensemble_is_judged_by_its_mean():
-    geometry = Geometry.framed((100, 100), framing="crop", cells=10)
-    grids = [np.zeros((10, 10), np.float32) for _ in range(2)]
-    grids[0][2, 2] = grids[1][7, 7] = 1
-    maps = [CamMap.of(g, label="Mass", classifier=str(i), geometry=geometry) for i, g in enumerate(grids)]
-    first, second = box((100, 100), 20, 20, 30, 30), box((100, 100), 70, 70, 80, 80)
-    mean = ensemble_map(maps, {"0": 3.0, "1": 1.0})
-    assert judge(mean, first).hit
-    assert not judge(mean, second).hit
-    # Of the second map 0.25 is left: no pixel of it reaches 0.5, and of the first 0.75 × its value has to.
-    assert judge(mean, second).iou == 0
-    assert judge(mean, first).iou == pytest.approx(judge(maps[0], first, threshold=0.5 / 0.75).iou)
+def test_deletion_is_pixel_flipping():
+    """By the formula of quantus' PixelFlipping with softmax=False, abs=False, normalise=False, and a number to flip to.
+
+    Run once beside quantus 0.6.0 itself: .000001. Its `perturb_baseline="mean"` is another thing, the mean of what the
+    film has become so far. It is no dependency, as it brings opencv-python over opencv-python-headless.
+    """
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Conv2d(1, 4, 5, stride=3), nn.Tanh(), nn.Flatten(), nn.Linear(4 * 20 * 20, 3)).eval()
+    pixels, attribution = film(), np.random.default_rng(2).random((SIDE, SIDE)).astype(np.float32)
+    shown = as_shown(pixels, module)
+    curve = deletion(shown, 1, order(attribution / attribution.max(), shown.inside), to="mean")
+
+    flipped, expected, ranked, done = pixels.ravel().copy(), [], np.argsort(-attribution.ravel()), 0
+    for share in SHARES:
+        count = round(share * ranked.size)
+        flipped[ranked[done:count]] = pixels.mean()
+        done = count
+        with torch.no_grad():
+            expected.append(float(module(torch.from_numpy(flipped.reshape(1, 1, SIDE, SIDE)))[0, 1]))
+    assert_allclose(curve.logits, expected, atol=1e-3)
+    assert_allclose(curve.scores, 1 / (1 + np.exp(-curve.logits)))
+    assert curve.area == pytest.approx(
+        sum((b - a) * (y + z) / 2 for a, b, y, z in zip(SHARES, SHARES[1:], expected, expected[1:], strict=False)),
+        abs=1e-3,
+    )
+    assert np.ptp(expected) > 0.1  # which is not the same number fourteen times
 
 
-def test_the_area_under_the_curve_counts_pairs_in_the_right_order_and_ties_half():
-    scores, planted = [0.1, 0.4, 0.35, 0.8], [False, False, True, True]
-    assert area_under_curve(scores, planted) == pytest.approx(0.75)
-    assert area_under_curve([1, 1, 1, 1], planted) == pytest.approx(0.5)
-    assert area_under_curve([0, 0, 1, 1], planted) == pytest.approx(1.0)
-    assert area_under_curve([1, 1, 0, 0], planted) == pytest.approx(0.0)
-    assert area_under_curve([1, 2], [True, True]) is None
-    assert area_under_curve([1, 2], [False, False]) is None
-    random = np.random.default_rng(0)
-    scores, planted = random.integers(0, 9, 80), random.random(80) < 0.3
-    pairs = list(itertools.product(scores[planted], scores[~planted]))
-    expected = sum((one > other) + (one == other) / 2 for one, other in pairs) / len(pairs)
-    assert area_under_curve(scores, planted) == pytest.approx(expected)
+@pytest.mark.parametrize("name", ["mean", "blurred"])
+def test_insertion_is_deletion_with_film_and_baseline_exchanged(name):
+    shown = as_shown(film(), nn.Sequential(nn.Flatten(), nn.Linear(SIDE * SIDE, 2)).eval())
+    first = order(on_pixels(smooth_map(5), shown), shown.inside)
+    turned = as_shown(baseline(shown, name), nn.Identity())
+    turned = Shown(turned.pixels, shown.logits, shown.score, shown.inside)
+    there, back = insertion(shown, 1, first, on=name), deletion(turned, 1, first, to=shown.pixels)
+    assert_allclose(there.logits, back.logits, atol=1e-6)
+    assert there.area == pytest.approx(back.area, abs=1e-6)
+    assert there.logits[-1] == pytest.approx(shown.whole[0, 1], rel=1e-6)
 
 
-def test_calls_add_up_to_sensitivity_and_specificity():
-    outcomes = [(True, True)] * 3 + [(False, True)] + [(True, False)] * 2 + [(False, False)] * 6
-    calls = sum((Calls.of(called=called, planted=planted) for called, planted in outcomes), Calls())
-    assert calls == Calls(3, 1, 2, 6)
-    assert (calls.sensitivity, calls.specificity) == (3 / 4, 6 / 8)
-    assert (calls.right, calls.count) == (9, 12)
-    assert Calls().sensitivity is None
-    assert Calls().specificity is None
+def test_planted_truth_is_ordered_rightly_where_most_of_its_map_is_0_and_grad_cams_road_turns_it_round():
+    """A film darker than 0, on which a whole film taken away is brighter than the spot that the network looks at."""
+    place = spot(20, 40)
+    pixels = (np.full((SIDE, SIDE), -300, np.float32) + 100 * place)[None]
+    module = Weighted(place / place.sum(), np.zeros_like(place))
+    shown = as_shown(pixels, module)
+    near = cv2.GaussianBlur(place, (0, 0), 3)
+    right = np.maximum(near - np.quantile(near, 0.6), 0)
+    assert (right == 0).mean() >= 0.6
+    wrong = np.random.default_rng(1).random((SIDE, SIDE)).astype(np.float32)
+
+    def ours(values: np.ndarray) -> float:
+        return measure_map(shown, 0, values, ["road"]).values["road"]
+
+    def theirs(values: np.ndarray) -> float:
+        scaled = (values / values.max())[None]
+        return float(ROADCombined()(torch.from_numpy(pixels)[None], scaled, [ClassifierOutputTarget(0)], module)[0])
+
+    assert ours(right) > 40 > ours(wrong) + 20
+    assert theirs(right) < -20 < theirs(wrong) - 5
+
+
+def test_road_is_the_closed_form_on_a_film_of_one_grey_beside_a_spot():
+    place = spot(20, 40)
+    pixels = (100 * place)[None]
+    shown = as_shown(pixels, Weighted(place / place.sum()))
+    values = measure_map(shown, 0, place, ["road", "road_most", "road_least", "focus"]).values
+    # A spot of 8 % is gone at every share, and is drawn as the grey around it; of the rest nothing is seen.
+    assert values["road_most"] == pytest.approx(-100, abs=1)
+    assert values["road_least"] == pytest.approx(0, abs=0.5)
+    assert values["road"] == pytest.approx(50, abs=1)
+    assert list(values) == ["road_most", "road_least", "road", "focus"]
+    assert values["focus"] == pytest.approx(place.mean() / 2, abs=1 / SIDE**2)
+    assert road(shown, 0, order(place, shown.inside)).baseline == "imputed"
+
+
+def test_equal_values_go_in_an_order_of_the_seed_and_the_order_holds_the_film_alone():
+    values, inside = spot(20, 40), np.ones((SIDE, SIDE), bool)
+    inside[:, :8] = False
+    first, again, other = (order(values, inside, seed=seed) for seed in (0, 0, 1))
+    hot = int(values.sum())
+    assert set(first[:hot]) == set(np.flatnonzero(values.ravel()))
+    assert sorted(first) == np.flatnonzero(inside).tolist()
+    assert_array_equal(first, again)
+    assert (first != other).any()
+    # Ties lie all over the film, not row by row.
+    assert np.abs(np.diff(first[hot : hot + 200])).mean() > SIDE * 8
+    kept = list(exchanged(first, (0.0, 1.0), np.ones((1, SIDE, SIDE)), np.zeros((1, SIDE, SIDE))))[-1]
+    assert_array_equal(kept[0] > 0, ~inside)
+
+
+@pytest.mark.parametrize("grid", [np.zeros((7, 7)), np.full((7, 7), 0.3)])
+def test_map_that_is_the_same_everywhere_is_refused(grid):
+    shown = as_shown(film(), Weighted(np.ones((SIDE, SIDE))))
+    with pytest.raises(ClassifierError, match="the same everywhere"):
+        measure_map(shown, 0, grid.astype(np.float32), METRICS)
+
+
+def test_drop_and_increase_are_of_the_film_seen_through_the_map():
+    place = spot(20, 40)
+    pixels = (np.full((SIDE, SIDE), -2, np.float32) + 4 * place)[None]
+    shown = as_shown(pixels, Weighted(place / place.sum(), -place / place.sum()))
+    mean = float(pixels.mean())
+    seen_half = mean + (2 - mean) / 2
+    values = np.maximum(place / 2, spot(50, 10))
+    found = through(shown, 0, values)
+    before, after = (1 / (1 + np.exp(-each)) for each in (2.0, seen_half))
+    assert found["drop_logit"] == pytest.approx(2 - seen_half, rel=1e-4)
+    assert found["drop_score"] == pytest.approx(before - after, rel=1e-4)
+    assert found["average_drop"] == pytest.approx((before - after) / before, rel=1e-4)
+    assert found["increase"] == 0
+    against = through(shown, 1, values)
+    assert (against["increase"], against["average_drop"]) == (1, 0)
+    assert against["drop_logit"] < 0
+
+
+def test_focus_and_entropy_of_maps_whose_values_are_known():
+    inside, flat = np.ones((10, 10), bool), np.ones((10, 10), np.float32)
+    point = np.zeros((10, 10), np.float32)
+    point[3, 4] = 1
+    assert (focus(flat, inside), entropy(flat, inside)) == (0.5, pytest.approx(1))
+    assert (focus(point, inside), entropy(point, inside)) == (0.01, 0)
+    ten = np.zeros((10, 10), np.float32)
+    ten[3] = 1
+    assert (focus(ten, inside), entropy(ten, inside)) == (pytest.approx(0.05), pytest.approx(0.5))
+    assert focus(ten, np.eye(10, dtype=bool) | (ten > 0)) == pytest.approx(5 / 19)
+
+
+def test_whole_film_is_run_once_and_changed_films_in_batches(monkeypatch):
+    classifier = bright_classifier(input_size=SIDE)
+    batches = []
+
+    def backbone(pixels: np.ndarray, run=classifier.backbone) -> np.ndarray:
+        batches.append(len(pixels))
+        return run(pixels)
+
+    object.__setattr__(classifier, "backbone", backbone)
+    pixels = film()[None]
+    shown = shown_to(classifier, pixels)
+    grid = expose(classifier, pixels).activation[0, 0]
+    batches.clear()
+    told: list[float] = []
+    for _ in range(2):
+        found = measure_map(shown, 0, grid, METRICS, step=told.append)
+    assert batches == [14, 14, 9, 9, 1, 1, 14, 14, 9, 9, 1]
+    assert list(found.values) == [name for name, each in METRICS.items() if each.kind != "other"]
+    assert told[:6] == [0, 0.2, 0.4, 0.6, 0.8, 1]
+    # Its map is exact, and beats one that is turned round.
+    turned = measure_map(shown, 0, grid.max() - grid, METRICS).values
+    assert found.values["deletion"] < turned["deletion"]
+    assert found.values["insertion"] > turned["insertion"]
+    assert found.values["road"] > 0 > turned["road"]
+
+    def stop(share: float) -> None:
+        raise Cancelled("enough")
+
+    with pytest.raises(Cancelled):
+        measure_map(shown, 0, grid, METRICS, step=stop)
+
+
+def test_every_metric_and_baseline_says_what_it_hides():
+    for each in METRICS.values():
+        assert each.hides.lower() in each.line.lower()
+        assert each.source
+    assert all(each.hides.endswith(".") for each in BASELINES.values())
+    assert {faithfulness.DELETION_BASELINE, faithfulness.INSERTION_BASELINE} < set(BASELINES)
