@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     )
     from ensemble_cam.film.radiograph import Radiograph
     from ensemble_cam.phantom import Phantom, draw_phantom
+    from ensemble_cam.settings.explain_options import ExplainOptions
 
 # Where the log goes is for the program to say: `review --log`, or the app's terminal.
 logging.getLogger(__name__).addHandler(logging.NullHandler())
@@ -48,6 +49,7 @@ __all__ = [
     "ConfigError",
     "DownloadError",
     "EnsembleCamError",
+    "ExplainOptions",
     "Explanation",
     "ExportError",
     "GeometryError",
@@ -81,6 +83,7 @@ _HOMES = {
     "ensemble_cam.classifiers.torch_named_networks": ("load_network",),
     "ensemble_cam.film.radiograph": ("Radiograph",),
     "ensemble_cam.phantom": ("Phantom", "draw_phantom"),
+    "ensemble_cam.settings.explain_options": ("ExplainOptions",),
 }
 _ELSEWHERE = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -124,3 +124,16 @@ def test_a_network_without_attention_is_refused_a_rollout_once(pictures, capsys)
     assert main(["explain", "pictures", "--out", "out", *NETWORK, "--classes", "a,b", "--method", "rollout"]) != 0
     assert capsys.readouterr().err.count("this network has none that can be read") == 1
     assert not Path("out/film1").exists()
+
+
+def test_several_layers_are_files_of_their_own_or_one(pictures, capsys):
+    film = ["explain", "pictures/film1.png", *NETWORK, "--classes", "a,b", "--target", "a", "--method", "layercam"]
+    assert main([*film, "--out", "apart", "--layer", "features.12,features.7"]) == 0
+    assert "; layers features.7, features.12" in capsys.readouterr().out.splitlines()[0]
+    apart = {path.name for path in Path("apart/film1").glob("*.npy")}
+    assert apart == {"a_features.7.npy", "a_features.12.npy"}
+    assert main([*film, "--out", "joint", "--layer", "features.12,features.7", "--combine", "weighted"]) == 0
+    assert np.load("joint/film1/a.npy").shape == np.load("apart/film1/a_features.7.npy").shape
+    assert main([*film, "--out", "none", "--layer", "features.12", "--combine", "mean"]) == 2
+    assert "combine: there is one layer, features.12" in capsys.readouterr().err
+    assert not Path("none").exists()

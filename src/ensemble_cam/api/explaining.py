@@ -2,23 +2,24 @@
 
 import io
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, Unpack
 
 import numpy as np
 from PIL import Image
 
 from ensemble_cam.api.source import Source, file_of, name_of
 from ensemble_cam.archive.films import checked_case
-from ensemble_cam.explanation.result import Explained
+from ensemble_cam.errors import ConfigError, did_you_mean
+from ensemble_cam.explanation.result import ClassMap, Explained
 from ensemble_cam.export.explained import explained_figure, explained_overlay, explanation_record, write_explanation
 from ensemble_cam.film.picture import Picture, picture_of_array, picture_of_file, picture_of_film
 from ensemble_cam.film.radiograph import Radiograph, read_radiograph
 from ensemble_cam.settings.display import Display
-from ensemble_cam.settings.methods import ROLLOUT, RolloutOptions
+from ensemble_cam.settings.explain_options import ExplainOptions
 
 if TYPE_CHECKING:
     from ensemble_cam.classifiers.torch_any_network import Network
@@ -51,13 +52,31 @@ class Explanation:
 
     @property
     def map(self) -> np.ndarray:
-        """The target's map on the grid of the layer, (rows, columns) float32, at least 0, as the method gives it."""
-        return self._explained.maps[self.target]
+        """The target's map on the grid of the layer, (rows, columns) float32, at least 0, as the method gives it.
+
+        Raises:
+            ConfigError: if there are several, of layers or inputs: take them from `maps`.
+        """
+        return self._one(None).grid
+
+    @property
+    def maps(self) -> Mapping[str, np.ndarray]:
+        """The target's maps, each as `map`: by input, where the network has several; else by layer.
+
+        Where one map is of no layer, or of several together, its key is the method.
+        """
+        by, own = self._explained.by, self._explained.of_class(self.target)
+        alone = by.places[0].layer if len(by.places) == 1 else by.method
+        return MappingProxyType({each.of or alone: each.grid for each in own})
 
     @property
     def class_maps(self) -> Mapping[str, np.ndarray]:
-        """The maps of all classes that were asked for, by class; each as `map`."""
-        return MappingProxyType(dict(self._explained.maps))
+        """The maps of all classes that were asked for, by class; each as `map`.
+
+        Raises:
+            ConfigError: if a class has several, of layers or inputs: take the target's from `maps`.
+        """
+        return MappingProxyType({name: self._one(None, name).grid for name in self._explained.classes})
 
     @property
     def cautions(self) -> tuple[str, ...]:
@@ -69,21 +88,35 @@ class Explanation:
         """What `explanation.json` holds."""
         return explanation_record(self._explained)
 
-    def map_in_picture(self) -> np.ndarray:
+    def map_in_picture(self, of: str | None = None) -> np.ndarray:
         """Return the target's relative activation at every pixel of the picture, (height, width) float32 in [0, 1].
 
-        It is bilinear between the cells' centres. An empty map is 0 throughout.
+        It is bilinear between the cells' centres. An empty map is 0 throughout. Of several inputs it is a share of the
+        highest value of all.
+
+        Args:
+            of: the layer or the input, where there are several maps.
+
+        Raises:
+            ConfigError: if there is no such map, or none is named of several.
         """
-        return self._explained.in_picture(self.target)
+        return self._explained.in_picture(self._one(of))
 
     def overlay(
-        self, alpha: float = 0.5, colormap: str = "inferno", *, threshold: float = 0.4, bare: bool = False
+        self,
+        alpha: float = 0.5,
+        colormap: str = "inferno",
+        *,
+        of: str | None = None,
+        threshold: float = 0.4,
+        bare: bool = False,
     ) -> Image.Image:
         """Return the target's map over the picture, RGB in the picture's pixels, with its words below it.
 
         Args:
             alpha: of the colours over the picture, 0 to 1.
             colormap: "inferno", "viridis", "magma", "cividis", "turbo" or "jet".
+            of: the layer or the input, where there are several maps.
             threshold: relative activation below it is not drawn.
             bare: leave the words out; they then stand in the picture's `info` alone.
 
@@ -91,14 +124,19 @@ class Explanation:
             ConfigError: if a value is not allowed.
         """
         display = Display(threshold=threshold, opacity=alpha, colormap=colormap, bare=bare)
-        return _picture(explained_overlay(self._explained, self.target, display))
+        return _picture(explained_overlay(self._explained, self._one(of), display))
 
     def figure(self) -> Image.Image:
-        """Return picture, bare map and overlay side by side, RGB, with class and probability above and words below."""
-        return _picture(explained_figure(self._explained, self.target, Display()))
+        """Return picture, bare map and overlay side by side, RGB, with class and probability above and words below.
+
+        Of several layers or inputs there is a row for each.
+        """
+        return _picture(self._repr_png_())
 
     def save(self, out: str | os.PathLike[str], *, name: str | None = None) -> Path:
         """Write the explanation's folder: `<class>.png`, `<class>.npy` for each map, and `explanation.json`.
+
+        Of several inputs they are `<input>_<class>`, of several layers `<class>_<layer>`.
 
         Nothing is overwritten: where a folder of the name is there, a number is added. It appears whole or not at all.
 
@@ -113,18 +151,39 @@ class Explanation:
             ExportError: if it cannot be written.
             ConfigError: if the name is none for a folder.
         """
-        own = self._name or self._explained.picture.sha256[:16]
+        own = self._name or next(iter(self._explained.pictures.values())).sha256[:16]
         return write_explanation(
             self._explained, Path(out), own if name is None else checked_case(name, of="name"), Display()
         )
 
     def __repr__(self) -> str:
         share, by = self._explained.probabilities[self.target], self._explained.by
-        return f"Explanation({self.target} {share:.3f}, predicted {self.predicted}; {by.method_line} of {by.network})"
+        return f"Explanation({self.target} {share:.3f}, predicted {self.predicted}; {by.method_line()} of {by.network})"
 
     def _repr_png_(self) -> bytes:
         """The figure."""
-        return explained_figure(self._explained, self.target, Display())
+        return explained_figure(self._explained, self._explained.of_class(self.target), Display())
+
+    def _one(self, of: str | None, name: str | None = None) -> ClassMap:
+        """Return the one map of a class, or that of a layer or an input."""
+        own = self._explained.of_class(name or self.target)
+        known = [each.of for each in own if each.of]
+        if of is None and len(own) == 1:
+            return own[0]
+        if of not in known:
+            named = ", ".join(known) or "none: there is one map"
+            raise ConfigError(f"of: got {of!r}; allowed: one of {named}.{did_you_mean(of, known)}")
+        return own[known.index(of)]
+
+
+class Keywords(TypedDict, total=False):
+    """The fields of `ExplainOptions`, by keyword."""
+
+    method: str
+    layer: str | Sequence[str] | None
+    combine: str | None
+    fusion: str | None
+    discard: float | None
 
 
 def explain(
@@ -132,9 +191,8 @@ def explain(
     picture: PictureSource,
     *,
     target: "str | int | np.integer[Any]" = "predicted",
-    method: str = "gradcam++",
-    fusion: str | None = None,
-    discard: float | None = None,
+    options: ExplainOptions | None = None,
+    **given: Unpack[Keywords],
 ) -> Explanation:
     """Explain what a network says of a picture.
 
@@ -146,32 +204,26 @@ def explain(
             from 0 to 1), what `read_film` returned, or a `Phantom`. The whole of it is stretched to the network's
             square.
         target: the class to explain, by name or index; "predicted", or "all".
-        method: "gradcam++", "gradcam", "hirescam", "elementwise", "layercam", "xgradcam", "ablationcam", "scorecam",
-            "eigencam" or "eigengradcam"; of vision transformers "rollout", one map for all classes.
-        fusion: of a rollout: what makes one map of a layer's heads, "mean" (which it is without), "max" or "min".
-        discard: of a rollout: the share of patches, the least attended of each row, that are set to 0, from 0 (which it
-            is without) to below 1.
+        options: how the maps are made.
+        **given: fields of `ExplainOptions`, in the place of those: `method`, `layer`, `combine` …
 
     Raises:
         ConfigError: if there is no such class or method, or a value is not allowed.
         RadiographError: if this is no picture that can be read.
-        ClassifierError: if the network fails on it, or has no attention to roll out.
-        TypeError: if an argument is of another type.
+        ClassifierError: if no map can be made at a layer, the network fails on the picture, or has no attention to roll
+            out.
+        TypeError: if an argument is of another type, or there is no option of a name.
     """
     from ensemble_cam.classifiers.torch_any_network import Network
-    from ensemble_cam.explanation.torch_explain import check_method, check_target, explain_picture
-    from ensemble_cam.explanation.torch_rollout import check_attention
+    from ensemble_cam.explanation.torch_explain import check_asked, explain_picture
 
     if not isinstance(network, Network):
         raise TypeError(
             f"network: got {type(network).__name__}; hand over ec.Network(module, …) or ec.load_network(…)."
         )
-    check_method(method)
-    options = RolloutOptions.asked(method, fusion=fusion, discard=discard)
-    check_target(network, target)
-    if method == ROLLOUT.name:
-        check_attention(network.module)
-    return Explanation(explain_picture(network, read_picture(picture), target, method, options), _name_of(picture))
+    asked = ExplainOptions.of(options, given)
+    check_asked(network, target, asked)
+    return Explanation(explain_picture(network, read_picture(picture), target, asked), _name_of(picture))
 
 
 def read_picture(source: PictureSource) -> Picture:

@@ -1,5 +1,6 @@
 """Any network of PyTorch's, ready to be explained: cut at a layer, with its classes and what it takes."""
 
+import copy
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from ensemble_cam.classifiers.torch_layers import Layer, Survey
 from ensemble_cam.classifiers.torch_tokens import TokenCut
 from ensemble_cam.classifiers.torch_twins import private_twin, unwrapped
 from ensemble_cam.errors import ClassifierError, ConfigError, did_you_mean
+from ensemble_cam.settings.explain_options import layer_names
 from ensemble_cam.settings.vocabulary import OUTPUTS
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -48,7 +50,7 @@ class Network:
         module: takes (n, channels, height, width) pictures and returns (n, classes) logits, before any softmax.
         layer: the name of the layer whose activation maps are made of, as `named_modules()` calls it; None for the last
             spatial stage, where the family is known: ResNet, DenseNet, EfficientNet, VGG, MobileNet, ConvNeXt, Swin and
-            more of torchvision's, and timm's. See `layers`.
+            more of torchvision's, and timm's. See `layers`. A list for maps of several layers.
         classes: the names of the outputs, in their order; class_0, class_1 … without.
         output: what turns logits into probabilities: "softmax", one class of all, or "sigmoid", each by itself.
         mean: of the pictures that the network was trained on, for values from 0 to 1; one, or one for each channel.
@@ -64,8 +66,10 @@ class Network:
         classes: the names of its outputs, in their order.
         output: "softmax" or "sigmoid".
         input: what it takes.
-        layer: the layer that maps are made at.
+        layer: the layer that maps are made at; of several the last.
         cut: how it is cut there: `cut.way` is "timm", "traced" or "twin", `cut.why` says why no better way was taken.
+        cuts: all of them, in the order in which the network runs the layers.
+        chosen: these layers.
         weights: where they are from, in words.
         weights_sha256: of their file, in hex; None where they are from none.
         untrained: whether they are seeded values, so that nothing that it says means anything.
@@ -79,7 +83,7 @@ class Network:
         self,
         module: nn.Module,
         *,
-        layer: str | None = None,
+        layer: str | Sequence[str] | None = None,
         classes: Sequence[str] | None = None,
         output: str = "softmax",
         mean: float | Sequence[float] | None = None,
@@ -96,8 +100,8 @@ class Network:
         if isinstance(module, nn.Module):
             module = unwrapped(module)
         self.input = input_of(module, mean, std, input_size, channels)
-        probe = _probe(module, self.input)
-        self.module, self._survey = module, Survey(module, probe)
+        self.module, self._survey = module, survey_of(module, self.input)
+        self._known_cuts: dict[str, Cut] = {}
         outputs = self._survey.outputs
         if names is not None and len(names) != outputs:
             raise ConfigError(f"classes: got {len(names)}, and the network has {outputs} outputs. Name them all.")
@@ -106,12 +110,34 @@ class Network:
         self.name, self.output = name or type(module).__name__, output
         self.has_named_classes = names is not None
         self.classes = names or tuple(f"class_{number}" for number in range(outputs))
-        chosen = self._survey.recommended() if layer is None or layer == "auto" else layer
-        self.cut = _cut_at(module, self._survey, chosen, probe)
-        self.layer = next(each for each in self._survey.layers() if each.name == self.cut.layer)
+        self._choose(layer_names(layer) or (self._survey.recommended(),))
         self.weights = "as they were handed over"
         self.weights_sha256: str | None = None
         self.untrained = False
+
+    def _choose(self, layers: Sequence[str]) -> None:
+        self.cuts = tuple(self._cut_at(each) for each in self._survey.in_order(layers))
+        self.cut = self.cuts[-1]
+        known = {each.name: each for each in self._survey.layers()}
+        self.chosen = tuple(known[each.layer] for each in self.cuts)
+        self.layer = self.chosen[-1]
+
+    def _cut_at(self, layer: str) -> Cut:
+        if layer not in self._known_cuts:
+            self._known_cuts[layer] = _cut_at(self.module, self._survey, layer, _probe(self.module, self.input))
+        return self._known_cuts[layer]
+
+    def at(self, layers: Sequence[str]) -> "Network":
+        """Return this network for maps at other layers; it is cut at each of them once, and the module is the same.
+
+        Raises:
+            ClassifierError: if no map can be made at one of them.
+        """
+        if not layers or tuple(layers) == tuple(each.layer for each in self.cuts):
+            return self
+        other = copy.copy(self)
+        other._choose(layers)
+        return other
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -147,11 +173,11 @@ class Network:
         return wide.softmax(0) if self.output == "softmax" else wide.sigmoid()
 
     def __repr__(self) -> str:
-        (rows, columns), why = self.layer.grid, f": {self.cut.why}" if self.cut.why else ""
-        return (
-            f"Network({self.name}, {len(self.classes)} classes by {self.output}; layer {self.layer.name}, "
-            f"{rows}×{columns} cells, {self.layer.channels} channels; {CUT_LINES[self.cut.way]}{why})"
-        )
+        told = [
+            f"layer {each.name}, {each.grid[0]}×{each.grid[1]} cells, {each.channels} channels; {cut_line(cut)}"
+            for each, cut in zip(self.chosen, self.cuts, strict=True)
+        ]
+        return f"Network({self.name}, {len(self.classes)} classes by {self.output}; {'; '.join(told)})"
 
 
 CUT_LINES: Mapping[str, str] = {
@@ -160,6 +186,11 @@ CUT_LINES: Mapping[str, str] = {
     "twin": "in one piece, by a private twin",
 }
 """How a network was cut, in words."""
+
+
+def cut_line(cut: Cut) -> str:
+    """Return how a network was cut in words, with the reason."""
+    return CUT_LINES[cut.way] + (f": {cut.why}" if cut.why else "")
 
 
 def _cut_at(module: nn.Module, survey: Survey, layer: str, probe: Tensor) -> Cut:
@@ -325,6 +356,6 @@ def survey_of(module: nn.Module, given: Input) -> Survey:
     return Survey(module, _probe(module, given))
 
 
-def network_logits(network: Network, activation: Tensor, pixels: Tensor) -> Tensor:
+def cut_logits(cut: Cut, activation: Tensor, pixels: Tensor) -> Tensor:
     """Return the logits, (n, classes), of activations of one picture; see `Cut.logits`."""
-    return checked_logits(network.cut.logits(activation, pixels), len(activation))
+    return checked_logits(cut.logits(activation, pixels), len(activation))

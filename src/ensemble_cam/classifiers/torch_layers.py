@@ -1,6 +1,7 @@
 """The layers of any network: at which of them a map can be made, and which is the one that the head pools."""
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -54,10 +55,11 @@ class Layer:
 
 @dataclass(frozen=True)
 class _Seen:
-    """What a module did on a run: how often it was called, and what it gave at last."""
+    """What a module did on a run: how often it was called, what it gave at last, and after how many calls of others."""
 
     calls: int
     shape: tuple[int, ...] | None
+    rank: float
     patches: TokenGrid | None = None  # of the network
 
     @property
@@ -129,7 +131,9 @@ class Survey:
             parts = in_timms_parts(self._twin)
             with torch.no_grad():
                 found = parts.backbone(pixels)
-            self._parts_seen = _Seen(1, tuple(found.shape) if isinstance(found, Tensor) else None, self.patches)
+            self._parts_seen = _Seen(
+                1, tuple(found.shape) if isinstance(found, Tensor) else None, math.inf, self.patches
+            )
         except (CannotCut, *FAILURES) as reason:
             self._no_parts = str(reason)
 
@@ -169,6 +173,10 @@ class Survey:
             way = "timm" if name == FEATURES else "twin" if self.why_not_split(name) else "traced"
             found.append(Layer(name, channels, (rows, columns), way, name == recommended))
         return tuple(found)
+
+    def in_order(self, layers: Iterable[str]) -> tuple[str, ...]:
+        """Return names of layers in the order in which the network runs them; unknown ones last."""
+        return tuple(sorted(layers, key=lambda name: self._of(name).rank if self.has(name) else math.inf))
 
     def recommended(self) -> str:
         """Return the name of the last spatial stage of a network of a known family.
@@ -212,11 +220,13 @@ class Survey:
 def _seen(twin: nn.Module, pixels: Tensor, patches: TokenGrid | None) -> dict[str, _Seen]:
     """Run a twin that nobody else has, and return what each of its modules did; "" is the network itself."""
     shapes: dict[str, list[tuple[int, ...] | None]] = {}
+    ranks: dict[str, int] = {}
     for name, module in twin.named_modules():
         shapes[name] = []
 
         def note(module: nn.Module, given: object, output: object, name: str = name) -> None:
             shapes[name].append(tuple(output.shape) if isinstance(output, Tensor) else None)
+            ranks[name] = sum(map(len, shapes.values()))
 
         module.register_forward_hook(note)
     try:
@@ -229,4 +239,7 @@ def _seen(twin: nn.Module, pixels: Tensor, patches: TokenGrid | None) -> dict[st
             "Say what it takes by input_size and channels."
         ) from None
     checked_logits(output, len(pixels))
-    return {name: _Seen(len(found), found[-1] if found else None, patches) for name, found in shapes.items()}
+    return {
+        name: _Seen(len(found), found[-1] if found else None, ranks.get(name, math.inf), patches)
+        for name, found in shapes.items()
+    }

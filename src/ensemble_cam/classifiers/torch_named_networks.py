@@ -65,7 +65,7 @@ def load_network(
     prefix: str | None = None,
     classes: Sequence[str] | None = None,
     output: str | None = None,
-    layer: str | None = None,
+    layer: str | Sequence[str] | None = None,
     mean: float | Sequence[float] | None = None,
     std: float | Sequence[float] | None = None,
     input_size: int | None = None,

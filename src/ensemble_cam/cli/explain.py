@@ -12,8 +12,9 @@ from ensemble_cam.errors import ClassifierError, EnsembleCamError, ExportError, 
 from ensemble_cam.machine.memory import keep_few_arenas
 from ensemble_cam.machine.names import escaped
 from ensemble_cam.machine.terminal import LOADING, TerminalLine, ticking
-from ensemble_cam.settings.methods import FUSIONS, METHODS_OF_ANY_NETWORK, ROLLOUT, RolloutOptions
-from ensemble_cam.settings.vocabulary import OUTPUTS, PREDICTED
+from ensemble_cam.settings.explain_options import ExplainOptions
+from ensemble_cam.settings.methods import FUSIONS, METHODS_OF_ANY_NETWORK
+from ensemble_cam.settings.vocabulary import COMBINATIONS, OUTPUTS, PREDICTED
 
 if TYPE_CHECKING:
     from ensemble_cam.archive.films import FoundFilms
@@ -57,7 +58,16 @@ def add(commands: Commands) -> None:
     explain.add_argument("--output", choices=OUTPUTS, help="what makes probabilities; softmax unless told otherwise")
     maps = explain.add_argument_group("maps")
     maps.add_argument(
-        "--layer", metavar="NAME", help="where maps are made, see `ensemble-cam layers`; auto: the last spatial stage"
+        "--layer",
+        type=names,
+        metavar="NAME[,NAME]",
+        help="where maps are made, see `ensemble-cam layers`; several: a map of each; auto: the last spatial stage",
+    )
+    maps.add_argument(
+        "--combine",
+        choices=COMBINATIONS,
+        help="one map of several layers, on the finest grid: of their relative activations; weighted: later layers "
+        "count more",
     )
     maps.add_argument(
         "--method",
@@ -114,7 +124,7 @@ def run(options: argparse.Namespace) -> int:
     """
     from ensemble_cam.archive.films import find_films
 
-    RolloutOptions.asked(options.method, fusion=options.fusion, discard=options.discard)
+    how = _how(options)
     found = find_films(options.pictures, out=options.out)
     check_out(options.out)
     from ensemble_cam.film import decoding
@@ -124,18 +134,27 @@ def run(options: argparse.Namespace) -> int:
     line = TerminalLine(None if options.quiet else sys.stdout)
     with ticking(line, LOADING):
         from ensemble_cam.classifiers.torch_named_networks import load_network
-        from ensemble_cam.explanation.torch_explain import check_target
-        from ensemble_cam.explanation.torch_rollout import check_attention
+        from ensemble_cam.explanation.torch_explain import check_asked
 
-        given = ("checkpoint", "classes", "output", "layer", "mean", "std", "input_size")
+        given = ("checkpoint", "classes", "output", "mean", "std", "input_size")
         asked: dict[str, Any] = {name: getattr(options, name) for name in given if getattr(options, name) is not None}
-        network = load_network(options.network, **asked)
-        check_target(network, target := _target(network, options.target))
-    if options.method == ROLLOUT.name:
-        check_attention(network.module)
-    layer = "all attention layers" if options.method == ROLLOUT.name else f"layer {network.layer.name}"
-    line.line(f"Network: {escaped(network.name)}, weights {network.weights}; {layer}")
-    return FILMS if _explain_all(network, found, options, target, line) else OK
+        network = load_network(options.network, layer=how.layers or None, **asked)
+        check_asked(network, target := _target(network, options.target), how)
+    line.line(f"Network: {escaped(network.name)}, weights {network.weights}; {_layers(network, how)}")
+    return FILMS if _explain_all(network, found, options, how, target, line) else OK
+
+
+def _how(options: argparse.Namespace) -> ExplainOptions:
+    """Return how maps are made; layers that were not named are the network's."""
+    given = ("method", "layer", "combine", "fusion", "discard")
+    return ExplainOptions(**{name: each for name in given if (each := getattr(options, name)) is not None})
+
+
+def _layers(network: "Network", how: ExplainOptions) -> str:
+    if how.rollout is not None:
+        return "all attention layers"
+    names = [cut.layer for cut in network.cuts]
+    return f"layer{'s' * (len(names) > 1)} {', '.join(names)}"
 
 
 def _target(network: "Network", text: str) -> str | int:
@@ -145,7 +164,12 @@ def _target(network: "Network", text: str) -> str | int:
 
 
 def _explain_all(
-    network: "Network", found: "FoundFilms", options: argparse.Namespace, target: str | int, line: TerminalLine
+    network: "Network",
+    found: "FoundFilms",
+    options: argparse.Namespace,
+    how: ExplainOptions,
+    target: str | int,
+    line: TerminalLine,
 ) -> int:
     """Explain picture after picture, and return how many failed, each with a line on standard error."""
     from ensemble_cam.api.explaining import explain
@@ -160,14 +184,7 @@ def _explain_all(
         where = f"[{number}/{len(found.films)}] {film.shown}"
         line.transient(f"{where} …")
         try:
-            explanation = explain(
-                network,
-                film.path,
-                target=target,
-                method=options.method,
-                fusion=options.fusion,
-                discard=options.discard,
-            )
+            explanation = explain(network, film.path, target=target, options=how)
             folder = explanation.save(options.out, name=film.name) if film.name else explanation.save(options.out)
         except (RadiographError, ClassifierError, ExportError) as error:
             failed += 1

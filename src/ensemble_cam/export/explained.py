@@ -6,7 +6,7 @@ Nothing of a picture's name is in any file, and the words say which network, wei
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -16,11 +16,11 @@ import cv2
 import numpy as np
 
 from ensemble_cam.errors import ExportError
-from ensemble_cam.explanation.result import UNTRAINED_LINE, Explained, Explainer
+from ensemble_cam.explanation.result import UNTRAINED_LINE, ClassMap, Explained, Explainer
 from ensemble_cam.export.drafts import draft
 from ensemble_cam.export.folder import move_to_free_name
 from ensemble_cam.export.provenance import software
-from ensemble_cam.maps.heatmap import relative
+from ensemble_cam.film.picture import Picture
 from ensemble_cam.purpose import MEANINGLESS_MAP_LINE, PURPOSE
 from ensemble_cam.rendering.colours import colour_table
 from ensemble_cam.rendering.footer import Wordings, footer
@@ -38,55 +38,66 @@ _NO_NAME = re.compile(r"[^\w .+-]")
 _DEVICE_NAMES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # Windows opens no file of the name
 
 
-def drawn_over(explained: Explained, name: str, display: Display) -> np.ndarray:
-    """Return a class's map over the picture, (h, w, 3) uint8 RGB; the picture alone where the map is empty."""
-    width, height = explained.picture.size
-    drawn, values = explained.picture.shown, explained.in_picture(name)
+def drawn_over(explained: Explained, one: ClassMap, display: Display) -> np.ndarray:
+    """Return a map over its picture, (h, w, 3) uint8 RGB; the picture alone where the map is empty."""
+    picture = explained.picture_of(one)
+    width, height = picture.size
+    drawn, values = picture.shown, explained.in_picture(one)
     if values.any():
         paint(drawn, (0, 0, width, height), [(slice(0, height), values)], display)
     return drawn
 
 
-def explained_overlay(explained: Explained, name: str, display: Display) -> bytes:
-    """Return a class's map over the picture in its own pixels as a PNG, with its words below unless it is bare."""
-    width, height = explained.picture.size
-    below = [] if display.bare else footer(_words(explained, name, display), width, height)
-    return png([drawn_over(explained, name, display), *below], _origin(explained, name, display))
+def explained_overlay(explained: Explained, one: ClassMap, display: Display) -> bytes:
+    """Return a map over its picture in that one's own pixels as a PNG, with its words below unless it is bare."""
+    width, height = explained.picture_of(one).size
+    below = [] if display.bare else footer(_words(explained, [one], display), width, height)
+    return png([drawn_over(explained, one, display), *below], _origin(explained, [one], display))
 
 
-def explained_figure(explained: Explained, name: str, display: Display) -> bytes:
-    """Return picture, bare map and overlay side by side, class and probability above, words below, as a PNG."""
-    panels = _panels(explained, name, display)
-    height, width, _ = panels[0][1].shape
+def explained_figure(explained: Explained, maps: Sequence[ClassMap], display: Display) -> bytes:
+    """Return picture, bare map and overlay side by side as a PNG, class and probability above, words below.
+
+    Args:
+        explained: the explanation.
+        maps: of one class, a row for each.
+        display: what they are drawn like.
+    """
+    name, rows = maps[0].name, [_panels(explained, each, display) for each in maps]
     line, bold, pitch = Lettering.of_pixels(_EM), Lettering.of_pixels(_EM, bold=True), round(1.6 * _EM)
-    column = max(width, _LEAST_COLUMN)
-    page = Page(3 * column + 4 * _GAP, height + 2 * pitch + 2 * _GAP, dark=True)
+    column = max(_LEAST_COLUMN, *(pixels.shape[1] for row in rows for _, pixels in row))
+    heights = [row[0][1].shape[0] + pitch + _GAP for row in rows]
+    page = Page(3 * column + 4 * _GAP, sum(heights) + pitch + _GAP, dark=True)
     room = page.pixels.shape[1] - 2 * _GAP - round(bold.width("predicted"))
     page.runs(_GAP, _GAP, _score_runs(explained, name, shortened(f"{name}:", bold, room // 2)), bold)
     top = _GAP + pitch
-    for index, (label, pixels) in enumerate(panels):
-        left = _GAP + index * (column + _GAP)
-        page.text(left, top, label, line, LIGHT_FAINT)
-        page.picture(left, top + pitch, pixels)
-    below = footer(_words(explained, name, display), page.pixels.shape[1], page.pixels.shape[0])
-    return png([page.strip(), *below], _origin(explained, name, display))
+    for row, height in zip(rows, heights, strict=True):
+        for index, (label, pixels) in enumerate(row):
+            left = _GAP + index * (column + _GAP)
+            page.text(left, top, shortened(label, line, column), line, LIGHT_FAINT)
+            page.picture(left, top + pitch, pixels)
+        top += height
+    below = footer(_words(explained, maps, display), page.pixels.shape[1], page.pixels.shape[0])
+    return png([page.strip(), *below], _origin(explained, maps, display))
 
 
-def _panels(explained: Explained, name: str, display: Display) -> list[tuple[str, np.ndarray]]:
-    width, height = explained.picture.size
+def _panels(explained: Explained, one: ClassMap, display: Display) -> list[tuple[str, np.ndarray]]:
+    picture = explained.picture_of(one)
+    width, height = picture.size
     longer = min(max(width, height, _LEAST_PANEL), _PANEL)
     size = (max(1, round(width * longer / max(width, height))), max(1, round(height * longer / max(width, height))))
-    grid = relative(explained.maps[name])
+    grid = one.relative
     rows, columns = grid.shape
     cells = colour_table(display.colormap)[np.rint(grid * 255).astype(np.uint8)]
     bare = cv2.resize(cells, size, interpolation=cv2.INTER_NEAREST)
     smaller = cv2.INTER_AREA if longer < max(width, height) else cv2.INTER_LINEAR
     seen, over = (
-        cv2.resize(each, size, interpolation=smaller)
-        for each in (explained.picture.shown, drawn_over(explained, name, display))
+        cv2.resize(each, size, interpolation=smaller) for each in (picture.shown, drawn_over(explained, one, display))
     )
     empty = "" if grid.any() else ", empty"
-    return [("picture", seen), (f"map, {rows}×{columns} cells{empty}", bare), ("overlay", over)]
+    told = f"map at {one.layer}" if one.layer else "map"
+    share = "" if one.share is None else f", {one.share:.0%} of all inputs"
+    return [(one.input or "picture", seen), (f"{told}, {rows}×{columns} cells{empty}{share}", bare), ("overlay", over)]
 
 
 def score_line(explained: Explained, name: str) -> str:
@@ -106,72 +117,93 @@ def _rank(explained: Explained, name: str) -> str:
     return "(predicted)" if name == explained.predicted else f"(predicted: {explained.predicted})"
 
 
-def _words(explained: Explained, name: str, display: Display) -> Wordings:
-    by = explained.by
+def _words(explained: Explained, maps: Sequence[ClassMap], display: Display) -> Wordings:
+    by, name = explained.by, maps[0].name
     digits = f", SHA-256 {by.weights_sha256[:_DIGITS]}…" if by.weights_sha256 else ""
     warning = [[Run(MEANINGLESS_MAP_LINE, LIGHT_WARN)]] if by.untrained else []
-    is_empty = not explained.maps[name].any()
     ink = LIGHT_FAINT if by.untrained else LIGHT_INK
-    score = [*_score_runs(explained, name, f"{name}:"), *([Run("· the map is empty", ink)] if is_empty else [])]
+    empty = [each.of or "the map" for each in maps if not each.relative.any()]
+    is_empty = [Run(f"· empty: {', '.join(empty)}", ink)] if empty else []
+    score = [*_score_runs(explained, name, f"{name}:"), *is_empty]
     network = [Run(f"{by.network} · weights {by.weights}{digits}", LIGHT_INK)]
-    how = [Run(f"{by.method_line} · threshold {display.threshold:.2f}", LIGHT_INK)]
+    layer = maps[0].layer if len(maps) == 1 else None
+    how = [Run(f"{by.method_line(layer)} · threshold {display.threshold:.2f}", LIGHT_INK)]
+    shares = _shares(maps)
     purpose = [Run(PURPOSE, LIGHT_WARN)]
     cautions = [[Run(each, LIGHT_WARN)] for each in explained.cautions if each != UNTRAINED_LINE]  # said already
     short = [[Run("Meaningless.", LIGHT_WARN)]] if by.untrained else []
     return Wordings(
-        whole=[*warning, score, network, how, *cautions, purpose],
-        terse=[*warning, purpose, score, network, how],
+        whole=[*warning, score, *shares, network, how, *cautions, purpose],
+        terse=[*warning, purpose, score, *shares, network, how],
         abridged=[*short, purpose],
     )
 
 
-def _origin(explained: Explained, name: str, display: Display) -> dict[str, str]:
+def _shares(maps: Sequence[ClassMap]) -> list[list[Run]]:
+    told = [f"{each.input} {each.share:.1%}" for each in maps if each.share is not None]
+    if not told:
+        return []
+    words = "inputs by their shares of |activation × gradient|, and all maps on the scale of the highest"
+    return [[Run(f"{', '.join(told)} ({words})", LIGHT_INK)]]
+
+
+def _origin(explained: Explained, maps: Sequence[ClassMap], display: Display) -> dict[str, str]:
     """Return what every picture carries in its text chunks."""
-    by = explained.by
+    by, name = explained.by, maps[0].name
+    shown = {each.input: explained.picture_of(each) for each in maps}
     return {
         "Disclaimer": PURPOSE,
         **({"Warning": " ".join(explained.cautions)} if explained.cautions else {}),
         "Software": ", ".join(f"{package} {number}" for package, number in _software(by).items()),
-        "Picture SHA-256": explained.picture.sha256,
+        "Picture SHA-256": ", ".join(each.sha256 for each in shown.values()),
         "Network": f"{by.network}; weights {by.weights}; SHA-256 {by.weights_sha256 or 'unknown'}",
-        "Method": f"{by.method_line}; {by.cut_line}",
+        "Method": f"{by.method_line(maps[0].layer if len(maps) == 1 else None)}; {by.cut_line}",
         "Class": name,
         "Score": score_line(explained, name),
         "Threshold": repr(display.threshold),
     }
 
 
-def explanation_record(explained: Explained, files: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Return what `explanation.json` holds.
-
-    Args:
-        explained: the explanation.
-        files: class → what its files are called, without their endings; without, by its name.
-    """
-    by, (width, height) = explained.by, explained.picture.size
-    names = file_names(explained) if files is None else files
+def explanation_record(explained: Explained) -> dict[str, Any]:
+    """Return what `explanation.json` holds."""
+    by, options = explained.by, explained.by.options
+    pictures = {name: _picture_record(each) for name, each in explained.pictures.items()}
+    place = by.places[0] if len(by.places) == 1 else None
     return {
         "schema": SCHEMA,
         "purpose": PURPOSE,
         "software": _software(by),
-        "picture": {"sha256": explained.picture.sha256, "width": width, "height": height},
+        **({"picture": next(iter(pictures.values()))} if len(pictures) == 1 else {"pictures": pictures}),
         "network": by.network,
         "weights": by.weights,
         "weights_sha256": by.weights_sha256,
         "untrained": by.untrained,
         "input": {**by.input, "framing": "the whole picture, stretched to a square"},
         "cut": by.cut_line,
-        "layer": by.layer,
-        "channels": by.channels,
+        "layer": place and place.layer,
+        "channels": place and place.channels,
+        "layers": [
+            {"name": each.layer, "channels": each.channels, **({"input": each.input} if each.input else {})}
+            for each in by.places
+        ],
+        "combine": options.combine,
         "method": by.method,
-        "rollout": None if by.rollout is None else asdict(by.rollout),
+        "rollout": None if options.rollout is None else asdict(options.rollout),
         "output": by.output,
         "predicted": explained.predicted,
         "probabilities": {name: round(share, 6) for name, share in explained.probabilities.items()},
         "logits": {name: round(logit, 6) for name, logit in explained.logits.items()},
-        "maps": {name: _map_record(explained, name, names[name]) for name in explained.maps},
+        "maps": {
+            title: _map_record(explained, one, file)
+            for one, title, file in zip(explained.maps, titles(explained), file_names(explained), strict=True)
+        },
         "cautions": list(explained.cautions),
     }
+
+
+def _picture_record(picture: Picture) -> dict[str, Any]:
+    width, height = picture.size
+    return {"sha256": picture.sha256, "width": width, "height": height}
 
 
 def _software(by: Explainer) -> dict[str, str]:
@@ -182,33 +214,43 @@ def _software(by: Explainer) -> dict[str, str]:
     return found
 
 
-def _map_record(explained: Explained, name: str, file: str) -> dict[str, Any]:
-    grid = explained.maps[name]
-    values = explained.in_picture(name)
+def _map_record(explained: Explained, one: ClassMap, file: str) -> dict[str, Any]:
+    values = explained.in_picture(one)
     row, column = np.unravel_index(int(values.argmax()), values.shape)
+    told = {"class": one.name, "input": one.input, "layer": one.layer, "share": one.share}
     return {
-        "grid": list(grid.shape),
-        "highest": round(float(grid.max()), 6),
-        "empty": not grid.any(),
-        "hottest": [int(column), int(row)] if grid.any() else None,
+        **({key: each for key, each in told.items() if each is not None} if one.of else {}),
+        "grid": list(one.grid.shape),
+        "highest": round(float(one.grid.max()), 6),
+        "empty": not one.grid.any(),
+        "hottest": [int(column), int(row)] if one.grid.any() else None,
         "picture": f"{file}.png",
         "values": f"{file}.npy",
     }
 
 
-def file_names(explained: Explained) -> dict[str, str]:
-    """Return what the files of each class's map are called, without their endings; no two alike on any system."""
-    found: dict[str, str] = {}
+def titles(explained: Explained) -> list[str]:
+    """Return what each map is called, in the order of `explained.maps`; no two alike."""
+    return _numbered([each.title for each in explained.maps])
+
+
+def file_names(explained: Explained) -> list[str]:
+    """Return what each map's files are called, without their endings; no two alike on any system."""
+    plain = [_NO_NAME.sub("_", each.title)[:100].strip(" .") or "class" for each in explained.maps]
+    return _numbered([f"{each}_" if _DEVICE_NAMES.fullmatch(each) else each for each in plain])
+
+
+def _numbered(names: Sequence[str]) -> list[str]:
+    """Return names with a number behind those that are there already, whatever their case."""
+    found: list[str] = []
     taken: set[str] = set()
-    for name in explained.maps:
-        plain = _NO_NAME.sub("_", name)[:100].strip(" .") or "class"
-        plain = f"{plain}_" if _DEVICE_NAMES.fullmatch(plain) else plain
-        number, own = 1, plain
+    for name in names:
+        number, own = 1, name
         while own.casefold() in taken:
             number += 1
-            own = f"{plain}_{number}"
+            own = f"{name}_{number}"
         taken.add(own.casefold())
-        found[name] = own
+        found.append(own)
     return found
 
 
@@ -221,14 +263,13 @@ def write_explanation(explained: Explained, out: Path, name: str, display: Displ
     Raises:
         ExportError: if it cannot be written.
     """
-    files = file_names(explained)
-    record = json.dumps(explanation_record(explained, files), ensure_ascii=False, indent=2)
+    record = json.dumps(explanation_record(explained), ensure_ascii=False, indent=2)
     try:
         with draft(out) as unfinished:
             unfinished.mkdir()
-            for each, grid in explained.maps.items():
-                (unfinished / f"{files[each]}.png").write_bytes(explained_figure(explained, each, display))
-                np.save(unfinished / f"{files[each]}.npy", grid, allow_pickle=False)
+            for each, file in zip(explained.maps, file_names(explained), strict=True):
+                (unfinished / f"{file}.png").write_bytes(explained_figure(explained, [each], display))
+                np.save(unfinished / f"{file}.npy", each.grid, allow_pickle=False)
             (unfinished / RECORD).write_text(f"{record}\n", encoding="utf-8")
             return move_to_free_name(unfinished, out, name)
     except (OSError, cv2.error) as error:

@@ -34,6 +34,9 @@ OUTPUTS = ("softmax", "sigmoid")
 PREDICTED, ALL = "predicted", "all"
 """What of any network is explained, where no class is named: the one with the highest probability, or each."""
 
+COMBINATIONS = ("mean", "max", "weighted")
+"""What makes one map of several layers'; `weighted` is a mean in which later layers count more: 1, 2, 3 …"""
+
 ENGINES = ("local", "dask")
 """What runs an archive: processes of this machine, or workers of a Dask cluster."""
 
