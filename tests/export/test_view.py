@@ -1,6 +1,7 @@
 """*This view* leaves with its words and says which part of which film it is, in which greys."""
 
 import io
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ from PIL import Image
 
 from ensemble_cam.errors import ConfigError
 from ensemble_cam.export import view as views
-from ensemble_cam.export.view import View, view_png
+from ensemble_cam.export.view import Panels, View, panels_png, view_png
 from ensemble_cam.film.greyscale import Greys
 from ensemble_cam.rendering.view import Enlarged, draw_view
 from ensemble_cam.reviewing.review import Review
@@ -132,3 +133,50 @@ def test_same_view_is_the_same_bytes(review):
     view = View((50, 60, 150, 200), "Mass")
 
     assert view_png(review, view) == view_png(again, view)
+
+
+def test_several_maps_side_by_side_stand_in_rows_and_say_whose_each_is(review, said):
+    box, ids = (50, 60, 150, 200), ("fine", "coarse", "ensemble")
+    picture = opened(panels_png(review, Panels(box, "Lung Lesion", ids, columns=2, thickness=0.5)))
+
+    (finding,) = [finding for finding in review.analysis.findings if finding.label == "Lung Lesion"]
+    pixels, times = np.asarray(picture), 8  # 280 source pixels in two rows
+    assert "enlarged 8 times" in picture.text["View"]
+    for place, id in enumerate(ids):
+        top, left = place // 2 * (1120 + 5), place % 2 * (800 + 5)
+        heatmap = finding.heatmaps().get(id)
+        part = Enlarged(box, times)
+        alone = draw_view(
+            review.analysis.radiograph.display, review.analysis.geometry, part, heatmap, review.display, thickness=4
+        )
+        assert_array_equal(pixels[top : top + 1120, left : left + 800], alone)
+    assert "Row by row: Fine no map: " in said[0]
+    assert "· Coarse 0." in said[0]
+    assert "· Ensemble 0." in said[0]
+    assert "Fine: by-hand" in said[0]
+    assert picture.text["Map"] == "fine, coarse, ensemble"
+
+
+def test_a_disagreement_is_the_largest_less_the_smallest_map_in_colours_of_its_own(review, said):
+    review = replace(review, display=Display(threshold=0.1))
+    picture = np.asarray(opened(panels_png(review, Panels((0, 0, 300, 260), "Mass", ("disagreement",)))))
+
+    (finding,) = [finding for finding in review.analysis.findings if finding.label == "Mass"]
+    fine, coarse = (finding.maps[id].in_source(np.float64) for id in ("fine", "coarse"))
+    expected, inside = np.abs(fine - coarse), np.zeros((260, 300), bool)
+    x0, y0, x1, y1 = review.analysis.geometry.crop
+    inside[y0:y1, x0:x1] = True
+    centres = picture[3 : 260 * 7 : 7, 3::7].astype(int)
+    coloured = np.ptp(centres, axis=2) > 0
+    sure = inside & (np.abs(expected - review.display.threshold) > 0.02)
+    sure[[y0, y1 - 1]] = sure[:, [x0, x1 - 1]] = False  # the outline of what was seen
+    assert coloured[sure].any()
+    assert_array_equal(coloured[sure], (expected >= review.display.threshold)[sure])
+    share = (expected >= review.display.threshold)[inside].mean()
+    told = re.search(r"Largest minus smallest relative activation of 2 maps, cividis: about (\d+\.\d)% of", said[0])
+    assert float(told[1]) == pytest.approx(100 * share, abs=1)
+
+
+def test_a_disagreement_of_one_map_is_the_film_alone(review, said):
+    assert "Map" not in opened(panels_png(review, Panels((0, 0, 300, 260), "Lung Lesion", ("disagreement",)))).text
+    assert said[0].startswith("The film alone, without a map.")

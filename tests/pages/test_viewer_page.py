@@ -31,6 +31,7 @@ from support.browsing import (
     upload,
     use_still_pictures,
 )
+from support.reducing import part_of, reduced
 from support.viewing import Live, assert_is_accessible, close, coloured, decoded, looked_at, on_screen, shown
 
 pytestmark = needs_chromium
@@ -305,7 +306,7 @@ def test_another_film_resets_view_window_and_finding_and_keeps_threshold_and_col
 # What is exported -----------------------------------------------------------------------------------------------------
 
 
-def test_this_view_is_what_the_panels_show_zoomed_and_moved_and_says_where_it_comes_from(open_page):
+def test_this_view_is_drawn_anew_of_what_the_panels_show_and_says_where_it_comes_from(open_page):
     page = open_page()
     viewer = on_screen(page, PHANTOM)
     viewer.finding(2)
@@ -315,30 +316,42 @@ def test_this_view_is_what_the_panels_show_zoomed_and_moved_and_says_where_it_co
     page.mouse.move(5, 5)
     name, data = downloaded(page, "This view (PNG)")
     picture, text = decoded(data), text_of(data)
-    boxes, panels_now = json.loads(text["Panels"]), viewer.pictures()
-    assert list(boxes) == list(panels_now)
-    for id, (x, y, width, height) in boxes.items():
-        np.testing.assert_array_equal(picture[y : y + height, x : x + width], panels_now[id])
-    assert coloured(picture)
-    assert next(iter(boxes.values()))[:2] == [0, 0]
-    assert picture.shape[1] == max(x + width for x, _, width, _ in boxes.values())
-    films_rows = len({y for _, y, _, _ in boxes.values()}) * next(iter(boxes.values()))[3]
-    bottom = max(y + height for _, y, _, height in boxes.values())
-    assert bottom < picture.shape[0] <= films_rows * 1.5 + 200
-    words = picture[bottom:].astype(int)
+    canvas = viewer.pictures()[DENSENET]
+    height, width = canvas.shape[:2]
+    scale = min(width, height) / 512 * 1.25**2
+    middle = 256 - 0.08 * width / scale, 256 - 0.08 * height / scale  # of the film, moved to the right and downwards
+    left, top = middle[0] * scale - width / 2, middle[1] * scale - height / 2
+    box, times = part_of(text["View"])
+    assert box[2] - box[0] < 512
+    first = picture[: (box[3] - box[1]) * times, : (box[2] - box[0]) * times]
+    place = {"left": left, "top": top, "scale": scale, "width": width, "height": height}
+    found = reduced(first, box, times, place)
+    there = np.isfinite(found).all(axis=2)
+    assert there.mean() > 0.3
+    off = np.abs(found - canvas)[there].max(axis=1)
+    assert (off <= 4).mean() > 0.97
+    assert coloured(first)
+    assert picture.shape[1] >= 2 * first.shape[1]
+    assert max(picture.shape[1], 2 * first.shape[0]) >= 2000
+    words = picture[2 * first.shape[0] + 20 :].astype(int)
+    assert 0 < len(words) <= first.shape[0] + 200
     assert (words.min(axis=2) > 200).sum() > 500
     assert (words - [0xFF, 0xC3, 0x6B] == 0).all(axis=2).sum() > 100  # what it is for
     finding = viewer.one(".finding").nth(1).locator(".label").inner_text()
-    assert text["Findings"].replace("_", " ") == finding
+    assert text["Finding"].replace("_", " ") == text["Findings"].replace("_", " ") == finding
+    assert text["Map"].split(", ") == viewer.ids()
     assert text["Threshold"] == "0.42"
-    assert "window as the file declares, inverted" in text["Drawing"]
     assert text["Window"] == "as the file declares, inverted for the reader alone"
-    assert re.fullmatch(r"source pixels (-?\d+\.\d(, )?){4}", text["View"])
     assert PURPOSE in text["Disclaimer"]
     assert TEACHING_LINE in text["Notice"]
     assert len(re.findall(r"SHA-256 [0-9a-f]{64}", text["Classifiers"])) == 3
     assert re.fullmatch(r"[0-9a-f]{64}", text["Film SHA-256"])
+    assert re.fullmatch(r"review_[0-9a-f]{12}_view\.png", name)
     assert "secret_name" not in name + json.dumps(text)
+    expect(viewer.one("#save")).not_to_have_attribute("aria-busy", "true")
+    with page.expect_download() as again:  # and every time it is asked for
+        viewer.one("#save").click()
+    assert Path(again.value.path()).read_bytes() == data
 
 
 def test_a_case_number_of_the_readers_own_stands_in_what_is_downloaded_and_goes_with_its_film(open_page):

@@ -14,6 +14,7 @@ from ensemble_cam.reviewing.review import Review
 from ensemble_cam.settings.display import Display
 from ensemble_cam.ui.viewer.committed import Committed
 from ensemble_cam.ui.viewer.payload import LEVEL, FilmPart, Words, ordered, packed
+from ensemble_cam.ui.viewer.wanted import Wanted
 from support import films
 from support.networks import bright_classifier
 from support.payloads import sent
@@ -205,3 +206,37 @@ def test_a_message_with_a_part_missing_is_taken_as_none(missing):
 )
 def test_a_message_with_a_wrong_value_is_taken_as_none(name, value):
     assert Committed.of({**TOLD, name: value}) is None
+
+
+WANTED = {**TOLD, "box": [-3.5, 0.0, 99.1, 100], "ids": ["fine", "ensemble"], "columns": 2, "thickness": 0.5}
+
+
+def test_a_view_that_is_asked_for_is_read_whole_with_every_pixel_that_is_on_the_screen_in_part():
+    wanted = Wanted.of(WANTED)
+    assert wanted == Wanted(Committed.of(TOLD), (-4, 0, 100, 100), ("fine", "ensemble"), 2, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("film", 3),
+        ("threshold", 2),
+        ("box", None),
+        ("box", [0, 0, 1]),
+        ("box", [0, 0, 1, float("inf")]),
+        ("box", [0, 0, 1, "9"]),
+        ("ids", None),
+        ("ids", []),
+        ("ids", [3]),
+        ("ids", ["fine"] * 65),
+        ("columns", 0),
+        ("columns", 3),
+        ("columns", float("nan")),
+        ("thickness", 0),
+        ("thickness", None),
+    ],
+    ids=lambda value: repr(value)[:30],
+)
+def test_a_view_that_is_asked_for_wrongly_is_taken_as_none(name, value):
+    assert Wanted.of({**WANTED, name: value}) is None
+    assert Wanted.of({key: held for key, held in WANTED.items() if key != name}) is None

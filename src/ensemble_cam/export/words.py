@@ -3,6 +3,8 @@
 A score that means nothing is grey and struck through, here and on the figure.
 """
 
+from collections.abc import Sequence
+
 from ensemble_cam.purpose import MEANINGLESS_LINE, MEANINGLESS_MAP_LINE, PURPOSE
 from ensemble_cam.rendering.footer import Paragraph, Wordings
 from ensemble_cam.rendering.page import LIGHT_FAINT, LIGHT_INK, LIGHT_WARN, Run
@@ -13,6 +15,7 @@ from ensemble_cam.reviewing.sentences import (
     behind,
     method_line,
     networks_behind,
+    no_map,
     purpose_line,
     score_line,
     weights_line,
@@ -55,6 +58,39 @@ def words_below(review: Review, finding: Finding, id: str) -> Wordings:
         ],
         abridged=[*([_warning("Meaningless.")] if meaningless else []), _warning(PURPOSE)],
     )
+
+
+def words_below_several(review: Review, finding: Finding, ids: Sequence[str]) -> Wordings:
+    """Return what stands below several maps of a finding side by side: the ensemble's words, and whose each map is.
+
+    Args:
+        review: the film's.
+        finding: one of those explained.
+        ids: whose maps stand there, row by row.
+    """
+    words, lines = words_below(review, finding, ENSEMBLE), _rows(review, finding, ids)
+    shown = [result for result in review.analysis.results if result.id in ids]
+    weights = [[Run(" · ".join(weights_line(each, digits=digits) for each in shown), LIGHT_INK)] for digits in (12, 0)]
+    # The ensemble's own line of weights names those behind it alone.
+    return Wordings(
+        whole=[*words.whole[:-3], lines, weights[0], *words.whole[-2:]],
+        terse=[*words.terse[:-2], lines, weights[1], words.terse[-1]],
+        abridged=words.abridged,
+    )
+
+
+def _rows(review: Review, finding: Finding, ids: Sequence[str]) -> Paragraph:
+    """Return whose maps stand in rows, each with its score or why there is no map."""
+    runs = [Run("Row by row:", LIGHT_INK)]
+    for place, id in enumerate(ids):
+        name = "Ensemble" if id == ENSEMBLE else review.analysis.result(id).classifier.config.name
+        score = review.analysis.score(finding, id)
+        parts = [name] if score is None else [name, score_line(score)]
+        if id not in finding.heatmaps():
+            parts.append(no_map(finding, id))
+        text = f"{'· ' if place else ''}{' '.join(parts)}"
+        runs += with_score(text, score, ink=LIGHT_INK, faint=LIGHT_FAINT)
+    return runs
 
 
 def with_score(text: str, score: Score | None, *, ink: str, faint: str) -> Paragraph:

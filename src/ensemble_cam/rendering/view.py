@@ -11,6 +11,7 @@ import numpy as np
 
 from ensemble_cam.film.geometry import Geometry, PixelBox
 from ensemble_cam.maps.heatmap import Heatmap
+from ensemble_cam.maps.spread import Spread
 from ensemble_cam.rendering.colours import CROP_COLOUR
 from ensemble_cam.rendering.overlay import contour_thickness, paint
 from ensemble_cam.settings.display import Display
@@ -45,7 +46,7 @@ def draw_view(
     film: np.ndarray,
     geometry: Geometry,
     view: Enlarged,
-    heatmap: Heatmap | None,
+    heatmap: Heatmap | Spread | None,
     display: Display,
     *,
     thickness: int | None = None,
@@ -130,7 +131,7 @@ def _outline(picture: np.ndarray, seen: PixelBox, thickness: int) -> None:
 
 
 def _lay_over(
-    picture: np.ndarray, heatmap: Heatmap, xs: np.ndarray, ys: np.ndarray, display: Display, thickness: int
+    picture: np.ndarray, heatmap: Heatmap | Spread, xs: np.ndarray, ys: np.ndarray, display: Display, thickness: int
 ) -> None:
     """Draw a map into a picture of the film at these source pixels, in place."""
     crop = heatmap.geometry.crop

@@ -193,6 +193,24 @@ def extent(heatmap: "Heatmap", found: "Extent | None", threshold: float, *, at_l
     return share if found.count == 1 else SAYS["regions"].format(count=found.count, share=share)
 
 
+def spread(count: int, colours: str, share: float, threshold: float) -> str:
+    """Return what a picture of how far maps differ shows.
+
+    Args:
+        count: of the maps.
+        colours: the colour map's name.
+        share: about how much of what was seen they differ on by the threshold or more.
+        threshold: in relative activation.
+    """
+    if count < 2:
+        return SAYS["no_spread"]
+    reached = SAYS["nothing"].format(threshold=f"{threshold:.2f}")
+    if share:
+        told = SAYS["share"].format(area=f"about {share:.1%}")
+        reached = SAYS["share_at"].format(share=told, threshold=f"{threshold:.2f}")
+    return SAYS["spread"].format(count=count, colours=colours, share=reached)
+
+
 def why_no_map(finding: "Finding", id: str) -> str:
     """Return why a classifier has no map of a finding, or why the ensemble has none, as half a sentence."""
     return SAYS["no_weight"] if id == ENSEMBLE else finding.missing[id]

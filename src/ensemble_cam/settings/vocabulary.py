@@ -14,6 +14,9 @@ UNTRAINED = "untrained"
 ENSEMBLE = "ensemble"
 """Stands where a classifier's id stands, for what belongs to all of them: in file names, arrays and `review.json`."""
 
+DISAGREEMENT = "disagreement"
+"""Stands there for the largest less the smallest of a finding's maps."""
+
 COLORMAPS = ("inferno", "viridis", "magma", "cividis", "turbo", "jet")
 
 FRAMINGS: tuple["Framing", ...] = ("crop", "pad")

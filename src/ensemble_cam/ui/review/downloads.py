@@ -14,6 +14,7 @@ from ensemble_cam.export.record import download_stem, review_json
 from ensemble_cam.reviewing.analysis import Analysis
 from ensemble_cam.reviewing.review import Review, RunInfo
 from ensemble_cam.settings.display import Display
+from ensemble_cam.ui.viewer.committed import Committed
 
 _A4 = f"at 300 pixels an inch across A4, {WIDTH} pixels wide"
 
@@ -45,6 +46,19 @@ def review_of(analysis: Analysis, display: Display, *, case: str | None = None) 
     )
     # What is hidden on the screen for a look at the film is in the files all the same: they are named after the maps.
     return Review(analysis, replace(display, overlays=True), run, case=case)
+
+
+def as_committed(analysis: "Analysis", committed: Committed) -> "Analysis":
+    """Return a review with the weights and greys that the reader set.
+
+    Raises:
+        ConfigError: if nothing ranks the findings any more.
+    """
+    own = analysis.settings.ensemble_weights
+    weighted = analysis.reweighted({id: committed.weights.get(id, weight) for id, weight in own.items()})
+    if committed.film != analysis.radiograph.sha256:
+        return weighted
+    return replace(weighted, radiograph=analysis.radiograph.with_greys(committed.greys))
 
 
 def show_downloads(review: Review, *, of_finding: Review | None = None) -> None:

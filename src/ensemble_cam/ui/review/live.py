@@ -4,7 +4,6 @@ A fragment of the page: what the reader sets in the viewer runs this much of the
 the viewer is sent is put together before, and does not depend on what comes back, so nothing is sent anew.
 """
 
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,12 +13,11 @@ from ensemble_cam.errors import ConfigError
 from ensemble_cam.film.geometry import Geometry
 from ensemble_cam.film.radiograph import Radiograph
 from ensemble_cam.purpose import MEANINGLESS_LINE
-from ensemble_cam.reviewing.sentences import purpose_line
 from ensemble_cam.settings.config import ReviewDefaults
 from ensemble_cam.settings.display import Display
 from ensemble_cam.settings.sets import ClassifierSet
 from ensemble_cam.settings.settings import Settings
-from ensemble_cam.ui.review.remarks import foot_of, origin_of_view
+from ensemble_cam.ui.review import views
 from ensemble_cam.ui.review.sidebar import fall_back_to_stills
 from ensemble_cam.ui.session import films, networks
 from ensemble_cam.ui.session.controls import Controls
@@ -122,25 +120,8 @@ def _words(
     elif width != height:
         outside = "The networks see the whole film, padded to a square; they were trained on the centre square."
     set = f"{controls.set.title} set · {film.name}"  # so that no picture stands under another film's name
-    frame = _frame(read, controls.set, analysis)
-    if analysis is None:
-        return Words(set=set, outside=outside, frame=frame)
-    from ensemble_cam.export.record import download_stem  # here: the film is on the screen before
-    from ensemble_cam.ui.review import downloads
-
-    review = downloads.review_of(analysis, controls.display, case=film.case)
-    return Words(
-        set=set,
-        outside=outside,
-        meaning="" if withheld else _MEANING,
-        foot=tuple(filter(None, (f"{outside} {_MEANING}".strip(), *foot_of(review)))),
-        method=analysis.settings.recipe.line,
-        purpose=purpose_line(review),
-        meaningless=MEANINGLESS_LINE if analysis.meaningless else "",
-        frame=frame,
-        origin=origin_of_view(review),
-        file=download_stem(review),
-    )
+    meaning = "" if withheld or analysis is None else _MEANING
+    return Words(set=set, outside=outside, meaning=meaning, frame=_frame(read, controls.set, analysis))
 
 
 @st.fragment
@@ -149,11 +130,12 @@ def _show_stage(number: int) -> None:
     if film is None or film.id.number != number or film.shown is None:
         st.rerun()  # this part of the page was drawn for a film that has left the stage
     shown = film.shown
-    told, failed = show_viewer(shown.payload)
-    if failed is not None:
-        fall_back_to_stills(failed)
+    told = show_viewer(shown.payload)
+    if told.failed is not None:
+        fall_back_to_stills(told.failed)
         st.rerun()
-    take(told)
+    take(told.committed)
+    views.show_view(film, shown, told.wanted)
     committed = last_committed()  # from before a visit to another page, where the viewer has told nothing yet
     if committed is not None and committed.detail == shown.radiograph.sha256 and not shown.whole:
         st.rerun()  # the film came as a smaller level; now it comes with all of its pixels
@@ -167,7 +149,7 @@ def _show_downloads(shown: Shown, reviewed: "Analysis", committed: Committed | N
 
     display = shown.controls.display if committed is None else committed.display
     try:
-        analysis = reviewed if committed is None else _as_committed(reviewed, committed)
+        analysis = reviewed if committed is None else downloads.as_committed(reviewed, committed)
         chosen = _chosen(analysis, shown.controls.settings)
     except ConfigError as error:
         st.caption(plain(f"{error} Until then there is nothing to export."))
@@ -181,19 +163,6 @@ def _show_downloads(shown: Shown, reviewed: "Analysis", committed: Committed | N
         review_of(chosen),
         of_finding=review_of(analysis.only([label])) if label is not None and is_there else None,
     )
-
-
-def _as_committed(analysis: "Analysis", committed: Committed) -> "Analysis":
-    """Return a review with the weights and greys that the reader set.
-
-    Raises:
-        ConfigError: if nothing ranks the findings any more.
-    """
-    own = analysis.settings.ensemble_weights
-    weighted = analysis.reweighted({id: committed.weights.get(id, weight) for id, weight in own.items()})
-    if committed.film != analysis.radiograph.sha256:
-        return weighted
-    return replace(weighted, radiograph=analysis.radiograph.with_greys(committed.greys))
 
 
 def _chosen(analysis: "Analysis", settings: Settings) -> "Analysis":

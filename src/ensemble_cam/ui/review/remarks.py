@@ -4,12 +4,9 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from ensemble_cam import __version__
-from ensemble_cam.export.provenance import origin
 from ensemble_cam.purpose import MEANINGLESS_LINE, PURPOSE
 from ensemble_cam.reviewing import sentences
 from ensemble_cam.reviewing.analysis import Analysis
-from ensemble_cam.reviewing.review import Review
 from ensemble_cam.reviewing.scores import ClassifierResult
 from ensemble_cam.ui.words import plain
 from ensemble_cam.weights.store import Published
@@ -59,21 +56,6 @@ def show_origin(analysis: Analysis) -> None:
     lines = " · ".join(map(_weights_line, analysis.results))
     seconds = sum(result.seconds for result in analysis.results)
     st.caption(plain(f"{lines} · {seconds:.1f} s for the networks and maps · {PURPOSE}"))
-
-
-def origin_of_view(review: Review) -> dict[str, str]:
-    """Return what an exported view says of its origin; the viewer adds what it alone knows, the weights among it."""
-    known = origin(review)
-    known["Classifiers"] = "; ".join(map(sentences.weights_line, review.analysis.results))
-    return known
-
-
-def foot_of(review: Review) -> tuple[str, ...]:
-    """Return the lines under an exported view, but for the last, `sentences.purpose_line`."""
-    film = review.analysis.radiograph
-    lines = [" · ".join(map(_weights_line, review.analysis.results))]
-    lines.append(f"Film SHA-256 {film.sha256[:16]}… · ensemble-cam {__version__} · {sentences.method_line(review)}")
-    return (*lines, *review.warnings)
 
 
 def _weights_line(result: ClassifierResult) -> str:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ensemble_cam.reviewing.analysis import Analysis
     from ensemble_cam.reviewing.pipeline import Examination
     from ensemble_cam.ui.session.shown import Shown
+    from ensemble_cam.ui.viewer.wanted import Delivered
 
 M = TypeVar("M")
 T = TypeVar("T")
@@ -78,6 +79,7 @@ class OpenFilm:
         examining: what the networks made of it, by film and networks.
         reviewing: its review, by all the settings.
         shown: what the live viewer was sent of it; None unless it is on the stage.
+        delivered: the view of it that the reader asked for last; None unless it is on the stage.
     """
 
     id: FilmId
@@ -92,6 +94,7 @@ class OpenFilm:
     examining: "Slot[Examination]" = field(default_factory=Slot)
     reviewing: "Slot[Analysis]" = field(default_factory=Slot)
     shown: "Shown | None" = field(default=None, repr=False)
+    delivered: "Delivered | None" = field(default=None, repr=False)
     _parts: dict[bool, tuple[Radiograph, FilmPart]] = field(default_factory=dict, repr=False)
     _kept: "dict[str, tuple[ref[Any], Any]]" = field(default_factory=dict, repr=False)
 
@@ -157,7 +160,7 @@ class OpenFilm:
 
     def leave_viewer(self) -> None:
         """Let go of what the viewer was sent."""
-        self.shown = None
+        self.shown = self.delivered = None
         self._parts.clear()
 
     def leave_stage(self) -> None:

@@ -9,7 +9,7 @@ What is here: `received.js` what came, `film.js`, `greys.js` and `maps.js` film 
 `panels.js` the elements, `draw.js` their canvases, `words.js` (of `measures.js`) and `captions.js` what is said,
 `finding_list.js`, `readout.js`, `thumbs.js` the strip, `corners.js`. What the reader does: `controls.js` (of
 `presets.js`), `keys.js`, `gestures.js` (of `fingers.js`), `navigation.js`, `history.js` what is taken back, `tools.js`
-what is measured (of `marks.js`), `magnifier.js`, `drawer.js`. `save.js`, `picture.js` and `png.js` make a picture of
-the view. `reading.js` puts all of that together for a film, and `viewer.js` takes films in, one after the other;
-`stage.js` and `doubt.js` see to it that no two are seen at once.
+what is measured (of `marks.js`), `magnifier.js`, `drawer.js`. `save.js` asks Python for a picture of the view
+(`wanted`), which `delivery.js` hands over. `reading.js` puts all of that together for a film, and `viewer.js` takes
+films in, one after the other; `stage.js` and `doubt.js` see to it that no two are seen at once.
 """

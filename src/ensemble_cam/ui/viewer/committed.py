@@ -41,23 +41,23 @@ class Committed:
         try:
             window = told["window"]
             return cls(
-                film=_text(told["film"]),
-                finding=_text(told["finding"]),
+                film=text(told["film"]),
+                finding=text(told["finding"]),
                 display=Display(
-                    threshold=_number(told["threshold"]),
-                    opacity=_number(told["opacity"]),
+                    threshold=number(told["threshold"]),
+                    opacity=number(told["opacity"]),
                     colormap=told["colormap"],
                     style=told["style"],
                 ),
                 greys=Greys(
-                    center=None if window is None else _number(window["center"]),
-                    width=None if window is None else _number(window["width"]),
+                    center=None if window is None else number(window["center"]),
+                    width=None if window is None else number(window["width"]),
                     inverted=_truth(told["inverted"]),
                 ),
                 weights={str(id): _weight(weight) for id, weight in told["weights"].items()},
                 hidden=_truth(told["hidden"]),
-                detail=_text(told["detail"]),
-                serial=int(_number(told["serial"])),
+                detail=text(told["detail"]),
+                serial=int(number(told["serial"])),
             )
         except (TypeError, KeyError, ValueError, AttributeError, OverflowError, ConfigError):
             return None
@@ -83,17 +83,18 @@ class Committed:
         }
 
 
-def _number(value: object) -> float:
+def number(value: object) -> float:
+    """Return a finite number of a message's; TypeError or ValueError for anything else."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError("not a number")
-    number = float(value)
-    if not math.isfinite(number):
+    found = float(value)
+    if not math.isfinite(found):
         raise ValueError("not a finite number")
-    return number
+    return found
 
 
 def _weight(value: object) -> float:
-    weight = _number(value)
+    weight = number(value)
     if weight < 0:
         raise ValueError("below 0")
     return weight
@@ -105,7 +106,8 @@ def _truth(value: object) -> bool:
     return value
 
 
-def _text(value: object) -> str | None:
+def text(value: object) -> str | None:
+    """Return a text of a message's, or None for none; TypeError for anything else."""
     if value is not None and not isinstance(value, str):
         raise TypeError("not a text")
     return value

@@ -110,7 +110,7 @@ function filmIn({ left, top, scale }, film, width, height) {
  * @param {number} scale
  * @param {number} ratio
  */
-function lineThickness({ width, height }, scale, ratio) {
+export function lineThickness({ width, height }, scale, ratio) {
   const exported = Math.max(1, Math.round(Math.max(width, height) / 600))
   return Math.max(Math.round(ratio), Math.round(exported * Math.min(scale, 1)))
 }

@@ -18,7 +18,6 @@ from isal import isal_zlib
 from ensemble_cam.film.geometry import Geometry
 from ensemble_cam.film.greyscale import domain, own_window, to_screen
 from ensemble_cam.film.radiograph import Radiograph
-from ensemble_cam.purpose import PURPOSE
 from ensemble_cam.rendering.colours import colour_table
 from ensemble_cam.reviewing.sentences import CALLS_AT_LENGTH, SAYS
 from ensemble_cam.settings.settings import displayed
@@ -43,26 +42,14 @@ class Words:
         set: the set of classifiers in use, and the film's name for this reader's own screen; in no export.
         outside: of the part that the networks do not see; empty where they see all of it.
         meaning: what the colours mean, and what does not follow from them.
-        foot: lines under an exported view.
-        method: how the maps were made, where there is no room for them.
-        purpose: the last line under it.
-        meaningless: what is said where nothing here means anything; empty where it does.
         frame: why the film stands in a frame, "teaching" or "meaningless", and what is said with it; empty where it
             stands in none.
-        origin: text chunks of an exported view, see `provenance.origin`.
-        file: an exported view's file name begins with it.
     """
 
     set: str = ""
     outside: str = ""
     meaning: str = ""
-    foot: tuple[str, ...] = ()
-    method: str = ""
-    purpose: str = PURPOSE
-    meaningless: str = ""
     frame: tuple[str, str] = ("", "")
-    origin: Mapping[str, str] | None = None
-    file: str = "film"
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,12 +208,8 @@ def payload(
         "grids": [grid.shape[0] for grid in grids],
         "set": words.set,
         "colormaps": [{"name": name, "note": COLORMAP_NOTES.get(name, "")} for name in COLORMAPS],
-        "foot": {"whole": list(words.foot), "method": words.method, "purpose": words.purpose},
-        "meaningless": words.meaningless,
         "frame": dict(zip(("kind", "said"), words.frame, strict=True)),
         "withheld": withheld,
-        "origin": dict(words.origin or {}),
-        "file": words.file,
         "says": {**SAYS, "calls": {str(call): said for call, said in CALLS_AT_LENGTH.items()}},
     }
     blobs = {
@@ -257,7 +240,6 @@ def _classifiers(analysis: "Analysis", colours: Mapping[str, str]) -> list[dict[
         {
             "id": result.id,
             "name": result.classifier.config.name,
-            "weights": ", ".join(filter(None, (result.classifier.weights.name, result.classifier.weights.remark))),
             "calibrated": result.classifier.calibrated,
             "meaningless": result.meaningless,
             "weight": weights[result.id],

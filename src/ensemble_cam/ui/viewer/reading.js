@@ -17,7 +17,7 @@ import { Measures } from "./measures.js"
 import { Navigation } from "./navigation.js"
 import { Panels } from "./panels.js"
 import { Readout } from "./readout.js"
-import { saveView } from "./save.js"
+import { Saving } from "./save.js"
 import { State } from "./state.js"
 import { Thumbs } from "./thumbs.js"
 import { Tools } from "./tools.js"
@@ -28,6 +28,7 @@ import { Words } from "./words.js"
  *
  * @typedef {object} Telling
  * @property {(message: object) => void} told what Python is to know
+ * @property {(message: object) => void} wanted what Python is to draw
  * @property {(text: string) => void} say what went wrong, to the reader
  * @property {(error: unknown) => void} fail that nothing can be drawn
  */
@@ -66,7 +67,8 @@ export class Reading {
     const hand = { tools: this.tools, magnifier: this.magnifier, hold: (/** @type {boolean} */ on) => this.keys.hold(on) }
     this.gestures = new Gestures(state, this.panels, navigation, this.readout, hand, signal)
     this.keys = new Keys(box, state, this.panels, navigation, hand, ask, signal)
-    one(box, "#save").addEventListener("click", () => this.save(), { signal })
+    const saving = new Saving(one(box, "#save"), telling.wanted, telling.say, signal)
+    one(box, "#save").addEventListener("click", () => saving.begin(state, this.panels), { signal })
     const watcher = new ResizeObserver(() => ask("size"))
     watcher.observe(this.panels.box)
     watcher.observe(this.thumbs.box)
@@ -218,16 +220,5 @@ export class Reading {
    */
   press(button, on) {
     one(this.box, button).setAttribute("aria-pressed", String(on))
-  }
-
-  /** Hand the reader what the panels show, as a picture. */
-  async save() {
-    const { finding } = this.state
-    if (!finding) return
-    try {
-      await saveView(finding, this.state, this.panels, this.words)
-    } catch (error) {
-      this.telling.say(`The picture could not be made: ${error instanceof Error ? error.message : error}.`)
-    }
   }
 }

@@ -32,6 +32,7 @@ class Stage extends EventTarget {
     /** @type {string | null} what stands large in a viewer, see `Settings`; null where all maps stand side by side */
     this.large = "ensemble"
     this.serial = Math.floor(performance.timeOrigin) // of messages to the server: a later page goes on above an earlier one
+    this.handed = this.serial // the last message whose answer the reader was handed
     this.sheet = new CSSStyleSheet()
     document.adoptedStyleSheets.push(this.sheet)
   }
@@ -92,6 +93,26 @@ class Stage extends EventTarget {
    */
   step(by) {
     this.dispatchEvent(new CustomEvent("step", { detail: by }))
+  }
+
+  /**
+   * Whether the answer to a message is new to this page, once.
+   *
+   * @param {number} serial the message's
+   */
+  takes(serial) {
+    if (serial <= this.handed) return false
+    this.handed = serial
+    return true
+  }
+
+  /**
+   * Say that the answer to a message came, or why it did not.
+   *
+   * @param {{ serial: number, failure: string | null }} answer
+   */
+  delivered(answer) {
+    this.dispatchEvent(new CustomEvent("delivered", { detail: answer }))
   }
 
   /**

@@ -100,11 +100,7 @@ export class State {
   /** Tell Python what is set now, unless it knows. */
   commit() {
     this.rank()
-    const { finding, threshold, opacity, colormap, style, window, inverted, weights, hidden } = this.settings
-    const { sha256, detailed } = this.review.header.film
-    const detail = detailed || this.asked === sha256 ? sha256 : null
-    const drawn = { threshold, opacity, colormap, style, window, inverted, weights, hidden }
-    const told = { finding, ...drawn, detail, film: sha256 }
+    const told = this.told()
     const text = JSON.stringify(told)
     if (text === this.sent) return
     this.sent = text
@@ -113,6 +109,15 @@ export class State {
     this.settled = this.settable
     if (!same(before, this.settled)) this.history.add(() => this.back(before))
     this.hearing.told({ ...told, serial: ++theStage().serial })
+  }
+
+  /** What is set now, as Python takes it, without the message's number. */
+  told() {
+    const { finding, threshold, opacity, colormap, style, window, inverted, weights, hidden } = this.settings
+    const { sha256, detailed } = this.review.header.film
+    const detail = detailed || this.asked === sha256 ? sha256 : null
+    const drawn = { threshold, opacity, colormap, style, window, inverted, weights, hidden }
+    return { finding, ...drawn, detail, film: sha256 }
   }
 
   /**

@@ -49,7 +49,6 @@
  * @typedef {object} Classifier
  * @property {string} id
  * @property {string} name
- * @property {string} weights their name, and what has to be said of them
  * @property {boolean} calibrated whether it has operating points
  * @property {boolean} meaningless whether its scores and maps of this film mean nothing
  * @property {number} weight in the ensemble, at first
@@ -138,13 +137,8 @@
  * @property {number[]} grids the cells along a side of each
  * @property {string} set the set of classifiers and the film's name
  * @property {{ name: string, note: string }[]} colormaps
- * @property {{ whole: string[], method: string, purpose: string }} foot lines under an exported view; how its maps were
- *   made, where there is no room for them; and what it is for
- * @property {string} meaningless what is said where nothing here means anything; empty where it does
  * @property {{ kind: "" | "teaching" | "meaningless", said: string }} frame what the film stands in a frame for
  * @property {boolean} withheld whether the maps are kept back until the reader asks for them
- * @property {Record<string, string>} origin text chunks of an exported view
- * @property {string} file an exported view's name begins with it
  * @property {Says} says
  * @property {string} sha256 over all that is sent, but for `start`
  * @property {Start} start

@@ -135,6 +135,7 @@ class Viewer {
   begun(review) {
     const telling = {
       told: (/** @type {object} */ message) => this.send("committed", message),
+      wanted: (/** @type {object} */ message) => this.send("wanted", message),
       say: (/** @type {string} */ text) => this.say(text),
       fail: (/** @type {unknown} */ error) => this.fail(error),
     }

@@ -1,4 +1,4 @@
-// What is said of a finding and of how it is drawn: on the panels, in the title, and in an exported view.
+// What is said of a finding and of how it is drawn: on the panels and in the title.
 //
 // The sentences are Python's, `reviewing.sentences`, and come with the film; what is measured here is put into them.
 
@@ -152,29 +152,27 @@ export class Words {
    *
    * @param {string} id
    * @param {Finding} finding
-   * @returns {{ caption: string, note: string, call: Call | null, struck: string | null, weights: string }}
-   *   struck: the score, where it means nothing; weights: the network's, with what has to be said of them
+   * @returns {{ caption: string, note: string, call: Call | null, struck: string | null }} struck: the
+   *   score, where it means nothing
    */
   panel(id, finding) {
     if (id === FILM) {
-      return { caption: "Film alone", note: this.state.review.header.outside, call: null, struck: null, weights: "" }
+      return { caption: "Film alone", note: this.state.review.header.outside, call: null, struck: null }
     }
     if (id === DISAGREEMENT) {
-      return { caption: this.state.nameOf(id), note: this.spread(finding), call: null, struck: null, weights: "" }
+      return { caption: this.state.nameOf(id), note: this.spread(finding), call: null, struck: null }
     }
     const score = id === ENSEMBLE ? this.mean(finding) : this.scoreOf(id, finding)
     const weightless = this.state.settings.weights[id] === 0 ? ` (${this.says.weightless})` : ""
     const name = this.state.nameOf(id) + weightless
     const extent = this.extent(id, finding)
-    const weights = this.state.review.header.classifiers.find((each) => each.id === id)?.weights ?? ""
-    if (!score) return { caption: name, note: extent, call: null, struck: null, weights }
+    if (!score) return { caption: name, note: extent, call: null, struck: null }
     const call = callOf(score)
     return {
       caption: `${name} · ${score.value.toFixed(2)}`,
       note: `${this.says.calls[call]} · ${extent}`,
       call,
       struck: struckOf(score),
-      weights,
     }
   }
 
@@ -256,27 +254,6 @@ export class Words {
     if (share === null) return text
     const count = this.measures.regions(id, finding)
     return count > 1 ? filled(says.regions, { count: String(count), share: text }) : text
-  }
-
-  /** The ensemble's weights in one line. */
-  weights() {
-    const { header } = this.state.review
-    return header.classifiers.map(({ id }) => `${id} ${this.state.settings.weights[id]}`).join(", ")
-  }
-
-  /** How maps and film are drawn, in one line. */
-  drawing() {
-    const { threshold, opacity, colormap, style, window, inverted, hidden } = this.state.settings
-    const parts = [`threshold ${threshold.toFixed(2)}`, colormap, `opacity ${opacity.toFixed(2)}`, style]
-    const maps = hidden || this.state.held ? "maps hidden" : parts.join(", ")
-    return `${maps}; ${window || inverted ? `window ${this.window()}` : "the file's own window"}`
-  }
-
-  /** The window as `export.provenance.window_line` has it. */
-  window() {
-    const { window, inverted } = this.state.settings
-    const words = window ? `center ${window.center}, width ${window.width}` : "as the file declares"
-    return inverted ? `${words}, inverted for the reader alone` : words
   }
 }
 
