@@ -70,6 +70,15 @@ class Explanation:
         return MappingProxyType({each.of or alone: each.grid for each in own})
 
     @property
+    def shares(self) -> Mapping[str, float]:
+        """Of several inputs, each one's share of |activation × gradient| of the target, summed; they add up to 1.
+
+        Empty for one input, and where nothing moves the target.
+        """
+        own = self._explained.of_class(self.target)
+        return MappingProxyType({each.input: each.share for each in own if each.input and each.share is not None})
+
+    @property
     def class_maps(self) -> Mapping[str, np.ndarray]:
         """The maps of all classes that were asked for, by class; each as `map`.
 
@@ -188,7 +197,7 @@ class Keywords(TypedDict, total=False):
 
 def explain(
     network: "Network",
-    picture: PictureSource,
+    picture: PictureSource | Mapping[str, PictureSource],
     *,
     target: "str | int | np.integer[Any]" = "predicted",
     options: ExplainOptions | None = None,
@@ -202,7 +211,7 @@ def explain(
         network: of `Network` or `load_network`.
         picture: a file's path or bytes, a PIL image, an array ((h, w) grey or (h, w, 3) RGB: uint8, uint16, or floats
             from 0 to 1), what `read_film` returned, or a `Phantom`. The whole of it is stretched to the network's
-            square.
+            square. Of a network with several inputs a dictionary: for each by its name.
         target: the class to explain, by name or index; "predicted", or "all".
         options: how the maps are made.
         **given: fields of `ExplainOptions`, in the place of those: `method`, `layer`, `combine` …
@@ -215,7 +224,7 @@ def explain(
         TypeError: if an argument is of another type, or there is no option of a name.
     """
     from ensemble_cam.classifiers.torch_any_network import Network
-    from ensemble_cam.explanation.torch_explain import check_asked, explain_picture
+    from ensemble_cam.explanation.torch_explain import check_asked, checked_pictures, explain_picture
 
     if not isinstance(network, Network):
         raise TypeError(
@@ -223,7 +232,10 @@ def explain(
         )
     asked = ExplainOptions.of(options, given)
     check_asked(network, target, asked)
-    return Explanation(explain_picture(network, read_picture(picture), target, asked), _name_of(picture))
+    given_pictures = checked_pictures(network, picture)
+    pictures = {name: read_picture(each) for name, each in given_pictures.items()}
+    explained = explain_picture(network, pictures if network.branches else pictures["picture"], target, asked)
+    return Explanation(explained, _name_of(next(iter(given_pictures.values()))))
 
 
 def read_picture(source: PictureSource) -> Picture:

@@ -3,18 +3,20 @@
 import copy
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from ensemble_cam.classifiers.torch_branches import BranchCut, BranchSurvey
 from ensemble_cam.classifiers.torch_cuts import Cut, Twin, checked_logits, in_timms_parts, is_proved
 from ensemble_cam.classifiers.torch_layers import Layer, Survey
 from ensemble_cam.classifiers.torch_tokens import TokenCut
 from ensemble_cam.classifiers.torch_twins import private_twin, unwrapped
 from ensemble_cam.errors import ClassifierError, ConfigError, did_you_mean
 from ensemble_cam.settings.explain_options import layer_names
+from ensemble_cam.settings.rules import check_keys
 from ensemble_cam.settings.vocabulary import OUTPUTS
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -31,6 +33,7 @@ class Input:
         mean: one for each channel.
         std: one for each channel.
         assumed: whether mean and std are nobody's word: the network is shown the values from 0 to 1 as they are.
+        name: which of the network's inputs it is.
     """
 
     size: int
@@ -38,6 +41,12 @@ class Input:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     assumed: bool = False
+    name: str = "picture"
+
+    def pixels(self, values: Tensor, device: torch.device, type: torch.dtype) -> Tensor:
+        """Return a (channels, size, size) picture of values from 0 to 1 as the network takes it, (1, …)."""
+        mean, std = (torch.tensor(each)[:, None, None] for each in (self.mean, self.std))
+        return ((values - mean) / std)[None].to(device=device, dtype=type)
 
 
 class Network:
@@ -47,10 +56,14 @@ class Network:
     twin over the same parameters.
 
     Args:
-        module: takes (n, channels, height, width) pictures and returns (n, classes) logits, before any softmax.
+        module: takes (n, channels, height, width) pictures and returns (n, classes) logits, before any softmax. With
+            several inputs it takes such a tensor for each, by their names where its arguments are called so, else in
+            their order, or all in one dictionary where it takes one argument.
         layer: the name of the layer whose activation maps are made of, as `named_modules()` calls it; None for the last
             spatial stage, where the family is known: ResNet, DenseNet, EfficientNet, VGG, MobileNet, ConvNeXt, Swin and
-            more of torchvision's, and timm's. See `layers`. A list for maps of several layers.
+            more of torchvision's, and timm's. See `layers`. A list for maps of several layers. With several inputs a
+            dictionary: for each a layer that sees it alone.
+        inputs: the names of several inputs; one may be a dictionary of `name`, `channels` and `size`.
         classes: the names of the outputs, in their order; class_0, class_1 … without.
         output: what turns logits into probabilities: "softmax", one class of all, or "sigmoid", each by itself.
         mean: of the pictures that the network was trained on, for values from 0 to 1; one, or one for each channel.
@@ -65,11 +78,12 @@ class Network:
         name: what results call it.
         classes: the names of its outputs, in their order.
         output: "softmax" or "sigmoid".
-        input: what it takes.
-        layer: the layer that maps are made at; of several the last.
-        cut: how it is cut there: `cut.way` is "timm", "traced" or "twin", `cut.why` says why no better way was taken.
-        cuts: all of them, in the order in which the network runs the layers.
-        chosen: these layers.
+        input: what it takes; of several inputs the first.
+        inputs: all of them.
+        branches: of several inputs the cut, which gives all their layers' activations in one pass; else None.
+        cuts: how it is cut at its layers, in the order in which it runs them: `way` is "timm", "traced" or "twin",
+            `why` says why no better way was taken.
+        chosen: the layers that maps are made at, in that order; of several inputs one for each.
         weights: where they are from, in words.
         weights_sha256: of their file, in hex; None where they are from none.
         untrained: whether they are seeded values, so that nothing that it says means anything.
@@ -83,7 +97,8 @@ class Network:
         self,
         module: nn.Module,
         *,
-        layer: str | Sequence[str] | None = None,
+        layer: str | Sequence[str] | Mapping[str, str] | None = None,
+        inputs: Sequence[str | Mapping[str, Any]] | None = None,
         classes: Sequence[str] | None = None,
         output: str = "softmax",
         mean: float | Sequence[float] | None = None,
@@ -100,8 +115,9 @@ class Network:
         if isinstance(module, nn.Module):
             module = unwrapped(module)
         self.input = input_of(module, mean, std, input_size, channels)
-        self.module, self._survey = module, survey_of(module, self.input)
-        self._known_cuts: dict[str, Cut] = {}
+        self.inputs = (self.input,) if inputs is None else _several(module, inputs, (mean, std, input_size, channels))
+        self.module, self._known_cuts = module, dict[str, Cut]()
+        self._survey = survey_of(module, self.input) if inputs is None else _survey_of_branches(module, self.inputs)
         outputs = self._survey.outputs
         if names is not None and len(names) != outputs:
             raise ConfigError(f"classes: got {len(names)}, and the network has {outputs} outputs. Name them all.")
@@ -110,22 +126,47 @@ class Network:
         self.name, self.output = name or type(module).__name__, output
         self.has_named_classes = names is not None
         self.classes = names or tuple(f"class_{number}" for number in range(outputs))
-        self._choose(layer_names(layer) or (self._survey.recommended(),))
+        self.branches: BranchCut | None = None
+        self.cuts: tuple[Cut, ...] = ()
+        self.chosen: tuple[Layer, ...] = ()
+        if isinstance(self._survey, BranchSurvey):
+            self.input = self.inputs[0]
+            layers = self._survey.chosen(layer)
+            self.branches = self._survey.cut(layers)
+            self.chosen = tuple(each for each in self.layers if each.name == layers[each.input or ""])
+        else:
+            self._choose(self._survey, layer_names(layer) or (self._survey.recommended(),))
         self.weights = "as they were handed over"
         self.weights_sha256: str | None = None
         self.untrained = False
 
-    def _choose(self, layers: Sequence[str]) -> None:
-        self.cuts = tuple(self._cut_at(each) for each in self._survey.in_order(layers))
-        self.cut = self.cuts[-1]
-        known = {each.name: each for each in self._survey.layers()}
+    def _choose(self, survey: Survey, layers: Sequence[str]) -> None:
+        for layer in layers:
+            if layer not in self._known_cuts:
+                self._known_cuts[layer] = _cut_at(self.module, survey, layer, _probe(self.module, self.input))
+        self.cuts = tuple(self._known_cuts[layer] for layer in survey.in_order(layers))
+        known = {each.name: each for each in survey.layers()}
         self.chosen = tuple(known[each.layer] for each in self.cuts)
-        self.layer = self.chosen[-1]
 
-    def _cut_at(self, layer: str) -> Cut:
-        if layer not in self._known_cuts:
-            self._known_cuts[layer] = _cut_at(self.module, self._survey, layer, _probe(self.module, self.input))
-        return self._known_cuts[layer]
+    @property
+    def cut(self) -> Cut:
+        """How the network is cut at its layer, of several the last.
+
+        Raises:
+            ClassifierError: if the network has several inputs, and so one cut for all of them, `branches`.
+        """
+        if not self.cuts:
+            raise ClassifierError("The network has several inputs, and each a layer of its own. See `chosen`.")
+        return self.cuts[-1]
+
+    @property
+    def layer(self) -> Layer:
+        """The layer that maps are made at, of several the last.
+
+        Raises:
+            ClassifierError: if the network has several inputs, and each a layer of its own: see `chosen`.
+        """
+        return next(each for each in self.chosen if each.name == self.cut.layer)
 
     def at(self, layers: Sequence[str]) -> "Network":
         """Return this network for maps at other layers; it is cut at each of them once, and the module is the same.
@@ -135,8 +176,10 @@ class Network:
         """
         if not layers or tuple(layers) == tuple(each.layer for each in self.cuts):
             return self
+        if isinstance(self._survey, BranchSurvey):
+            raise ConfigError("layer: of a network with several inputs it is chosen when that is made. Leave it out.")
         other = copy.copy(self)
-        other._choose(layers)
+        other._choose(self._survey, layers)
         return other
 
     @property
@@ -163,9 +206,11 @@ class Network:
         Returns:
             (1, channels, size, size) on the network's device.
         """
-        device, type = _device_and_type(self.module)
-        mean, std = (torch.tensor(each)[:, None, None] for each in (self.input.mean, self.input.std))
-        return ((values - mean) / std)[None].to(device=device, dtype=type)
+        return self.input.pixels(values, *_device_and_type(self.module))
+
+    def pictures(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return what `pixels` does, for each of several inputs by its name."""
+        return {each.name: each.pixels(values[each.name], *_device_and_type(self.module)) for each in self.inputs}
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """Return what the network says, (classes,) float64 in [0, 1], of one picture's (classes,) logits."""
@@ -173,9 +218,13 @@ class Network:
         return wide.softmax(0) if self.output == "softmax" else wide.sigmoid()
 
     def __repr__(self) -> str:
+        ways = [cut_line(cut) for cut in self.cuts]
+        if self.branches is not None:
+            ways = [cut_line(self.branches)] * len(self.chosen)
         told = [
-            f"layer {each.name}, {each.grid[0]}×{each.grid[1]} cells, {each.channels} channels; {cut_line(cut)}"
-            for each, cut in zip(self.chosen, self.cuts, strict=True)
+            f"{f'{each.input} at ' if each.input else ''}layer {each.name}, {each.grid[0]}×{each.grid[1]} cells, "
+            f"{each.channels} channels; {way}"
+            for each, way in zip(self.chosen, ways, strict=True)
         ]
         return f"Network({self.name}, {len(self.classes)} classes by {self.output}; {'; '.join(told)})"
 
@@ -188,7 +237,7 @@ CUT_LINES: Mapping[str, str] = {
 """How a network was cut, in words."""
 
 
-def cut_line(cut: Cut) -> str:
+def cut_line(cut: "Cut | BranchCut") -> str:
     """Return how a network was cut in words, with the reason."""
     return CUT_LINES[cut.way] + (f": {cut.why}" if cut.why else "")
 
@@ -224,10 +273,10 @@ def _cut_at(module: nn.Module, survey: Survey, layer: str, probe: Tensor) -> Cut
     return cut
 
 
-def _probe(module: nn.Module, given: Input) -> Tensor:
+def _probe(module: nn.Module, given: Input, seed: int = 0) -> Tensor:
     """Return a picture of seeded noise that a cut is proved on; the process's random state is not moved."""
     device, type = _device_and_type(module)
-    noise = torch.randn(1, given.channels, given.size, given.size, generator=torch.Generator().manual_seed(0))
+    noise = torch.randn(1, given.channels, given.size, given.size, generator=torch.Generator().manual_seed(seed))
     return noise.to(device=device, dtype=type)
 
 
@@ -305,13 +354,23 @@ def checked_classes(given: object) -> tuple[str, ...]:
     """
     if isinstance(given, str) or not isinstance(given, Sequence):
         raise ConfigError(f"classes: got {given!r}; hand over a list of names.")
+    return checked_names("classes", given)
+
+
+def checked_names(of: str, given: Sequence[object]) -> tuple[str, ...]:
+    """Return names that are all different.
+
+    Raises:
+        ConfigError: if one is none, or two are the same.
+    """
+    found = []
     for each in given:
         if not isinstance(each, str) or not each.strip():
-            raise ConfigError(f"classes: got {each!r} among them; allowed: names.")
-    if len(set(given)) != len(given):
-        twice = next(each for each in given if list(given).count(each) > 1)
-        raise ConfigError(f"classes: {twice!r} stands there twice. Each output has a name of its own.")
-    return tuple(given)
+            raise ConfigError(f"{of}: got {each!r} among them; allowed: names.")
+        if each in found:
+            raise ConfigError(f"{of}: {each!r} stands there twice. Each has a name of its own.")
+        found.append(each)
+    return tuple(found)
 
 
 def layers(
@@ -349,6 +408,38 @@ def recommended_layers(
     Empty where that cannot be told, as of a network of a class of its own. Arguments and errors are those of `layers`.
     """
     return tuple(each.name for each in layers(network, input_size=input_size, channels=channels) if each.recommended)
+
+
+def _several(module: nn.Module, inputs: object, shared: tuple[Any, Any, Any, Any]) -> tuple[Input, ...]:
+    """Return what each of several inputs takes: what is said of it, else what is said of all.
+
+    Raises:
+        ConfigError: if a value is not allowed.
+    """
+    if isinstance(inputs, str) or not isinstance(inputs, Sequence) or len(inputs) < 2:
+        raise ConfigError(f"inputs: got {inputs!r}; hand over a list of two names or more.")
+    mean, std, size, channels = shared
+    found = []
+    for each in inputs:
+        told = {"name": each} if isinstance(each, str) else each
+        if not isinstance(told, Mapping) or not isinstance(told.get("name"), str) or not told["name"]:
+            raise ConfigError(
+                f"inputs: got {each!r} among them; allowed: a name, or a table of name, channels and size."
+            )
+        check_keys("inputs", told, known=("name", "channels", "size"))
+        own = input_of(module, mean, std, told.get("size", size), told.get("channels", channels))
+        found.append(replace(own, name=told["name"]))
+    checked_names("inputs", [each.name for each in found])
+    return tuple(found)
+
+
+def survey_of_branches(module: nn.Module, inputs: object, size: int | None, channels: int | None) -> BranchSurvey:
+    """Return what the layers of a module with several inputs are; see `Network`."""
+    return _survey_of_branches(module, _several(module, inputs, (None, None, size, channels)))
+
+
+def _survey_of_branches(module: nn.Module, inputs: Sequence[Input]) -> BranchSurvey:
+    return BranchSurvey(module, {each.name: _probe(module, each, seed) for seed, each in enumerate(inputs)})
 
 
 def survey_of(module: nn.Module, given: Input) -> Survey:

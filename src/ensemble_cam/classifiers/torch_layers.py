@@ -13,7 +13,7 @@ from ensemble_cam.classifiers.torch_twins import private_twin
 from ensemble_cam.errors import ClassifierError
 
 # The last spatial stage of a family, by the name of its class in torchvision, which its copies elsewhere bear, too.
-_POOLED: Mapping[str, str] = {
+POOLED: Mapping[str, str] = {
     "AlexNet": "features",
     "ConvNeXt": "features",
     "DenseNet": "features",
@@ -44,6 +44,7 @@ class Layer:
         grid: rows and columns of its cells, for a picture of the network's input size.
         way: how the network is cut there: "timm" or "traced", in two parts; "twin", in one piece.
         recommended: whether it is the last spatial stage, which the head pools.
+        input: which of the network's inputs it sees, where there are several; else None.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Layer:
     grid: tuple[int, int]
     way: str
     recommended: bool = False
+    input: str | None = None
 
 
 @dataclass(frozen=True)
@@ -195,9 +197,9 @@ class Survey:
                 )
             return FEATURES
         families = {each.__name__ for each in type(self._network).__mro__}
-        for family in families.intersection(_POOLED):
-            if self.has(_POOLED[family]) and not self.why_not(_POOLED[family]):
-                return _POOLED[family]
+        for family in families.intersection(POOLED):
+            if self.has(POOLED[family]) and not self.why_not(POOLED[family]):
+                return POOLED[family]
         raise ClassifierError(
             f"Which layer the head of this network pools cannot be told from its class, {type(self._network).__name__}."
             f"{self._offer(' Name one of')}"
@@ -233,13 +235,18 @@ def _seen(twin: nn.Module, pixels: Tensor, patches: TokenGrid | None) -> dict[st
         with torch.no_grad():
             output = twin(pixels)
     except FAILURES as error:
-        said = str(error).strip().splitlines()
-        raise ClassifierError(
-            f"The network cannot be run on a picture of {tuple(pixels.shape)} ({said[0][:120] if said else error!r}). "
-            "Say what it takes by input_size and channels."
-        ) from None
+        raise cannot_be_run(error, str(tuple(pixels.shape))) from None
     checked_logits(output, len(pixels))
     return {
         name: _Seen(len(found), found[-1] if found else None, ranks.get(name, math.inf), patches)
         for name, found in shapes.items()
     }
+
+
+def cannot_be_run(error: Exception, shapes: str) -> ClassifierError:
+    """Return the refusal of a network that failed on pictures of these shapes."""
+    said = str(error).strip().splitlines()
+    return ClassifierError(
+        f"The network cannot be run on a picture of {shapes} ({said[0][:120] if said else repr(error)}). "
+        "Say what it takes by input_size and channels."
+    )

@@ -21,7 +21,9 @@ from ensemble_cam.classifiers.torch_any_network import (
     checked_classes,
     input_of,
     survey_of,
+    survey_of_branches,
 )
+from ensemble_cam.classifiers.torch_branches import BranchSurvey
 from ensemble_cam.classifiers.torch_checkpoints import Checkpoint, fill, read_checkpoint
 from ensemble_cam.classifiers.torch_layers import Survey
 from ensemble_cam.errors import ClassifierError, ConfigError, did_you_mean
@@ -30,7 +32,7 @@ from ensemble_cam.machine.names import escaped
 
 SPECS = "torchvision:NAME, timm:NAME or file:PATH.toml"
 _KEYS = (
-    *("architecture", "factory", "checkpoint", "classes", "output", "layer"),
+    *("architecture", "factory", "checkpoint", "classes", "output", "layer", "inputs"),
     *("mean", "std", "input_size", "channels", "prefix"),
 )
 _MOST_BYTES = 2**20  # of a TOML file
@@ -65,7 +67,8 @@ def load_network(
     prefix: str | None = None,
     classes: Sequence[str] | None = None,
     output: str | None = None,
-    layer: str | Sequence[str] | None = None,
+    layer: str | Sequence[str] | Mapping[str, str] | None = None,
+    inputs: Sequence[str | Mapping[str, Any]] | None = None,
     mean: float | Sequence[float] | None = None,
     std: float | Sequence[float] | None = None,
     input_size: int | None = None,
@@ -86,6 +89,7 @@ def load_network(
             `class_to_idx`), or a file `<checkpoint>.classes.json` beside it.
         output: "softmax", which it is without, or "sigmoid".
         layer: as of `Network`.
+        inputs: as of `Network`, of a module of your own.
         mean: as of `Network`; without, that of the published weights.
         std: likewise.
         input_size: likewise.
@@ -106,12 +110,13 @@ def load_network(
         "classes": classes,
         "output": output,
         "layer": layer,
+        "inputs": inputs,
     }
     given |= {"mean": mean, "std": std, "input_size": input_size, "channels": channels}
     return _loaded(_plan(spec, {key: value for key, value in given.items() if value is not None}))
 
 
-def survey_network(spec: str, *, input_size: int | None = None) -> Survey:
+def survey_network(spec: str, *, input_size: int | None = None) -> Survey | BranchSurvey:
     """Return what the layers of a network are, by its name; no checkpoint is read and no layer is chosen.
 
     Raises:
@@ -122,6 +127,8 @@ def survey_network(spec: str, *, input_size: int | None = None) -> Survey:
     classes = None if plan.options.get("classes") is None else checked_classes(plan.options["classes"])
     module = _built(plan, None if classes is None else len(classes))
     size, channels = plan.options.get("input_size"), plan.options.get("channels")
+    if (inputs := plan.options.get("inputs")) is not None:
+        return survey_of_branches(module, inputs, size, channels)
     return survey_of(module, input_of(module, None, None, size, channels))
 
 

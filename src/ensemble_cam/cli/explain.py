@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from ensemble_cam.cli.arguments import Commands, names, real, whole
 from ensemble_cam.cli.exit_codes import FILMS, OK
+from ensemble_cam.cli.explaining import Run, cases_of, check_inputs
 from ensemble_cam.cli.review_options import add_quiet, check_out, wrapped
-from ensemble_cam.errors import ClassifierError, EnsembleCamError, ExportError, RadiographError
+from ensemble_cam.errors import EnsembleCamError
 from ensemble_cam.machine.memory import keep_few_arenas
 from ensemble_cam.machine.names import escaped
 from ensemble_cam.machine.terminal import LOADING, TerminalLine, ticking
@@ -17,7 +18,6 @@ from ensemble_cam.settings.methods import FUSIONS, METHODS_OF_ANY_NETWORK
 from ensemble_cam.settings.vocabulary import COMBINATIONS, OUTPUTS, PREDICTED
 
 if TYPE_CHECKING:
-    from ensemble_cam.archive.films import FoundFilms
     from ensemble_cam.classifiers.torch_any_network import Network
 
 _SPEC = "torchvision:NAME, timm:NAME (where timm is installed), or file:PATH.toml, a table [network] of your own"
@@ -42,10 +42,16 @@ def add(commands: Commands) -> None:
     )
     explain.add_argument(
         "pictures",
-        nargs="+",
+        nargs="*",
         type=Path,
         metavar="PICTURE",
         help="a picture, grey or in colours, or a folder of pictures; its subfolders are searched, too",
+    )
+    explain.add_argument(
+        "--input",
+        action="append",
+        metavar="NAME=FILE",
+        help="a picture for one of several inputs of the network; may be repeated, the first of each belong together",
     )
     explain.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the pictures' folders go")
     _add_network(explain)
@@ -59,9 +65,10 @@ def add(commands: Commands) -> None:
     maps = explain.add_argument_group("maps")
     maps.add_argument(
         "--layer",
-        type=names,
+        type=_layer_names,
         metavar="NAME[,NAME]",
-        help="where maps are made, see `ensemble-cam layers`; several: a map of each; auto: the last spatial stage",
+        help="where maps are made, see `ensemble-cam layers`; several: a map of each; of several inputs INPUT=NAME for "
+        "each; auto: the last spatial stage",
     )
     maps.add_argument(
         "--combine",
@@ -114,6 +121,14 @@ def _numbers(text: str) -> list[float]:
     return [real(each) for each in names(text)]
 
 
+def _layer_names(text: str) -> list[str] | dict[str, str]:
+    """Return layers' names, or by input where each has one before it."""
+    found = names(text)
+    if not all("=" in each for each in found):
+        return found
+    return {name: layer for name, _, layer in (each.partition("=") for each in found)}
+
+
 def run(options: argparse.Namespace) -> int:
     """Explain the pictures; whatever is wrong with arguments and files comes before the weights are looked for.
 
@@ -122,38 +137,42 @@ def run(options: argparse.Namespace) -> int:
         WeightsError: if the checkpoint is missing or unusable.
         ClassifierError: if the network cannot be explained.
     """
-    from ensemble_cam.archive.films import find_films
-
     how = _how(options)
-    found = find_films(options.pictures, out=options.out)
+    cases, left_out = cases_of(options.pictures, options.input, out=options.out)
     check_out(options.out)
     from ensemble_cam.film import decoding
 
-    decoding.start(found.films[0].path)  # while this process imports what the network needs
+    decoding.start(cases[0].first)  # while this process imports what the network needs
     keep_few_arenas()
     line = TerminalLine(None if options.quiet else sys.stdout)
     with ticking(line, LOADING):
         from ensemble_cam.classifiers.torch_named_networks import load_network
         from ensemble_cam.explanation.torch_explain import check_asked
 
-        given = ("checkpoint", "classes", "output", "mean", "std", "input_size")
-        asked: dict[str, Any] = {name: getattr(options, name) for name in given if getattr(options, name) is not None}
-        network = load_network(options.network, layer=how.layers or None, **asked)
+        given = ("checkpoint", "classes", "output", "layer", "mean", "std", "input_size")
+        asked: dict[str, Any] = {name: each for name in given if (each := getattr(options, name)) is not None}
+        network = load_network(options.network, **asked)
         check_asked(network, target := _target(network, options.target), how)
+        check_inputs(network, cases[0])
     line.line(f"Network: {escaped(network.name)}, weights {network.weights}; {_layers(network, how)}")
-    return FILMS if _explain_all(network, found, options, how, target, line) else OK
+    if left_out:
+        line.line(left_out)
+    return FILMS if Run(network, target, how, options.out, line).explain(cases) else OK
 
 
 def _how(options: argparse.Namespace) -> ExplainOptions:
-    """Return how maps are made; layers that were not named are the network's."""
+    """Return how maps are made; layers that were not named, and those of several inputs, are the network's."""
     given = ("method", "layer", "combine", "fusion", "discard")
-    return ExplainOptions(**{name: each for name in given if (each := getattr(options, name)) is not None})
+    asked = {name: each for name in given if (each := getattr(options, name)) is not None}
+    if isinstance(options.layer, dict):
+        del asked["layer"]
+    return ExplainOptions(**asked)
 
 
 def _layers(network: "Network", how: ExplainOptions) -> str:
     if how.rollout is not None:
         return "all attention layers"
-    names = [cut.layer for cut in network.cuts]
+    names = [f"{each.name} of {each.input}" if each.input else each.name for each in network.chosen]
     return f"layer{'s' * (len(names) > 1)} {', '.join(names)}"
 
 
@@ -161,44 +180,6 @@ def _target(network: "Network", text: str) -> str | int:
     """Return a class's index where a number was given that is no class's name."""
     is_index = text not in network.classes and text.isascii() and text.isdigit()
     return int(text[:18]) if is_index else text
-
-
-def _explain_all(
-    network: "Network",
-    found: "FoundFilms",
-    options: argparse.Namespace,
-    how: ExplainOptions,
-    target: str | int,
-    line: TerminalLine,
-) -> int:
-    """Explain picture after picture, and return how many failed, each with a line on standard error."""
-    from ensemble_cam.api.explaining import explain
-    from ensemble_cam.export.drafts import remove_dead_drafts
-
-    if found.left_out_line:
-        line.line(found.left_out_line)
-    if removed := remove_dead_drafts(options.out):
-        line.line(f"Removed from {escaped(str(options.out))} what a run that was broken off had begun: {removed}.")
-    failed, said = 0, set[str]()
-    for number, film in enumerate(found.films, start=1):
-        where = f"[{number}/{len(found.films)}] {film.shown}"
-        line.transient(f"{where} …")
-        try:
-            explanation = explain(network, film.path, target=target, options=how)
-            folder = explanation.save(options.out, name=film.name) if film.name else explanation.save(options.out)
-        except (RadiographError, ClassifierError, ExportError) as error:
-            failed += 1
-            line.transient("")
-            print(f"ensemble-cam: {film.shown}: {error}", file=sys.stderr, flush=True)
-            continue
-        share = f"{explanation.predicted} {explanation.probabilities[explanation.predicted]:.3f}"
-        meaning = ", which means nothing," if network.untrained else ""
-        line.line(f"{where}: {share}{meaning} → {escaped(str(folder))}")
-        for caution in explanation.cautions:
-            if caution not in said:
-                said.add(caution)
-                line.line(f"  {caution}")
-    return failed
 
 
 def run_layers(options: argparse.Namespace) -> int:
@@ -216,7 +197,9 @@ def run_layers(options: argparse.Namespace) -> int:
     for each in found:
         mark = "*" if each.recommended else " "
         rows, columns = each.grid
-        print(f"{mark} {each.name:{width}}  {f'{rows}×{columns}':>9} cells  {each.channels:>5} channels  {each.way}")
+        input = f"  of {each.input}" if each.input else ""
+        cells = f"{f'{rows}×{columns}':>9} cells  {each.channels:>5} channels"
+        print(f"{mark} {each.name:{width}}  {cells}  {each.way}{input}")
     if not any(each.recommended for each in found):
         try:
             survey.recommended()

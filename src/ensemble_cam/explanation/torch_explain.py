@@ -1,6 +1,6 @@
 """Any network's explanation of a picture: what it says, and its maps at the layers that were asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +10,12 @@ from torch import Tensor
 
 from ensemble_cam.classifiers.arrays import as_numpy
 from ensemble_cam.classifiers.torch_any_network import CUT_LINES, Network, cut_line
+from ensemble_cam.classifiers.torch_branches import BranchCut
 from ensemble_cam.classifiers.torch_cuts import FAILURES, checked_logits
 from ensemble_cam.errors import ClassifierError, ConfigError, did_you_mean, is_out_of_memory
 from ensemble_cam.explanation.combined import combined
 from ensemble_cam.explanation.result import UNTRAINED_LINE, ClassMap, Explained, Explainer, Place
-from ensemble_cam.explanation.torch_layer_maps import expose, gradients_of, layer_maps
+from ensemble_cam.explanation.torch_layer_maps import Exposed, expose, gradients_of, layer_maps
 from ensemble_cam.explanation.torch_rollout import attention_of, check_attention, rollout
 from ensemble_cam.film.picture import Picture
 from ensemble_cam.settings.explain_options import ExplainOptions
@@ -34,13 +35,16 @@ class _Found:
 
 
 def explain_picture(
-    network: Network, picture: Picture, target: Target = PREDICTED, options: ExplainOptions | None = None
+    network: Network,
+    picture: Picture | Mapping[str, Picture],
+    target: Target = PREDICTED,
+    options: ExplainOptions | None = None,
 ) -> Explained:
-    """Explain what a network says of a picture.
+    """Explain what a network says of a picture, or of one for each of its inputs.
 
     Args:
         network: any number of threads may explain with it.
-        picture: the picture.
+        picture: the picture; of several inputs one by the name of each.
         target: a class's name or index, "predicted", or "all".
         options: how the maps are made.
 
@@ -50,13 +54,15 @@ def explain_picture(
     """
     options = options or ExplainOptions()
     network = check_asked(network, target, options)
-    pixels = network.pixels(torch.from_numpy(picture.resized(network.input.size, network.input.channels)))
+    pictures = checked_pictures(network, picture)
+    values = {each.name: pictures[each.name].resized(each.size, each.channels) for each in network.inputs}
+    pixels = network.pictures({name: torch.from_numpy(each) for name, each in values.items()})
     # Lightning's `predict_step` runs in inference mode, where nothing has gradients.
     with torch.inference_mode(False), torch.enable_grad():
         try:
             # What was made in inference mode may not enter autograd; its copy may.
-            own = pixels.clone()
-            found = (_found if options.rollout is None else _rolled)(network, own, target, options)
+            own = {name: each.clone() for name, each in pixels.items()}
+            found = _found_by(network, own, target, options)
         except FAILURES as error:
             if is_out_of_memory(error):
                 raise ClassifierError("There is not enough memory for this network. Close other programs.") from None
@@ -65,15 +71,44 @@ def explain_picture(
     predicted = network.classes[int(np.argmax(found.logits))]
     classes = [each.name for each in found.maps]
     return Explained(
-        pictures={"picture": picture},
+        pictures=pictures,
         by=_explainer(network, options),
         predicted=predicted,
         target=predicted if predicted in classes else classes[0],
         probabilities=dict(zip(network.classes, shares, strict=True)),
         logits=dict(zip(network.classes, found.logits.tolist(), strict=True)),
         maps=tuple(found.maps),
-        cautions=(*_cautions(network, options.method), *dict.fromkeys(found.cautions), *picture.warnings),
+        cautions=(*_cautions(network, options.method), *dict.fromkeys(found.cautions), *_warnings(pictures)),
     )
+
+
+def checked_pictures(network: Network, given: object) -> dict[str, Any]:
+    """Return the pictures of a network by the names of its inputs, in their order.
+
+    Raises:
+        ConfigError: if they are not one for each of several inputs.
+    """
+    names = [each.name for each in network.inputs]
+    if network.branches is None and not isinstance(given, Mapping):
+        return {names[0]: given}
+    if network.branches is None:
+        raise ConfigError("The network takes one picture. Hand it over alone, and no dictionary.")
+    if not isinstance(given, Mapping) or set(given) != set(names):
+        got = ", ".join(map(str, given)) if isinstance(given, Mapping) else "one picture"
+        raise ConfigError(f"The network takes a picture for each of {', '.join(names)}; got {got}. Name all of them.")
+    return {name: given[name] for name in names}
+
+
+def _warnings(pictures: Mapping[str, Picture]) -> list[str]:
+    told = [(name, line) for name, each in pictures.items() for line in each.warnings]
+    return [line if len(pictures) == 1 else f"{name}: {line}" for name, line in told]
+
+
+def _found_by(network: Network, pixels: Mapping[str, Tensor], target: Target, options: ExplainOptions) -> _Found:
+    if network.branches is not None:
+        return _found_in_branches(network, network.branches, pixels, target, options)
+    (alone,) = pixels.values()
+    return (_found if options.rollout is None else _rolled)(network, alone, target, options)
 
 
 def check_asked(network: Network, target: object, options: ExplainOptions) -> Network:
@@ -85,10 +120,15 @@ def check_asked(network: Network, target: object, options: ExplainOptions) -> Ne
         TypeError: if the target is neither name nor index.
     """
     check_target(network, target)
+    told = METHODS_OF_ANY_NETWORK[options.method]
+    if network.branches is not None and told.kind not in ("gradient", "activation"):
+        raise ConfigError(f"method: {told.title} is made of networks with one input alone. Take another, as gradcam.")
     if options.method == ROLLOUT.name:
         check_attention(network.module)
         return network
     network = network.at(options.layers)
+    if options.combine is not None and network.branches is not None:
+        raise ConfigError("combine: maps of several inputs lie in different pictures. Leave it out.")
     if options.combine is not None and len(network.cuts) == 1:
         raise ConfigError(f"combine: there is one layer, {network.layer.name}, and nothing to combine. Name several.")
     return network
@@ -132,6 +172,35 @@ def _found(network: Network, pixels: Tensor, target: Target, options: ExplainOpt
         joint = [combined([of[index] for of in grids], options.combine) for index in range(len(names))]
         return _Found(logits, _class_maps(names, [joint], [None]), cautions)
     return _Found(logits, _class_maps(names, grids, [None] if len(layers) == 1 else layers), cautions)
+
+
+def _found_in_branches(
+    network: Network, branches: BranchCut, pixels: Mapping[str, Tensor], target: Target, options: ExplainOptions
+) -> _Found:
+    """Return what `_found` does of a network with several inputs: a map for each of them, from one pass."""
+    outputs, leaves = branches.run(pixels)
+    logits = _numbers(outputs)
+    targets = _targets(network, target, int(np.argmax(logits)))
+    gradients = dict(zip(leaves, gradients_of(outputs, list(leaves.values()), targets), strict=True))
+    grids: dict[str, list[np.ndarray]] = {}
+    cautions = []
+    for name, leaf in leaves.items():
+        own = gradients[name] if METHODS[options.method].kind == "gradient" else None
+        maps, told = layer_maps(Exposed(leaf, outputs, pixels[name]), own, targets, options)
+        grids[name] = _grids(maps, options.method)
+        cautions += [f"{name}: {line}" for line in told]
+    sums = {name: (leaves[name].detach() * each).abs().sum((1, 2, 3)) for name, each in gradients.items()}
+    found = []
+    for index, target in enumerate(targets):
+        whole = float(sum(each[index] for each in sums.values()))
+        highest = max(float(of[index].max()) for of in grids.values())
+        for name, of in grids.items():
+            of[index].setflags(write=False)
+            share = float(sums[name][index]) / whole if whole else None
+            found.append(ClassMap(network.classes[target], of[index], input=name, highest=highest, share=share))
+        if not whole:
+            cautions.append(f"The gradient of {network.classes[target]} is 0 at all layers: no input moves it.")
+    return _Found(logits, found, cautions)
 
 
 def _class_maps(
@@ -198,10 +267,16 @@ def _targets(network: Network, target: Target, predicted: int) -> list[int]:
 
 def _explainer(network: Network, options: ExplainOptions) -> Explainer:
     rolled = options.rollout is not None
+    cuts = network.cuts or [network.branches] * len(network.chosen)
     places = tuple(
-        Place(cut.layer, layer.channels, cut.way, cut_line(cut))
-        for cut, layer in zip(network.cuts, network.chosen, strict=True)
+        Place(layer.name, layer.channels, cut.way, cut_line(cut), layer.input)
+        for cut, layer in zip(cuts, network.chosen, strict=True)
+        if cut is not None
     )
+    inputs = {
+        each.name: {"size": each.size, "channels": each.channels, "mean": list(each.mean), "std": list(each.std)}
+        for each in network.inputs
+    }
     return Explainer(
         network=network.name,
         weights=network.weights,
@@ -211,17 +286,12 @@ def _explainer(network: Network, options: ExplainOptions) -> Explainer:
         cut_line=f"{CUT_LINES['twin']}, whose attention is read" if rolled else _cut_lines(places),
         output=network.output,
         options=options,
-        input={
-            "size": network.input.size,
-            "channels": network.input.channels,
-            "mean": list(network.input.mean),
-            "std": list(network.input.std),
-        },
+        input=inputs[network.input.name] if network.branches is None else inputs,
     )
 
 
 def _cut_lines(places: Sequence[Place]) -> str:
-    if len(places) == 1:
+    if len({each.cut_line for each in places}) == 1:
         return places[0].cut_line
     return "; ".join(f"{each.layer}: {each.cut_line}" for each in places)
 
