@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ensemble_cam.api.explaining import Explanation, explain
     from ensemble_cam.api.films import review, review_films
+    from ensemble_cam.api.measuring import Measures, measure
     from ensemble_cam.api.result import Review
     from ensemble_cam.api.source import read_film
     from ensemble_cam.classifiers.torch_any_network import Network, layers, recommended_layers
@@ -54,6 +55,7 @@ __all__ = [
     "ExportError",
     "GeometryError",
     "Layer",
+    "Measures",
     "Network",
     "Phantom",
     "Radiograph",
@@ -67,6 +69,7 @@ __all__ = [
     "explain",
     "layers",
     "load_network",
+    "measure",
     "read_film",
     "recommended_layers",
     "review",
@@ -76,6 +79,7 @@ __all__ = [
 _HOMES = {
     "ensemble_cam.api.explaining": ("Explanation", "explain"),
     "ensemble_cam.api.films": ("review", "review_films"),
+    "ensemble_cam.api.measuring": ("Measures", "measure"),
     "ensemble_cam.api.result": ("Review",),
     "ensemble_cam.api.source": ("read_film",),
     "ensemble_cam.classifiers.torch_any_network": ("Network", "layers", "recommended_layers"),

@@ -33,6 +33,7 @@ class Explanation:
     """What a network says of a picture, and where it looks, as `explain` returns it. It is never changed."""
 
     _explained: Explained
+    _network: "Network"
     _name: str | None = None
 
     @property
@@ -235,7 +236,7 @@ def explain(
     given_pictures = checked_pictures(network, picture)
     pictures = {name: read_picture(each) for name, each in given_pictures.items()}
     explained = explain_picture(network, pictures if network.branches else pictures["picture"], target, asked)
-    return Explanation(explained, _name_of(next(iter(given_pictures.values()))))
+    return Explanation(explained, network, _name_of(next(iter(given_pictures.values()))))
 
 
 def read_picture(source: PictureSource) -> Picture:

@@ -77,6 +77,17 @@ def add_maps(command: argparse.ArgumentParser) -> "argparse._ArgumentGroup":
     return maps
 
 
+def add_seen(command: argparse.ArgumentParser) -> None:
+    """Add what the networks see of a film, to a command that draws no maps of its own."""
+    seen = command.add_argument_group("what the networks see (defaults are the configuration's)")
+    seen.add_argument("--framing", choices=FRAMINGS, help="the centre square as upstream, or the whole film")
+    seen.add_argument("--intensity", choices=INTENSITIES, help="which pixels of a DICOM the networks see")
+    seen.add_argument("--rescale", action="store_true", help="stretch films that use less than a third of their range")
+    seen.add_argument(
+        "--negative", action="store_true", help="turn the grey values of films that were saved as negatives"
+    )
+
+
 def add_quiet(files: "argparse._ActionsContainer") -> None:
     """Add that nothing is said but what went wrong."""
     files.add_argument("--quiet", action="store_true", help="say nothing but errors")

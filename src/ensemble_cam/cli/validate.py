@@ -8,11 +8,10 @@ from pathlib import Path
 
 from ensemble_cam.cli.arguments import Commands, add_common, real, whole
 from ensemble_cam.cli.exit_codes import FILMS, OK
-from ensemble_cam.cli.review_options import Given, add_classifiers, add_quiet, check_out, wrapped
+from ensemble_cam.cli.review_options import Given, add_classifiers, add_quiet, add_seen, check_out, wrapped
 from ensemble_cam.errors import ConfigError, did_you_mean
 from ensemble_cam.machine.terminal import LOADING, TerminalLine, ticking
 from ensemble_cam.settings.settings import displayed
-from ensemble_cam.settings.vocabulary import FRAMINGS, INTENSITIES
 
 
 def add(commands: Commands) -> None:
@@ -65,13 +64,7 @@ def add(commands: Commands) -> None:
         help="of the halves and of the patients drawn again (%(default)s)",
     )
     add_classifiers(validate)
-    seen = validate.add_argument_group("what the networks see (defaults are the configuration's)")
-    seen.add_argument("--framing", choices=FRAMINGS, help="the centre square as upstream, or the whole film")
-    seen.add_argument("--intensity", choices=INTENSITIES, help="which pixels of a DICOM the networks see")
-    seen.add_argument("--rescale", action="store_true", help="stretch films that use less than a third of their range")
-    seen.add_argument(
-        "--negative", action="store_true", help="turn the grey values of films that were saved as negatives"
-    )
+    add_seen(validate)
     add_quiet(validate.add_argument_group("files"))
     validate.set_defaults(command=run)
 

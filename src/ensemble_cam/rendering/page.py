@@ -34,6 +34,7 @@ LIGHT_INK, LIGHT_FAINT, LIGHT_WARN = "#f2f2f2", "#a2a2a2", "#ffc36b"
 _BAR, _FRAME, _MARK, _TICK, _TO_LABEL, _OVER = 36, 3, 6, 8, 15, 12
 # Of a mark: pixels that each of its own is drawn in for smooth edges, and a hollow one's hole.
 _FINER, _HOLE = 8, 0.55
+_LINE_BITS = 4  # behind the point, of a line's ends
 
 
 @dataclass(frozen=True)
@@ -369,6 +370,16 @@ class Page(Canvas):
         """Put a mark around the upper left corner of pixel (x, y)."""
         covered = _coverage(mark)
         self._ink(x - len(covered) // 2, y - len(covered) // 2, covered, colour)
+
+    def line(self, points: np.ndarray, colour: str = INK, *, thickness: int = 3) -> None:
+        """Draw straight lines from point to point, (n, 2) of x and y in pixels."""
+        finer = 1 << _LINE_BITS
+        left, top = np.floor(points.min(axis=0)).astype(int) - thickness
+        right, bottom = np.ceil(points.max(axis=0)).astype(int) + thickness + 1
+        covered = np.zeros((bottom - top, right - left), dtype=np.uint8)
+        fixed = np.rint((points - (left, top)) * finer).astype(np.int32)
+        cv2.polylines(covered, [fixed], False, 255, thickness, cv2.LINE_AA, _LINE_BITS)
+        self._ink(int(left), int(top), covered, colour)
 
     def _ink(self, x: int, y: int, coverage: np.ndarray, colour: str) -> None:
         """Put a colour on the page where a (h, w) uint8 mask, with its upper left corner at (x, y), says how much."""

@@ -3,9 +3,11 @@
 One table that command line, app, files and manual read. All words are for readers.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
+
+from ensemble_cam.errors import ConfigError, did_you_mean
 
 Kind = Literal["curve", "road", "through", "spread"]
 
@@ -160,6 +162,27 @@ METRICS: Mapping[str, Metric] = {
     )
 }  # fmt: skip
 """Name → metric, in the order in which readers see them."""
+
+
+MOVED = "moved"
+"""Stands where a method's name stands: the first method's map at another place of the film, as a map's control."""
+
+
+def checked_metrics(given: object) -> tuple[str, ...]:
+    """Return the names of measures, in the table's order.
+
+    Raises:
+        ConfigError: if they are no list of such names, or none.
+    """
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise ConfigError(f"metrics: got {given!r}; hand over a list of names.")
+    names = list(given)
+    for each in names:
+        if each not in METRICS:
+            raise ConfigError(f"metrics: got {each!r}; allowed: {', '.join(METRICS)}.{did_you_mean(each, METRICS)}")
+    if not names:
+        raise ConfigError(f"metrics: got none; allowed: one or more of {', '.join(METRICS)}.")
+    return tuple(name for name in METRICS if name in names)
 
 
 @dataclass(frozen=True)

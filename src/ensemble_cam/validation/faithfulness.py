@@ -11,8 +11,9 @@ than being right: a network that goes by a marker has a faithful map of the mark
 - The logit of the whole film is computed once for all maps of it, and films are shown in batches.
 """
 
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import cv2
@@ -72,10 +73,12 @@ class Faithfulness:
     Attributes:
         values: a name of `settings.metrics.METRICS` → its value; what is undefined is not there.
         curves: "deletion", "insertion", "road_most" or "road_least" → curve.
+        seconds: part of the work → seconds.
     """
 
     values: Mapping[str, float]
     curves: Mapping[str, Curve]
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
 
 def _go_on(share: float) -> None:
@@ -104,28 +107,30 @@ def measure_map(
     kinds = {METRICS[name].kind for name in wanted}
     curves: dict[str, Curve] = {}
     found: dict[str, float] = {"focus": focus(values, shown.inside), "entropy": entropy(values, shown.inside)}
-    jobs: list[Callable[[], None]] = []
+    jobs: dict[str, Callable[[], None]] = {}
     if "deletion" in wanted:
-        jobs.append(lambda: curves.update(deletion=deletion(shown, output, first)))
+        jobs["deletion"] = lambda: curves.update(deletion=deletion(shown, output, first))
     if "insertion" in wanted:
-        jobs.append(lambda: curves.update(insertion=insertion(shown, output, first)))
+        jobs["insertion"] = lambda: curves.update(insertion=insertion(shown, output, first))
     if "road" in kinds:
-        jobs.append(lambda: curves.update(road_most=road(shown, output, first, seed=seed)))
-        jobs.append(lambda: curves.update(road_least=road(shown, output, first[::-1], seed=seed)))
+        jobs["road_most"] = lambda: curves.update(road_most=road(shown, output, first, seed=seed))
+        jobs["road_least"] = lambda: curves.update(road_least=road(shown, output, first[::-1], seed=seed))
     if "through" in kinds:
-        jobs.append(lambda: found.update(through(shown, output, values)))
-    for number, job in enumerate(jobs):
+        jobs["through"] = lambda: found.update(through(shown, output, values))
+    seconds: dict[str, float] = {}
+    for number, (name, job) in enumerate(jobs.items()):
         step(number / len(jobs))
+        began = time.perf_counter()
         job()
+        seconds[name] = time.perf_counter() - began
     step(1.0)
     found |= {name: curves[name].area for name in ("deletion", "insertion") if name in curves}
-    found |= _road_values(curves, float(shown.whole[0, output]))
-    return Faithfulness({name: found[name] for name in wanted if name in found}, curves)
+    if "road" in kinds:
+        found |= _road_values(curves, float(shown.whole[0, output]))
+    return Faithfulness({name: found[name] for name in wanted if name in found}, curves, seconds)
 
 
 def _road_values(curves: Mapping[str, Curve], whole: float) -> dict[str, float]:
-    if "road_most" not in curves:
-        return {}
     most, least = (float(curves[name].logits.mean()) - whole for name in ("road_most", "road_least"))
     return {"road_most": most, "road_least": least, "road": (least - most) / 2}
 
