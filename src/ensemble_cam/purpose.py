@@ -13,3 +13,6 @@ MEANINGLESS_MAP_LINE = "This score and this map mean nothing."
 
 PHANTOM_MARK = "Ensemble-CAM phantom"
 """By which a drawn film is known: the PNG text chunk `Software` and DICOM's Manufacturer begin with it."""
+
+RESULT_MARK = "Ensemble-CAM result"
+"""By which a DICOM object that this program wrote is known: its Manufacturer."""

@@ -314,6 +314,7 @@ def test_options_reach_the_record(tmp_path, film):
         "precision": "float32",
         "save_maps": True,
         "pdf": True,
+        "dicom": None,
     }
     assert told["input"]["crop"] == [0, 0, 260, 240]
     assert {finding["label"] for finding in told["findings"]} == {"Mass", "Pleural_Thickening", "Lung Lesion"}

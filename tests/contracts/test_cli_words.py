@@ -23,7 +23,10 @@ USAGE = [
     ("review film.png --out", r"--out: its value is missing\. See `ensemble-cam review --help`\."),
     ("review film.png --ot out", r"--ot: there is no such option\. Did you mean \"--out\"\?"),
     ("review film.png --out out --frobnicate", r"--frobnicate: there is no such option\. See `.+ review --help`\."),
-    ("review film.png --out out --s teaching", r"--s: could be --set, --summary, --save-maps\. Write it out\."),
+    (
+        "review film.png --out out --s teaching",
+        r"--s: could be --set, --summary, --sc-jpeg, --seg-fractional, --save-maps\. Write it out\.",
+    ),
     ("review film.png --out out --quiet=yes", r"--quiet: got 'yes', and it takes no value\. Leave the value out\."),
     # films and folders, before the weights, which are not here
     ("review absent.png --out out", r"absent\.png: there is no such file or folder\. Check the path\."),

@@ -10,6 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from ensemble_cam.errors import ClassifierError
+from ensemble_cam.export.dicom.objects import DicomOptions
 from ensemble_cam.export.record import SCHEMA as VERSION
 from ensemble_cam.export.record import review_json, review_record
 from ensemble_cam.film.greyscale import Greys
@@ -72,7 +73,10 @@ def reviews() -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def records() -> dict[str, dict[str, Any]]:
     """Name → record as it is read back from its file."""
-    return {name: json.loads(review_json(review)) for name, review in reviews().items()}
+    with_objects = review_json(made_review(), dicom=DicomOptions().record)
+    return {name: json.loads(review_json(review)) for name, review in reviews().items()} | {
+        "with DICOM objects": json.loads(with_objects)
+    }
 
 
 def objects_in(value: object, key: str = "") -> Iterator[tuple[str, dict[str, Any]]]:

@@ -11,6 +11,7 @@ from ensemble_cam.archive.report import RunReport
 from ensemble_cam.archive.summary import Summary
 from ensemble_cam.classifiers.classifier import Classifier
 from ensemble_cam.errors import WeightsMissing
+from ensemble_cam.export.dicom.objects import DicomOptions
 from ensemble_cam.export.drafts import remove_dead_drafts
 from ensemble_cam.machine.names import escaped
 from ensemble_cam.machine.terminal import TerminalLine
@@ -66,6 +67,7 @@ class Batch:
         errors: TextIO,
         save_maps: bool = False,
         pdf: bool = False,
+        dicom: DicomOptions | None = None,
         summary: bool = False,
     ) -> int:
         """Review films into folders of their own; return how many failed, each with a line in `errors`.
@@ -76,12 +78,13 @@ class Batch:
             errors: where a failure is a line.
             save_maps: whether every map is written on the source grid.
             pdf: whether every figure is written as a PDF, too.
+            dicom: which DICOM objects are written; None for none.
             summary: whether a table and a contact sheet of these films are written beside the folders.
 
         Raises:
             ExportError: if the summary cannot be written.
         """
-        flow = Flow(self.classifiers, self.options, self.run, out=out, save_maps=save_maps, pdf=pdf)
+        flow = Flow(self.classifiers, self.options, self.run, out=out, save_maps=save_maps, pdf=pdf, dicom=dicom)
         report = RunReport(self.line, errors, found)
         sheet = Summary(found, out) if summary else None
         if removed := remove_dead_drafts(out):

@@ -10,6 +10,7 @@ from ensemble_cam.errors import ConfigError
 from ensemble_cam.film.kinds import is_a_picture
 from ensemble_cam.machine.files import NotAFile, open_file
 from ensemble_cam.machine.names import escaped
+from ensemble_cam.purpose import RESULT_MARK
 
 RECORD = "review.json"
 """By which a folder is known to be a review's."""
@@ -228,6 +229,8 @@ def _why_no_film(path: Path) -> str | None:
         return None  # whoever reads it says why it cannot be
     if head[128:132] == b"DICM" and _MEDIA_DIRECTORY in head:
         return "a disc's table of contents"
+    if head[128:132] == b"DICM" and RESULT_MARK.encode() in head:
+        return "results of this program"
     if path.name.lower().endswith(ENDINGS) or is_a_picture(head):
         return None
     return "neither picture nor DICOM"

@@ -32,6 +32,7 @@ def review_key(
     *,
     save_maps: bool = False,
     pdf: bool = False,
+    dicom: Mapping[str, object] | None = None,
 ) -> dict[str, Any]:
     """Return what makes two reviews of one film the same, in the words of their `review.json`.
 
@@ -41,7 +42,9 @@ def review_key(
         "schema": SCHEMA,
         "greys": greys_record(Greys()),
         "software": dict(software()),
-        "settings": settings_record(resolve(settings, classifiers), display, run, save_maps=save_maps, pdf=pdf),
+        "settings": settings_record(
+            resolve(settings, classifiers), display, run, save_maps=save_maps, pdf=pdf, dicom=dicom
+        ),
         "classifiers": [weights_record(classifier) for classifier in classifiers],
     }
 

@@ -21,7 +21,8 @@ from typing import Literal
 from ensemble_cam.archive.films import Film
 from ensemble_cam.archive.finished import FinishedReviews, review_key
 from ensemble_cam.classifiers.classifier import Classifier
-from ensemble_cam.errors import EnsembleCamError
+from ensemble_cam.errors import EnsembleCamError, ExportError
+from ensemble_cam.export.dicom.objects import DicomObjects, DicomOptions, dicom_objects, why_none
 from ensemble_cam.export.folder import write_review
 from ensemble_cam.film.radiograph import Radiograph, read_radiograph
 from ensemble_cam.film.sources import read_film_file
@@ -93,6 +94,7 @@ class Flow:
         out: the output folder, which need not be there.
         save_maps: whether every map is written on the source grid.
         pdf: whether every figure is written as a PDF, too.
+        dicom: which DICOM objects are written of films that came as DICOM; None for none.
     """
 
     def __init__(
@@ -104,10 +106,12 @@ class Flow:
         out: Path,
         save_maps: bool,
         pdf: bool = False,
+        dicom: DicomOptions | None = None,
     ):
         self._classifiers, self._options, self._run = classifiers, options, run
-        self._out, self._save_maps, self._pdf = out, save_maps, pdf
-        key = review_key(classifiers, options.settings, options.display, run, save_maps=save_maps, pdf=pdf)
+        self._out, self._save_maps, self._pdf, self._dicom = out, save_maps, pdf, dicom
+        asked = None if dicom is None else dicom.record
+        key = review_key(classifiers, options.settings, options.display, run, save_maps=save_maps, pdf=pdf, dicom=asked)
         self._finished = FinishedReviews(out, key)
         self._budget = PixelBudget(most_pixels=MOST_PIXELS)
 
@@ -181,7 +185,9 @@ class Flow:
             self._budget.wait_for_turn(number)
             began = time.perf_counter()
             review = Review(analysis, self._options.display, self._run, case=film.case)
-            folder = write_review(review, self._out, read.name, save_maps=self._save_maps, pdf=self._pdf)
+            dicom = self._objects(review, film)
+            remarks += tuple((remark, False) for remark in dicom.remarks) if dicom else ()
+            folder = write_review(review, self._out, read.name, save_maps=self._save_maps, pdf=self._pdf, dicom=dicom)
             seconds = analysed.seconds + time.perf_counter() - began
         except (EnsembleCamError, MemoryError) as error:
             return _failed(number, film, error, remarks)
@@ -189,6 +195,20 @@ class Flow:
             self._budget.release(number)
         sentence = f"{_summary(analysis)} → {escaped(str(folder))} ({seconds:.1f} s)"
         return Outcome(number, film, "reviewed", sentence, remarks, folder)
+
+    def _objects(self, review: Review, film: Film) -> DicomObjects | None:
+        """Return a film's DICOM objects, for which its file is read again: nothing kept what its header says."""
+        if self._dicom is None:
+            return None
+        try:
+            if why_none(review):
+                return dicom_objects(review, b"", self._dicom)
+            data = read_film_file(film.path)
+            if hashlib.sha256(data).hexdigest() != review.analysis.radiograph.sha256:
+                raise ExportError("The film's file was changed while it was reviewed. Review it again.")
+            return dicom_objects(review, data, self._dicom)
+        except ExportError as error:
+            return DicomObjects(self._dicom, remarks=(f"No DICOM objects. {error}",))
 
     def _warnings(self, radiograph: Radiograph) -> tuple[tuple[str, bool], ...]:
         cautions = SETS[self._run.set].cautions(phantom=radiograph.phantom)

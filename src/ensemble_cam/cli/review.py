@@ -9,8 +9,9 @@ import sys
 from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ensemble_cam.cli.arguments import Commands, add_common, real
+from ensemble_cam.cli.arguments import Commands, add_common, names, real
 from ensemble_cam.cli.exit_codes import FILMS, OK
 from ensemble_cam.cli.review_options import (
     Given,
@@ -22,11 +23,14 @@ from ensemble_cam.cli.review_options import (
     methods,
     wrapped,
 )
-from ensemble_cam.errors import ConfigError, ExportError
+from ensemble_cam.errors import ConfigError, ExportError, did_you_mean
 from ensemble_cam.machine.memory import keep_few_arenas
 from ensemble_cam.machine.names import escaped
 from ensemble_cam.machine.terminal import LOADING, TerminalLine, ticking
-from ensemble_cam.settings.vocabulary import COLORMAPS
+from ensemble_cam.settings.vocabulary import COLORMAPS, DICOM_OBJECTS
+
+if TYPE_CHECKING:
+    from ensemble_cam.export.dicom.objects import DicomOptions
 
 
 def add(commands: Commands) -> None:
@@ -72,6 +76,20 @@ def add(commands: Commands) -> None:
     files.add_argument(
         "--pdf", action="store_true", help="write review.pdf, the pages of review.png with text as text, to print"
     )
+    files.add_argument(
+        "--dicom",
+        metavar="KIND,KIND",
+        type=names,
+        help=f"write objects for the film's own study, of films that came as DICOM: {','.join(DICOM_OBJECTS)} "
+        "(Secondary Captures of the called findings' overlays and of the figure, a report, a segmentation of the "
+        "regions, a presentation state with their outlines); with --top-k or --labels of all findings explained",
+    )
+    files.add_argument("--sc-jpeg", action="store_true", help="compress Secondary Captures as JPEG, with loss")
+    files.add_argument(
+        "--seg-fractional",
+        action="store_true",
+        help="let the segmentation hold the maps' values, for programs: no viewer tried shows it",
+    )
     files.add_argument("--save-maps", action="store_true", help="write maps.npz, every map on the source grid")
     called = files.add_mutually_exclusive_group()
     called.add_argument(
@@ -102,6 +120,7 @@ def run(options: argparse.Namespace) -> int:
     check_out(options.out)
     if options.log is not None:
         _log_to(options.log)
+    dicom = _dicom(options)
     from ensemble_cam.film import decoding
 
     decoding.start(found.films[0].path)  # while this process imports what the networks need
@@ -120,12 +139,40 @@ def run(options: argparse.Namespace) -> int:
             errors=sys.stderr,
             save_maps=options.save_maps,
             pdf=options.pdf,
+            dicom=dicom,
             summary=options.summary,
         )
     except ExportError as error:  # of the summary: the films are done
         print(f"ensemble-cam: {error}", file=sys.stderr)
         return FILMS
     return FILMS if failed else OK
+
+
+def _dicom(options: argparse.Namespace) -> "DicomOptions | None":
+    """Return which DICOM objects were asked for."""
+    from ensemble_cam.export.dicom.objects import DicomOptions
+
+    kinds = options.dicom
+    for kind in kinds or ():
+        if kind not in DICOM_OBJECTS:
+            meant = did_you_mean(kind, DICOM_OBJECTS)
+            raise ConfigError(f'--dicom: got "{escaped(kind)}"; allowed: some of {", ".join(DICOM_OBJECTS)}.{meant}')
+    if kinds is not None and not kinds:
+        raise ConfigError(f"--dicom: got nothing; allowed: some of {', '.join(DICOM_OBJECTS)}.")
+    for option, given, kind in (
+        ("--sc-jpeg", options.sc_jpeg, "sc"),
+        ("--seg-fractional", options.seg_fractional, "seg"),
+    ):
+        if given and kind not in (kinds or ()):
+            raise ConfigError(f"{option}: it is of an object that is not written. Add --dicom {kind}, or leave it out.")
+    if kinds is None:
+        return None
+    return DicomOptions(
+        tuple(kind for kind in DICOM_OBJECTS if kind in kinds),
+        jpeg=options.sc_jpeg,
+        fractional=options.seg_fractional,
+        of_all=options.top_k is not None or options.labels is not None,
+    )
 
 
 class _Log(logging.FileHandler):

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from ensemble_cam.errors import ExportError
+from ensemble_cam.export.dicom.objects import DicomObjects
 from ensemble_cam.export.drafts import draft
 from ensemble_cam.export.figure import figure_pdf, figure_png
 from ensemble_cam.export.overlays import drawing_threads, overlays_drawn_by
@@ -35,7 +36,15 @@ def _write_maps(path: Path, analysis: Analysis) -> None:
                     np.lib.format.write_array(member, heatmap.in_source(np.float16), allow_pickle=False)
 
 
-def write_review(review: Review, out: Path, name: str, *, save_maps: bool = False, pdf: bool = False) -> Path:
+def write_review(
+    review: Review,
+    out: Path,
+    name: str,
+    *,
+    save_maps: bool = False,
+    pdf: bool = False,
+    dicom: DicomObjects | None = None,
+) -> Path:
     """Write a review's folder, whole or not at all, under the first free one of `name`, `name_2`, … in `out`.
 
     Args:
@@ -44,6 +53,7 @@ def write_review(review: Review, out: Path, name: str, *, save_maps: bool = Fals
         name: what it is to be called.
         save_maps: whether every map is written on the source grid.
         pdf: whether the figure is written as a PDF, too.
+        dicom: the DICOM objects that are written, too.
 
     Returns:
         The folder.
@@ -65,7 +75,10 @@ def write_review(review: Review, out: Path, name: str, *, save_maps: bool = Fals
                     (unfinished / _PDF).write_bytes(paper.result())
                 if maps:
                     maps.result()
-            (unfinished / _RECORD).write_text(review_json(review, save_maps=save_maps, pdf=pdf), encoding="utf-8")
+            for file, data in dicom.files if dicom else ():
+                (unfinished / file).write_bytes(data)
+            record = review_json(review, save_maps=save_maps, pdf=pdf, dicom=dicom.options.record if dicom else None)
+            (unfinished / _RECORD).write_text(record, encoding="utf-8")
             return move_to_free_name(unfinished, out, name)
     except (OSError, cv2.error) as error:
         reason = getattr(error, "strerror", None) or type(error).__name__

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ensemble_cam.export.provenance import packages, software
@@ -37,7 +38,9 @@ def download_stem(review: Review) -> str:
     return f"review_{case}{review.analysis.radiograph.sha256[:12]}"
 
 
-def review_record(review: Review, *, save_maps: bool = False, pdf: bool = False) -> dict[str, Any]:
+def review_record(
+    review: Review, *, save_maps: bool = False, pdf: bool = False, dicom: Mapping[str, object] | None = None
+) -> dict[str, Any]:
     """Return `review.json` as a dictionary; what its keys mean changes with `SCHEMA`."""
     analysis = review.analysis
     film = analysis.radiograph
@@ -48,6 +51,7 @@ def review_record(review: Review, *, save_maps: bool = False, pdf: bool = False)
         "software": dict(software()),
         "packages": dict(packages()),
         "case": review.case,
+        "reviewed_at": analysis.reviewed_at.isoformat(),
         # Whether no finding here means anything, by the networks with a weight above 0: each score stays what it is,
         # and no call is made of it.
         "meaningless": analysis.meaningless,
@@ -64,15 +68,19 @@ def review_record(review: Review, *, save_maps: bool = False, pdf: bool = False)
             **greys_record(film.greys),
             "warnings": list(review.warnings),
         },
-        "settings": settings_record(analysis.settings, review.display, review.run, save_maps=save_maps, pdf=pdf),
+        "settings": settings_record(
+            analysis.settings, review.display, review.run, save_maps=save_maps, pdf=pdf, dicom=dicom
+        ),
         "classifiers": [_classifier_record(result) for result in analysis.results],
         "findings": [_finding_record(finding, review) for finding in analysis.findings],
     }
 
 
-def review_json(review: Review, *, save_maps: bool = False, pdf: bool = False) -> str:
+def review_json(
+    review: Review, *, save_maps: bool = False, pdf: bool = False, dicom: Mapping[str, object] | None = None
+) -> str:
     """Return the text of `review.json`, with boxes and outlines each on a line of its own."""
-    return _written(review_record(review, save_maps=save_maps, pdf=pdf), "\n") + "\n"
+    return _written(review_record(review, save_maps=save_maps, pdf=pdf, dicom=dicom), "\n") + "\n"
 
 
 def _written(value: Any, line: str) -> str:
@@ -95,9 +103,15 @@ def _written(value: Any, line: str) -> str:
 
 
 def settings_record(
-    settings: Settings, display: Display, run: RunInfo, *, save_maps: bool, pdf: bool = False
+    settings: Settings,
+    display: Display,
+    run: RunInfo,
+    *,
+    save_maps: bool,
+    pdf: bool = False,
+    dicom: Mapping[str, object] | None = None,
 ) -> dict[str, Any]:
-    """Return `settings` of the record."""
+    """Return `settings` of the record; `dicom` is `DicomOptions.record`."""
     return {
         "set": run.set,
         "method": settings.method,
@@ -121,6 +135,7 @@ def settings_record(
         "precision": run.precision,
         "save_maps": save_maps,
         "pdf": pdf,
+        "dicom": None if dicom is None else dict(dicom),
     }
 
 

@@ -5,7 +5,8 @@ here, without a network or a map computed.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -90,6 +91,8 @@ class Analysis:
         ranking: every finding with a score, the highest first.
         findings: the explained ones, in the order of their rank.
         seconds: stage → seconds: input, backbones, heads, maps, ensemble.
+        reviewed_at: when it was made, to the second, with the offset from UTC of the machine's clock; what is made
+            from it without a network keeps it.
     """
 
     radiograph: Radiograph
@@ -99,6 +102,7 @@ class Analysis:
     ranking: tuple[RankedFinding, ...]
     findings: tuple[Finding, ...]
     seconds: Mapping[str, float]
+    reviewed_at: datetime = field(default_factory=lambda: datetime.now().astimezone().replace(microsecond=0))
 
     @property
     def classifier_set(self) -> ClassifierSet:

@@ -40,6 +40,9 @@ PREDICTED, ALL = "predicted", "all"
 COMBINATIONS = ("mean", "max", "weighted")
 """What makes one map of several layers'; `weighted` is a mean in which later layers count more: 1, 2, 3 …"""
 
+DICOM_OBJECTS = ("sc", "sr", "seg", "gsps")
+"""What a review is written as for the film's study: Secondary Capture, report, segmentation, presentation state."""
+
 ENGINES = ("local", "dask")
 """What runs an archive: processes of this machine, or workers of a Dask cluster."""
 

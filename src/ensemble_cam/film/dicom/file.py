@@ -4,6 +4,7 @@ Source: DICOM PS3.10 chapter 7 (file), PS3.5 annex A (transfer syntaxes).
 """
 
 import zlib
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from ensemble_cam.errors import RadiographError
@@ -12,6 +13,7 @@ from ensemble_cam.film.dicom.elements import (
     EXPLICIT,
     IMPLICIT,
     UNDEFINED,
+    Element,
     Encoding,
     PixelData,
     Walk,
@@ -76,20 +78,49 @@ def parse_dicom(data: bytes) -> DicomFile:
     Raises:
         RadiographError: if the file is truncated, broken, or made of more elements than a film has.
     """
-    meta = Walk(data, _begin(data), EXPLICIT)
-    transfer_syntax, media_class = _file_meta(meta)
-    start = meta.position
-    deflated = transfer_syntax == DEFLATED and coherent(data, start, EXPLICIT) < 2
+    transfer_syntax, media_class, start = _begun(data)
+    deflated = _is_deflated(data, start, transfer_syntax)
     if deflated:
         encoding, header, pixels = _inflated(memoryview(data)[start:])
     else:
-        declared = _ENCODINGS.get(transfer_syntax, EXPLICIT) if transfer_syntax else None
-        encoding = told_encoding(data, start, declared)
-        walk = Walk(data, start, encoding)
+        walk = Walk(data, start, _encoding(data, start, transfer_syntax))
+        encoding = walk.encoding
         found, pixel_element = walk.elements(ATTRIBUTES.keys())
         header = Header(found)
         pixels = walk.pixels(*pixel_element) if pixel_element else None
     return DicomFile(transfer_syntax, media_class, encoding, deflated, header, pixels)
+
+
+def find_elements(data: bytes, wanted: Collection[int]) -> tuple[str, dict[int, Element], int]:
+    """Return the transfer syntax, those of the wanted elements that are there, and about how many bytes the pixels are.
+
+    Raises:
+        RadiographError: if the file is truncated, broken, or made of more elements than a film has.
+    """
+    transfer_syntax, _, start = _begun(data)
+    if not _is_deflated(data, start, transfer_syntax):
+        walk = Walk(data, start, _encoding(data, start, transfer_syntax))
+        return transfer_syntax, walk.elements(wanted)[0], len(data) - walk.position
+    try:
+        head = zlib.decompressobj(-zlib.MAX_WBITS).decompress(memoryview(data)[start:], _MAX_DEFLATED_HEADER)
+    except zlib.error:
+        raise _not_deflated() from None
+    found, _ = Walk(head, 0, told_encoding(head, 0, EXPLICIT)).elements(wanted)
+    return transfer_syntax, found, len(data) - start
+
+
+def _begun(data: bytes) -> tuple[str, str, int]:
+    """Return transfer syntax and SOP class by the File Meta Information, and where the dataset begins."""
+    meta = Walk(data, _begin(data), EXPLICIT)
+    return *_file_meta(meta), meta.position
+
+
+def _is_deflated(data: bytes, start: int, transfer_syntax: str) -> bool:
+    return transfer_syntax == DEFLATED and coherent(data, start, EXPLICIT) < 2
+
+
+def _encoding(data: bytes, start: int, transfer_syntax: str) -> Encoding:
+    return told_encoding(data, start, _ENCODINGS.get(transfer_syntax, EXPLICIT) if transfer_syntax else None)
 
 
 def _begin(data: bytes) -> int:
@@ -141,9 +172,13 @@ def _inflated(data: memoryview) -> tuple[Encoding, Header, PixelData | None]:
             walk.data = head
         return walk.encoding, header, walk.pixels(vr, wanted)
     except zlib.error:
-        raise RadiographError(
-            "The DICOM file is declared as deflated and cannot be unpacked. Export or copy the film again."
-        ) from None
+        raise _not_deflated() from None
+
+
+def _not_deflated() -> RadiographError:
+    return RadiographError(
+        "The DICOM file is declared as deflated and cannot be unpacked. Export or copy the film again."
+    )
 
 
 def _declared_bytes(header: Header) -> int:

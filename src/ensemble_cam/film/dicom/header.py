@@ -85,6 +85,7 @@ _READ = {
     "SOPClassUID": (0x00080016, b"UI"),
     "Modality": (0x00080060, b"CS"),
     "Manufacturer": (0x00080070, b"LO"),
+    "SeriesDescription": (0x0008103E, b"LO"),
     "ManufacturerModelName": (0x00081090, b"LO"),
     "BodyPartExamined": (0x00180015, b"CS"),
     "ImagerPixelSpacing": (0x00181164, b"DS"),

@@ -18,6 +18,7 @@ from ensemble_cam.film.dicom.header import (
 from ensemble_cam.film.dicom.pixels import PixelLayout, decode_pixels
 from ensemble_cam.film.intake import StoredFilm, check_size, phantom_facts, silence
 from ensemble_cam.film.proportions import true_size
+from ensemble_cam.purpose import RESULT_MARK
 
 _FILMS = {
     "1.2.840.10008.5.1.4.1.1.1": "Computed Radiography",
@@ -28,6 +29,13 @@ _FILMS = {
     "1.2.840.10008.5.1.4.1.1.7.3": "Secondary Capture, multi-frame grey word",
     "1.2.840.10008.5.1.4.1.1.7.4": "Secondary Capture, multi-frame true colour",
 }
+_RESULTS = {
+    "1.2.840.10008.5.1.4.1.1.7": "a picture of maps (Secondary Capture)",
+    "1.2.840.10008.5.1.4.1.1.88.33": "the report of findings (Comprehensive SR)",
+    "1.2.840.10008.5.1.4.1.1.66.4": "the segmentation of regions",
+    "1.2.840.10008.5.1.4.1.1.11.1": "the regions' outlines (Grayscale Softcopy Presentation State)",
+}
+_OF_FILM = re.compile(r", film ([0-9a-f]{12})\Z")
 _DICOMDIR = "1.2.840.10008.1.3.10"
 _FILM_MODALITIES = {"CR", "DX", "DR", "RG"}
 _BEGINS_WITH_A_VOWEL = re.compile(r"[AEIO]|U(?!ni)|X|(?:MR|RT)\b")  # as PS3.6 A names classes, and as they are spoken
@@ -88,6 +96,8 @@ def _kind(header: Header, file: DicomFile) -> str:
     """Return the SOP class's name, or refuse what is no radiograph, by name."""
     sop_class = header.text("SOPClassUID") or file.media_class
     modality = header.text("Modality")
+    if RESULT_MARK in header.written("Manufacturer"):
+        raise RadiographError(_result(sop_class, next(iter(header.written("SeriesDescription")), "")))
     if sop_class == _DICOMDIR:
         raise RadiographError("This is a DICOMDIR, an index of other files. Choose the film itself.")
     if modality in OTHER_MODALITIES and sop_class in ("", *_FILMS):
@@ -107,6 +117,14 @@ def _kind(header: Header, file: DicomFile) -> str:
             "Choose a CR, DX or Secondary Capture image of the chest."
         )
     return _FILMS[sop_class]
+
+
+def _result(sop_class: str, description: str) -> str:
+    """Return what an object that this program wrote is, and of which film: nothing else of its header is told."""
+    film = _OF_FILM.search(description)
+    of = f" of the film with SHA-256 {film[1]}…" if film else ""
+    what = _RESULTS.get(sop_class, "an object")
+    return f"This is {what}{of}, a result of Ensemble-CAM and not a film. Choose the film itself."
 
 
 def _named(sop_class: str) -> str:
