@@ -9,6 +9,7 @@ from streamlit.navigation.page import StreamlitPage
 
 from ensemble_cam.errors import ConfigError
 from ensemble_cam.machine.threads import wait_briefly
+from ensemble_cam.ui.around import show_look_switch
 from ensemble_cam.ui.review.page import show_review_page
 from ensemble_cam.ui.scripts import read
 from ensemble_cam.ui.session import networks
@@ -43,6 +44,7 @@ def _show() -> None:
     with st.sidebar, st.container(horizontal=True, gap="small"):
         for each in pages:
             st.page_link(each)
+        show_look_switch()
     page.run()
 
 

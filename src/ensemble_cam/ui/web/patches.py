@@ -66,6 +66,10 @@ def hold_options(names: ServedNames) -> Callable[[], None]:
         origins = [f"{scheme}://{_in_address(name)}" for name in sorted(names.allowed) for scheme in ("http", "https")]
         config.set_option("server.corsAllowedOrigins", origins)
         config.set_option("server.trustedUserHeaders", {})  # anybody can send a header
+        # The page sends itself the message by which its colours change, and takes none of Streamlit's hosts. No other
+        # page can stand around it, so that none is listened to.
+        own = [f"{scheme}://{_in_address(name)}:*" for name in sorted(names.all) for scheme in ("http", "https")]
+        config.set_option("client.allowedOrigins", own)
 
     hold()
     return config.on_config_parsed(hold, force_connect=True)
