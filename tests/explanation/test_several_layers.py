@@ -76,7 +76,7 @@ def test_a_combination_is_of_the_relative_maps_on_the_finest_grid(stages, pictur
     explanation = ec.explain(stages, dimmed, target="left", method="hirescam", combine=combine)
     assert explanation.map.shape == (8, 8)
     assert explanation.map[1, 1] == pytest.approx(expected)
-    assert explanation.record["combine"] == combine
+    assert explanation.record["options"]["combine"] == combine
     assert [each["name"] for each in explanation.record["layers"]] == ["early", "late"]
     assert explanation.record["layer"] is None
     assert f"early, late ({combine} of them)" in explanation.figure().info["Method"]

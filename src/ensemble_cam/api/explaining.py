@@ -192,6 +192,13 @@ class Keywords(TypedDict, total=False):
     method: str
     layer: str | Sequence[str] | None
     combine: str | None
+    size: int | str
+    interpolation: str
+    normalisation: str
+    gradients: str
+    aug_smooth: bool
+    eigen_smooth: bool
+    batch_size: int
     fusion: str | None
     discard: float | None
 

@@ -182,6 +182,19 @@ class Network:
         other._choose(self._survey, layers)
         return other
 
+    def on_processor(self) -> "Network":
+        """Return this network on the processor, with parameters of its own; the module stays where it is."""
+        module = copy.deepcopy(private_twin(self.module)).cpu()
+        other = copy.copy(self)
+        other.module, other._known_cuts = module, {}
+        if self.branches is not None:
+            other._survey = _survey_of_branches(module, self.inputs)
+            other.branches = other._survey.cut({each.input or "": each.name for each in self.chosen})
+        else:
+            other._survey = survey_of(module, self.input)
+            other._choose(other._survey, [each.layer for each in self.cuts])
+        return other
+
     @property
     def layers(self) -> tuple[Layer, ...]:
         """All layers at which a map can be made, in the network's order."""

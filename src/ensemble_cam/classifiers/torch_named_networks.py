@@ -9,7 +9,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import tomli
 import torch
 from torch import nn
 
@@ -27,15 +26,14 @@ from ensemble_cam.classifiers.torch_branches import BranchSurvey
 from ensemble_cam.classifiers.torch_checkpoints import Checkpoint, fill, read_checkpoint
 from ensemble_cam.classifiers.torch_layers import Survey
 from ensemble_cam.errors import ClassifierError, ConfigError, did_you_mean
-from ensemble_cam.machine.files import read_file, why_unreadable
 from ensemble_cam.machine.names import escaped
+from ensemble_cam.settings.config import read_toml
 
 SPECS = "torchvision:NAME, timm:NAME or file:PATH.toml"
 _KEYS = (
     *("architecture", "factory", "checkpoint", "classes", "output", "layer", "inputs"),
     *("mean", "std", "input_size", "channels", "prefix"),
 )
-_MOST_BYTES = 2**20  # of a TOML file
 _DEFAULT_OUTPUTS = 1000
 
 
@@ -155,12 +153,7 @@ def _path(checkpoint: object) -> Path | None:
 
 def _plan_of_file(path: Path, options: Mapping[str, Any]) -> _Plan:
     shown = escaped(path.name)
-    try:
-        table = tomli.loads(read_file(path, most=_MOST_BYTES).decode())
-    except OSError as error:
-        raise ConfigError(f"{shown}: {why_unreadable(error)}. Check its path.") from None
-    except ValueError as error:  # no TOML, or no UTF-8
-        raise ConfigError(f"{shown}: this is no TOML ({error}). Mend it.") from None
+    table = read_toml(path)
     told = table.get("network")
     if set(table) != {"network"} or not isinstance(told, dict):
         raise ConfigError(f"{shown}: allowed: one table, [network].")

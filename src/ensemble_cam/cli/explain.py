@@ -79,8 +79,7 @@ def add(commands: Commands) -> None:
     maps.add_argument(
         "--method",
         choices=tuple(METHODS_OF_ANY_NETWORK),
-        default="gradcam++",
-        help="what each shows, costs and hides stands below (%(default)s)",
+        help="what each shows, costs and hides stands below (gradcam++)",
     )
     maps.add_argument("--fusion", choices=FUSIONS, help="of a rollout: what makes one map of a layer's heads (mean)")
     maps.add_argument(
@@ -91,6 +90,18 @@ def add(commands: Commands) -> None:
     )
     maps.add_argument(
         "--target", metavar="CLASS", default=PREDICTED, help="the class to explain, predicted, or all (%(default)s)"
+    )
+    maps.add_argument(
+        "--batch-size",
+        type=whole(least=1, most=1024),
+        metavar="N",
+        help="changed pictures that the network is shown at once, where a method needs many (32)",
+    )
+    maps.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="how maps are made, as a table [explain] of ExplainOptions; what is given here goes before it",
     )
     seen = explain.add_argument_group("what the network is shown (without, what is known of the network)")
     seen.add_argument(
@@ -151,7 +162,7 @@ def run(options: argparse.Namespace) -> int:
 
         given = ("checkpoint", "classes", "output", "layer", "mean", "std", "input_size")
         asked: dict[str, Any] = {name: each for name in given if (each := getattr(options, name)) is not None}
-        network = load_network(options.network, **asked)
+        network = load_network(options.network, **{**({"layer": how.layers} if how.layers else {}), **asked})
         check_asked(network, target := _target(network, options.target), how)
         check_inputs(network, cases[0])
     line.line(f"Network: {escaped(network.name)}, weights {network.weights}; {_layers(network, how)}")
@@ -162,11 +173,11 @@ def run(options: argparse.Namespace) -> int:
 
 def _how(options: argparse.Namespace) -> ExplainOptions:
     """Return how maps are made; layers that were not named, and those of several inputs, are the network's."""
-    given = ("method", "layer", "combine", "fusion", "discard")
+    given = ("method", "layer", "combine", "fusion", "discard", "batch_size")
     asked = {name: each for name in given if (each := getattr(options, name)) is not None}
     if isinstance(options.layer, dict):
         del asked["layer"]
-    return ExplainOptions(**asked)
+    return ExplainOptions(**asked) if options.config is None else ExplainOptions.of_file(options.config, **asked)
 
 
 def _layers(network: "Network", how: ExplainOptions) -> str:

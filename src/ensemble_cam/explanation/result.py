@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 
+from ensemble_cam.explanation.sizing import enlarged
 from ensemble_cam.film.picture import Picture
 from ensemble_cam.maps.heatmap import relative
 from ensemble_cam.settings.explain_options import ExplainOptions
@@ -70,8 +70,9 @@ class Explainer:
         title = METHODS_OF_ANY_NETWORK[self.method].title
         if self.options.rollout is not None:
             return f"{title}, {self.options.rollout.line}"
+        done = f", {self.options.line}" if self.options.line else ""
         combined = f" ({self.options.combine} of them)" if self.options.combine and layer is None else ""
-        return f"{title} at {layer or ', '.join(each.layer for each in self.places)}{combined}"
+        return f"{title} at {layer or ', '.join(each.layer for each in self.places)}{combined}{done}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,7 +153,6 @@ class Explained:
     def in_picture(self, one: ClassMap) -> np.ndarray:
         """Return a map's relative activation at every pixel of its picture, (height, width) float32 in [0, 1].
 
-        Bilinear between the cells' centres, which lie in the middles of equal parts of the picture.
+        Between the cells' centres, which lie in the middles of equal parts of the picture, as the options say.
         """
-        width, height = self.picture_of(one).size
-        return cv2.resize(one.relative, (width, height), interpolation=cv2.INTER_LINEAR)
+        return enlarged(one.relative, self.picture_of(one).size, self.by.options.interpolation)

@@ -1,7 +1,8 @@
 """Any network's explanation of a picture: what it says, and its maps at the layers that were asked for."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,11 @@ from torch import Tensor
 from ensemble_cam.classifiers.arrays import as_numpy
 from ensemble_cam.classifiers.torch_any_network import CUT_LINES, Network, cut_line
 from ensemble_cam.classifiers.torch_branches import BranchCut
-from ensemble_cam.classifiers.torch_cuts import FAILURES, checked_logits
+from ensemble_cam.classifiers.torch_cuts import FAILURES, Cut, checked_logits
 from ensemble_cam.errors import ClassifierError, ConfigError, did_you_mean, is_out_of_memory
-from ensemble_cam.explanation.combined import combined
 from ensemble_cam.explanation.result import UNTRAINED_LINE, ClassMap, Explained, Explainer, Place
-from ensemble_cam.explanation.torch_layer_maps import Exposed, expose, gradients_of, layer_maps
+from ensemble_cam.explanation.sizing import combined, normalised, sized
+from ensemble_cam.explanation.torch_layer_maps import Exposed, expose, gradients_of, layer_maps, smoothed
 from ensemble_cam.explanation.torch_rollout import attention_of, check_attention, rollout
 from ensemble_cam.film.picture import Picture
 from ensemble_cam.settings.explain_options import ExplainOptions
@@ -23,6 +24,9 @@ from ensemble_cam.settings.methods import METHODS, METHODS_OF_ANY_NETWORK, ROLLO
 from ensemble_cam.settings.vocabulary import ALL, PREDICTED
 
 Target = str | int | np.integer[Any]
+
+MANY_AT_ONCE = ("ablation", "score")
+"""Kinds of methods that show the network many changed activations or pictures."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,10 +66,8 @@ def explain_picture(
         try:
             # What was made in inference mode may not enter autograd; its copy may.
             own = {name: each.clone() for name, each in pixels.items()}
-            found = _found_by(network, own, target, options)
+            found = _within_memory(network, own, target, options)
         except FAILURES as error:
-            if is_out_of_memory(error):
-                raise ClassifierError("There is not enough memory for this network. Close other programs.") from None
             raise ClassifierError(f"The network failed on this picture ({str(error)[:200]}).") from error
     shares = network.probabilities(torch.from_numpy(found.logits)).tolist()
     predicted = network.classes[int(np.argmax(found.logits))]
@@ -77,9 +79,26 @@ def explain_picture(
         target=predicted if predicted in classes else classes[0],
         probabilities=dict(zip(network.classes, shares, strict=True)),
         logits=dict(zip(network.classes, found.logits.tolist(), strict=True)),
-        maps=tuple(found.maps),
+        maps=_finished(found.maps, pictures, options),
         cautions=(*_cautions(network, options.method), *dict.fromkeys(found.cautions), *_warnings(pictures)),
     )
+
+
+def _finished(
+    maps: Sequence[ClassMap], pictures: Mapping[str, Picture], options: ExplainOptions
+) -> tuple[ClassMap, ...]:
+    """Return maps in the size and on the scale that were asked for; those of several inputs share one scale."""
+    found = []
+    for _, own in groupby(maps, key=lambda each: (each.name, each.layer)):
+        together = list(own)
+        sizes = [pictures[each.input or next(iter(pictures))].size for each in together]
+        grids = [sized(each.grid, size, options) for each, size in zip(together, sizes, strict=True)]
+        grids = normalised(grids, options.normalisation)
+        highest = max(float(grid.max()) for grid in grids) if len(grids) > 1 else None
+        for each, grid in zip(together, grids, strict=True):
+            grid.setflags(write=False)
+            found.append(replace(each, grid=grid, highest=highest))
+    return tuple(found)
 
 
 def checked_pictures(network: Network, given: object) -> dict[str, Any]:
@@ -102,6 +121,31 @@ def checked_pictures(network: Network, given: object) -> dict[str, Any]:
 def _warnings(pictures: Mapping[str, Picture]) -> list[str]:
     told = [(name, line) for name, each in pictures.items() for line in each.warnings]
     return [line if len(pictures) == 1 else f"{name}: {line}" for name, line in told]
+
+
+def _within_memory(network: Network, pixels: Mapping[str, Tensor], target: Target, options: ExplainOptions) -> _Found:
+    """Return what the network gave; where memory ran out, with half as much at once, and at last on the processor.
+
+    Raises:
+        ClassifierError: if it runs out on the processor with one at once.
+    """
+    cautions: list[str] = []
+    while True:
+        try:
+            found = _found_by(network, pixels, target, options)
+            return replace(found, cautions=[*found.cautions, *cautions])
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+        if options.batch_size > 1 and METHODS_OF_ANY_NETWORK[options.method].kind in MANY_AT_ONCE:
+            options = replace(options, batch_size=options.batch_size // 2)
+            cautions = [f"Memory ran out: the network was shown {options.batch_size} at once, and no more."]
+        elif network.device.type != "cpu":
+            network = network.on_processor()
+            pixels = {name: each.cpu() for name, each in pixels.items()}
+            cautions = ["Memory ran out on the graphics card: the processor went on."]
+        else:
+            raise ClassifierError("There is not enough memory for this network. Close other programs.")
 
 
 def _found_by(network: Network, pixels: Mapping[str, Tensor], target: Target, options: ExplainOptions) -> _Found:
@@ -127,6 +171,8 @@ def check_asked(network: Network, target: object, options: ExplainOptions) -> Ne
         check_attention(network.module)
         return network
     network = network.at(options.layers)
+    if options.aug_smooth and network.branches is not None:
+        raise ConfigError("aug_smooth: it mirrors a picture, and several inputs may have sides. Leave it out.")
     if options.combine is not None and network.branches is not None:
         raise ConfigError("combine: maps of several inputs lie in different pictures. Leave it out.")
     if options.combine is not None and len(network.cuts) == 1:
@@ -157,21 +203,38 @@ def _found(network: Network, pixels: Tensor, target: Target, options: ExplainOpt
     logits = _numbers(seen[-1].outputs)
     targets = _targets(network, target, int(np.argmax(logits)))
     names = [network.classes[each] for each in targets]
-    layers = [cut.layer for cut in network.cuts]
     grids, cautions = [], []
-    for each, layer in zip(seen, layers, strict=True):
-        gradients = None
-        if METHODS[options.method].kind == "gradient":
-            (gradients,) = gradients_of(each.outputs, [each.leaf], targets)
-        found, told = layer_maps(each, gradients, targets, options)
-        if gradients is not None:
-            told += _silent(names, gradients)
-        grids.append(_grids(found, options.method))
-        cautions += told if len(layers) == 1 else [f"{layer}: {line}" for line in told]
+    for cut, each in zip(network.cuts, seen, strict=True):
+        maps, told = (
+            _smoothed(cut, pixels, targets, names, options)
+            if options.aug_smooth
+            else _maps_of(each, targets, names, options)
+        )
+        grids.append(_grids(maps, options.method))
+        cautions += told if len(network.cuts) == 1 else [f"{cut.layer}: {line}" for line in told]
     if options.combine is not None:
         joint = [combined([of[index] for of in grids], options.combine) for index in range(len(names))]
         return _Found(logits, _class_maps(names, [joint], [None]), cautions)
-    return _Found(logits, _class_maps(names, grids, [None] if len(layers) == 1 else layers), cautions)
+    layers = [None] if len(grids) == 1 else [cut.layer for cut in network.cuts]
+    return _Found(logits, _class_maps(names, grids, layers), cautions)
+
+
+def _smoothed(
+    cut: Cut, pixels: Tensor, targets: Sequence[int], names: Sequence[str], options: ExplainOptions
+) -> tuple[Tensor, list[str]]:
+    """Return what `_maps_of` does, over six changed pictures."""
+    return smoothed(lambda changed: _maps_of(expose(cut, changed), targets, names, options), pixels)
+
+
+def _maps_of(
+    exposed: Exposed, targets: Sequence[int], names: Sequence[str], options: ExplainOptions
+) -> tuple[Tensor, list[str]]:
+    """Return the maps of several classes at a layer, (n, h, w), at least 0, and what has to be said of them."""
+    if METHODS[options.method].kind != "gradient":
+        return layer_maps(exposed, None, targets, options)
+    (gradients,) = gradients_of(exposed.outputs, [exposed.leaf], targets)
+    maps, told = layer_maps(exposed, gradients, targets, options)
+    return maps, told + _silent(names, gradients)
 
 
 def _found_in_branches(
@@ -193,11 +256,9 @@ def _found_in_branches(
     found = []
     for index, target in enumerate(targets):
         whole = float(sum(each[index] for each in sums.values()))
-        highest = max(float(of[index].max()) for of in grids.values())
         for name, of in grids.items():
-            of[index].setflags(write=False)
             share = float(sums[name][index]) / whole if whole else None
-            found.append(ClassMap(network.classes[target], of[index], input=name, highest=highest, share=share))
+            found.append(ClassMap(network.classes[target], of[index], input=name, share=share))
         if not whole:
             cautions.append(f"The gradient of {network.classes[target]} is 0 at all layers: no input moves it.")
     return _Found(logits, found, cautions)
@@ -207,8 +268,6 @@ def _class_maps(
     names: Sequence[str], grids: Sequence[Sequence[np.ndarray]], layers: Sequence[str | None]
 ) -> list[ClassMap]:
     """Return the maps, a class's together, of each layer's grids."""
-    for each in (grid for of in grids for grid in of):
-        each.setflags(write=False)
     return [
         ClassMap(name, of[index], layer=layer)
         for index, name in enumerate(names)

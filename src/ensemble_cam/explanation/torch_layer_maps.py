@@ -1,6 +1,6 @@
 """One layer's maps of any network: the formulas of `maps.formulas`, on what autograd gives at the cut."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -14,11 +14,18 @@ from ensemble_cam.maps.formulas import gradient_maps, principal_component, weigh
 from ensemble_cam.settings.explain_options import ExplainOptions
 from ensemble_cam.settings.methods import METHODS
 
-_AT_ONCE = 32  # as in the grad-cam package
 _ROUNDING = 1e-5  # of float32, over some thousand channels
 _PIXELS_AT_ONCE = 2**20  # of Score-CAM's pictures
 # Their denominators cross 0 where activations are negative.
 UNSTABLE = ("gradcam++", "xgradcam")
+
+_GRADIENTS: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "signed": lambda gradients: gradients,
+    "positive": torch.relu,
+    "absolute": torch.abs,
+}
+# The package's test-time augmentation: contrast, as it is applied to what the network is shown.
+_CONTRASTS = (0.9, 1.0, 1.1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +56,29 @@ def expose(cut: Cut, pixels: Tensor) -> Exposed:
     return Exposed(leaf, cut_logits(cut, leaf, pixels), pixels, cut)
 
 
+def smoothed(made: Callable[[Tensor], tuple[Tensor, list[str]]], pixels: Tensor) -> tuple[Tensor, list[str]]:
+    """Return the mean of the relative maps of a picture as it is, changed in contrast, and mirrored.
+
+    Args:
+        made: returns the (n, h, w) maps of a picture, and what has to be said of them.
+        pixels: (1, channels, side, side).
+    """
+    found, cautions = [], []
+    for changed, mirrored in _changed(pixels):
+        maps, told = made(changed)
+        peaks = maps.amax((1, 2), keepdim=True)
+        share = torch.where(peaks > 0, maps / peaks, 0)
+        found.append(share.flip(-1) if mirrored else share)
+        cautions += told
+    return torch.stack(found).mean(0), cautions
+
+
+def _changed(pixels: Tensor) -> Iterator[tuple[Tensor, bool]]:
+    for mirrored in (False, True):
+        for contrast in _CONTRASTS:
+            yield (pixels.flip(-1) if mirrored else pixels) * contrast, mirrored
+
+
 def layer_maps(
     exposed: Exposed, gradients: Tensor | None, targets: Sequence[int], options: ExplainOptions
 ) -> tuple[Tensor, list[str]]:
@@ -64,7 +94,8 @@ def layer_maps(
     method, activation, cautions = options.method, exposed.activation, []
     kind = METHODS[method].kind
     if gradients is not None:
-        maps = gradient_maps(method, activation, Gradients(gradients))
+        gradients = _GRADIENTS[options.gradients](gradients)
+        maps = gradient_maps(method, activation, Gradients(gradients), eigen_smooth=options.eigen_smooth)
         if method == "hirescam" and _cancels(activation, gradients):
             maps = torch.zeros_like(maps)
             cautions.append(
@@ -74,9 +105,9 @@ def layer_maps(
     elif kind == "activation":
         maps = principal_component(activation)[None].expand(len(targets), -1, -1)
     elif kind == "ablation":
-        maps = _ablation_maps(exposed, targets)
+        maps = _ablation_maps(exposed, targets, options)
     else:
-        maps = _score_maps(exposed, targets)
+        maps = _score_maps(exposed, targets, options)
     lowest = float(activation.min())
     if method in UNSTABLE and lowest < 0:
         cautions.append(
@@ -103,33 +134,33 @@ def _cancels(activation: Tensor, gradients: Tensor) -> bool:
 
 
 @torch.no_grad()
-def _ablation_maps(exposed: Exposed, targets: Sequence[int]) -> Tensor:
+def _ablation_maps(exposed: Exposed, targets: Sequence[int], options: ExplainOptions) -> Tensor:
     """Weigh each channel by how far the logit falls without it, over the logit's size."""
     assert exposed.cut is not None
     activation = exposed.leaf.detach()
     channels, chosen, fallen = activation.shape[1], list(targets), []
-    for first in range(0, channels, _AT_ONCE):
-        some = torch.arange(first, min(first + _AT_ONCE, channels))
+    for first in range(0, channels, options.batch_size):
+        some = torch.arange(first, min(first + options.batch_size, channels))
         ablated = activation.repeat(len(some), 1, 1, 1)
         ablated[torch.arange(len(some)), some] = 0
         fallen.append(cut_logits(exposed.cut, ablated, exposed.pixels)[:, chosen])
     whole = exposed.outputs.detach()[0][chosen].float()[:, None]
     weights = (whole - torch.cat(fallen).float().T) / whole.abs()
-    maps: Tensor = weighted_maps(weights, exposed.activation)
+    maps: Tensor = weighted_maps(weights, exposed.activation, eigen_smooth=options.eigen_smooth)
     return maps
 
 
 @torch.no_grad()
-def _score_maps(exposed: Exposed, targets: Sequence[int]) -> Tensor:
+def _score_maps(exposed: Exposed, targets: Sequence[int], options: ExplainOptions) -> Tensor:
     """Weigh each channel by the softmax, over channels, of the logit of the picture seen through it."""
     assert exposed.cut is not None
     side, found = exposed.pixels.shape[-1], []
-    at_once = max(1, min(_AT_ONCE, _PIXELS_AT_ONCE // side**2))
+    at_once = max(1, min(options.batch_size, _PIXELS_AT_ONCE // side**2))
     for channels in exposed.leaf.detach()[0].split(at_once):
         masks = F.interpolate(channels[:, None], size=(side, side), mode="bilinear", align_corners=True)
         lowest, highest = masks.amin((2, 3), keepdim=True), masks.amax((2, 3), keepdim=True)
         seen = exposed.pixels * (masks - lowest) / (highest - lowest + 1e-8)
         found.append(checked_logits(exposed.cut.whole(seen), len(seen)))
     weights = torch.cat(found).float()[:, list(targets)].T.softmax(1)
-    maps: Tensor = weighted_maps(weights, exposed.activation)
+    maps: Tensor = weighted_maps(weights, exposed.activation, eigen_smooth=options.eigen_smooth)
     return maps

@@ -28,6 +28,8 @@ from ensemble_cam.rendering.overlay import paint
 from ensemble_cam.rendering.page import LIGHT_FAINT, LIGHT_INK, LIGHT_WARN, Lettering, Page, Run, shortened
 from ensemble_cam.rendering.png import png
 from ensemble_cam.settings.display import Display
+from ensemble_cam.settings.explain_options import RULES as OPTIONS
+from ensemble_cam.settings.explain_options import ExplainOptions
 
 RECORD = "explanation.json"
 SCHEMA = 1
@@ -186,7 +188,7 @@ def explanation_record(explained: Explained) -> dict[str, Any]:
             {"name": each.layer, "channels": each.channels, **({"input": each.input} if each.input else {})}
             for each in by.places
         ],
-        "combine": options.combine,
+        "options": _options_record(options),
         "method": by.method,
         "rollout": None if options.rollout is None else asdict(options.rollout),
         "output": by.output,
@@ -199,6 +201,11 @@ def explanation_record(explained: Explained) -> dict[str, Any]:
         },
         "cautions": list(explained.cautions),
     }
+
+
+def _options_record(options: ExplainOptions) -> dict[str, Any]:
+    """Return the options that are no part of the method, the layers or a rollout."""
+    return {name: each for name, each in asdict(options).items() if name in OPTIONS}
 
 
 def _picture_record(picture: Picture) -> dict[str, Any]:

@@ -190,7 +190,7 @@ def load_config(path: Path | None = None) -> Config:
         ConfigError: if the file cannot be read, is no TOML, or says anything that is not known or not allowed.
     """
     path = default_config_path() if path is None else Path(path)
-    document = _read_toml(path)
+    document = read_toml(path)
     try:
         check_keys("top level", document, known=("review", "classifiers"))
         review = _review(TABLE.check("[review]", document.get("review", {})))
@@ -204,7 +204,12 @@ def load_config(path: Path | None = None) -> Config:
     return Config(review=review, classifiers=classifiers)
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file.
+
+    Raises:
+        ConfigError: if it cannot be read, or is no TOML.
+    """
     name = escaped(path.name or str(path))
     try:
         # Notepad puts a byte order mark in front.

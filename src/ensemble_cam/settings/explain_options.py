@@ -1,13 +1,24 @@
 """How any network's maps are made: one frozen record of it, checked, from Python, the command line or a TOML file."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Any
 
 from ensemble_cam.errors import ConfigError, did_you_mean
-from ensemble_cam.settings.methods import METHODS, METHODS_OF_ANY_NETWORK, ROLLOUT, Fusion, RolloutOptions
-from ensemble_cam.settings.rules import check_keys, one_of
-from ensemble_cam.settings.vocabulary import COMBINATIONS
+from ensemble_cam.machine.names import escaped
+from ensemble_cam.settings.config import read_toml
+from ensemble_cam.settings.methods import (
+    METHODS,
+    METHODS_OF_ANY_NETWORK,
+    ROLLOUT,
+    Fusion,
+    Recipe,
+    RolloutOptions,
+)
+from ensemble_cam.settings.rules import TRUE_OR_FALSE, Rule, check_keys, one_of
+from ensemble_cam.settings.vocabulary import COMBINATIONS, GRADIENTS, GRID, INTERPOLATIONS, NORMALISATIONS, PICTURE
 
 
 @dataclass(frozen=True)
@@ -20,6 +31,15 @@ class ExplainOptions:
         layer: names of layers instead of the network's own, one or several; a text or a list.
         combine: what makes one map of several layers': "mean", "max" or "weighted" (later layers count more) of their
             relative activations, on the finest of their grids; without, each has a map of its own.
+        size: of a map: "grid", the layer's cells; "picture", the picture's pixels; or so many rows and columns.
+        interpolation: how it is enlarged: "bilinear", "nearest" or "bicubic" (what falls below 0 is then 0).
+        normalisation: of its values: "none", as the method gives them; "max", over the maximum; "minmax", from 0 to 1.
+            Of several inputs over all their maps of a class together. Drawn is always the share of the maximum.
+        gradients: what of them goes into the map: "signed", as they are; "positive", a ReLU of them; "absolute".
+        aug_smooth: take the mean over the picture and its mirror image at 0.9, 1 and 1.1 times the contrast.
+        eigen_smooth: take the first principal component of the weighted channels instead of their sum.
+        batch_size: how many changed activations or pictures a network is shown at once, where a method needs many.
+            Where memory is too small for them, half as many are; where it is for one, the processor goes on.
         fusion: of a rollout: what makes one map of a layer's heads, "mean" (which it is without), "max" or "min".
         discard: of a rollout: the share of patches, the least attended of each row, that are set to 0, from 0 (which it
             is without) to below 1.
@@ -31,20 +51,51 @@ class ExplainOptions:
     method: str = "gradcam++"
     layer: str | Sequence[str] | None = None
     combine: str | None = None
+    size: int | str = GRID
+    interpolation: str = "bilinear"
+    normalisation: str = "none"
+    gradients: str = "signed"
+    aug_smooth: bool = False
+    eigen_smooth: bool = False
+    batch_size: int = 32
     fusion: Fusion | None = None
     discard: float | None = None
 
     def __post_init__(self) -> None:
         _check_method(self.method)
         object.__setattr__(self, "layer", layer_names(self.layer))
-        if self.combine is not None:
-            one_of(COMBINATIONS).check("combine", self.combine)
+        for name, rule in RULES.items():
+            if getattr(self, name) is not None:
+                rule.check(name, getattr(self, name))
+        if reasons := self._conflicts():
+            raise ConfigError(reasons[0])
         if self.method == ROLLOUT.name and (self.combine is not None or self.layers):
             named = "combine" if self.combine is not None else "layer"
             raise ConfigError(
                 f"{named}: a rollout is made of all attention layers. Leave it out, or take another method."
             )
         _ = self.rollout  # which refuses what does not go with the method
+
+    def _conflicts(self) -> list[str]:
+        """Return why the options do not go together, a sentence each; none where they do."""
+        told = METHODS_OF_ANY_NETWORK[self.method]
+        found = []
+        if self.method in METHODS:
+            found += Recipe.conflicts(self.method, aug_smooth=self.aug_smooth, eigen_smooth=self.eigen_smooth)
+        elif self.aug_smooth or self.eigen_smooth:
+            named = "aug_smooth" if self.aug_smooth else "eigen_smooth"
+            found.append(f"{named}: it is of methods with channels, and {told.title} has none. Leave it out.")
+        if self.gradients != "signed" and told.kind != "gradient":
+            found.append(f"gradients: {told.title} has no use for them. Leave it out, or take another method.")
+        return found
+
+    @property
+    def line(self) -> str:
+        """What was done beside the method, in words; empty where nothing was."""
+        parts = [{"positive": "positive gradients alone", "absolute": "absolute gradients"}.get(self.gradients, "")]
+        parts += ["averaged over six changed pictures" * self.aug_smooth]
+        parts += ["principal component of the channels" * self.eigen_smooth]
+        return ", ".join(filter(None, parts))
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -74,14 +125,48 @@ class ExplainOptions:
         return replace(options or cls(), **given) if given or options is None else options
 
     @classmethod
-    def of_table(cls, where: str, table: Mapping[str, Any]) -> "ExplainOptions":
-        """Return the options of a TOML table.
+    def of_file(cls, path: str | os.PathLike[str], **given: Any) -> "ExplainOptions":
+        """Return the options of a TOML file, whose only table is `[explain]`; the fields are its keys.
+
+        Args:
+            path: the file.
+            **given: fields that stand in the place of the file's.
 
         Raises:
-            ConfigError: if a key or a value is not allowed.
+            ConfigError: if it cannot be read, or a key or a value is not allowed.
         """
-        check_keys(where, table, known=[each.name for each in fields(cls)])
-        return cls(**table)
+        shown = escaped(Path(path).name)
+        document = read_toml(Path(path))
+        table = document.get("explain")
+        if not isinstance(table, dict) or len(document) != 1:
+            raise ConfigError(f"{shown}: allowed: one table, [explain].")
+        known = [each.name for each in fields(cls)]
+        check_keys(f"{shown}: [explain]", table, known=known)
+        try:
+            return cls(**{**table, **given})
+        except ConfigError as error:
+            raise ConfigError(f"{shown}: {error}") from None
+
+
+RULES: Mapping[str, Rule] = {
+    "combine": one_of(COMBINATIONS),
+    "size": Rule(
+        f"{GRID}, {PICTURE}, or a whole number from 1 to 4096",
+        lambda value: value in (GRID, PICTURE) if isinstance(value, str) else _is_whole(value, 1, 4096),
+        names=(GRID, PICTURE),
+    ),
+    "interpolation": one_of(INTERPOLATIONS),
+    "normalisation": one_of(NORMALISATIONS),
+    "gradients": one_of(GRADIENTS),
+    "aug_smooth": TRUE_OR_FALSE,
+    "eigen_smooth": TRUE_OR_FALSE,
+    "batch_size": Rule("a whole number from 1 to 1024", lambda value: _is_whole(value, 1, 1024)),
+}
+"""Option → what it may be; `method`, `layer` and those of a rollout have checks of their own."""
+
+
+def _is_whole(value: object, least: int, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
 
 
 def _check_method(method: object) -> None:

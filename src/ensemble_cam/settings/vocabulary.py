@@ -43,6 +43,18 @@ COMBINATIONS = ("mean", "max", "weighted")
 DICOM_OBJECTS = ("sc", "sr", "seg", "gsps")
 """What a review is written as for the film's study: Secondary Capture, report, segmentation, presentation state."""
 
+INTERPOLATIONS = ("bilinear", "nearest", "bicubic")
+"""How any network's map is enlarged, between its cells' centres."""
+
+NORMALISATIONS = ("none", "max", "minmax")
+"""What any network's map is divided by: nothing, its maximum, or that less its minimum, which is subtracted."""
+
+GRADIENTS = ("signed", "positive", "absolute")
+"""What of any network's gradients goes into a map: all as they are, those above 0 (a ReLU), or their sizes."""
+
+GRID, PICTURE = "grid", "picture"
+"""The sizes of any network's map that have a name: the layer's cells, and the picture's pixels."""
+
 ENGINES = ("local", "dask")
 """What runs an archive: processes of this machine, or workers of a Dask cluster."""
 
