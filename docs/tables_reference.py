@@ -12,7 +12,7 @@ from ensemble_cam import errors
 from ensemble_cam.archive import summary
 from ensemble_cam.cli import exit_codes
 from ensemble_cam.errors import EnsembleCamError
-from ensemble_cam.settings.config import ClassifierConfig, ReviewDefaults, known_labels, load_config
+from ensemble_cam.settings.config import ClassifierConfig, OwnNetwork, ReviewDefaults, known_labels, load_config
 from ensemble_cam.settings.families import FAMILIES
 from ensemble_cam.settings.methods import METHODS
 from ensemble_cam.settings.rules import CLASSIFIER_KEYS, SETTINGS
@@ -81,9 +81,13 @@ def classifier_keys() -> str:
 
 
 def _default(key: str) -> str:
-    (field,) = (field for field in fields(ClassifierConfig) if field.name == key)
+    (field,) = (field for kind in (ClassifierConfig, OwnNetwork) for field in fields(kind) if field.name == key)
     if field.default is not MISSING:
         return "none" if field.default is None else code(_toml(field.default))
+    if field.name in ("weights", "default_weight"):
+        return "*required*, but for `torch`"
+    if field in fields(OwnNetwork):
+        return "*required* for `torch`"
     return "*required*" if field.default_factory is MISSING else "none"
 
 

@@ -4,6 +4,7 @@ import copy
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,11 +19,12 @@ from ensemble_cam.film.kinds import KINDS
 from ensemble_cam.film.sources import ARRAY
 from ensemble_cam.purpose import PURPOSE
 from ensemble_cam.reviewing.scores import Call
+from ensemble_cam.settings.config import OwnNetwork
 from ensemble_cam.settings.display import STYLES, Display
 from ensemble_cam.settings.families import FAMILIES
 from ensemble_cam.settings.methods import LAYERS, METHODS
 from ensemble_cam.settings.sets import SETS
-from ensemble_cam.settings.vocabulary import COLORMAPS, DEVICES, FRAMINGS, INTENSITIES
+from ensemble_cam.settings.vocabulary import COLORMAPS, DEVICES, FRAMINGS, INTENSITIES, TORCH
 from ensemble_cam.weights.store import Published
 from support import films
 from support.networks import Failing, as_teaching, as_untrained, bright_classifier
@@ -36,6 +38,7 @@ IN_A_CLASSIFIER = PROPERTIES["classifiers"]["items"]["properties"]
 OPTIONAL = {
     ("software", "openvino"),
     ("classifiers[]", "failure"),
+    ("classifiers[]", "network"),  # of the site's own
     # Both or neither: they are the ensemble's.
     ("ensemble", "classifiers"),
     ("ensemble", "empty_classifiers"),
@@ -51,6 +54,12 @@ def own_points():
     return replace(classifier, config=config)
 
 
+def of_the_site():
+    classifier = bright_classifier("ours")
+    own = OwnNetwork("torchvision:resnet18", Path("ours.safetensors"), ("Nodule", ""), mean=(0.5,), std=(0.25,))
+    return replace(classifier, config=replace(classifier.config, model_type=TORCH, set="site", own=own))
+
+
 def reviews() -> dict[str, Any]:
     film = films.png(dotted(301, 240, 190, 80))
     failing = bright_classifier("failing", backbone=Failing(ClassifierError("it was told to fail")))
@@ -64,6 +73,7 @@ def reviews() -> dict[str, Any]:
         "of empty maps": made_review(film, classifiers=[bright_classifier(slope=0.0)]),
         "with a classifier that failed": made_review(film, classifiers=[*two_classifiers(), failing]),
         "with operating points of the configuration's": made_review(film, classifiers=[own_points()]),
+        "of a network of the site's own": made_review(film, classifiers=[of_the_site()]),
         "with a classifier that has no weight": made_review(film, ensemble_weights={"coarse": 0.0}),
         "of networks that cannot know the film": made_review(film, classifiers=[as_teaching(bright_classifier())]),
         "of untrained networks": made_review(film, classifiers=[as_untrained(bright_classifier())]),
@@ -155,7 +165,7 @@ WORDS = {
     "settings.framing": (SETTINGS["framing"], FRAMINGS),
     "settings.intensity": (SETTINGS["intensity"], INTENSITIES),
     "settings.device": (SETTINGS["device"], [device for device in DEVICES if device != "auto"]),
-    "classifiers[].model_type": (IN_A_CLASSIFIER["model_type"], FAMILIES),
+    "classifiers[].model_type": (IN_A_CLASSIFIER["model_type"], (*FAMILIES, TORCH)),
     "classifiers[].published": (IN_A_CLASSIFIER["published"], [each.value for each in Published]),
 }
 

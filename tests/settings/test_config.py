@@ -92,6 +92,7 @@ def test_every_key_of_a_valid_file_arrives_in_its_type(tmp_path):
         "sha256": {"densenet121-res224-all": PIN},
         "operating_points": None,
         "optional": False,
+        "own": None,
     }
     assert isinstance(first.ensemble_weight, float)
     assert (second.ensemble_weight, second.operating_points) == (0.0, {"Effusion": 0.25})
@@ -276,7 +277,7 @@ def test_unknown_classifier_and_set_are_refused_naming_the_known(tmp_path):
     assert config.in_set("teaching") == ()
     with pytest.raises(ConfigError, match=r'classifier: got "secnd"; allowed: one of first, second\..*"second"'):
         config.classifier("secnd")
-    with pytest.raises(ConfigError, match=r'set: got "clinic"; allowed: one of clinical, teaching'):
+    with pytest.raises(ConfigError, match=r'set: got "clinic"; allowed: one of clinical, site, teaching'):
         config.in_set("clinic")
 
 

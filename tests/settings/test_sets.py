@@ -18,6 +18,8 @@ from support import films
         ("teaching", films.png, (NO_PHANTOM,)),
         ("clinical", films.phantom_png, (PHANTOM,)),
         ("clinical", films.png, ()),
+        ("site", films.phantom_png, ()),  # nobody but the site knows what its networks learned from
+        ("site", films.png, ()),
     ],
 )
 def test_film_that_a_set_never_saw_the_like_of_has_one_sentence(set, make, expected):
@@ -26,7 +28,11 @@ def test_film_that_a_set_never_saw_the_like_of_has_one_sentence(set, make, expec
 
 
 def test_teaching_set_alone_has_a_notice():
-    assert {name: each.notice for name, each in SETS.items()} == {"clinical": None, "teaching": TEACHING_LINE}
+    assert {name: each.notice for name, each in SETS.items()} == {
+        "clinical": None,
+        "site": None,
+        "teaching": TEACHING_LINE,
+    }
 
 
 def test_asking_loads_no_network():

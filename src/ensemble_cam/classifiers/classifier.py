@@ -128,14 +128,17 @@ class Classifier:
     def scores(self, logits: Sequence[float]) -> dict[str, float]:
         """Return label → score in [0, 1], 0.5 at the operating point.
 
-        Without operating points the score is the sigmoid. Source: `torchxrayvision.models.op_norm`.
+        Without operating points the score is the sigmoid, or the softmax of a site's own network that was trained for
+        one class of all. Source: `torchxrayvision.models.op_norm`.
 
         Args:
             logits: one for each output of the network, as `HeadRun.logits` holds them.
         """
         scores = {}
+        own = self.config.own
+        shares = _softmax(logits) if own is not None and own.output == "softmax" else [*map(_sigmoid, logits)]
         for label, output in self.outputs.items():
-            probability = 1 / (1 + math.exp(-logits[output])) if logits[output] > -700 else 0.0
+            probability = shares[output]
             if self.operating_points is None:
                 scores[label] = probability
                 continue
@@ -143,3 +146,13 @@ class Classifier:
             below = probability < point
             scores[label] = probability / (2 * point) if below else 1 - (1 - probability) / (2 * (1 - point))
         return scores
+
+
+def _sigmoid(logit: float) -> float:
+    return 1 / (1 + math.exp(-logit)) if logit > -700 else 0.0
+
+
+def _softmax(logits: Sequence[float]) -> list[float]:
+    highest = max(logits)
+    exponentials = [math.exp(logit - highest) for logit in logits]
+    return [each / math.fsum(exponentials) for each in exponentials]

@@ -44,8 +44,8 @@ def load_classifier(
         weights: one of the table's weights or "untrained"; None for the table's default.
         weights_dir: a folder to look in before the usual ones, see `weights.released.search_folders`.
         device: where it is to run, as `runtime.choose_device` gives it.
-        runtime: what is to run its backbone, "torch" or "openvino". Where OpenVINO fails, PyTorch does:
-            `Classifier.runtime` tells which it was.
+        runtime: what is to run its backbone, "torch" or "openvino". Where OpenVINO fails, and for networks of the
+            site's own, PyTorch does: `Classifier.runtime` tells which it was.
         report: told what takes long, and only once.
 
     Raises:
@@ -54,6 +54,10 @@ def load_classifier(
         WeightsError: if the file is not what was promised, would run code, or does not fit the network.
     """
     source = find_source(config, weights=weights, weights_dir=weights_dir)
+    if config.own is not None:
+        from ensemble_cam.classifiers.torch_own import load_own
+
+        return load_own(source, device=device)
     if runtime == "openvino":
         try:
             return _in_openvino(source, report)

@@ -63,7 +63,7 @@ def _agree_with_upstream(options: argparse.Namespace) -> bool:
 
     agree, line = True, TerminalLine(sys.stdout)
     for classifier in load_config(options.config).in_set(CLINICAL.name):
-        if classifier.default_weight == UNTRAINED:
+        if classifier.default_weight == UNTRAINED or classifier.own is not None:
             continue
         called = f"{classifier.id} ({classifier.default_weight})"
 
@@ -118,9 +118,10 @@ def megabytes(done: int, total: int | None) -> str:
 
 
 def _wanted(config: Config, names: Sequence[str]) -> list[tuple[ClassifierConfig, str]]:
+    released = [each for each in config.classifiers if each.own is None]
     if not names:
-        return [(c, c.default_weight) for c in config.in_set("clinical") if c.default_weight != UNTRAINED]
-    by_name = {name: classifier for classifier in config.classifiers for name in classifier.weights}
+        return [(c, c.default_weight) for c in released if c.set == CLINICAL.name and c.default_weight != UNTRAINED]
+    by_name = {name: classifier for classifier in released for name in classifier.weights}
     for name in names:
         if name not in by_name:
             raise ConfigError(f"weights: got {name!r}; known are {', '.join(by_name)}.{did_you_mean(name, by_name)}")

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ensemble_cam.export.provenance import packages, software
@@ -14,6 +15,7 @@ from ensemble_cam.reviewing.analysis import Finding
 from ensemble_cam.reviewing.review import Review, RunInfo
 from ensemble_cam.reviewing.scores import Call, ClassifierResult, call_of
 from ensemble_cam.reviewing.sentences import why_no_map
+from ensemble_cam.settings.config import OwnNetwork
 from ensemble_cam.settings.display import Display
 from ensemble_cam.settings.settings import Settings
 from ensemble_cam.settings.vocabulary import ENSEMBLE
@@ -159,6 +161,21 @@ def weights_record(classifier: "Classifier") -> dict[str, Any]:
         "input_size": classifier.config.input_size,
         "operating_points": classifier.config.operating_points,
         "operating_points_source": classifier.operating_points_source,
+        **({} if classifier.config.own is None else {"network": _own_record(classifier.config.own)}),
+    }
+
+
+def _own_record(own: OwnNetwork) -> dict[str, Any]:
+    """Return what the record says of a network of the site's own; of its checkpoint the hash, and no folder."""
+    architecture = Path(own.architecture).name if own.architecture.startswith("file:") else own.architecture
+    return {
+        "architecture": architecture,
+        "classes": list(own.classes),
+        "output": own.output,
+        "layer": own.layer,
+        "channels": own.channels,
+        "mean": None if own.mean is None else list(own.mean),
+        "std": None if own.std is None else list(own.std),
     }
 
 

@@ -14,7 +14,6 @@ from ensemble_cam.reviewing.options import ReviewOptions
 from ensemble_cam.reviewing.request import resolve
 from ensemble_cam.reviewing.review import RunInfo
 from ensemble_cam.settings.config import ClassifierConfig, Config, known_labels
-from ensemble_cam.settings.families import FAMILIES
 from ensemble_cam.settings.vocabulary import UNTRAINED
 
 
@@ -140,7 +139,7 @@ def _unloaded(config: ClassifierConfig, weights: Mapping[str, str]) -> _Unloaded
         ConfigError: if it has no such weights.
     """
     name = weights.get(config.id, config.default_weight)
-    allowed = dict.fromkeys((*config.weights, *FAMILIES[config.model_type].weights, UNTRAINED))
+    allowed = dict.fromkeys((*config.weights, *config.family.weights, UNTRAINED))
     if name not in allowed:
         raise ConfigError(
             f"weights of {config.id}: got {name!r}; allowed: one of {', '.join(allowed)}.{did_you_mean(name, allowed)}"

@@ -21,7 +21,7 @@ import tomli
 from ensemble_cam.errors import ConfigError
 from ensemble_cam.machine.files import read_file, why_unreadable
 from ensemble_cam.machine.names import escaped, one_line
-from ensemble_cam.settings.families import FAMILIES, Family
+from ensemble_cam.settings.families import FAMILIES, Family, family_of_own
 from ensemble_cam.settings.methods import Recipe
 from ensemble_cam.settings.rules import (
     CLASSIFIER_KEYS,
@@ -33,8 +33,8 @@ from ensemble_cam.settings.rules import (
     one_of,
     shown,
 )
-from ensemble_cam.settings.sets import SETS, ClassifierSet
-from ensemble_cam.settings.vocabulary import ENSEMBLE, UNTRAINED
+from ensemble_cam.settings.sets import CLINICAL, SETS, SITE, ClassifierSet
+from ensemble_cam.settings.vocabulary import ENSEMBLE, TORCH, UNTRAINED
 
 if TYPE_CHECKING:
     from ensemble_cam.film.geometry import Framing
@@ -46,6 +46,35 @@ _FILE_NAME = "config_classifiers.toml"
 
 
 @dataclass(frozen=True)
+class OwnNetwork:
+    """A network of the site's own, as the table of a `model_type = "torch"` describes it; see `ec.load_network`.
+
+    Attributes:
+        architecture: its name: "torchvision:NAME", "timm:NAME" or "file:PATH.toml".
+        checkpoint: the file of its weights.
+        classes: what its outputs are called, in their order; an empty one is no finding.
+        output: what turns logits into scores, "softmax" or "sigmoid".
+        layer: the layer that maps are made at; None for the last spatial stage.
+        channels: 1 for grey, 3 for colour; None for those of its first convolution.
+        mean: of the pictures that it was trained on, for values from 0 to 1; None for what is known of its family.
+        std: their standard deviation, likewise.
+    """
+
+    architecture: str
+    checkpoint: Path
+    classes: tuple[str, ...]
+    output: str = "softmax"
+    layer: str | None = None
+    channels: int | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+
+
+_OWN_KEYS = tuple(field.name for field in fields(OwnNetwork))
+_RELEASED_KEYS = ("default_weight", "weights")  # a checkpoint is both
+
+
+@dataclass(frozen=True)
 class ClassifierConfig:
     """One classifier, as a `[classifiers.<id>]` table describes it.
 
@@ -53,8 +82,8 @@ class ClassifierConfig:
         id: names the classifier on the command line and in file names; lower-case letters, digits, `_` and `-`.
         name: what readers see.
         description: one line for readers.
-        model_type: its family, a key of `families.FAMILIES`.
-        set: a key of `sets.SETS`, the family's.
+        model_type: its family, a key of `families.FAMILIES`, or "torch" for a network of the site's own.
+        set: a key of `sets.SETS`: the family's; of the site's own networks "site" or "clinical".
         input_size: side of the square the network sees, in pixels.
         default_weight: one of `weights`.
         weights: names of the weights it may be loaded with, without repetition.
@@ -63,6 +92,7 @@ class ClassifierConfig:
         operating_points: label → probability in (0, 1) that becomes a score of 0.5; only for model types without
             published ones.
         optional: offered, and part of a review only where it is chosen.
+        own: what a network of the site's own is; None for others.
     """
 
     id: str
@@ -77,11 +107,12 @@ class ClassifierConfig:
     sha256: Mapping[str, str] = field(default_factory=dict, hash=False)
     operating_points: Mapping[str, float] | None = field(default=None, hash=False)
     optional: bool = False
+    own: OwnNetwork | None = None
 
     @property
     def family(self) -> Family:
         """What is known of its architecture and the weights released for it."""
-        return FAMILIES[self.model_type]
+        return FAMILIES[self.model_type] if self.own is None else family_of_own(self.own.classes, self.own.checkpoint)
 
     @property
     def classifier_set(self) -> ClassifierSet:
@@ -195,7 +226,7 @@ def load_config(path: Path | None = None) -> Config:
         check_keys("top level", document, known=("review", "classifiers"))
         review = _review(TABLE.check("[review]", document.get("review", {})))
         tables = TABLE.check("[classifiers]", document.get("classifiers", {}))
-        classifiers = tuple(_classifier(id, table) for id, table in tables.items())
+        classifiers = tuple(_classifier(id, table, path.parent) for id, table in tables.items())
         if not classifiers:
             raise ConfigError("[classifiers]: got no classifier; allowed: one table [classifiers.<id>] or more.")
         _check_sets(classifiers)
@@ -232,7 +263,7 @@ def _review(table: Mapping[str, Any]) -> ReviewDefaults:
     return defaults
 
 
-def _classifier(id: str, given: object) -> ClassifierConfig:
+def _classifier(id: str, given: object, folder: Path) -> ClassifierConfig:
     where = f"[classifiers.{id}]"
     if not re.fullmatch("[a-z0-9][a-z0-9_-]*", id):
         raise ConfigError(f"{where}: the id becomes a file name; allowed: lower-case letters, digits, _ and -.")
@@ -240,23 +271,48 @@ def _classifier(id: str, given: object) -> ClassifierConfig:
         raise ConfigError(f'{where}: the id "{id}" is reserved; allowed: any other name.')
     table: Mapping[str, Any] = TABLE.check(where, given)
     check_keys(where, table, known=CLASSIFIER_KEYS)
-    for required in fields(ClassifierConfig):
-        if required.name != "id" and required.name not in table and _has_no_default(required):
-            rule = CLASSIFIER_KEYS[required.name]
-            raise ConfigError(f"{where} {required.name}: the key is missing; allowed: {rule.allowed}.")
-
+    if "model_type" in table:  # by which the other keys are judged
+        CLASSIFIER_KEYS["model_type"].check(f"{where} model_type", table["model_type"])
+    is_own = table.get("model_type") == TORCH
+    required = [field.name for field in fields(ClassifierConfig) if field.name != "id" and _has_no_default(field)]
+    if is_own:
+        required = [name for name in required if name not in _RELEASED_KEYS]
+        required += [field.name for field in fields(OwnNetwork) if _has_no_default(field)]
+    for name in required:
+        if name not in table:
+            raise ConfigError(f"{where} {name}: the key is missing; allowed: {CLASSIFIER_KEYS[name].allowed}.")
     values = {key: CLASSIFIER_KEYS[key].check(f"{where} {key}", value) for key, value in table.items()}
-    _check_weights(where, values)
-    own_set = FAMILIES[values["model_type"]].set.name
-    if values["set"] != own_set:  # what exports say of the teaching set must hold for all of it, and for it alone
-        raise ConfigError(
-            f'{where} set: got "{values["set"]}" for a {values["model_type"]}; allowed: "{own_set}" alone.'
-        )
+    for key in _RELEASED_KEYS if is_own else _OWN_KEYS:
+        if key in values:
+            raise ConfigError(f"{where} {key}: got it for a {values['model_type']}, which has none; take it out.")
+    if is_own:
+        _take_own(where, values, folder)
+    else:
+        _check_weights(where, values)
+    # What exports say of the teaching set must hold for all of it, and for it alone.
+    allowed = (SITE.name, CLINICAL.name) if is_own else (FAMILIES[values["model_type"]].set.name,)
+    if values["set"] not in allowed:
+        named = " or ".join(f'"{name}"' for name in allowed)
+        raise ConfigError(f'{where} set: got "{values["set"]}" for a {values["model_type"]}; allowed: {named} alone.')
     if "sha256" in values:
         values["sha256"] = _pins(f"{where} sha256", values)
     if "operating_points" in values:
         values["operating_points"] = _operating_points(f"{where} operating_points", values)
     return ClassifierConfig(id=id, **values)
+
+
+def _take_own(where: str, values: dict[str, Any], folder: Path) -> None:
+    """Put what describes a network of the site's own into one value, and its checkpoint in the place of weights."""
+    if ("mean" in values) != ("std" in values):
+        raise ConfigError(f"{where} mean, std: got one without the other; allowed: both or none.")
+    given = {key: values.pop(key) for key in _OWN_KEYS if key in values}
+    given["checkpoint"] = folder / Path(given["checkpoint"]).expanduser()
+    kind, colon, name = given["architecture"].partition(":")
+    if kind == "file" and colon:
+        given["architecture"] = f"file:{folder / Path(name).expanduser()}"
+    values["own"] = OwnNetwork(**given)
+    values["default_weight"] = given["checkpoint"].name
+    values["weights"] = (values["default_weight"],)
 
 
 def _has_no_default(field: Field[Any]) -> bool:
@@ -279,7 +335,8 @@ def _pins(where: str, values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _operating_points(where: str, values: Mapping[str, Any]) -> dict[str, float]:
-    if FAMILIES[values["model_type"]].has_operating_points:
+    family = FAMILIES.get(values["model_type"])
+    if family is not None and family.has_operating_points:
         raise ConfigError(
             f"{where}: got operating points for a {values['model_type']}, which has published ones; allowed: none."
         )

@@ -6,11 +6,12 @@ files are held to are not here but in the configuration, where each site can set
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from ensemble_cam.settings.sets import CLINICAL, TEACHING, ClassifierSet
-from ensemble_cam.settings.vocabulary import UNTRAINED
+from ensemble_cam.settings.sets import CLINICAL, SITE, TEACHING, ClassifierSet
+from ensemble_cam.settings.vocabulary import TORCH, UNTRAINED
 
-_MOST_PACKAGED_BYTES = 64 * 2**20
+_MOST_PACKAGED_BYTES, _MOST_OWN_BYTES = 64 * 2**20, 16 * 2**30
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class WeightsFile:
         approximate: whether `size` is rounded.
         operating_points: label → the probability, in (0, 1), at which it is called, as published for these weights; a
             label without one is not known with them. None where nothing is published, and every label is known.
+        path: where it lies, for a file of the site's own, which is released nowhere; None for others.
     """
 
     name: str
@@ -33,6 +35,7 @@ class WeightsFile:
     size: int | None
     approximate: bool = True
     operating_points: Mapping[str, float] | None = field(default=None, hash=False)
+    path: Path | None = None
 
     @property
     def most_bytes(self) -> int:
@@ -40,12 +43,14 @@ class WeightsFile:
 
         That leaves room for other ways of writing the same tensors, and none for a file that fills disk or memory.
         """
+        if self.path is not None:
+            return _MOST_OWN_BYTES  # reading it is held to its network's size
         return _MOST_PACKAGED_BYTES if self.size is None else self.size * 5 // 4
 
     @property
     def packaged(self) -> bool:
         """Whether it comes with the package, so that there is nothing to fetch."""
-        return self.url is None
+        return self.url is None and self.path is None
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,7 @@ class Family:
     Attributes:
         name: the configuration's `model_type`.
         set: the set that its classifiers belong to.
-        labels: what the network's outputs are called, in their order.
+        labels: what the network's outputs are called, in their order; an empty one is no finding.
         files: its released weights.
         points_in_file: whether operating points come inside the weights' files.
     """
@@ -79,7 +84,7 @@ class Family:
     def outputs(self, weights: str) -> Mapping[str, int]:
         """Return known label → index of its output, in the network's order; see `operating_points`."""
         known = self.operating_points(weights)
-        return {label: index for index, label in enumerate(self.labels) if known is None or label in known}
+        return {label: index for index, label in enumerate(self.labels) if label and (known is None or label in known)}
 
     def operating_points(self, weights: str) -> Mapping[str, float] | None:
         """Return label → published operating point, None where none are published.
@@ -198,3 +203,14 @@ FAMILIES: Mapping[str, Family] = {
     )
 }
 """The configuration's `model_type` → family."""
+
+
+def family_of_own(labels: tuple[str, ...], checkpoint: Path) -> Family:
+    """Return what is known of a network of the site's own: what the configuration says.
+
+    Args:
+        labels: as of `Family`.
+        checkpoint: the file of its weights, after which these are called.
+    """
+    file = WeightsFile(checkpoint.name, checkpoint.name, url=None, size=None, path=checkpoint)
+    return Family(TORCH, SITE, labels, (file,))

@@ -13,7 +13,7 @@ from ensemble_cam.errors import ConfigError, did_you_mean
 from ensemble_cam.settings.families import FAMILIES
 from ensemble_cam.settings.methods import LAYERS, METHODS
 from ensemble_cam.settings.sets import SETS
-from ensemble_cam.settings.vocabulary import COLORMAPS, FRAMINGS, INTENSITIES
+from ensemble_cam.settings.vocabulary import COLORMAPS, FRAMINGS, INTENSITIES, OUTPUTS, TORCH
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,23 @@ def _is_strings(value: object) -> bool:
     return isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
 
 
+def _is_numbers(value: object, *, above: float = -math.inf) -> bool:
+    numbers: list[Any] = list(value) if isinstance(value, list | tuple) else [value]
+    return len(numbers) in (1, 3) and all(_is_real(each) and each > above for each in numbers)
+
+
+def _as_tuple(value: Any) -> tuple[float, ...]:
+    return tuple(map(float, value if isinstance(value, list | tuple) else [value]))
+
+
+def _is_classes(value: object) -> bool:
+    if not (_is_strings(value) and isinstance(value, list | tuple) and any(value)):
+        return False
+    named = [each for each in value if each]
+    return len(set(named)) == len(named) and all(re.fullmatch(r"\w[\w -]{0,59}", each) for each in named)
+
+
+_TEXT = Rule("a text that is not empty", lambda value: isinstance(value, str) and value.strip())
 TABLE = Rule("a table", lambda value: isinstance(value, dict))
 SHA256 = Rule(
     "64 hexadecimal digits", lambda value: isinstance(value, str) and re.fullmatch("[0-9a-fA-F]{64}", value), str.lower
@@ -121,9 +138,9 @@ SETTINGS: Mapping[str, Rule] = {
 """Setting of a review → its rule: the keys of the configuration's table `[review]`, in its order."""
 
 CLASSIFIER_KEYS: Mapping[str, Rule] = {
-    "name": Rule("a text that is not empty", lambda value: isinstance(value, str) and value.strip()),
+    "name": _TEXT,
     "description": Rule("a text", lambda value: isinstance(value, str)),
-    "model_type": one_of(FAMILIES),
+    "model_type": one_of((*FAMILIES, TORCH)),
     "set": one_of(SETS),
     "input_size": Rule(
         "a multiple of 32 from 32 to 1024", lambda value: _is_whole(value) and 32 <= value <= 1024 and value % 32 == 0
@@ -134,5 +151,17 @@ CLASSIFIER_KEYS: Mapping[str, Rule] = {
     "sha256": Rule("a table of SHA-256 by weights name", lambda value: isinstance(value, dict)),
     "operating_points": Rule("a table of probabilities by label", lambda value: isinstance(value, dict)),
     "optional": TRUE_OR_FALSE,
+    "architecture": _TEXT,
+    "checkpoint": _TEXT,
+    "classes": Rule(
+        'a list of the outputs\' findings, each once, of letters, digits, blanks, _ and -; "" for what is none',
+        _is_classes,
+        tuple,
+    ),
+    "output": one_of(OUTPUTS),
+    "layer": _TEXT,
+    "channels": Rule("1 or 3", lambda value: _is_whole(value) and value in (1, 3)),
+    "mean": Rule("a number, or a list of three", _is_numbers, _as_tuple),
+    "std": Rule("a number above 0, or a list of three", lambda value: _is_numbers(value, above=0), _as_tuple),
 }
 """Key of a table `[classifiers.<id>]` → its rule."""

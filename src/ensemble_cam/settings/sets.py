@@ -22,6 +22,7 @@ class ClassifierSet:
         needs_download: whether the released weights are fetched; those of the other sets come with the package.
         learned_from_phantoms: whether its networks know drawn films and nothing else, so that scores and maps of any
             other film mean nothing.
+        learned_from_patients: whether its networks are known to have learned from patients' films.
         notice: what stands on every screen and in every export; None where there is nothing to say.
     """
 
@@ -29,6 +30,7 @@ class ClassifierSet:
     title: str
     needs_download: bool
     learned_from_phantoms: bool
+    learned_from_patients: bool = False
     notice: str | None = None
 
     def means_nothing_on(self, *, phantom: bool) -> bool:
@@ -47,13 +49,16 @@ class ClassifierSet:
         """
         if self.means_nothing_on(phantom=phantom):
             return (NO_PHANTOM,)
-        return (PHANTOM,) if phantom and not self.learned_from_phantoms else ()
+        return (PHANTOM,) if phantom and self.learned_from_patients else ()
 
 
-CLINICAL = ClassifierSet("clinical", "Clinical", needs_download=True, learned_from_phantoms=False)
+CLINICAL = ClassifierSet(
+    "clinical", "Clinical", needs_download=True, learned_from_phantoms=False, learned_from_patients=True
+)
+SITE = ClassifierSet("site", "Site's own", needs_download=False, learned_from_phantoms=False)
 TEACHING = ClassifierSet("teaching", "Teaching", needs_download=False, learned_from_phantoms=True, notice=TEACHING_LINE)
 
-SETS: Mapping[str, ClassifierSet] = {each.name: each for each in (CLINICAL, TEACHING)}
+SETS: Mapping[str, ClassifierSet] = {each.name: each for each in (CLINICAL, SITE, TEACHING)}
 """Name → set, in the order in which readers are offered them."""
 
 

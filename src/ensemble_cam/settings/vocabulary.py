@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 UNTRAINED = "untrained"
 """The weights name that stands for no file: the architecture with seeded values."""
 
+TORCH = "torch"
+"""The `model_type` of a network of the site's own: any of PyTorch's."""
+
 ENSEMBLE = "ensemble"
 """Stands where a classifier's id stands, for what belongs to all of them: in file names, arrays and `review.json`."""
 

@@ -23,11 +23,13 @@ def offered_sets(config: Config) -> tuple[ClassifierSet, ...]:
 def chosen_set(config: Config) -> ClassifierSet:
     """Return the set in use.
 
-    A session opens with the clinical one if any of its weights are on this machine, and else with the teaching one.
+    A session opens with the clinical one if any of its weights are on this machine, else with the site's own if any of
+    those are, and else with the teaching one.
     """
     if _SET not in st.session_state:
         offered = offered_sets(config)
-        choices.chosen(_SET, (offered[-1] if is_without_weights(config) else offered[0]).name)
+        there = (each for each in offered if networks.find(networks.default_choices(config, each.name))[0])
+        choices.chosen(_SET, next(there, offered[-1]).name)
     return SETS[choices.chosen(_SET, CLINICAL.name)]
 
 
@@ -50,7 +52,8 @@ def show_set_choice(config: Config) -> ClassifierSet:
         required=True,
         width="stretch",
         help="Clinical: released networks that learned from patients' films; their weights are fetched once. Teaching: "
-        "small networks in this program that learned from drawn phantoms, for learning how maps are read.",
+        "small networks in this program that learned from drawn phantoms, for learning how maps are read. Site's own: "
+        "what the configuration brings of other networks.",
         **choices.bound(_SET),
     )
     return chosen

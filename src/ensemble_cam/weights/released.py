@@ -47,12 +47,19 @@ def find(file: WeightsFile, folders: Sequence[Path]) -> Path | None:
 
     Whatever has the name counts: a pipe or a folder is no missing file, and whoever reads it says so.
     """
+    if file.path is not None:
+        return file.path if file.path.exists() else None
     searched = (PACKAGED_FOLDER,) if file.packaged else folders
     return next((path for folder in searched if (path := folder / file.file_name).exists()), None)
 
 
 def how_to_get(file: WeightsFile, weights_dir: Path | None) -> str:
     """Return, for people, what to do about a file that is not on this machine."""
+    if file.path is not None:
+        return (
+            f"{file.name}: the checkpoint that the configuration names is not there. Put it at "
+            f"{escaped(str(file.path))}, or name another."
+        )
     if file.packaged:
         return f"{file.name}: {file.file_name} should have come with this program and is not there. Install it again."
     size = f"{'about ' if file.approximate else ''}{round(file.size / 1e6)} MB, " if file.size else ""

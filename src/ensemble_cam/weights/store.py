@@ -120,14 +120,16 @@ def locate(config: ClassifierConfig, name: str, *, weights_dir: Path | None) -> 
     file = _file_of(config, name)
     path = find(file, search_folders(weights_dir))
     if path is None:
-        missing = WeightsError if file.packaged else WeightsMissing  # there is no fetching what should be here already
+        # There is no fetching what should be here already, nor what is the site's own.
+        missing = WeightsError if file.url is None else WeightsMissing
         raise missing(how_to_get(file, weights_dir))
     sha256 = _sha256(path, most=file.most_bytes)
     state, detail = _judge(file, path, sha256, pin=config.sha256.get(name))
     if state == "wrong hash":
         raise WeightsError(detail)
-    held = state != "unpinned" or file.packaged or read_sidecar(path) is not None
-    return LocatedWeights(name, path, sha256, _PUBLISHED.get(state, Published.UNKNOWN), held)
+    held = state != "unpinned" or file.url is None or read_sidecar(path) is not None
+    published = Published.NO if file.path is not None else _PUBLISHED.get(state, Published.UNKNOWN)
+    return LocatedWeights(name, path, sha256, published, held)
 
 
 def pin(located: LocatedWeights) -> None:
@@ -199,12 +201,12 @@ def status(config: Config, *, weights_dir: Path | None) -> list[WeightsStatus]:
     Every file is hashed; one that nothing holds yet is looked at, too, as far as that takes no network. Writes nothing.
     """
     pins = {
-        (name, classifier.sha256.get(name)): None
+        (_file_of(classifier, name), classifier.sha256.get(name)): None
         for classifier in config.classifiers
         for name in classifier.weights
         if name != UNTRAINED
     }
-    return [_status(weights_file(name), pin, weights_dir=weights_dir) for name, pin in pins]
+    return [_status(file, pin, weights_dir=weights_dir) for file, pin in pins]
 
 
 def _status(file: WeightsFile, pin: str | None, *, weights_dir: Path | None) -> WeightsStatus:
@@ -218,7 +220,7 @@ def _status(file: WeightsFile, pin: str | None, *, weights_dir: Path | None) -> 
         size = path.stat().st_size
         sha256 = _sha256(path, most=file.most_bytes)
         state, detail = _judge(file, path, sha256, pin=pin)
-        if state == "unpinned" and not file.packaged:
+        if state == "unpinned" and file.url is not None:
             with open_file(path) as opened:
                 check_container(opened, most=file.most_bytes)
     except UnusableWeights as error:
@@ -230,6 +232,8 @@ def _status(file: WeightsFile, pin: str | None, *, weights_dir: Path | None) -> 
 
 def _judge(file: WeightsFile, path: Path, sha256: str | None, *, pin: str | None) -> tuple[State, str]:
     """Return the state of a file with the hash `sha256`, and a sentence about it."""
+    if file.path is not None:
+        return _judge_own(path, sha256, pin)
     if pin is not None and sha256 == pin:
         return "ok", "The published weights."
     if file.packaged and pin is None:
@@ -254,7 +258,21 @@ def _judge(file: WeightsFile, path: Path, sha256: str | None, *, pin: str | None
     return "not published", f"Not the published weights; the file is held to the hash in {sidecar}."
 
 
+def _judge_own(path: Path, sha256: str | None, pin: str | None) -> tuple[State, str]:
+    """Return the state of a file of the site's own, which changes with each training and is held to a pin alone."""
+    if pin is None:
+        return "unpinned", "The site's own weights; the configuration names no hash to hold them to."
+    if sha256 == pin:
+        return "ok", "The site's own weights, as the configuration names them."
+    return "wrong hash", (
+        f"{path.name}: SHA-256 is {_short(sha256)}, expected {_short(pin)}. Put back the file that was meant, or put "
+        "this one's hash under sha256 in the configuration."
+    )
+
+
 def _file_of(config: ClassifierConfig, name: str) -> WeightsFile:
+    if config.own is not None and name in config.weights:
+        return config.family.files[0]
     if name == UNTRAINED or name not in (*config.weights, *config.family.weights):
         raise WeightsError(f'{config.id}: no file holds the weights "{name}"; known: {", ".join(config.weights)}.')
     return weights_file(name)
