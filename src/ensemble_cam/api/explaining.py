@@ -72,7 +72,7 @@ class Explanation:
 
     @property
     def shares(self) -> Mapping[str, float]:
-        """Of several inputs, each one's share of |activation × gradient| of the target, summed; they add up to 1.
+        """Of several inputs, each one's share of the target's activation × gradient, sizes summed; they add up to 1.
 
         Empty for one input, and where nothing moves the target.
         """

@@ -26,7 +26,7 @@ class Measures:
 
     @property
     def table(self) -> pd.DataFrame:
-        """Every figure, a row each: finding, classifier, method, metric, value. What is undefined has no row.
+        """Every figure in a row with its finding, classifier, method, metric and value. What is undefined has no row.
 
         The method "moved" is the first method's map at another place of the film: what a map of this shape does by
         chance.

@@ -15,7 +15,7 @@ from ensemble_cam.classifiers.arrays import Array
 from ensemble_cam.classifiers.classifier import Classifier, WeightsInfo
 from ensemble_cam.classifiers.heads import Gradients, Head, HeadRun, Step
 from ensemble_cam.classifiers.sources import Source, operating_points_of
-from ensemble_cam.classifiers.torch_any_network import Network, network_logits
+from ensemble_cam.classifiers.torch_any_network import Network, cut_logits
 from ensemble_cam.classifiers.torch_named_networks import load_network
 from ensemble_cam.errors import ClassifierError
 from ensemble_cam.settings.config import ClassifierConfig, OwnNetwork
@@ -135,7 +135,7 @@ class _Head(Head):
 
     def behind(self, activation: Tensor, seen: Tensor) -> Tensor:
         """Return the (n, outputs) float32 logits of activations of films that the network has seen."""
-        return network_logits(self._network, activation.to(seen.dtype), seen).float()
+        return cut_logits(self._network.cut, activation.to(seen.dtype), seen).float()
 
 
 def _seen_by(activation: Array) -> Tensor:
