@@ -19,7 +19,7 @@ from ensemble_cam.export.curves import Panel, Series, Words, curves_png
 from ensemble_cam.phantom import draw_phantom
 from ensemble_cam.phantom.files import write_phantom
 from ensemble_cam.purpose import PURPOSE, TEACHING_LINE
-from ensemble_cam.settings.metrics import METRICS
+from ensemble_cam.settings.metrics import FAITHFULNESS
 from ensemble_cam.settings.sets import NO_PHANTOM
 from ensemble_cam.validation.measures import summary
 from support import films
@@ -59,7 +59,7 @@ def test_methods_stand_side_by_side_and_a_faithful_map_beats_itself_at_another_p
     found = rows(out)
     assert list(found[0]) == ["film", "finding", "classifier", "method", "metric", "value"]
     values = {(each["film"], each["method"], each["metric"]): float(each["value"]) for each in found}
-    assert len(values) == len(found) == 2 * 3 * len(METRICS)
+    assert len(values) == len(found) == 2 * 3 * len(FAITHFULNESS)
     for film in ("phantom_000", "phantom_001"):
         for method in ("gradcam", "layercam"):
             assert values[film, method, "road"] > values[film, "moved", "road"]
@@ -128,6 +128,23 @@ def test_bad_film_is_a_line_and_a_map_without_order_is_named(phantoms, tmp_path,
     assert not list((tmp_path / "none").glob("*"))
 
 
+def test_a_map_that_asks_no_label_is_named_as_one_that_does_not_change(phantoms, tmp_path, capsys):
+    names = "randomisation_head,contrast,stability_jpeg,adversarial"
+    more = ("--labels", "Effusion", "--methods", "gradcam,eigencam", "--metrics", names)
+    assert cli.main(["measure", str(phantoms / "phantom_000.png"), *ONE, *more, "--out", str(tmp_path / "out")]) == 0
+    said = capsys.readouterr().out
+    assert "  Effusion by teaching-resnet (eigencam) hardly changes: Head shuffled, 1.00\n" in said
+    assert "(gradcam) hardly changes" not in said
+    found = {(each["method"], each["metric"]): float(each["value"]) for each in rows(tmp_path / "out")}
+    assert found["eigencam", "contrast"] == 1
+    assert found["gradcam", "randomisation_head"] < 0.9 < found["gradcam", "stability_jpeg"]
+    record = json.loads((tmp_path / "out" / "measures.json").read_text(encoding="utf-8"))
+    details = record["films"][0]["maps"][0]["details"]
+    assert details["randomisation_head"]["repeat"] == 1
+    assert set(details["adversarial"]) >= {"benign", "logit", "benign_logit", "grey_levels"}
+    assert not any(each["details"] for each in record["films"][0]["maps"] if each["method"] == "moved")
+
+
 def test_nothing_of_a_header_leaves(tmp_path, capsys):
     (tmp_path / "film.dcm").write_bytes(films.dicom(films.film()))
     assert cli.main(["measure", str(tmp_path / "film.dcm"), *ONE, "--top-k", "1", "--out", str(tmp_path / "out")]) == 0
@@ -141,13 +158,21 @@ def test_nothing_of_a_header_leaves(tmp_path, capsys):
 
 def test_any_network_is_measured(phantoms, tmp_path, capsys):
     arguments = ["measure", str(phantoms / "phantom_000.png"), "--network", "torchvision:resnet18"]
-    more = ["--labels", "class_1,class_7", "--metrics", "deletion,road", "--out", str(tmp_path / "out")]
+    more = [
+        "--labels",
+        "class_1,class_7",
+        "--metrics",
+        "deletion,road,randomisation_head,adversarial",
+        "--out",
+        str(tmp_path / "out"),
+    ]
     assert cli.main([*arguments, *more]) == 0
     assert "Untrained network" in capsys.readouterr().out
     found = rows(tmp_path / "out")
     assert {each["finding"] for each in found} == {"class_1", "class_7"}
     assert {each["classifier"] for each in found} == {"torchvision:resnet18"}
-    assert [each["metric"] for each in found] == ["deletion", "road"] * 4
+    own = [each["metric"] for each in found if each["method"] != "moved"]
+    assert own == ["deletion", "road", "randomisation_head", "adversarial"] * 2
 
 
 def test_explanation_is_measured_with_its_network_and_a_review_with_its_classifiers():

@@ -11,7 +11,7 @@ from ensemble_cam.api.explaining import Explanation
 from ensemble_cam.api.result import Review
 from ensemble_cam.errors import ClassifierError
 from ensemble_cam.export.record import weights_record
-from ensemble_cam.settings.metrics import METRICS, MOVED, checked_metrics
+from ensemble_cam.settings.metrics import FAITHFULNESS, MOVED, checked_metrics
 from ensemble_cam.validation.measures import COLUMNS, picture
 from ensemble_cam.validation.subjects import MeasuredMap, Subject, measured, subject_of_review
 
@@ -104,7 +104,9 @@ def measure(explained: Explanation | Review, metrics: Iterable[str] | None = Non
         explained: of `explain`, or of `review`, whose classifiers' maps are measured and not the ensemble's, which is
             no network's.
         metrics: "deletion", "insertion", "road_most", "road_least", "road", "drop_logit", "drop_score",
-            "average_drop", "increase", "focus" or "entropy"; all of them without.
+            "average_drop", "increase", "focus", "entropy", which all are measured without; and "randomisation_head",
+            "randomisation_stage", "randomisation_all", "contrast", "stability_mirror", "stability_shift",
+            "stability_rotation", "stability_brightness", "stability_noise", "stability_jpeg", "adversarial".
         seed: of equal values, noise and the moved map.
 
     Raises:
@@ -112,7 +114,7 @@ def measure(explained: Explanation | Review, metrics: Iterable[str] | None = Non
         ClassifierError: if a network fails on a changed film, or an explanation's map is the same everywhere.
         TypeError: if `explained` is neither.
     """
-    wanted = checked_metrics(list(METRICS) if metrics is None else metrics)
+    wanted = checked_metrics(FAITHFULNESS if metrics is None else metrics)
     if isinstance(explained, Review):
         analysis = explained._reviewed.analysis
         subject = subject_of_review(analysis)

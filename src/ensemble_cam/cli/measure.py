@@ -12,7 +12,7 @@ from ensemble_cam.errors import ConfigError, did_you_mean
 from ensemble_cam.machine.memory import keep_few_arenas
 from ensemble_cam.machine.terminal import LOADING, TerminalLine, ticking
 from ensemble_cam.settings.methods import METHODS, METHODS_OF_ANY_NETWORK
-from ensemble_cam.settings.metrics import METRICS, checked_metrics
+from ensemble_cam.settings.metrics import FAITHFULNESS, METRICS, checked_metrics
 
 if TYPE_CHECKING:
     from ensemble_cam.validation.subjects import Maker
@@ -41,7 +41,10 @@ def add(commands: Commands) -> None:
     measure.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the files go")
     add_common(measure)
     measure.add_argument(
-        "--metrics", type=names, metavar="NAME,…", help="these measures, which stand below; without, all of them"
+        "--metrics",
+        type=names,
+        metavar="NAME,…",
+        help="these measures of those below, or all; without, those from deletion to entropy",
     )
     measure.add_argument(
         "--network",
@@ -75,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
         ExportError: if the files cannot be written.
         WeightsError: if weights are missing or unusable.
     """
-    metrics = checked_metrics(list(METRICS) if options.metrics is None else options.metrics)
+    metrics = checked_metrics(_metrics(options.metrics))
     given = Given.of(options)
     methods = _methods(options, given)
     from ensemble_cam.archive.places import find_places
@@ -97,6 +100,12 @@ def run(options: argparse.Namespace) -> int:
         line.line(found.left_out_line)
     failed = Measuring(maker, metrics, line, sys.stderr, options.seed).run(found.films, options.out)
     return FILMS if failed else OK
+
+
+def _metrics(given: list[str] | None) -> list[str]:
+    if given is None:
+        return list(FAITHFULNESS)
+    return list(METRICS) if given == [_EVERY] else given
 
 
 def _methods(options: argparse.Namespace, given: Given) -> list[str]:

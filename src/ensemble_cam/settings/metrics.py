@@ -9,7 +9,7 @@ from typing import Literal
 
 from ensemble_cam.errors import ConfigError, did_you_mean
 
-Kind = Literal["curve", "road", "through", "spread"]
+Kind = Literal["curve", "road", "through", "spread", "sanity", "stability", "adversarial"]
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Metric:
         name: as in files and on the command line.
         title: as people write it.
         kind: what it takes: films with ever more removed; the same with what was removed imputed; the film seen through
-            the map; or the map alone.
+            the map; the map alone; the network with its values shuffled; or maps of films that are changed otherwise.
         unit: what it is counted in.
         better: what speaks for the map, "lower" or "higher"; None where neither does.
         says: what it is, in half a sentence.
@@ -44,6 +44,9 @@ class Metric:
         return f"{self.title}, in {self.unit}s: {self.says}.{speaks} {self.hides[0].upper()}{self.hides[1:]}."
 
 
+_ADEBAYO = "Adebayo et al. 2018 (arXiv:1810.03292)"
+_OWN = "own; see Yeh et al. 2019 (arXiv:1901.09392)"
+_STABLE = "the rank correlation of the map with that of the film"
 _PATCHES = "films with flat or blurred patches are none that a network has learned from"
 
 METRICS: Mapping[str, Metric] = {
@@ -159,10 +162,86 @@ METRICS: Mapping[str, Metric] = {
             "it knows nothing of places",
             "Shannon 1948, over the logarithm of the number of pixels",
         ),
+        Metric(
+            "randomisation_head",
+            "Head shuffled",
+            "sanity",
+            "correlation",
+            "lower",
+            "the rank correlation of the map with that of the same network, the values of its head shuffled",
+            "a map that changes with the values is not thereby right",
+            _ADEBAYO,
+        ),
+        Metric(
+            "randomisation_stage",
+            "Last stage shuffled",
+            "sanity",
+            "correlation",
+            "lower",
+            "the same with the values of the last stage shuffled, too",
+            "a map that changes with the values is not thereby right",
+            _ADEBAYO,
+        ),
+        Metric(
+            "randomisation_all",
+            "Everything shuffled",
+            "sanity",
+            "correlation",
+            "lower",
+            "the same with all values shuffled",
+            "what is bright on the film stays bright in any network's activation, so it need not reach 0",
+            _ADEBAYO,
+        ),
+        Metric(
+            "contrast",
+            "Contrast",
+            "sanity",
+            "correlation",
+            "lower",
+            "the rank correlation of the map with that of the finding that the same network scores lowest",
+            "two findings may share a place for good reasons",
+            "own; Adebayo et al. 2018, by class instead of values",
+        ),
+        *(
+            Metric(
+                f"stability_{name}",
+                title,
+                "stability",
+                "correlation",
+                "higher",
+                f"{_STABLE} {what}, mapped back",
+                hides,
+                _OWN,
+            )
+            for name, title, what, hides in (
+                ("mirror", "Mirrored", "mirrored", "a mirrored chest has its heart on the other side"),
+                ("shift", "Shifted", "shifted by 4 % of its side", "maps have few cells, which lie elsewhere then"),
+                ("rotation", "Turned", "turned by 5°", "the rim is drawn out, where films have none"),
+                ("brightness", "Brighter", "5 % of the range brighter", "what is white stays white"),
+                ("noise", "Noise", "with noise of 1 % of the range", "a map may hold still because it shows nothing"),
+                ("jpeg", "As a JPEG", "as a JPEG of quality 75", "a map may hold still because it shows nothing"),
+            )
+        ),
+        Metric(
+            "adversarial",
+            "Adversarial",
+            "adversarial",
+            "correlation",
+            "higher",
+            "the rank correlation of the map with that of the film changed by at most 2 grey levels of 256 so that the "
+            "logit falls most",
+            "no film in a clinic is changed like that; beside it stands noise of the same size",
+            "Madry et al. 2018 (arXiv:1706.06083); Ghorbani et al. 2019 (arXiv:1710.10547)",
+        ),
     )
 }  # fmt: skip
 """Name → metric, in the order in which readers see them."""
 
+
+FAITHFULNESS: tuple[str, ...] = tuple(
+    name for name, each in METRICS.items() if each.kind in ("curve", "road", "through", "spread")
+)
+"""What is measured where nothing else is asked for: the others take networks of their own."""
 
 MOVED = "moved"
 """Stands where a method's name stands: the first method's map at another place of the film, as a map's control."""

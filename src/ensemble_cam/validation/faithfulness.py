@@ -74,11 +74,13 @@ class Faithfulness:
         values: a name of `settings.metrics.METRICS` → its value; what is undefined is not there.
         curves: "deletion", "insertion", "road_most" or "road_least" → curve.
         seconds: part of the work → seconds.
+        details: metric → what else was found, by name; of `sanity`.
     """
 
     values: Mapping[str, float]
     curves: Mapping[str, Curve]
     seconds: Mapping[str, float] = field(default_factory=dict)
+    details: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
 
 
 def _go_on(share: float) -> None:

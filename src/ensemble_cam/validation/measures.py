@@ -205,6 +205,10 @@ def _film_record(film: MeasuredFilm) -> dict[str, Any]:
                 "classifier": each.classifier,
                 "method": each.method,
                 "values": {name: round(value, _DIGITS) for name, value in each.found.values.items()},
+                "details": {
+                    name: {key: None if value is None else round(value, _DIGITS) for key, value in of.items()}
+                    for name, of in each.found.details.items()
+                },
                 "curves": {name: _curve_record(curve) for name, curve in each.found.curves.items()},
                 "reason": each.reason,
             }

@@ -12,9 +12,10 @@ from ensemble_cam.archive.places import read_place
 from ensemble_cam.errors import EnsembleCamError, ExportError
 from ensemble_cam.machine.names import escaped
 from ensemble_cam.machine.terminal import TerminalLine
-from ensemble_cam.settings.metrics import MOVED
+from ensemble_cam.settings.metrics import METRICS, MOVED
 from ensemble_cam.validation.measures import TABLE, MeasuredFilm, Measures, write
-from ensemble_cam.validation.subjects import Maker, measured
+from ensemble_cam.validation.sanity import unchanged
+from ensemble_cam.validation.subjects import Maker, MeasuredMap, measured
 
 NOBODY = "No film could be measured, so nothing is written."
 
@@ -75,6 +76,8 @@ class Measuring:
             for each in dict.fromkeys(each.reason for each in own if each.reason):
                 which = ", ".join(f"{m.finding} by {m.classifier} ({m.method})" for m in own if m.reason == each)
                 self.line.line(f"  {which}: {each}")
+            for line in _unchanged_lines(own):
+                self.line.line(f"  {line}")
             for caution in subject.cautions:
                 if caution not in said:
                     said.add(caution)
@@ -83,6 +86,13 @@ class Measuring:
 
     def _told(self, where: str, what: str, share: float) -> None:
         self.line.transient(f"{where}: {what} ({share:.0%})")
+
+
+def _unchanged_lines(maps: Sequence[MeasuredMap]) -> Iterator[str]:
+    for each in maps:
+        for name in unchanged(each.found.values):
+            title, rank = METRICS[name].title, each.found.values[name]
+            yield f"{each.finding} by {each.classifier} ({each.method}) hardly changes: {title}, {rank:.2f}"
 
 
 def _free(name: str, taken: set[str]) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ensemble_cam.classifiers.arrays import as_numpy, not_numbers_allowed
 from ensemble_cam.classifiers.classifier import Classifier
+from ensemble_cam.film.geometry import BLACK
 
 # Pictures at once, by their pixels, as Score-CAM's: a batch of networks' activations stays below half a gigabyte.
 _PIXELS_AT_ONCE = 2**20
@@ -23,12 +24,14 @@ class Shown:
         logits: (n, channels, side, side) float32 → (n, outputs) logits; it keeps nothing.
         score: ((n, outputs) logits, output) → (n,) scores in [0, 1].
         inside: (side, side) bool, what of the square is film and not padding.
+        limits: the lowest and the highest value that a pixel can have, each (channels, 1, 1) float32.
     """
 
     pixels: np.ndarray
     logits: Callable[[np.ndarray], np.ndarray]
     score: Callable[[np.ndarray, int], np.ndarray]
     inside: np.ndarray
+    limits: tuple[np.ndarray, np.ndarray]
 
     @cached_property
     def whole(self) -> np.ndarray:
@@ -67,4 +70,5 @@ def shown_to(classifier: Classifier, pixels: np.ndarray, inside: np.ndarray | No
         return np.array([classifier.scores(each)[labels[output]] for each in found.tolist()])
 
     whole = np.ones(pixels.shape[2:], dtype=bool)
-    return Shown(pixels[0], logits, score, whole if inside is None else inside)
+    limits = np.full((1, 1, 1), BLACK, np.float32), np.full((1, 1, 1), -BLACK, np.float32)
+    return Shown(pixels[0], logits, score, whole if inside is None else inside, limits)

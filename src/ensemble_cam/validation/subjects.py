@@ -1,5 +1,6 @@
 """A film with the maps that are to be measured, and what became of each."""
 
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -9,6 +10,7 @@ import numpy as np
 
 from ensemble_cam.classifiers.arrays import as_numpy
 from ensemble_cam.classifiers.classifier import Classifier
+from ensemble_cam.classifiers.heads import Step
 from ensemble_cam.errors import ClassifierError
 from ensemble_cam.export.record import weights_record
 from ensemble_cam.film.geometry import Framing, Geometry
@@ -20,9 +22,10 @@ from ensemble_cam.reviewing.pipeline import Examination, examine, model_input
 from ensemble_cam.reviewing.request import resolve
 from ensemble_cam.reviewing.scores import ClassifierResult, choose, rank_findings
 from ensemble_cam.settings.methods import Recipe
-from ensemble_cam.settings.metrics import MOVED
+from ensemble_cam.settings.metrics import FAITHFULNESS, MOVED
 from ensemble_cam.settings.sets import answering_for
 from ensemble_cam.validation.faithfulness import Faithfulness, measure_map
+from ensemble_cam.validation.sanity import Peer, check_map
 from ensemble_cam.validation.shown import Shown, shown_to
 
 Told = Callable[[str, float], None]
@@ -40,6 +43,7 @@ class MapOf:
         shown: the film as the network sees it.
         output: index of the logit that it explains.
         grid: (h, w) float32, at least 0.
+        peer: gives its network for maps made anew; None where none can be.
     """
 
     finding: str
@@ -48,13 +52,14 @@ class MapOf:
     shown: Shown
     output: int
     grid: np.ndarray
+    peer: Callable[[], Peer] | None = None
 
     def moved(self, seed: int) -> "MapOf":
         """Return the same map at another place: turned over, and moved round by a quarter of the film to three."""
         random = np.random.default_rng(seed)
         turned = self.grid[:: random.choice((-1, 1)), :: random.choice((-1, 1))]
         steps = [int(side * random.uniform(0.25, 0.75)) for side in turned.shape]
-        return replace(self, method=MOVED, grid=np.ascontiguousarray(np.roll(turned, steps, axis=(0, 1))))
+        return replace(self, method=MOVED, peer=None, grid=np.ascontiguousarray(np.roll(turned, steps, axis=(0, 1))))
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,6 +173,7 @@ class OfClassifiers:
             id: shown_film(each.classifier, film, framing, as_numpy(each.pixels))
             for id, each in examination.exposures.items()
         }
+        kept: dict[str, dict[tuple[str, int], Classifier]] = {id: {} for id in examination.exposures}
         for label in labels:
             for classifier in self.classifiers:
                 if label not in classifier.outputs:
@@ -175,7 +181,8 @@ class OfClassifiers:
                 output, exposure = classifier.outputs[label], examination.exposures[classifier.id]
                 for recipe in self.recipes:
                     (grid,) = cam_grids(recipe, exposure, [output])
-                    yield MapOf(label, classifier.id, recipe.method, shown[classifier.id], output, grid)
+                    peer = partial(peer_of, classifier, recipe, kept[classifier.id])
+                    yield MapOf(label, classifier.id, recipe.method, shown[classifier.id], output, grid, peer)
 
 
 def subject_of_review(analysis: Analysis) -> Subject:
@@ -194,11 +201,14 @@ def _maps_of_review(analysis: Analysis, results: Sequence[ClassifierResult]) -> 
     for each in results:
         pixels = model_input(film, framing=framing, size=each.classifier.config.input_size)
         shown[each.id] = shown_film(each.classifier, film, framing, pixels)
-    method = analysis.settings.recipe.method
+    recipe = analysis.settings.recipe
+    kept: dict[str, dict[tuple[str, int], Classifier]] = {each.id: {} for each in results}
     for finding in analysis.findings:
         for id, cam in finding.maps.items():
-            output = analysis.result(id).classifier.outputs[finding.label]
-            yield MapOf(finding.label, id, method, shown[id], output, cam.grid)
+            classifier = analysis.result(id).classifier
+            peer = partial(peer_of, classifier, recipe, kept[id])
+            output = classifier.outputs[finding.label]
+            yield MapOf(finding.label, id, recipe.method, shown[id], output, cam.grid, peer)
 
 
 def shown_film(classifier: Classifier, film: Radiograph, framing: Framing, pixels: np.ndarray) -> Shown:
@@ -254,11 +264,28 @@ def measured(
         step = partial(_told, told, f"{each.finding}, {each.classifier}, {each.method}", number, total)
         figures, reason = Faithfulness({}, {}), None
         try:
-            figures = measure_map(each.shown, each.output, each.grid, metrics, seed=seed, step=step)
+            figures = _figures(each, metrics, seed, step)
         except ClassifierError as error:
             reason = str(error)
         found.append(MeasuredMap(each.finding, each.classifier, each.method, figures, reason))
     return found
+
+
+def _figures(one: MapOf, metrics: Collection[str], seed: int, step: Step) -> Faithfulness:
+    figures = measure_map(one.shown, one.output, one.grid, metrics, seed=seed, step=step)
+    if one.peer is None or not set(metrics) - set(FAITHFULNESS):
+        return figures
+    began = time.perf_counter()
+    values, details = check_map(one.shown, one.output, one.grid, one.peer(), metrics, seed=seed)
+    seconds = {**figures.seconds, "sanity": time.perf_counter() - began}
+    return replace(figures, values={**figures.values, **values}, details=details, seconds=seconds)
+
+
+def peer_of(classifier: Classifier, recipe: Recipe, kept: dict[tuple[str, int], Classifier] | None = None) -> Peer:
+    """Return a classifier whose maps are made anew; it takes PyTorch."""
+    from ensemble_cam.validation.torch_sanity import PeerOfClassifier  # here, as its import takes seconds
+
+    return PeerOfClassifier(classifier, recipe, kept)
 
 
 def _told(told: Told, what: str, number: int, total: int, share: float) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from ensemble_cam.settings.explain_options import ExplainOptions
 from ensemble_cam.settings.vocabulary import PREDICTED
 from ensemble_cam.validation.shown import Shown
 from ensemble_cam.validation.subjects import MapOf, Subject
+from ensemble_cam.validation.torch_sanity import PeerOfNetwork
 
 
 def shown_to_network(network: Network, picture: Picture) -> Shown:
@@ -40,7 +42,9 @@ def shown_to_network(network: Network, picture: Picture) -> Shown:
         return np.array([float(network.probabilities(torch.from_numpy(each))[output]) for each in found])
 
     square = as_numpy(pixels[0].float())
-    return Shown(square, logits, score, np.ones(square.shape[1:], dtype=bool))
+    mean, std = (np.array(each, np.float32)[:, None, None] for each in (network.input.mean, network.input.std))
+    limits = (0 - mean) / std, (1 - mean) / std
+    return Shown(square, logits, score, np.ones(square.shape[1:], dtype=bool), limits)
 
 
 def subject_of_explained(network: Network, explained: Explained) -> Subject:
@@ -58,9 +62,12 @@ def subject_of_explained(network: Network, explained: Explained) -> Subject:
 
 
 def _maps(network: Network, shown: Shown, explained: Explained) -> Iterator[MapOf]:
+    options = explained.by.options
+    can_be_made_anew = options.rollout is None and len(network.cuts) == 1 and not options.layers
     for each in explained.maps:
+        peer = partial(PeerOfNetwork, network, options) if can_be_made_anew else None
         method = f"{explained.by.method} at {each.layer}" if each.layer else explained.by.method
-        yield MapOf(each.name, network.name, method, shown, network.classes.index(each.name), each.grid)
+        yield MapOf(each.name, network.name, method, shown, network.classes.index(each.name), each.grid, peer)
 
 
 @dataclass(frozen=True, eq=False)
