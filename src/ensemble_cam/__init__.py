@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ensemble_cam.api.explaining import Explanation, explain
+    from ensemble_cam.api.explaining import Explanation, explain, explain_pictures
     from ensemble_cam.api.films import review, review_films
     from ensemble_cam.api.measuring import Measures, measure
     from ensemble_cam.api.result import Review
@@ -67,6 +67,7 @@ __all__ = [
     "__version__",
     "draw_phantom",
     "explain",
+    "explain_pictures",
     "layers",
     "load_network",
     "measure",
@@ -77,7 +78,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "ensemble_cam.api.explaining": ("Explanation", "explain"),
+    "ensemble_cam.api.explaining": ("Explanation", "explain", "explain_pictures"),
     "ensemble_cam.api.films": ("review", "review_films"),
     "ensemble_cam.api.measuring": ("Measures", "measure"),
     "ensemble_cam.api.result": ("Review",),

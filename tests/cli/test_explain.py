@@ -42,7 +42,7 @@ def test_a_folder_of_pictures_is_explained(pictures, checkpoint, capsys):
     assert main([*arguments, "--out", "out", "--method", "layercam", "--target", "all"]) == 0
     said = capsys.readouterr()
     assert said.err == ""
-    first, second, third = said.out.splitlines()
+    first, second, third, *_ = said.out.splitlines()
     assert first.startswith(
         "Network: torchvision:squeezenet1_1, weights best.ckpt: 52 values of its state_dict, without"
     )

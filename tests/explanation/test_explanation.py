@@ -5,30 +5,12 @@ import struct
 
 import numpy as np
 import pytest
-import torch
-from torch import nn
 
 import ensemble_cam as ec
 from ensemble_cam.purpose import PURPOSE
-from support.small_networks import seeded_small
+from support.small_networks import Places, seeded_small
 
 pytestmark = pytest.mark.slow
-
-
-class Places(nn.Module):
-    """A network whose outputs are the brightness of the left and of the right half, in closed form."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.cells = nn.AvgPool2d(8)
-        self.fc = nn.Linear(64, 2, bias=False)
-        sides = torch.zeros(2, 8, 8)
-        sides[0, :, :4], sides[1, :, 4:] = 1, 1
-        self.fc.weight = nn.Parameter(sides.reshape(2, 64))
-
-    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        """Return logits."""
-        return self.fc(self.cells(pictures).flatten(1))
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,8 @@
 
 import io
 import os
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -16,15 +17,23 @@ from ensemble_cam.archive.films import checked_case
 from ensemble_cam.errors import ConfigError, did_you_mean
 from ensemble_cam.explanation.result import ClassMap, Explained
 from ensemble_cam.export.explained import explained_figure, explained_overlay, explanation_record, write_explanation
-from ensemble_cam.film.picture import Picture, picture_of_array, picture_of_file, picture_of_film
+from ensemble_cam.film.picture import (
+    Picture,
+    picture_of_array,
+    picture_of_file,
+    picture_of_film,
+    picture_of_prepared,
+)
 from ensemble_cam.film.radiograph import Radiograph, read_radiograph
 from ensemble_cam.settings.display import Display
 from ensemble_cam.settings.explain_options import ExplainOptions
 
 if TYPE_CHECKING:
-    from ensemble_cam.classifiers.torch_any_network import Network
+    import torch
 
-PictureSource: TypeAlias = Source | Image.Image
+    from ensemble_cam.classifiers.torch_any_network import Input, Network
+
+PictureSource: TypeAlias = "Source | Image.Image | torch.Tensor"
 """What a picture is read from."""
 
 
@@ -205,7 +214,7 @@ class Keywords(TypedDict, total=False):
 
 def explain(
     network: "Network",
-    picture: PictureSource | Mapping[str, PictureSource],
+    picture: "PictureSource | Mapping[str, PictureSource]",
     *,
     target: "str | int | np.integer[Any]" = "predicted",
     options: ExplainOptions | None = None,
@@ -219,7 +228,8 @@ def explain(
         network: of `Network` or `load_network`.
         picture: a file's path or bytes, a PIL image, an array ((h, w) grey or (h, w, 3) RGB: uint8, uint16, or floats
             from 0 to 1), what `read_film` returned, or a `Phantom`. The whole of it is stretched to the network's
-            square. Of a network with several inputs a dictionary: for each by its name.
+            square. A tensor, (channels, side, side) or in a batch of one, is what the network takes, resized and scaled
+            already. Of a network with several inputs a dictionary: for each by its name.
         target: the class to explain, by name or index; "predicted", or "all".
         options: how the maps are made.
         **given: fields of `ExplainOptions`, in the place of those: `method`, `layer`, `combine` …
@@ -241,9 +251,73 @@ def explain(
     asked = ExplainOptions.of(options, given)
     check_asked(network, target, asked)
     given_pictures = checked_pictures(network, picture)
-    pictures = {name: read_picture(each) for name, each in given_pictures.items()}
+    pictures = {each.name: _picture_for(each, given_pictures[each.name]) for each in network.inputs}
     explained = explain_picture(network, pictures if network.branches else pictures["picture"], target, asked)
     return Explanation(explained, network, _name_of(next(iter(given_pictures.values()))))
+
+
+def explained_by(explanation: Explanation) -> Explained:
+    """Return the numbers behind an explanation."""
+    return explanation._explained
+
+
+def explain_pictures(
+    network: "Network",
+    pictures: Iterable[Any],
+    *,
+    targets: "Sequence[str | int | np.integer[Any]] | None" = None,
+    only: int | None = None,
+    options: ExplainOptions | None = None,
+    **given: Unpack[Keywords],
+) -> Iterator[Explanation]:
+    """Explain many pictures, one after the other, as they are asked for.
+
+    Args:
+        network: of `Network` or `load_network`.
+        pictures: any of what `explain` takes; batches of tensors, (n, channels, side, side), which are taken apart; or
+            a data loader's pairs of such a batch and class indices, each of which is the target of its picture.
+        targets: a class for each picture, by name or index; without, a loader's own, else "predicted".
+        only: stop after so many pictures.
+        options: as of `explain`.
+        **given: as of `explain`.
+
+    Raises:
+        ConfigError: if there are fewer targets than pictures, and all that `explain` raises.
+    """
+    from itertools import islice
+
+    for number, (picture, own) in enumerate(islice(_one_by_one(pictures), only)):
+        if targets is not None and number >= len(targets):
+            raise ConfigError(f"targets: got {len(targets)}, and there are more pictures. Give one for each.")
+        target = own if targets is None else targets[number]
+        yield explain(network, picture, target="predicted" if target is None else target, options=options, **given)
+
+
+def _one_by_one(pictures: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
+    """Yield each picture with its class index, where a loader gives one."""
+    for each in pictures:
+        batch, labels = each if isinstance(each, tuple | list) and len(each) == 2 else (each, None)
+        if not _is_tensor(batch) or batch.ndim != 4:
+            yield batch, None if labels is None else int(labels)
+            continue
+        if labels is not None and len(labels) != len(batch):
+            raise ConfigError(f"The loader gives {len(batch)} pictures with {len(labels)} class indices. Mend it.")
+        for index in range(len(batch)):
+            yield batch[index], None if labels is None else int(labels[index])
+
+
+def _is_tensor(given: object) -> bool:
+    # Whoever hands over a tensor has imported PyTorch.
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(given, torch.Tensor)
+
+
+def _picture_for(given: "Input", source: Any) -> Picture:
+    """Read a picture for an input; a tensor is taken as it is."""
+    if not _is_tensor(source):
+        return read_picture(source)
+    alone = source[0] if source.ndim == 4 and len(source) == 1 else source
+    return picture_of_prepared(alone.detach().cpu().float().numpy(), given.mean, given.std)
 
 
 def read_picture(source: PictureSource) -> Picture:
@@ -266,8 +340,8 @@ def read_picture(source: PictureSource) -> Picture:
     return picture_of_file(read_radiograph(data), data)
 
 
-def _name_of(source: PictureSource) -> str | None:
-    return None if isinstance(source, Image.Image) else name_of(source)
+def _name_of(source: Any) -> str | None:
+    return None if isinstance(source, Image.Image) or _is_tensor(source) else name_of(source)
 
 
 def _picture(encoded: bytes) -> Image.Image:

@@ -2,8 +2,10 @@
 
 import copy
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -43,11 +45,6 @@ class Input:
     assumed: bool = False
     name: str = "picture"
 
-    def pixels(self, values: Tensor, device: torch.device, type: torch.dtype) -> Tensor:
-        """Return a (channels, size, size) picture of values from 0 to 1 as the network takes it, (1, …)."""
-        mean, std = (torch.tensor(each)[:, None, None] for each in (self.mean, self.std))
-        return ((values - mean) / std)[None].to(device=device, dtype=type)
-
 
 class Network:
     """A network that can be explained, made of any torch module; several threads may explain with one.
@@ -64,7 +61,8 @@ class Network:
             more of torchvision's, and timm's. See `layers`. A list for maps of several layers. With several inputs a
             dictionary: for each a layer that sees it alone.
         inputs: the names of several inputs; one may be a dictionary of `name`, `channels` and `size`.
-        classes: the names of the outputs, in their order; class_0, class_1 … without.
+        classes: the names of the outputs, in their order; class_0, class_1 … without. Or the path of the folder of
+            training pictures, whose subfolders are named after them, in alphabetical order (as ImageFolder's are).
         output: what turns logits into probabilities: "softmax", one class of all, or "sigmoid", each by itself.
         mean: of the pictures that the network was trained on, for values from 0 to 1; one, or one for each channel.
             Without, timm's or ImageNet's where the module is of timm or torchvision, else none is subtracted.
@@ -99,7 +97,7 @@ class Network:
         *,
         layer: str | Sequence[str] | Mapping[str, str] | None = None,
         inputs: Sequence[str | Mapping[str, Any]] | None = None,
-        classes: Sequence[str] | None = None,
+        classes: Sequence[str] | os.PathLike[str] | None = None,
         output: str = "softmax",
         mean: float | Sequence[float] | None = None,
         std: float | Sequence[float] | None = None,
@@ -182,6 +180,21 @@ class Network:
         other._choose(self._survey, layers)
         return other
 
+    def named(self, classes: Sequence[str]) -> "Network":
+        """Return this network with names for its classes.
+
+        Raises:
+            ConfigError: if they are no names, or not as many as it has outputs.
+        """
+        names = checked_classes(classes)
+        if len(names) != len(self.classes):
+            raise ConfigError(
+                f"classes: got {len(names)}, and the network has {len(self.classes)} outputs. Name them all."
+            )
+        other = copy.copy(self)
+        other.classes, other.has_named_classes = names, True
+        return other
+
     def on_processor(self) -> "Network":
         """Return this network on the processor, with parameters of its own; the module stays where it is."""
         module = copy.deepcopy(private_twin(self.module)).cpu()
@@ -210,20 +223,24 @@ class Network:
         """Where the network's parameters lie."""
         return _device_and_type(self.module)[0]
 
-    def pixels(self, values: Tensor) -> Tensor:
+    def pixels(self, values: Tensor, *, of: Input | None = None) -> Tensor:
         """Return a picture as the network takes it.
 
         Args:
             values: (channels, size, size) float32 from 0 to 1.
+            of: which of several inputs it is for; the first without.
 
         Returns:
             (1, channels, size, size) on the network's device.
         """
-        return self.input.pixels(values, *_device_and_type(self.module))
+        given = of or self.input
+        mean, std = (torch.tensor(each)[:, None, None] for each in (given.mean, given.std))
+        return self.prepared((values - mean) / std)
 
-    def pictures(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return what `pixels` does, for each of several inputs by its name."""
-        return {each.name: each.pixels(values[each.name], *_device_and_type(self.module)) for each in self.inputs}
+    def prepared(self, values: Tensor) -> Tensor:
+        """Return (channels, size, size) values that are scaled already as the network takes them, (1, …)."""
+        device, type = _device_and_type(self.module)
+        return values[None].to(device=device, dtype=type)
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """Return what the network says, (classes,) float64 in [0, 1], of one picture's (classes,) logits."""
@@ -365,9 +382,26 @@ def checked_classes(given: object) -> tuple[str, ...]:
     Raises:
         ConfigError: if they are no list of texts, or two are the same.
     """
+    if isinstance(given, os.PathLike):
+        return classes_of_folder(Path(given))
     if isinstance(given, str) or not isinstance(given, Sequence):
         raise ConfigError(f"classes: got {given!r}; hand over a list of names.")
     return checked_names("classes", given)
+
+
+def classes_of_folder(folder: Path) -> tuple[str, ...]:
+    """Return the names of a folder's subfolders in alphabetical order, in which torchvision's ImageFolder counts them.
+
+    Raises:
+        ConfigError: if it has none, or cannot be read.
+    """
+    try:
+        found = tuple(sorted(each.name for each in folder.iterdir() if each.is_dir() and not each.name.startswith(".")))
+    except OSError as error:
+        raise ConfigError(f"classes: the folder cannot be read ({error.strerror}). Check its path.") from None
+    if not found:
+        raise ConfigError("classes: the folder has no subfolders. Name that of the training pictures, or the classes.")
+    return found
 
 
 def checked_names(of: str, given: Sequence[object]) -> tuple[str, ...]:

@@ -63,7 +63,7 @@ def load_network(
     *,
     checkpoint: str | os.PathLike[str] | None = None,
     prefix: str | None = None,
-    classes: Sequence[str] | None = None,
+    classes: Sequence[str] | os.PathLike[str] | None = None,
     output: str | None = None,
     layer: str | Sequence[str] | Mapping[str, str] | None = None,
     inputs: Sequence[str | Mapping[str, Any]] | None = None,

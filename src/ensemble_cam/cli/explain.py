@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ensemble_cam.cli.arguments import Commands, names, real, whole
 from ensemble_cam.cli.exit_codes import FILMS, OK
-from ensemble_cam.cli.explaining import Run, cases_of, check_inputs
+from ensemble_cam.cli.explaining import Run, cases_of, check_against, check_inputs, with_classes
 from ensemble_cam.cli.review_options import add_quiet, check_out, wrapped
 from ensemble_cam.errors import EnsembleCamError
 from ensemble_cam.machine.memory import keep_few_arenas
@@ -59,7 +59,11 @@ def add(commands: Commands) -> None:
         "--checkpoint", type=Path, metavar="FILE", help="the network's weights; without, seeded values"
     )
     explain.add_argument(
-        "--classes", type=names, metavar="A,B", help="the outputs' names in their order; without, the checkpoint's own"
+        "--classes",
+        type=_class_names,
+        metavar="A,B",
+        help="the outputs' names in their order, or the folder of training pictures, whose subfolders bear them; "
+        "without, the checkpoint's own",
     )
     explain.add_argument("--output", choices=OUTPUTS, help="what makes probabilities; softmax unless told otherwise")
     maps = explain.add_argument_group("maps")
@@ -108,6 +112,22 @@ def add(commands: Commands) -> None:
         "--mean", type=_numbers, metavar="M", help="subtracted from values of 0 to 1; one, or one a channel"
     )
     seen.add_argument("--std", type=_numbers, metavar="S", help="divided by; one, or one a channel")
+    many = explain.add_argument_group("many pictures")
+    many.add_argument("--only", type=whole(least=1), metavar="N", help="the first N pictures alone")
+    many.add_argument(
+        "--expect",
+        type=Path,
+        metavar="FILE",
+        help="where maps are expected, as a table [expect] of a box or a mask by class: how much of them lies there, "
+        "at borders and in corners, goes into the summary",
+    )
+    many.add_argument(
+        "--against",
+        type=Path,
+        metavar="CHECKPOINT",
+        help="other weights of the network, for the same pictures: scores and agreement of the maps go into the "
+        "summary, the other's maps into DIR/against",
+    )
     add_quiet(explain.add_argument_group("files"))
     explain.set_defaults(command=run)
 
@@ -130,6 +150,11 @@ def _add_network(command: argparse.ArgumentParser) -> None:
 
 def _numbers(text: str) -> list[float]:
     return [real(each) for each in names(text)]
+
+
+def _class_names(text: str) -> list[str] | Path:
+    """Return classes' names, or the folder that has them."""
+    return Path(text) if Path(text).is_dir() else names(text)
 
 
 def _layer_names(text: str) -> list[str] | dict[str, str]:
@@ -158,17 +183,30 @@ def run(options: argparse.Namespace) -> int:
     line = TerminalLine(None if options.quiet else sys.stdout)
     with ticking(line, LOADING):
         from ensemble_cam.classifiers.torch_named_networks import load_network
+        from ensemble_cam.explanation.expected import read_expected
         from ensemble_cam.explanation.torch_explain import check_asked
+        from ensemble_cam.export.explained_summary import ExplainedSummary
 
         given = ("checkpoint", "classes", "output", "layer", "mean", "std", "input_size")
         asked: dict[str, Any] = {name: each for name in given if (each := getattr(options, name)) is not None}
-        network = load_network(options.network, **{**({"layer": how.layers} if how.layers else {}), **asked})
+        asked = {**({"layer": how.layers} if how.layers else {}), **asked}
+        network, told = with_classes(load_network(options.network, **asked), cases)
         check_asked(network, target := _target(network, options.target), how)
         check_inputs(network, cases[0])
+        expected = None if options.expect is None else read_expected(options.expect, network.classes)
+        against = None
+        if options.against is not None:
+            against = load_network(options.network, **{**asked, "checkpoint": options.against})
+            against = check_against(network, against)
     line.line(f"Network: {escaped(network.name)}, weights {network.weights}; {_layers(network, how)}")
-    if left_out:
-        line.line(left_out)
-    return FILMS if Run(network, target, how, options.out, line).explain(cases) else OK
+    for each in (told, left_out):
+        if each:
+            line.line(each)
+    is_summed_up = any(each.is_dir() for each in options.pictures) or against is not None
+    summary = ExplainedSummary(expected) if is_summed_up or expected else None
+    return (
+        FILMS if Run(network, target, how, options.out, line, against, summary).explain(cases[: options.only]) else OK
+    )
 
 
 def _how(options: argparse.Namespace) -> ExplainOptions:

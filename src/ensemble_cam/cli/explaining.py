@@ -10,10 +10,12 @@ from ensemble_cam.errors import ClassifierError, ConfigError, ExportError, Radio
 from ensemble_cam.machine.names import escaped
 from ensemble_cam.machine.terminal import TerminalLine
 from ensemble_cam.settings.explain_options import ExplainOptions
+from ensemble_cam.settings.vocabulary import ALL
 
 if TYPE_CHECKING:
     from ensemble_cam.api.explaining import Explanation
     from ensemble_cam.classifiers.torch_any_network import Network
+    from ensemble_cam.export.explained_summary import ExplainedSummary
 
 
 @dataclass(frozen=True)
@@ -24,11 +26,13 @@ class Case:
         files: the pictures; by input, where there are several, else by "".
         shown: what lines call it.
         name: what its folder is called; None for a part of its bytes' hash.
+        folder: the subfolder, of a folder that was given, in which it lies; None where it lies in none.
     """
 
     files: Mapping[str, Path]
     shown: str
     name: str | None
+    folder: str | None = None
 
     @property
     def first(self) -> Path:
@@ -55,7 +59,9 @@ def cases_of(pictures: Sequence[Path], inputs: Sequence[str] | None, *, out: Pat
         raise ConfigError("PICTURE: missing. Name a picture or a folder of them, or --input NAME=FILE for each input.")
     if not inputs:
         found = find_films(pictures, out=out)
-        return [Case({"": film.path}, film.shown, film.name) for film in found.films], found.left_out_line
+        folders = [each for each in pictures if each.is_dir()]
+        cases = [Case({"": film.path}, film.shown, film.name, _subfolder(film.path, folders)) for film in found.films]
+        return cases, found.left_out_line
     by_input: dict[str, list[Path]] = {}
     for text in inputs:
         name, equals, file = text.partition("=")
@@ -72,6 +78,44 @@ def cases_of(pictures: Sequence[Path], inputs: Sequence[str] | None, *, out: Pat
         find_films(together)  # which refuses what is not there
         cases.append(Case(dict(zip(by_input, together, strict=True)), film.shown, film.name))
     return cases, ""
+
+
+def _subfolder(path: Path, folders: Sequence[Path]) -> str | None:
+    """Return the first part of a file's path below the folder that was given, where that is a folder."""
+    for folder in folders:
+        if path.is_relative_to(folder):
+            parts = path.relative_to(folder).parts
+            return parts[0] if len(parts) > 1 else None
+    return None
+
+
+def with_classes(network: "Network", cases: Sequence[Case]) -> tuple["Network", str]:
+    """Return the network with the subfolders' names for its classes, where nobody named them and they are as many.
+
+    Returns:
+        The network, and what was done in words; empty where nothing was.
+    """
+    found = sorted({case.folder for case in cases if case.folder is not None})
+    if network.has_named_classes or len(found) != len(network.classes):
+        return network, ""
+    shown = ", ".join(map(escaped, found))
+    return network.named(found), f"Classes by the subfolders, in alphabetical order: {shown}"
+
+
+def check_against(network: "Network", other: "Network") -> "Network":
+    """Return other weights' network with the same names for its classes.
+
+    Raises:
+        ConfigError: if it has other classes.
+    """
+    if len(other.classes) != len(network.classes):
+        raise ConfigError(
+            f"--against: its network has {len(other.classes)} outputs, and the first {len(network.classes)}. Name a "
+            "checkpoint of the same classes."
+        )
+    if other.has_named_classes and other.classes != network.classes and network.has_named_classes:
+        raise ConfigError(f"--against: its classes are {', '.join(other.classes)}. Name them by --classes for both.")
+    return other.named(network.classes) if network.has_named_classes else other
 
 
 def check_inputs(network: "Network", case: Case) -> None:
@@ -105,6 +149,8 @@ class Run:
         how: how maps are made.
         out: where the pictures' folders go.
         line: what is said.
+        against: the same network with other weights, where they are compared.
+        summary: what is told of all of them; None for a picture alone.
     """
 
     network: "Network"
@@ -112,10 +158,12 @@ class Run:
     how: ExplainOptions
     out: Path
     line: TerminalLine
+    against: "Network | None" = None
+    summary: "ExplainedSummary | None" = None
 
     def explain(self, cases: Sequence[Case]) -> int:
         """Explain one after the other, and return how many failed, each with a line on standard error."""
-        from ensemble_cam.api.explaining import explain
+        from ensemble_cam.api.explaining import explain, explained_by
         from ensemble_cam.export.drafts import remove_dead_drafts
 
         if removed := remove_dead_drafts(self.out):
@@ -129,18 +177,35 @@ class Run:
             try:
                 given = case.first if "" in case.files else case.files
                 explanation = explain(self.network, given, target=self.target, options=self.how)
-                folder = explanation.save(self.out, name=case.name) if case.name else explanation.save(self.out)
+                other = None
+                if self.against is not None:
+                    target = ALL if self.target == ALL else explanation.target
+                    other = explain(self.against, given, target=target, options=self.how)
+                    other.save(self.out / "against", name=case.name)
+                folder = explanation.save(self.out, name=case.name)
+                if self.summary is not None:
+                    beside = None if other is None else explained_by(other)
+                    self.summary.add(folder.name, explained_by(explanation), self._truth(case), beside)
             except (RadiographError, ClassifierError, ExportError) as error:
                 failed += 1
                 self.line.transient("")
                 print(f"ensemble-cam: {case.shown}: {error}", file=sys.stderr, flush=True)
                 continue
-            self.line.line(f"{where}: {self._told(explanation)} → {escaped(str(folder))}")
+            truth = self._truth(case)
+            wrong = "" if truth in (None, explanation.predicted) else f" (wrong: {escaped(str(truth))})"
+            self.line.line(f"{where}: {self._told(explanation)}{wrong} → {escaped(str(folder))}")
             for caution in explanation.cautions:
                 if caution not in said:
                     said.add(caution)
                     self.line.line(f"  {caution}")
+        if self.summary is not None:
+            for each in self.summary.write(self.out):
+                self.line.line(each)
         return failed
+
+    def _truth(self, case: Case) -> str | None:
+        """Return the class whose folder a picture lies in."""
+        return case.folder if case.folder in self.network.classes else None
 
     def _told(self, explanation: "Explanation") -> str:
         """Return what the network says of a picture, in words."""

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ensemble_cam.classifiers.arrays import as_numpy
-from ensemble_cam.classifiers.torch_any_network import CUT_LINES, Network, cut_line
+from ensemble_cam.classifiers.torch_any_network import CUT_LINES, Input, Network, cut_line
 from ensemble_cam.classifiers.torch_branches import BranchCut
 from ensemble_cam.classifiers.torch_cuts import FAILURES, Cut, checked_logits
 from ensemble_cam.errors import ClassifierError, ConfigError, did_you_mean, is_out_of_memory
@@ -59,8 +59,7 @@ def explain_picture(
     options = options or ExplainOptions()
     network = check_asked(network, target, options)
     pictures = checked_pictures(network, picture)
-    values = {each.name: pictures[each.name].resized(each.size, each.channels) for each in network.inputs}
-    pixels = network.pictures({name: torch.from_numpy(each) for name, each in values.items()})
+    pixels = {each.name: _pixels(network, each, pictures[each.name]) for each in network.inputs}
     # Lightning's `predict_step` runs in inference mode, where nothing has gradients.
     with torch.inference_mode(False), torch.enable_grad():
         try:
@@ -116,6 +115,16 @@ def checked_pictures(network: Network, given: object) -> dict[str, Any]:
         got = ", ".join(map(str, given)) if isinstance(given, Mapping) else "one picture"
         raise ConfigError(f"The network takes a picture for each of {', '.join(names)}; got {got}. Name all of them.")
     return {name: given[name] for name in names}
+
+
+def _pixels(network: Network, given: Input, picture: Picture) -> Tensor:
+    """Return a picture as a network takes it, (1, channels, side, side)."""
+    if picture.prepared is None:
+        return network.pixels(torch.from_numpy(picture.resized(given.size, given.channels)), of=given)
+    expected = (given.channels, given.size, given.size)
+    if picture.prepared.shape != expected:
+        raise ConfigError(f"The tensor has the shape {picture.prepared.shape}, and the network takes {expected}.")
+    return network.prepared(torch.from_numpy(picture.prepared))
 
 
 def _warnings(pictures: Mapping[str, Picture]) -> list[str]:

@@ -141,6 +141,20 @@ def _words(explained: Explained, maps: Sequence[ClassMap], display: Display) -> 
     )
 
 
+def sheet_words(explained: Explained, told: Sequence[str], display: Display) -> Wordings:
+    """Return the words below many explanations by one network, of which this is one: what is told of them, and how."""
+    by = explained.by
+    untrained = [[Run(MEANINGLESS_MAP_LINE, LIGHT_WARN)]] if by.untrained else []
+    digits = f", SHA-256 {by.weights_sha256[:_DIGITS]}…" if by.weights_sha256 else ""
+    lines = [
+        *told,
+        f"{by.network} · weights {by.weights}{digits}",
+        f"{by.method_line()} · threshold {display.threshold:.2f}",
+    ]
+    words = [*untrained, *([Run(each, LIGHT_INK)] for each in lines), [Run(PURPOSE, LIGHT_WARN)]]
+    return Wordings(whole=words, terse=words, abridged=[[Run(PURPOSE, LIGHT_WARN)]])
+
+
 def _shares(maps: Sequence[ClassMap]) -> list[list[Run]]:
     told = [f"{each.input} {each.share:.1%}" for each in maps if each.share is not None]
     if not told:
@@ -150,18 +164,25 @@ def _shares(maps: Sequence[ClassMap]) -> list[list[Run]]:
 
 
 def _origin(explained: Explained, maps: Sequence[ClassMap], display: Display) -> dict[str, str]:
-    """Return what every picture carries in its text chunks."""
-    by, name = explained.by, maps[0].name
+    """Return what a picture of one class's maps carries in its text chunks."""
     shown = {each.input: explained.picture_of(each) for each in maps}
+    return {
+        **origin(explained, maps[0].layer if len(maps) == 1 else None, display),
+        "Picture SHA-256": ", ".join(each.sha256 for each in shown.values()),
+        "Class": maps[0].name,
+        "Score": score_line(explained, maps[0].name),
+    }
+
+
+def origin(explained: Explained, layer: str | None, display: Display) -> dict[str, str]:
+    """Return what every picture of a network's maps carries in its text chunks."""
+    by = explained.by
     return {
         "Disclaimer": PURPOSE,
         **({"Warning": " ".join(explained.cautions)} if explained.cautions else {}),
         "Software": ", ".join(f"{package} {number}" for package, number in _software(by).items()),
-        "Picture SHA-256": ", ".join(each.sha256 for each in shown.values()),
         "Network": f"{by.network}; weights {by.weights}; SHA-256 {by.weights_sha256 or 'unknown'}",
-        "Method": f"{by.method_line(maps[0].layer if len(maps) == 1 else None)}; {by.cut_line}",
-        "Class": name,
-        "Score": score_line(explained, name),
+        "Method": f"{by.method_line(layer)}; {by.cut_line}",
         "Threshold": repr(display.threshold),
     }
 

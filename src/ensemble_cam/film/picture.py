@@ -6,6 +6,7 @@ too large. A film has one channel; where a picture is coloured its colours are t
 
 import hashlib
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from ensemble_cam.film.intake import DECODER_FAILURES, check_size, silence
 from ensemble_cam.film.kinds import DICOM, kind_of
 from ensemble_cam.film.radiograph import Radiograph
 
+_SLACK = 1e-3  # of rounding, where a picture was scaled and is scaled back
 _GREY = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R 601-2, as Pillow's conversion to "L"
 # In the warnings that a film's reader gives: what is true of the program's own networks alone.
 _OF_OWN_NETWORKS = ("very small", "red channel")
@@ -29,11 +31,14 @@ class Picture:
         values: (h, w) grey or (h, w, 3) RGB; uint8, or float32 from 0 to 1 where it has more than 8 bits.
         sha256: of the file's bytes, or of an array's values, in hex.
         warnings: what has to be said of it, one plain sentence each.
+        prepared: (channels, side, side) float32, what a network is to be shown in its place, where somebody else has
+            resized and scaled it.
     """
 
     values: np.ndarray
     sha256: str
     warnings: tuple[str, ...] = ()
+    prepared: np.ndarray | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -128,3 +133,38 @@ def picture_of_array(array: np.ndarray) -> Picture:
     sha256 = hashlib.sha256(f"picture {values.shape} {values.dtype}\n".encode())
     sha256.update(np.ascontiguousarray(values).tobytes())
     return Picture(values, sha256.hexdigest())
+
+
+def picture_of_prepared(values: np.ndarray, mean: Sequence[float], std: Sequence[float]) -> Picture:
+    """Return a picture that is ready for a network, as a data loader gives it; shown as it was before.
+
+    Args:
+        values: (channels, side, side) floating, what the network takes.
+        mean: of each channel, or one, which was subtracted.
+        std: likewise, which was divided by.
+
+    Raises:
+        RadiographError: if it is something else.
+    """
+    if (
+        values.ndim != 3
+        or values.shape[0] not in (1, 3)
+        or values.shape[1] != values.shape[2]
+        or values.dtype.kind != "f"
+    ):
+        raise RadiographError(
+            f"The tensor has the shape {values.shape}, {values.dtype}; one picture for a network is (channels, side, "
+            "side), floating."
+        )
+    if not np.isfinite(values).all():
+        raise RadiographError("The tensor holds values that are no numbers. Check what prepared it.")
+    given = values.astype(np.float32)
+    before = given * np.array(std, np.float32)[:, None, None] + np.array(mean, np.float32)[:, None, None]
+    warnings = []
+    if before.min() < -_SLACK or before.max() > 1 + _SLACK:
+        warnings.append("The tensor's values are beyond what mean and std say; the picture is shown stretched.")
+        before = (before - before.min()) / max(float(np.ptp(before)), 1e-12)
+    seen = np.rint(before.clip(0, 1) * 255).astype(np.uint8)
+    sha256 = hashlib.sha256(f"prepared {given.shape}\n".encode())
+    sha256.update(np.ascontiguousarray(given).tobytes())
+    return Picture(seen[0] if len(seen) == 1 else seen.transpose(1, 2, 0), sha256.hexdigest(), tuple(warnings), given)
