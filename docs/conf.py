@@ -49,7 +49,7 @@ _INNER = (
     "api.explaining.Keywords",
     "settings.methods.RolloutOptions",
 )
-nitpick_ignore = [("py:class", f"ensemble_cam.{name}") for name in _INNER]
+nitpick_ignore = [("py:class", f"ensemble_cam.{name}") for name in _INNER] + [("py:class", "PictureSource")]
 nitpick_ignore_regex = [(r"py:.*", r"(collections|numpy|np|os|pandas|pathlib|PIL|torch|typing)\..*")]
 
 sphinx_gallery_conf = {
