@@ -31,6 +31,7 @@ from support.browsing import (
     upload,
     use_still_pictures,
 )
+from support.dicom_films import PLANTED, phantom_dx, with_header
 from support.reducing import part_of, reduced
 from support.viewing import Live, assert_is_accessible, close, coloured, decoded, looked_at, on_screen, shown
 
@@ -468,6 +469,26 @@ def test_scores_of_a_film_that_the_networks_cannot_know_are_struck_and_its_maps_
     expect(viewer.one(".set")).to_contain_text("secret_one.png", timeout=PATIENCE)
     expect(anyway).to_be_visible(timeout=PATIENCE)
     expect(page.locator('canvas[aria-label="The film"]')).to_be_visible()
+
+
+def test_a_film_that_came_as_dicom_has_its_objects_to_download_and_a_picture_has_none(open_page):
+    page = open_page()
+    upload(page, ("secret_film.dcm", with_header(phantom_dx(), **PLANTED)))
+    expect(page.get_by_role("radio", name="secret_film.dcm")).to_be_checked(timeout=PATIENCE)
+    reviewed(page)
+    name, archive = downloaded(page, "DICOM objects (ZIP)")
+    with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+        report = opened.read("report_sr.dcm")
+        assert "review_sc.dcm" in opened.namelist()
+    assert PLANTED["PatientName"].encode() in report
+    assert name.endswith("_dicom.zip")
+    assert "ZZ" not in page.content()
+
+    upload(page, ("picture.png", PHANTOM))
+    expect(page.get_by_role("radio", name="picture.png")).to_be_checked(timeout=PATIENCE)
+    reviewed(page)
+    expect(page.get_by_role("button", name="Overlays (ZIP)")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("button", name="DICOM objects (ZIP)")).to_have_count(0)
 
 
 def test_the_figure_of_the_finding_and_the_files_follow_what_was_set_in_the_viewer(open_page):

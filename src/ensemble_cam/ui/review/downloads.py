@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 import streamlit as st
 
 from ensemble_cam.classifiers.runtime import PRECISION, runtimes
+from ensemble_cam.errors import ExportError
+from ensemble_cam.export.dicom.objects import DicomOptions, dicom_objects, why_none
 from ensemble_cam.export.figure import WIDTH, figure_pdf, figure_png
 from ensemble_cam.export.overlays import overlays
 from ensemble_cam.export.record import download_stem, review_json
@@ -16,6 +18,7 @@ from ensemble_cam.reviewing.review import Review, RunInfo
 from ensemble_cam.settings.display import Display
 from ensemble_cam.ui.viewer.committed import Committed
 
+_SAID = "what_is_missing.txt"
 _A4 = f"at 300 pixels an inch across A4, {WIDTH} pixels wide"
 
 
@@ -61,21 +64,22 @@ def as_committed(analysis: "Analysis", committed: Committed) -> "Analysis":
     return replace(weighted, radiograph=analysis.radiograph.with_greys(committed.greys))
 
 
-def show_downloads(review: Review, *, of_finding: Review | None = None) -> None:
-    """Offer the figure, every overlay and `review.json`; each is made when it is asked for.
+def show_downloads(review: Review, *, film: bytes, of_finding: Review | None = None) -> None:
+    """Offer the figure, every overlay, `review.json` and DICOM objects; each is made when it is asked for.
 
     Args:
         review: all that is exported.
+        film: the film's file, whose header DICOM objects are made with.
         of_finding: the finding on the screen, whose figure is offered by itself.
     """
     with st.container(horizontal=True):
-        for each in _offers(review, of_finding):
+        for each in _offers(review, film, of_finding):
             st.download_button(
                 each.label, each.make, each.file, each.mime, on_click="ignore", icon=each.icon, help=each.help
             )
 
 
-def _offers(review: Review, of_finding: Review | None) -> list[_Offer]:
+def _offers(review: Review, film: bytes, of_finding: Review | None) -> list[_Offer]:
     name = download_stem(review)
     offers = []
     if of_finding is not None:
@@ -123,7 +127,36 @@ def _offers(review: Review, of_finding: Review | None) -> list[_Offer]:
             "Scores, regions, settings, weights and versions: review.json.",
         ),
     ]
+    if why_none(review) is None:
+        offers.append(
+            _Offer(
+                "DICOM objects (ZIP)",
+                lambda: _dicom_zip(review, film),
+                f"{name}_dicom.zip",
+                "application/zip",
+                ":material/lan:",
+                "For the film's own study, with its patient: pictures of the called findings and of the figure, a "
+                "report, a segmentation, outlines.",
+            )
+        )
     return offers
+
+
+def _dicom_zip(review: Review, film: bytes) -> bytes:
+    """Return the film's objects, and what is said of those that are missing."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        archive.writestr("review.json", review_json(review))  # first, as above
+        try:
+            objects = dicom_objects(review, film, DicomOptions())
+            for name, data in objects.files:
+                archive.writestr(name, data)
+            said = objects.remarks
+        except ExportError as error:
+            said = (f"No DICOM objects. {error}",)
+        if said:
+            archive.writestr(_SAID, "".join(f"{line}\n" for line in said))
+    return stream.getvalue()
 
 
 def _overlays_zip(review: Review) -> bytes:

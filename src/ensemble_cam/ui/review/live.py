@@ -141,10 +141,10 @@ def _show_stage(number: int) -> None:
         st.rerun()  # the film came as a smaller level; now it comes with all of its pixels
     if shown.analysis is not None:
         with of_film(film, "downloads"):
-            _show_downloads(shown, shown.analysis, committed, film.case)
+            _show_downloads(shown, shown.analysis, committed, film)
 
 
-def _show_downloads(shown: Shown, reviewed: "Analysis", committed: Committed | None, case: str | None) -> None:
+def _show_downloads(shown: Shown, reviewed: "Analysis", committed: Committed | None, film: films.OpenFilm) -> None:
     from ensemble_cam.ui.review import downloads  # here, as it loads PyTorch: the film is on the screen before
 
     display = shown.controls.display if committed is None else committed.display
@@ -158,9 +158,10 @@ def _show_downloads(shown: Shown, reviewed: "Analysis", committed: Committed | N
     if committed is not None and committed.film == shown.radiograph.sha256:
         label = committed.finding
     is_there = any(each.label == label for each in analysis.findings)
-    review_of = partial(downloads.review_of, display=display, case=case)
+    review_of = partial(downloads.review_of, display=display, case=film.case)
     downloads.show_downloads(
         review_of(chosen),
+        film=film.data,
         of_finding=review_of(analysis.only([label])) if label is not None and is_there else None,
     )
 
