@@ -59,6 +59,10 @@ class ExportError(EnsembleCamError):
     """A result could not be written."""
 
 
+class PacsError(EnsembleCamError):
+    """An archive cannot be reached, or did not do what it was asked for."""
+
+
 class Cancelled(EnsembleCamError):
     """The reader stopped the work."""
 

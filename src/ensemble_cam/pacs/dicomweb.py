@@ -1,0 +1,327 @@
+"""An archive by DICOMweb: studies and instances are found (QIDO-RS), fetched as bytes (WADO-RS), and stored (STOW-RS).
+
+dicomweb-client asks what lies there. Files go and come over the same connection as the bytes that they are: what an
+archive sends is written down and never parsed here, and what it says of a failure is kept. Its loggers, and those of
+the connection, are silent, as the addresses that they log hold patients' numbers.
+
+Source: DICOM PS3.18 10.4 (retrieve), 10.5 (store), 10.6 (search).
+"""
+
+import logging
+import re
+import uuid
+from base64 import b64encode
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+from dicomweb_client.web import DICOMwebClient
+from urllib3.exceptions import ReadTimeoutError
+
+from ensemble_cam.errors import PacsError
+from ensemble_cam.film.intake import MAX_FILE_BYTES
+from ensemble_cam.pacs.access import Access
+from ensemble_cam.pacs.query import Query
+
+FILM_CLASSES = frozenset(
+    (
+        *("1.2.840.10008.5.1.4.1.1.1", "1.2.840.10008.5.1.4.1.1.1.1", "1.2.840.10008.5.1.4.1.1.1.1.1"),
+        *("1.2.840.10008.5.1.4.1.1.7", "1.2.840.10008.5.1.4.1.1.7.2", "1.2.840.10008.5.1.4.1.1.7.3"),
+    )
+)
+"""SOP classes of which an instance may be a film."""
+
+CONNECT, READ = 10.0, 60.0
+"""Seconds until a connection stands, and between two pieces of an answer."""
+
+_STILL = f"The archive sent nothing for {READ:.0f} s, and was given up. Ask again."
+_MOST_STUDIES = 1000
+_CHUNK = 2**20
+_SILENT = ("dicomweb_client", "dicomweb_client.web", "urllib3", "urllib3.connectionpool", "requests")
+_FIELDS = ("StudyDescription", "ModalitiesInStudy", "NumberOfStudyRelatedSeries", "NumberOfStudyRelatedInstances")
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study as the archive tells of it.
+
+    Attributes:
+        uid: its Study Instance UID.
+        date: YYYYMMDD, or empty.
+        modalities: of its series.
+        series: how many; None where the archive does not say.
+        instances: the same.
+    """
+
+    uid: str
+    date: str
+    modalities: tuple[str, ...]
+    series: int | None
+    instances: int | None
+
+
+@dataclass(frozen=True)
+class Instance:
+    """An instance in the archive: where it lies, and of which SOP class it is."""
+
+    study: str
+    series: str
+    uid: str
+    sop_class: str
+
+    @property
+    def is_film(self) -> bool:
+        """Whether it may be a film, by its SOP class."""
+        return self.sop_class in FILM_CLASSES
+
+
+class _Session(requests.Session):
+    """A session that names the archive with its port, follows it to no other machine and waits for it within limits."""
+
+    def request(self, method: Any, url: Any, *args: Any, **options: Any) -> requests.Response:
+        headers = options.get("headers") or {}
+        headers.pop("Host", None)  # dicomweb-client's has no port
+        options |= {"allow_redirects": False, "timeout": (CONNECT, READ)}
+        response = super().request(method, url, *args, **options)
+        if 300 <= response.status_code < 400:
+            raise requests.HTTPError(response=response)
+        return response
+
+
+class Archive:
+    """A DICOMweb service.
+
+    Args:
+        access: its address, and what it is asked with.
+    """
+
+    def __init__(self, access: Access):
+        self._url = access.url
+        self._session = _Session()
+        self._session.trust_env = False  # neither .netrc nor a proxy meets what is meant for the archive
+        if access.token:
+            self._session.headers["Authorization"] = f"Bearer {access.token}"
+        if access.user:
+            self._session.auth = _basic(access.user, access.password or "")
+        if access.certificate:
+            self._session.cert = access.certificate if len(access.certificate) == 2 else access.certificate[0]
+        if access.authority:
+            self._session.verify = access.authority
+        self._client = DICOMwebClient(access.url, session=self._session)
+        self._client.set_http_retry_params(retry=False)  # it would ask an archive that is away for half a minute
+
+    def studies(self, query: Query) -> list[Study]:
+        """Return the studies that match, at most a thousand.
+
+        Raises:
+            PacsError: if the archive cannot be asked, or does not answer as one does.
+        """
+        with _told():
+            found = self._client.search_for_studies(
+                search_filters=query.filters(), fields=list(_FIELDS), limit=_MOST_STUDIES
+            )
+        return [_study(each) for each in _records(found)]
+
+    def instances(self, study: str) -> list[Instance]:
+        """Return the instances of a study.
+
+        Raises:
+            PacsError: as in `studies`.
+        """
+        with _told():
+            found = self._client.search_for_instances(study, fields=["SOPClassUID"])
+        return [
+            Instance(study, _text(each, "0020000E"), _text(each, "00080018"), _text(each, "00080016"))
+            for each in _records(found)
+        ]
+
+    def retrieve(self, instance: Instance, write: Callable[[bytes], object]) -> int:
+        """Hand an instance's file over, piece by piece, in the transfer syntax that it is stored in.
+
+        Args:
+            instance: which.
+            write: takes the next bytes.
+
+        Returns:
+            How many bytes they were.
+
+        Raises:
+            PacsError: if it does not come, or not as a whole.
+        """
+        place = f"{self._url}/studies/{instance.study}/series/{instance.series}/instances/{instance.uid}"
+        accepted = 'multipart/related; type="application/dicom"; transfer-syntax=*'
+        with _told(), self._session.get(place, headers={"Accept": accepted}, stream=True) as response:
+            response.raise_for_status()
+            return _copy(response, write)
+
+    def store(self, data: bytes, study: str) -> str | None:
+        """Store one file in a study; that it is there has to be looked at afterwards.
+
+        Returns:
+            Why the archive says that it did not; None where it says that it did.
+
+        Raises:
+            PacsError: if it cannot be asked, or refuses whoever asks.
+        """
+        boundary = uuid.uuid4().hex
+        head = f"--{boundary}\r\nContent-Type: application/dicom\r\n\r\n".encode()
+        body = head + data + f"\r\n--{boundary}--\r\n".encode()
+        headers = {
+            "Content-Type": f'multipart/related; type="application/dicom"; boundary={boundary}',
+            "Accept": "application/dicom+json",
+        }
+        with _told():
+            response = self._session.post(f"{self._url}/studies/{study}", data=body, headers=headers)
+            if response.status_code in (401, 403) or response.status_code >= 500:
+                response.raise_for_status()
+            return _refused(response)
+
+
+def _basic(user: str, password: str) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:
+    """Return what signs requests: letters beyond ASCII are UTF-8 (RFC 7617), where requests takes Latin-1."""
+    signed = b64encode(f"{user}:{password}".encode()).decode()
+
+    def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Basic {signed}"
+        return request
+
+    return sign
+
+
+def _study(record: Mapping[str, Any]) -> Study:
+    return Study(
+        uid=_text(record, "0020000D"),
+        date=_text(record, "00080020"),
+        modalities=tuple(map(str, record.get("00080061", {}).get("Value", ()))),
+        series=_count(record, "00201206"),
+        instances=_count(record, "00201208"),
+    )
+
+
+def _records(found: Any) -> list[Mapping[str, Any]]:
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        raise PacsError("The archive's answer is none of DICOMweb. Check the address of its service.")
+    return found
+
+
+def _text(record: Mapping[str, Any], tag: str) -> str:
+    values = record.get(tag, {}).get("Value") or [""]
+    return str(values[0])
+
+
+def _count(record: Mapping[str, Any], tag: str) -> int | None:
+    text = _text(record, tag)
+    return int(text) if text.isdecimal() else None
+
+
+def _copy(response: requests.Response, write: Callable[[bytes], object]) -> int:
+    """Hand over the one part of a multipart answer, or the answer itself where it is none (PS3.18 8.6.1.2)."""
+    kind = response.headers.get("Content-Type", "")
+    if kind.lower().startswith("application/dicom") and "+" not in kind:
+        return _all(response.iter_content(_CHUNK), write)
+    found = re.search(r'boundary="?([^";]+)"?', kind)
+    if not kind.lower().startswith("multipart/related") or found is None:
+        raise PacsError("The archive's answer holds no DICOM object. Check the address of its service.")
+    return _all(_part(response.iter_content(_CHUNK), found[1].strip().encode()), write)
+
+
+def _all(pieces: Iterator[bytes], write: Callable[[bytes], object]) -> int:
+    size = 0
+    for piece in pieces:
+        size += len(piece)
+        if size > MAX_FILE_BYTES:
+            raise PacsError(f"The archive sends more than {MAX_FILE_BYTES >> 20} MB, which no single film has.")
+        write(piece)
+    return size
+
+
+def _part(pieces: Iterator[bytes], boundary: bytes) -> Iterator[bytes]:
+    """Yield the body of the first part; without the end of a part it is not whole."""
+    buffer, end = b"", b"\r\n--" + boundary
+    for piece in pieces:
+        buffer += piece
+        start = buffer.find(b"\r\n\r\n")
+        if start >= 0:
+            buffer = buffer[start + 4 :]
+            break
+        if len(buffer) > 2**16:
+            break
+    else:
+        raise _broken()
+    while True:
+        stop = buffer.find(end)
+        if stop >= 0:
+            yield buffer[:stop]
+            return
+        keep = max(len(buffer) - len(end), 0)
+        yield buffer[:keep]
+        buffer = buffer[keep:]
+        try:
+            buffer += next(pieces)
+        except StopIteration:
+            raise _broken() from None
+
+
+def _broken() -> PacsError:
+    return PacsError("The transfer broke off before the object was whole. Ask again.")
+
+
+def _refused(response: requests.Response) -> str | None:
+    """Return what an answer says of a failure: of an object's own, of the whole request, or nothing."""
+    try:
+        answer = response.json() if response.content else {}
+    except ValueError:
+        answer = {}
+    answer = answer[0] if isinstance(answer, list) and answer else answer
+    failed = answer.get("00081198", {}).get("Value") if isinstance(answer, dict) else None
+    if failed:
+        return f"refused with reason {_text(failed[0], '00081197')}"
+    return None if response.ok else f"refused with HTTP {response.status_code}"
+
+
+_REASONS: Mapping[int, str] = {
+    401: "The archive asks who asks, or does not take the token or password (HTTP 401). Set it in the environment.",
+    403: "The archive does not allow this to whoever asks (HTTP 403).",
+    404: "The archive has nothing there (HTTP 404). Check the address of its service, and the UIDs.",
+}
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Word what goes wrong on the way, without a word of what was asked for; and keep the loggers silent."""
+    levels = [(logger, logger.level) for logger in map(logging.getLogger, _SILENT)]
+    for logger, _ in levels:
+        logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    except requests.HTTPError as error:
+        raise PacsError(_said(error)) from None
+    except requests.exceptions.SSLError:
+        raise PacsError(
+            "The archive's certificate is not trusted, or it does not trust this machine's. Set the files in the "
+            "environment."
+        ) from None
+    except requests.exceptions.ConnectTimeout:
+        raise PacsError("The archive does not answer. Check its address, and whether it runs.") from None
+    except requests.exceptions.Timeout:
+        raise PacsError(_STILL) from None
+    except requests.exceptions.ChunkedEncodingError:
+        raise _broken() from None
+    except requests.ConnectionError as error:
+        if error.args and isinstance(error.args[0], ReadTimeoutError):  # in the middle of an answer
+            raise PacsError(_STILL) from None
+        raise PacsError("The archive cannot be reached. Check its address, and whether it runs.") from None
+    except (requests.RequestException, ValueError):
+        raise PacsError("The archive's answer is none of DICOMweb. Check the address of its service.") from None
+    finally:
+        for logger, level in levels:
+            logger.setLevel(level)
+
+
+def _said(error: requests.HTTPError) -> str:
+    status = 0 if error.response is None else error.response.status_code
+    if 300 <= status < 400:
+        return "The archive points to another address, which is not followed. Use the address of the service itself."
+    return _REASONS.get(status, f"The archive answered with HTTP {status}. Ask again, or ask who runs it.")
