@@ -273,6 +273,40 @@ def test_the_strip_shows_each_map_whole_and_follows_what_is_set_but_not_the_zoom
     expect(thumb(viewer, "fine")).to_have_attribute("aria-label", re.compile(r"^Mass: Fine · 0\.\d\d\. called"))
 
 
+HELD = """(slider, values) => { for (const value of values) {
+  slider.value = value
+  slider.dispatchEvent(new Event("input"))
+} }"""
+
+
+def test_while_a_hand_moves_a_picture_of_the_strip_follows_in_each_frame_and_all_when_it_lets_go(viewer):
+    before = small(viewer)
+    with viewer.redrawn():
+        viewer.one("#threshold").evaluate(HELD, ["0.7"])
+    moved = small(viewer)
+    assert sum((moved[id] != before[id]).any() for id in IDS) <= 1
+    expect(viewer.one(".thumbs")).to_have_attribute("data-due", "")
+    with viewer.redrawn():
+        viewer.one("#threshold").evaluate("slider => slider.dispatchEvent(new Event('change'))")
+    expect(viewer.one(".thumbs[data-due]")).to_have_count(0)
+    let_go = small(viewer)
+    assert sum((let_go[id] != before[id]).any() for id in IDS) >= 3
+    viewer.choose("#threshold", "0.5")
+    viewer.choose("#threshold", "0.7")
+    for id, picture in small(viewer).items():
+        assert_array_equal(picture, let_go[id])
+
+
+def test_what_is_said_already_is_not_written_anew(viewer):
+    """Every text that is written lays the page out anew, in each frame of a drag."""
+    viewer.box.evaluate("""box => { window.written = []
+      new MutationObserver((all) => window.written.push(...all.filter(({ type }) => type !== "attributes")))
+        .observe(box, { subtree: true, childList: true, characterData: true }) }""")
+    for opacity in ("0.5", "0.6", "0.7"):
+        viewer.choose("#opacity", opacity)
+    assert viewer.page.evaluate("window.written.length") <= 3  # the number beside the slider
+
+
 def test_what_lies_beside_the_film_is_black_however_it_was_zoomed_moved_and_windowed(viewer):
     viewer.focus("ensemble")
     for keys in ("x", "+", "+"), ("ArrowRight", "ArrowDown"), ("-",) * 6, ("ArrowLeft", "i", "m"), ("0", "."), ("m",):

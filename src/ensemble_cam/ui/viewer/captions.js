@@ -5,7 +5,7 @@
 /** @import { Panel } from "./panels.js" */
 /** @import { State } from "./state.js" */
 /** @import { Words } from "./words.js" */
-import { element, showText } from "./elements.js"
+import { element, showText, write } from "./elements.js"
 import { FILM } from "./state.js"
 
 /**
@@ -19,9 +19,9 @@ import { FILM } from "./state.js"
 export function captionPanels(panels, finding, header, words) {
   if (!finding) {
     const [panel] = panels
-    panel.caption.textContent = "The film"
+    showText(panel.caption, "The film", null)
     panel.root.classList.remove("below", "meaningless")
-    panel.note.textContent = header.withheld ? "its maps are kept back, as they mean nothing" : header.outside
+    write(panel.note, header.withheld ? "its maps are kept back, as they mean nothing" : header.outside)
     panel.root.setAttribute("aria-label", "The film alone")
     panel.canvas.setAttribute("aria-label", "The film")
     return
@@ -30,7 +30,7 @@ export function captionPanels(panels, finding, header, words) {
     const { caption, note, call, struck } = words.panel(panel.id, finding)
     const alone = panel.id === FILM
     showText(panel.caption, panels.length === 1 && !alone ? `${finding.name} · ${caption}` : caption, struck)
-    panel.note.textContent = note
+    write(panel.note, note)
     panel.note.title = note
     panel.root.classList.toggle("below", call === "not called")
     panel.root.classList.toggle("meaningless", struck !== null)

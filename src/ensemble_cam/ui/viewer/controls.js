@@ -3,7 +3,7 @@
 // @ts-check
 /** @import { GreyWindow, Header, Settings, Style } from "./types.js" */
 /** @import { State } from "./state.js" */
-import { element, one } from "./elements.js"
+import { element, one, write } from "./elements.js"
 import { windowsOf } from "./presets.js"
 
 const OTHER = "other" // the window that no name has
@@ -19,6 +19,7 @@ export class Controls {
     this.signal = signal
     this.box = one(root, ".controls")
     this.bar = one(root, ".bar", HTMLCanvasElement)
+    this.barDrawn = "" // what its colours tell
     this.colormap = one(root, "#colormap", HTMLSelectElement)
     this.styles = [...one(root, "#style").querySelectorAll("input")]
     this.weights = one(root, ".weights")
@@ -126,7 +127,7 @@ export class Controls {
     for (const radio of this.styles) radio.checked = radio.value === style
     for (const { id, slider, output } of this.weighted) {
       slider.value = String(weights[id])
-      output.textContent = weights[id].toFixed(2)
+      write(output, weights[id].toFixed(2))
     }
   }
 
@@ -139,7 +140,7 @@ export class Controls {
     const slider = one(this.box, `#${id}`, HTMLInputElement)
     if (Number(slider.value) !== number) slider.value = String(number)
     slider.setAttribute("aria-valuetext", text)
-    one(this.box, `output[for=${id}]`).textContent = text
+    write(one(this.box, `output[for=${id}]`), text)
   }
 
   /**
@@ -150,8 +151,11 @@ export class Controls {
    */
   drawBar(id, scale) {
     const { bar } = this
-    const colours = this.state.coloursOf(id)
     const { threshold } = this.state.settings
+    const drawn = `${this.state.colormapOf(id)}: ${scale} 0 to 1, drawn from ${threshold.toFixed(2)} on`
+    if (drawn === this.barDrawn) return
+    this.barDrawn = drawn
+    const colours = this.state.coloursOf(id)
     const context = bar.getContext("2d")
     if (!context) return
     const image = context.createImageData(256, 10)
@@ -165,6 +169,6 @@ export class Controls {
       }
     }
     context.putImageData(image, 0, 0)
-    bar.setAttribute("aria-label", `${this.state.colormapOf(id)}: ${scale} 0 to 1, drawn from ${threshold.toFixed(2)} on`)
+    bar.setAttribute("aria-label", drawn)
   }
 }

@@ -4,6 +4,7 @@
 /** @import { FilmFacts, Finding, Place, Stale } from "./types.js" */
 /** @import { Panel, Panels } from "./panels.js" */
 /** @import { State } from "./state.js" */
+import { write } from "./elements.js"
 import { DISAGREEMENT } from "./findings.js"
 import { layOver } from "./maps.js"
 
@@ -35,6 +36,7 @@ const BLACK = 0xff000000
  * @param {Set<Stale>} stale what has changed since they were drawn last
  */
 export function drawPanels(state, panels, stale) {
+  if (stale.size === 1 && stale.has("strip")) return true
   const { film, header } = state.review
   const resized = stale.has("size") || !panels.width
   if (resized && !panels.measure(header.film)) return false
@@ -148,5 +150,5 @@ function drawScale({ scale: bar, length: written, screen }, { spacing }, scale) 
   const decade = 10 ** Math.floor(Math.log10(room))
   const length = ([5, 2, 1].find((step) => step * decade <= room) ?? 1) * decade
   bar.style.width = `${length * perMillimetre}px`
-  written.textContent = `${Number(length.toPrecision(1))} mm${spacing.detector ? " at the detector" : ""}`
+  write(written, `${Number(length.toPrecision(1))} mm${spacing.detector ? " at the detector" : ""}`)
 }

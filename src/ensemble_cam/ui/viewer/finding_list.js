@@ -2,7 +2,7 @@
 
 // @ts-check
 /** @import { Classifier, Finding, Score } from "./types.js" */
-import { element } from "./elements.js"
+import { element, write } from "./elements.js"
 import { callOf } from "./findings.js"
 
 const [HIGH, WIDE] = [13, 3.6] // of a strip, and of a mark in hundredths of it
@@ -65,13 +65,13 @@ export class FindingList {
     for (const { finding, row, score, badge, agree } of this.rows) {
       const found = mean(finding)
       const call = found ? callOf(found) : "no weight"
-      score.textContent = found ? found.value.toFixed(2) : "–"
-      badge.textContent = call
+      write(score, found ? found.value.toFixed(2) : "–")
+      write(badge, call)
       badge.className = `badge ${call.replace(" ", "-")}`
       row.classList.toggle("meaningless", call === "meaningless")
       const { iou } = agreement(finding)
       const word = isSplit(finding) ? "split" : "agree"
-      agree.textContent = iou === null ? (word === "split" ? word : "") : `${word} ${iou.toFixed(2)}`
+      write(agree, iou === null ? (word === "split" ? word : "") : `${word} ${iou.toFixed(2)}`)
       agree.classList.toggle("split", word === "split")
       row.setAttribute("aria-current", String(finding.label === chosen))
     }

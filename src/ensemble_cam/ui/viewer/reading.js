@@ -6,7 +6,7 @@ import { captionPanels, markWeightless, showLegend } from "./captions.js"
 import { Controls } from "./controls.js"
 import { sayCorners } from "./corners.js"
 import { drawPanels } from "./draw.js"
-import { one, showText } from "./elements.js"
+import { one, showText, write } from "./elements.js"
 import { FindingList } from "./finding_list.js"
 import { DISAGREEMENT } from "./findings.js"
 import { Gestures } from "./gestures.js"
@@ -51,6 +51,7 @@ export class Reading {
     const state = new State(review, {
       changed: (changes) => this.changed(changes),
       reordered: () => this.reordered(),
+      settled: () => this.thumbs.settle(() => this.ask("strip")),
       told: telling.told,
     })
     this.state = state
@@ -163,15 +164,18 @@ export class Reading {
   }
 
   draw() {
-    const { box, state, panels } = this
+    const { box, state, panels, words } = this
     if (!drawPanels(state, panels, this.stale)) return
-    this.thumbs.draw(state, state.finding, this.stale)
+    const { finding } = state
+    this.thumbs.draw(state, finding, this.stale, (id) => {
+      return finding ? words.thumb(id, finding) : { name: "", told: "", struck: null }
+    })
     this.tools.draw()
     this.magnifier.draw()
     this.stale.clear()
     box.removeAttribute("data-undrawn")
     this.readout.renew()
-    this.renewWords(state.finding)
+    this.renewWords(finding)
     const { film } = state.review
     const enough = Math.min(film.levels[0].perX * 1.3, 0.999) // at 1:1 every pixel is the film's own
     if (!film.whole && panels.place && panels.place.scale > enough) state.askForDetail()
@@ -200,12 +204,12 @@ export class Reading {
     const title = finding ? words.title(finding) : ""
     showText(one(box, ".title"), title, finding && words.struck(finding))
     one(box, ".title").title = title
-    one(box, ".behind").textContent = behind
+    write(one(box, ".behind"), behind)
     one(box, ".behind").title = behind
     captionPanels(this.panels.all, withheld ? null : finding, state.review.header, words)
     sayCorners(this.panels, state)
     if (!finding) return
-    this.thumbs.renewWords((id) => words.thumb(id, finding), state.settings.large === null ? null : state.shownIds[0])
+    this.thumbs.mark(state.settings.large === null ? null : state.shownIds[0])
     const [first] = state.shownIds
     this.controls.drawBar(first, first === DISAGREEMENT ? "disagreement" : "relative activation")
     const agreement = (/** @type {Finding} */ each) => this.measures.agreement(each)

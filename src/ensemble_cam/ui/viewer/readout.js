@@ -3,7 +3,7 @@
 // @ts-check
 /** @import { Panels } from "./panels.js" */
 /** @import { State } from "./state.js" */
-import { element } from "./elements.js"
+import { element, write } from "./elements.js"
 import { readPoint } from "./maps.js"
 
 export class Readout {
@@ -36,7 +36,7 @@ export class Readout {
   renew() {
     const read = this.read()
     this.line.classList.toggle("idle", read === null)
-    this.words.textContent = read ?? this.state.review.header.meaning
+    write(this.words, read ?? this.state.review.header.meaning)
   }
 
   /** What is under the pointer; null beside the film. */

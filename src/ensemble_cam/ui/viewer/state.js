@@ -19,6 +19,7 @@ export const STYLES = /** @type {const} */ (["heatmap", "contour", "both"]) // a
  * @typedef {object} Hearing
  * @property {(changes: Partial<Settings>) => void} changed what is set
  * @property {() => void} reordered the findings rank anew
+ * @property {() => void} settled a hand that set something has let it go
  * @property {(message: object) => void} told what Python is to know
  */
 
@@ -34,6 +35,7 @@ export class State {
     /** @type {Settings} */
     this.settings = { ...start, large: theStage().large }
     this.view = new View(review.header.film.width, review.header.film.height)
+    this.moving = false // whether a hand still holds what it sets
     this.held = false // Space hides the maps for as long as it is held
     /** @type {Finding[]} as they rank */
     this.order = []
@@ -93,12 +95,15 @@ export class State {
    */
   set(changes) {
     Object.assign(this.settings, changes)
+    this.moving ||= !("large" in changes)
     theStage().large = this.settings.large // a viewer that comes later on this page begins so
     this.hearing.changed(changes)
   }
 
   /** Tell Python what is set now, unless it knows. */
   commit() {
+    this.moving = false
+    this.hearing.settled()
     this.rank()
     const told = this.told()
     const text = JSON.stringify(told)

@@ -30,6 +30,11 @@ export class Thumbs {
     this.all = []
     this.side = 0 // of each canvas
     this.greys = new Uint8Array(0) // the film's, the same in all of them
+    /** @type {Set<Thumb>} those that do not show yet what is set */
+    this.due = new Set()
+    /** @type {Set<Thumb>} those whose map is to be read anew */
+    this.unread = new Set()
+    this.turn = 0 // which of them follows a hand in the next frame
   }
 
   /**
@@ -41,6 +46,9 @@ export class Thumbs {
     this.box.hidden = !ids.length
     if (ids.join() === this.all.map(({ id }) => id).join()) return
     this.all = ids.map((id) => this.built(id))
+    this.due.clear()
+    this.unread.clear()
+    this.turn = 0
     this.box.replaceChildren(...this.all.map(({ root }) => root))
     this.side = 0
   }
@@ -64,36 +72,50 @@ export class Thumbs {
   }
 
   /**
-   * Say what each is, and which stands on the stage.
+   * Say which stands on the stage.
    *
-   * @param {(id: string) => { name: string, told: string, struck: string | null }} words
    * @param {string | null} shown
    */
-  renewWords(words, shown) {
-    this.all.forEach(({ id, root, name }, place) => {
-      const { name: written, told, struck } = words(id)
-      showText(name, `${place + 1} ${written}`, struck)
-      root.title = told
-      root.setAttribute("aria-label", told)
-      root.setAttribute("aria-pressed", String(id === shown))
-    })
+  mark(shown) {
+    for (const { id, root } of this.all) root.setAttribute("aria-pressed", String(id === shown))
   }
 
   /**
-   * Draw them anew: the whole film, whatever part of it the stage shows.
+   * Draw them anew: the whole film, whatever part of it the stage shows, and what each is.
+   *
+   * While a hand moves one of them follows in each frame, by turns, and the others when it lets go: the eye is on the
+   * film.
    *
    * @param {State} state
    * @param {Finding | null} finding
-   * @param {Set<Stale>} stale what has changed since they were drawn last
+   * @param {Set<Stale>} stale what has changed since the stage was drawn last
+   * @param {(id: string) => { name: string, told: string, struck: string | null }} words what each is
    */
-  draw(state, finding, stale) {
+  draw(state, finding, stale, words) {
     if (!this.all.length) return
     const resized = (stale.has("size") || !this.side) && this.measure()
     if (!this.side || (!resized && stale.size === 1 && stale.has("view"))) return
-    const place = this.place(state)
-    if (resized || stale.has("film")) state.review.film.draw(this.greys, place)
-    const at = { greys: this.greys, place, width: this.side, height: this.side, ratio: 1 }
-    for (const thumb of this.all) paint(state, thumb, at, finding, resized || stale.has("film") || stale.has("maps"))
+    const at = { greys: this.greys, place: this.place(state), width: this.side, height: this.side, ratio: 1 }
+    if (resized || stale.has("film")) state.review.film.draw(this.greys, at.place)
+    for (const [place, thumb] of this.all.entries()) {
+      if (resized || stale.has("maps")) this.unread.add(thumb)
+      this.due.add(thumb)
+      if (state.moving && !resized && place !== this.turn) continue
+      paint(state, thumb, at, finding, this.unread.delete(thumb))
+      if (finding) say(thumb, place, words(thumb.id))
+      this.due.delete(thumb)
+    }
+    this.turn = (this.turn + 1) % this.all.length
+    this.box.toggleAttribute("data-due", this.due.size > 0)
+  }
+
+  /**
+   * A hand has let go of what it set: those that do not show it yet are to.
+   *
+   * @param {() => void} ask has the next frame drawn
+   */
+  settle(ask) {
+    if (this.due.size) ask()
   }
 
   /** Make the canvases as large as they stand on the page; whether that has changed anything. */
@@ -121,4 +143,17 @@ export class Thumbs {
     const scale = Math.min(side / width, side / height)
     return { left: (width * scale - side) / 2, top: (height * scale - side) / 2, scale, width: side, height: side }
   }
+}
+
+/**
+ * Say what one shows.
+ *
+ * @param {Thumb} thumb
+ * @param {number} place
+ * @param {{ name: string, told: string, struck: string | null }} words
+ */
+function say({ root, name }, place, { name: written, told, struck }) {
+  showText(name, `${place + 1} ${written}`, struck)
+  root.title = told
+  root.setAttribute("aria-label", told)
 }

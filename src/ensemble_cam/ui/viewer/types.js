@@ -219,9 +219,9 @@
  */
 
 /**
- * What has to be drawn anew: all, what follows the view, the film's greys, the maps, or only how they look.
+ * What has to be drawn anew: all, what follows the view, the film's greys, the maps, only how they look, or the strip alone.
  *
- * @typedef {"size" | "view" | "film" | "maps" | "look"} Stale
+ * @typedef {"size" | "view" | "film" | "maps" | "look" | "strip"} Stale
  */
 
 // The films of a session: `session.stage` -----------------------------------------------------------------------------
