@@ -212,3 +212,24 @@ def test_who_watches_a_job_that_has_moved_on_since_they_looked_is_told_at_once()
     looking = Looking()
     job.watch(State(1, "Waiting", 0.0, False), looking)
     assert looking.told == ["now"]
+
+
+def test_what_is_left_is_told_by_what_is_behind_once_there_is_enough_of_it(busy, monkeypatch):
+    queue, first, release = busy
+    clock = [1000.0]
+    monkeypatch.setattr(jobs.time, "monotonic", lambda: clock[0])
+    told, steps = [], [(2.0, 0.5), (8.0, 0.02), (8.0, 0.2), (30.0, 0.75)]  # seconds since the beginning, share
+
+    def work(job: Job) -> None:
+        for passed, share in steps:
+            clock[0] = 1000.0 + passed
+            job.report("Making maps", share)
+            told.append(job.seconds_left)
+
+    waiting = queue.submit(work)
+    assert first.seconds_left is None
+    assert waiting.seconds_left is None  # nobody knows how long those before it take
+    release.set()
+    assert waiting.wait(20)
+    assert told == [None, None, pytest.approx(32.0), pytest.approx(10.0)]
+    assert waiting.seconds_left is None

@@ -5,6 +5,7 @@ the session that submitted it; nothing of a film is kept here once its job has e
 """
 
 import logging
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ T = TypeVar("T")
 
 PROGRESS_PAUSE, PLACE_PAUSE = 0.3, 2.0
 """Seconds that lie at least between two looks at a job, while it runs and while others are before it."""
+
+_FIRST, _LITTLE = 3.0, 0.05  # seconds, and a share of the work, by which nothing is told of what is left
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,7 @@ class Job(Generic[T]):
         self.gives_way = gives_way
         self._queue, self._work, self._wanted = queue, work, wanted
         self._what, self._share = "Waiting", 0.0
+        self._began = 0.0  # when its own work did, by `time.monotonic`
         self._cancelled, self._ended = Event(), Event()
         self._outcome: T | BaseException | None = None
         self._lock = Lock()
@@ -85,6 +89,14 @@ class Job(Generic[T]):
         """Say what is being done now; called by the work itself."""
         self._what, self._share = what, min(max(share, 0.0), 1.0)
         self._tell()
+
+    @property
+    def seconds_left(self) -> float | None:
+        """About how long it still takes, by what is behind it; None while too little is to tell, and once it ended."""
+        passed = time.monotonic() - self._began
+        if not self._began or self.done or passed < _FIRST or self._share < _LITTLE:
+            return None
+        return passed * (1 - self._share) / self._share
 
     @property
     def cancelled(self) -> bool:
@@ -142,6 +154,7 @@ class Job(Generic[T]):
             if self._left():
                 raise Cancelled("Stopped before it began.")
             self._queue._first(lambda what: self.report(what, 0.0))
+            self._began = time.monotonic()
             self._end(self._work(self))
         except BaseException as error:  # whatever it is: its reader hears of it, and the queue goes on
             if isinstance(error, Cancelled) and self.gives_way and not self._left():

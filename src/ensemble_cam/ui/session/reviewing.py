@@ -8,6 +8,7 @@ import streamlit as st
 from ensemble_cam.errors import Cancelled
 from ensemble_cam.film.geometry import Framing
 from ensemble_cam.film.radiograph import Radiograph
+from ensemble_cam.machine.terminal import time_left
 from ensemble_cam.settings.settings import Settings
 from ensemble_cam.ui.session import networks, wake
 from ensemble_cam.ui.session.jobs import Job
@@ -107,7 +108,9 @@ def _show_waiting(slot_of: Callable[[], Slot[Any] | None], key: str) -> None:
         before = "one review is" if state.place == 1 else f"{state.place} reviews are"
         st.progress(0.0, text=f"Waiting for the processor: {before} before this one")
     else:
-        st.progress(state.share, text=plain("Stopping …" if job.cancelled else state.what))
+        left = job.seconds_left
+        said = state.what if left is None else f"{state.what} · {time_left(left)}"
+        st.progress(state.share, text=plain("Stopping …" if job.cancelled else said))
     st.button("Cancel", on_click=_stop, args=(slot_of,), disabled=job.cancelled, key=f"cancel {key}")
     wake.when_changed(job, state)
 

@@ -18,7 +18,8 @@ export function sayCorners(panels, state) {
   const key = filmKey({ number: header.number, sha256: header.film.sha256 })
   const place = films.findIndex((film) => filmKey(film) === key)
   const whose = [place < 0 ? header.set : `Film ${place + 1} of ${films.length} · ${header.set}`, header.frame.said]
-  const how = [windowLine(state), zoomLine(panels)]
+  const { view } = header.film
+  const how = [windowLine(state), zoomLine(panels), view ? `${view} by its header` : ""]
   for (const panel of panels.all) {
     write(panel.whose, whose)
     write(panel.how, how)
