@@ -122,7 +122,10 @@ REFUSED = [
     ({"layer": "last", "classes": ["a", "b"]}, "classes: got 2, and the network has 3 outputs"),
     ({"layer": "last", "classes": ["a", "b", "a"]}, "'a' stands there twice"),
     ({"layer": "last", "classes": "abc"}, "hand over a list of names"),
-    ({"layer": "last", "output": "sofmax"}, "got 'sofmax'; allowed: one of softmax, sigmoid. Did you mean \"softmax\""),
+    (
+        {"layer": "last", "output": "sofmax"},
+        "got 'sofmax'; allowed: one of softmax, sigmoid, any. Did you mean \"softmax\"",
+    ),
     ({"layer": "last", "channels": 1}, "cannot be run on a picture of .1, 1, 64, 64."),
     ({"layer": "last", "channels": 2}, "channels: got 2; allowed: 1 for grey, 3 for colour"),
     ({"layer": "last", "std": 0}, "std: got 0; allowed: a number above 0, or 3, one for each channel"),
@@ -147,7 +150,10 @@ def test_networks_of_other_kinds_are_refused_with_their_sentence():
 
 
 SPECS = [
-    ("resnet18", r"network: got 'resnet18'; allowed: torchvision:NAME, timm:NAME or file:PATH\.toml\."),
+    (
+        "resnet18",
+        r"network: got 'resnet18'; allowed: torchvision:NAME, timm:NAME, file:PATH\.toml, or the id of a classifier",
+    ),
     ("torchvision:resnet81", "torchvision has no classifier 'resnet81'. Did you mean \"resnet"),
     ("torchvision:fasterrcnn_resnet50_fpn", "is no classifier, and no other network can be explained yet"),
     ("timm:resnet10tt", "timm has no network 'resnet10tt'. Did you mean \"resnet10t\""),

@@ -119,7 +119,7 @@ REFUSED = [
     ({"target": 2}, ec.ConfigError, "target: got 2; allowed: 0 to 1"),
     ({"target": -1}, ec.ConfigError, "target: got -1; allowed: 0 to 1"),
     ({"target": 1.0}, TypeError, "target: a class's name or index"),
-    ({"target": len}, TypeError, "target: a class's name or index"),
+    ({"target": [1]}, TypeError, "target: a class's name or index"),
     ({"method": "rolout"}, ec.ConfigError, r"method: got 'rolout'; allowed: .+ Did you mean \"rollout\""),
     ({"method": "guidedgradcam"}, ec.ConfigError, "Guided Grad-CAM is made of the program's own networks alone"),
 ]

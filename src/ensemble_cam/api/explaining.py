@@ -3,7 +3,7 @@
 import io
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -16,7 +16,13 @@ from ensemble_cam.api.source import Source, file_of, name_of
 from ensemble_cam.archive.films import checked_case
 from ensemble_cam.errors import ConfigError, did_you_mean
 from ensemble_cam.explanation.result import ClassMap, Explained
-from ensemble_cam.export.explained import explained_figure, explained_overlay, explanation_record, write_explanation
+from ensemble_cam.export.explained import (
+    explained_figure,
+    explained_overlay,
+    explanation_record,
+    score_line,
+    write_explanation,
+)
 from ensemble_cam.film.picture import (
     Picture,
     picture_of_array,
@@ -31,7 +37,8 @@ from ensemble_cam.settings.explain_options import ExplainOptions
 if TYPE_CHECKING:
     import torch
 
-    from ensemble_cam.classifiers.torch_any_network import Input, Network
+    from ensemble_cam.classifiers.torch_any_network import Network
+    from ensemble_cam.classifiers.torch_inputs import Input
 
 PictureSource: TypeAlias = "Source | Image.Image | torch.Tensor"
 """What a picture is read from."""
@@ -46,13 +53,13 @@ class Explanation:
     _name: str | None = None
 
     @property
-    def predicted(self) -> str:
-        """The class with the highest probability."""
+    def predicted(self) -> str | None:
+        """The class with the highest probability; None where the network has no classes."""
         return self._explained.predicted
 
     @property
     def target(self) -> str:
-        """The class that `map` explains; of all classes the predicted one."""
+        """The class that `map` explains; of all classes the predicted one; of a function its name."""
         return self._explained.target
 
     @property
@@ -87,6 +94,11 @@ class Explanation:
         """
         own = self._explained.of_class(self.target)
         return MappingProxyType({each.input: each.share for each in own if each.input and each.share is not None})
+
+    @property
+    def value(self) -> float | None:
+        """What the function that was explained gave; None for classes."""
+        return self._explained.value
 
     @property
     def class_maps(self) -> Mapping[str, np.ndarray]:
@@ -176,8 +188,8 @@ class Explanation:
         )
 
     def __repr__(self) -> str:
-        share, by = self._explained.probabilities[self.target], self._explained.by
-        return f"Explanation({self.target} {share:.3f}, predicted {self.predicted}; {by.method_line()} of {by.network})"
+        by = self._explained.by
+        return f"Explanation({score_line(self._explained, self.target)}; {by.method_line()} of {by.network})"
 
     def _repr_png_(self) -> bytes:
         """The figure."""
@@ -216,7 +228,7 @@ def explain(
     network: "Network",
     picture: "PictureSource | Mapping[str, PictureSource]",
     *,
-    target: "str | int | np.integer[Any]" = "predicted",
+    target: "str | int | np.integer[Any] | Callable[[Any], torch.Tensor]" = "predicted",
     options: ExplainOptions | None = None,
     **given: Unpack[Keywords],
 ) -> Explanation:
@@ -230,7 +242,9 @@ def explain(
             from 0 to 1), what `read_film` returned, or a `Phantom`. The whole of it is stretched to the network's
             square. A tensor, (channels, side, side) or in a batch of one, is what the network takes, resized and scaled
             already. Of a network with several inputs a dictionary: for each by its name.
-        target: the class to explain, by name or index; "predicted", or "all".
+        target: the class to explain, by name or index; "predicted", or "all". Or a function that takes what the network
+            returns for a batch of one picture, and returns the number to explain: a box's score, a mask's sum, the
+            difference of two logits.
         options: how the maps are made.
         **given: fields of `ExplainOptions`, in the place of those: `method`, `layer`, `combine` …
 

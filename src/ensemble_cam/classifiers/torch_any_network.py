@@ -1,11 +1,8 @@
 """Any network of PyTorch's, ready to be explained: cut at a layer, with its classes and what it takes."""
 
 import copy
-import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,37 +10,20 @@ from torch import Tensor, nn
 
 from ensemble_cam.classifiers.torch_branches import BranchCut, BranchSurvey
 from ensemble_cam.classifiers.torch_cuts import Cut, Twin, checked_logits, in_timms_parts, is_proved
+from ensemble_cam.classifiers.torch_inputs import (
+    Input,
+    checked_classes,
+    device_and_type,
+    input_of,
+    probe_of,
+    several_inputs,
+)
 from ensemble_cam.classifiers.torch_layers import Layer, Survey
 from ensemble_cam.classifiers.torch_tokens import TokenCut
 from ensemble_cam.classifiers.torch_twins import private_twin, unwrapped
 from ensemble_cam.errors import ClassifierError, ConfigError, did_you_mean
 from ensemble_cam.settings.explain_options import layer_names
-from ensemble_cam.settings.rules import check_keys
-from ensemble_cam.settings.vocabulary import OUTPUTS
-
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-_SIZES = (16, 4096)
-
-
-@dataclass(frozen=True)
-class Input:
-    """What a network takes: a picture of values from 0 to 1, resized, less the mean and over the standard deviation.
-
-    Attributes:
-        size: of its sides in pixels.
-        channels: 1 for grey, 3 for colour.
-        mean: one for each channel.
-        std: one for each channel.
-        assumed: whether mean and std are nobody's word: the network is shown the values from 0 to 1 as they are.
-        name: which of the network's inputs it is.
-    """
-
-    size: int
-    channels: int
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    assumed: bool = False
-    name: str = "picture"
+from ensemble_cam.settings.vocabulary import ANY, OUTPUTS
 
 
 class Network:
@@ -63,7 +43,8 @@ class Network:
         inputs: the names of several inputs; one may be a dictionary of `name`, `channels` and `size`.
         classes: the names of the outputs, in their order; class_0, class_1 … without. Or the path of the folder of
             training pictures, whose subfolders are named after them, in alphabetical order (as ImageFolder's are).
-        output: what turns logits into probabilities: "softmax", one class of all, or "sigmoid", each by itself.
+        output: what turns logits into probabilities: "softmax", one class of all, or "sigmoid", each by itself. "any"
+            for a detector, a segmenter or what else returns no logits: `explain` then takes a function as its target.
         mean: of the pictures that the network was trained on, for values from 0 to 1; one, or one for each channel.
             Without, timm's or ImageNet's where the module is of timm or torchvision, else none is subtracted.
         std: their standard deviation, likewise.
@@ -105,24 +86,31 @@ class Network:
         channels: int | None = None,
         name: str | None = None,
     ):
-        if output not in OUTPUTS:
+        if output not in (*OUTPUTS, ANY):
+            known = (*OUTPUTS, ANY)
             raise ConfigError(
-                f"output: got {output!r}; allowed: one of {', '.join(OUTPUTS)}.{did_you_mean(output, OUTPUTS)}"
+                f"output: got {output!r}; allowed: one of {', '.join(known)}.{did_you_mean(output, known)}"
             )
+        if output == ANY and (classes is not None or inputs is not None):
+            raise ConfigError(f'output: "{ANY}" goes with neither classes nor several inputs. Leave them out.')
         names = None if classes is None else checked_classes(classes)
         if isinstance(module, nn.Module):
             module = unwrapped(module)
         self.input = input_of(module, mean, std, input_size, channels)
-        self.inputs = (self.input,) if inputs is None else _several(module, inputs, (mean, std, input_size, channels))
+        self.inputs = (
+            (self.input,) if inputs is None else several_inputs(module, inputs, (mean, std, input_size, channels))
+        )
         self.module, self._known_cuts = module, dict[str, Cut]()
-        self._survey = survey_of(module, self.input) if inputs is None else _survey_of_branches(module, self.inputs)
+        self._survey = (
+            survey_of(module, self.input, output) if inputs is None else _survey_of_branches(module, self.inputs)
+        )
         outputs = self._survey.outputs
         if names is not None and len(names) != outputs:
             raise ConfigError(f"classes: got {len(names)}, and the network has {outputs} outputs. Name them all.")
         if outputs == 1 and output == "softmax":
             raise ConfigError('output: the softmax of one output is always 1. Take "sigmoid".')
         self.name, self.output = name or type(module).__name__, output
-        self.has_named_classes = names is not None
+        self.has_named_classes = names is not None or output == ANY
         self.classes = names or tuple(f"class_{number}" for number in range(outputs))
         self.branches: BranchCut | None = None
         self.cuts: tuple[Cut, ...] = ()
@@ -141,7 +129,7 @@ class Network:
     def _choose(self, survey: Survey, layers: Sequence[str]) -> None:
         for layer in layers:
             if layer not in self._known_cuts:
-                self._known_cuts[layer] = _cut_at(self.module, survey, layer, _probe(self.module, self.input))
+                self._known_cuts[layer] = _cut_at(self.module, survey, layer, probe_of(self.module, self.input))
         self.cuts = tuple(self._known_cuts[layer] for layer in survey.in_order(layers))
         known = {each.name: each for each in survey.layers()}
         self.chosen = tuple(known[each.layer] for each in self.cuts)
@@ -204,7 +192,7 @@ class Network:
             other._survey = _survey_of_branches(module, self.inputs)
             other.branches = other._survey.cut({each.input or "": each.name for each in self.chosen})
         else:
-            other._survey = survey_of(module, self.input)
+            other._survey = survey_of(module, self.input, self.output)
             other._choose(other._survey, [each.layer for each in self.cuts])
         return other
 
@@ -221,7 +209,7 @@ class Network:
     @property
     def device(self) -> torch.device:
         """Where the network's parameters lie."""
-        return _device_and_type(self.module)[0]
+        return device_and_type(self.module)[0]
 
     def pixels(self, values: Tensor, *, of: Input | None = None) -> Tensor:
         """Return a picture as the network takes it.
@@ -239,8 +227,13 @@ class Network:
 
     def prepared(self, values: Tensor) -> Tensor:
         """Return (channels, size, size) values that are scaled already as the network takes them, (1, …)."""
-        device, type = _device_and_type(self.module)
+        device, type = device_and_type(self.module)
         return values[None].to(device=device, dtype=type)
+
+    @property
+    def returns_logits(self) -> bool:
+        """Whether what the network returns are logits of classes."""
+        return self.output != ANY
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """Return what the network says, (classes,) float64 in [0, 1], of one picture's (classes,) logits."""
@@ -256,7 +249,8 @@ class Network:
             f"{each.channels} channels; {way}"
             for each, way in zip(self.chosen, ways, strict=True)
         ]
-        return f"Network({self.name}, {len(self.classes)} classes by {self.output}; {'; '.join(told)})"
+        answer = f"{len(self.classes)} classes by {self.output}" if self.returns_logits else "no classes"
+        return f"Network({self.name}, {answer}; {'; '.join(told)})"
 
 
 CUT_LINES: Mapping[str, str] = {
@@ -303,123 +297,6 @@ def _cut_at(module: nn.Module, survey: Survey, layer: str, probe: Tensor) -> Cut
     return cut
 
 
-def _probe(module: nn.Module, given: Input, seed: int = 0) -> Tensor:
-    """Return a picture of seeded noise that a cut is proved on; the process's random state is not moved."""
-    device, type = _device_and_type(module)
-    noise = torch.randn(1, given.channels, given.size, given.size, generator=torch.Generator().manual_seed(seed))
-    return noise.to(device=device, dtype=type)
-
-
-def _device_and_type(module: nn.Module) -> tuple[torch.device, torch.dtype]:
-    for tensor in (*module.parameters(), *module.buffers()):
-        if tensor.is_floating_point():
-            return tensor.device, tensor.dtype
-    return torch.device("cpu"), torch.float32
-
-
-def input_of(
-    module: nn.Module,
-    mean: float | Sequence[float] | None,
-    std: float | Sequence[float] | None,
-    input_size: int | None,
-    channels: int | None,
-) -> Input:
-    """Return what a network takes: what is given, else what is known of its family.
-
-    Raises:
-        ConfigError: if a value is not allowed.
-    """
-    if not isinstance(module, nn.Module):
-        raise TypeError(f"A network is a torch.nn.Module; got {type(module).__name__}.")
-    known = _known_input(module)
-    if input_size is not None and (type(input_size) is not int or not _SIZES[0] <= input_size <= _SIZES[1]):
-        raise ConfigError(f"input_size: got {input_size!r}; allowed: a whole number from {_SIZES[0]} to {_SIZES[1]}.")
-    count = next((each.in_channels for each in module.modules() if isinstance(each, nn.Conv2d)), 3)
-    if channels is not None and channels not in (1, 3):
-        raise ConfigError(f"channels: got {channels!r}; allowed: 1 for grey, 3 for colour.")
-    if (channels or count) not in (1, 3):
-        raise ClassifierError(f"The network takes {count} channels, and pictures have 1 or 3.")
-    if (mean is None) != (std is None):
-        raise ConfigError("mean, std: one is given without the other. Give both.")
-    size, count = input_size or known.size, channels or count
-    if mean is None and std is None:
-        means, deviations = (_spread(each, count) for each in (known.mean, known.std))
-        return Input(size, count, means, deviations, known.assumed)
-    return Input(size, count, _numbers("mean", mean, count), _numbers("std", std, count, above=0))
-
-
-def _known_input(module: nn.Module) -> Input:
-    told = getattr(module, "pretrained_cfg", None) or getattr(module, "default_cfg", None)
-    if isinstance(told, Mapping) and {"mean", "std"} <= set(told):
-        size = told.get("input_size") or (3, 224, 224)
-        return Input(int(size[-1]), 3, tuple(told["mean"]), tuple(told["std"]))
-    if type(module).__module__.startswith("torchvision.models"):
-        size = 299 if type(module).__name__ == "Inception3" else 224
-        return Input(size, 3, IMAGENET_MEAN, IMAGENET_STD)
-    return Input(224, 3, (0.0,), (1.0,), assumed=True)
-
-
-def _spread(values: Sequence[float], channels: int) -> tuple[float, ...]:
-    """Return values for each channel; grey is in the middle of colours, as in timm."""
-    if len(values) == channels:
-        return tuple(map(float, values))
-    return (math.fsum(values) / len(values),) * channels
-
-
-def _numbers(name: str, given: object, channels: int, *, above: float = -math.inf) -> tuple[float, ...]:
-    values: list[Any] = list(given) if isinstance(given, Sequence) and not isinstance(given, str) else [given]
-    values = values * channels if len(values) == 1 else values
-    good = all(isinstance(each, int | float) and math.isfinite(each) and each > above for each in values)
-    if len(values) != channels or not good:
-        what = "a number above 0" if above == 0 else "a number"
-        raise ConfigError(f"{name}: got {given!r}; allowed: {what}, or {channels}, one for each channel.")
-    return tuple(map(float, values))
-
-
-def checked_classes(given: object) -> tuple[str, ...]:
-    """Return the names of classes.
-
-    Raises:
-        ConfigError: if they are no list of texts, or two are the same.
-    """
-    if isinstance(given, os.PathLike):
-        return classes_of_folder(Path(given))
-    if isinstance(given, str) or not isinstance(given, Sequence):
-        raise ConfigError(f"classes: got {given!r}; hand over a list of names.")
-    return checked_names("classes", given)
-
-
-def classes_of_folder(folder: Path) -> tuple[str, ...]:
-    """Return the names of a folder's subfolders in alphabetical order, in which torchvision's ImageFolder counts them.
-
-    Raises:
-        ConfigError: if it has none, or cannot be read.
-    """
-    try:
-        found = tuple(sorted(each.name for each in folder.iterdir() if each.is_dir() and not each.name.startswith(".")))
-    except OSError as error:
-        raise ConfigError(f"classes: the folder cannot be read ({error.strerror}). Check its path.") from None
-    if not found:
-        raise ConfigError("classes: the folder has no subfolders. Name that of the training pictures, or the classes.")
-    return found
-
-
-def checked_names(of: str, given: Sequence[object]) -> tuple[str, ...]:
-    """Return names that are all different.
-
-    Raises:
-        ConfigError: if one is none, or two are the same.
-    """
-    found = []
-    for each in given:
-        if not isinstance(each, str) or not each.strip():
-            raise ConfigError(f"{of}: got {each!r} among them; allowed: names.")
-        if each in found:
-            raise ConfigError(f"{of}: {each!r} stands there twice. Each has a name of its own.")
-        found.append(each)
-    return tuple(found)
-
-
 def layers(
     network: Network | nn.Module, *, input_size: int | None = None, channels: int | None = None
 ) -> tuple[Layer, ...]:
@@ -457,41 +334,18 @@ def recommended_layers(
     return tuple(each.name for each in layers(network, input_size=input_size, channels=channels) if each.recommended)
 
 
-def _several(module: nn.Module, inputs: object, shared: tuple[Any, Any, Any, Any]) -> tuple[Input, ...]:
-    """Return what each of several inputs takes: what is said of it, else what is said of all.
-
-    Raises:
-        ConfigError: if a value is not allowed.
-    """
-    if isinstance(inputs, str) or not isinstance(inputs, Sequence) or len(inputs) < 2:
-        raise ConfigError(f"inputs: got {inputs!r}; hand over a list of two names or more.")
-    mean, std, size, channels = shared
-    found = []
-    for each in inputs:
-        told = {"name": each} if isinstance(each, str) else each
-        if not isinstance(told, Mapping) or not isinstance(told.get("name"), str) or not told["name"]:
-            raise ConfigError(
-                f"inputs: got {each!r} among them; allowed: a name, or a table of name, channels and size."
-            )
-        check_keys("inputs", told, known=("name", "channels", "size"))
-        own = input_of(module, mean, std, told.get("size", size), told.get("channels", channels))
-        found.append(replace(own, name=told["name"]))
-    checked_names("inputs", [each.name for each in found])
-    return tuple(found)
-
-
 def survey_of_branches(module: nn.Module, inputs: object, size: int | None, channels: int | None) -> BranchSurvey:
     """Return what the layers of a module with several inputs are; see `Network`."""
-    return _survey_of_branches(module, _several(module, inputs, (None, None, size, channels)))
+    return _survey_of_branches(module, several_inputs(module, inputs, (None, None, size, channels)))
 
 
 def _survey_of_branches(module: nn.Module, inputs: Sequence[Input]) -> BranchSurvey:
-    return BranchSurvey(module, {each.name: _probe(module, each, seed) for seed, each in enumerate(inputs)})
+    return BranchSurvey(module, {each.name: probe_of(module, each, seed) for seed, each in enumerate(inputs)})
 
 
-def survey_of(module: nn.Module, given: Input) -> Survey:
+def survey_of(module: nn.Module, given: Input, output: str = OUTPUTS[0]) -> Survey:
     """Return what the layers of a module are, for the pictures that it takes."""
-    return Survey(module, _probe(module, given))
+    return Survey(module, probe_of(module, given), of_logits=output != ANY)
 
 
 def cut_logits(cut: Cut, activation: Tensor, pixels: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 import torch
 from torch import Tensor, fx, nn
+from torch.utils._pytree import tree_flatten
 
 from ensemble_cam.errors import ClassifierError
 
@@ -245,7 +246,8 @@ def checked_logits(output: object, count: int) -> Tensor:
     if not isinstance(output, Tensor):
         raise ClassifierError(
             f"The network returns a {type(output).__name__} and not one tensor of logits: detectors, segmenters and "
-            "networks with several outputs cannot be explained yet. Wrap it in a module that returns the logits."
+            'networks with several outputs are explained with output="any" and a function of their output as target. '
+            "Or wrap it in a module that returns the logits."
         )
     if output.ndim != 2 or len(output) != count or not output.is_floating_point():
         raise ClassifierError(
@@ -269,4 +271,11 @@ def is_proved(cut: Cut, network: Callable[[Tensor], Tensor], pixels: Tensor) -> 
             parted = cut.logits(cut.activation(pixels), pixels)
         except FAILURES:
             return False
-    return isinstance(parted, Tensor) and parted.shape == whole.shape and torch.allclose(parted, whole, 1e-4, 1e-5)
+    one, other = (tree_flatten(each) for each in (whole, parted))
+    return one[1] == other[1] and all(map(_same, one[0], other[0]))
+
+
+def _same(one: object, other: object) -> bool:
+    if not isinstance(one, Tensor) or not isinstance(other, Tensor):
+        return one is other or one == other
+    return one.shape == other.shape and torch.allclose(one.double(), other.double(), 1e-4, 1e-5)

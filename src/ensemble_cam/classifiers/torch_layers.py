@@ -15,6 +15,7 @@ from ensemble_cam.errors import ClassifierError
 # The last spatial stage of a family, by the name of its class in torchvision, which its copies elsewhere bear, too.
 POOLED: Mapping[str, str] = {
     "AlexNet": "features",
+    "ConfiguredClassifier": "backbone",
     "ConvNeXt": "features",
     "DenseNet": "features",
     "EfficientNet": "features",
@@ -113,16 +114,18 @@ class Survey:
     Args:
         network: any torch module; it is not changed.
         pixels: (1, channels, side, side), what it is run on.
+        of_logits: whether it must return logits; else it has no `outputs`.
 
     Raises:
         ClassifierError: if it cannot be run, or gives no logits.
     """
 
-    def __init__(self, network: nn.Module, pixels: Tensor):
+    def __init__(self, network: nn.Module, pixels: Tensor, *, of_logits: bool = True):
         self._network, self._twin = network, private_twin(network)
         self.patches = token_grid(network, pixels.shape[-1])
-        self._seen = _seen(private_twin(network), pixels, self.patches)
-        self.outputs: int = self._seen.pop("").shape[1]  # type: ignore[index]  # checked: it gives logits
+        self._seen = _seen(private_twin(network), pixels, self.patches, of_logits=of_logits)
+        whole = self._seen.pop("").shape
+        self.outputs = whole[1] if of_logits and whole is not None else 0
         self._not_traced = self._no_parts = ""
         try:
             self.trace: Trace | None = Trace(self._twin)
@@ -219,7 +222,7 @@ class Survey:
         return self._seen[layer]
 
 
-def _seen(twin: nn.Module, pixels: Tensor, patches: TokenGrid | None) -> dict[str, _Seen]:
+def _seen(twin: nn.Module, pixels: Tensor, patches: TokenGrid | None, *, of_logits: bool) -> dict[str, _Seen]:
     """Run a twin that nobody else has, and return what each of its modules did; "" is the network itself."""
     shapes: dict[str, list[tuple[int, ...] | None]] = {}
     ranks: dict[str, int] = {}
@@ -236,7 +239,8 @@ def _seen(twin: nn.Module, pixels: Tensor, patches: TokenGrid | None) -> dict[st
             output = twin(pixels)
     except FAILURES as error:
         raise cannot_be_run(error, str(tuple(pixels.shape))) from None
-    checked_logits(output, len(pixels))
+    if of_logits:
+        checked_logits(output, len(pixels))
     return {
         name: _Seen(len(found), found[-1] if found else None, ranks.get(name, math.inf), patches)
         for name, found in shapes.items()

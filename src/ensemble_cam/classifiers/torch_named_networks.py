@@ -13,23 +13,18 @@ import torch
 from torch import nn
 
 from ensemble_cam.classifiers.checkpoints import DoesNotFit
-from ensemble_cam.classifiers.torch_any_network import (
-    IMAGENET_MEAN,
-    IMAGENET_STD,
-    Network,
-    checked_classes,
-    input_of,
-    survey_of,
-    survey_of_branches,
-)
+from ensemble_cam.classifiers.torch_any_network import Network, survey_of, survey_of_branches
 from ensemble_cam.classifiers.torch_branches import BranchSurvey
 from ensemble_cam.classifiers.torch_checkpoints import Checkpoint, fill, read_checkpoint
+from ensemble_cam.classifiers.torch_configured import configured, configured_ids
+from ensemble_cam.classifiers.torch_inputs import IMAGENET_MEAN, IMAGENET_STD, checked_classes, input_of
 from ensemble_cam.classifiers.torch_layers import Survey
 from ensemble_cam.errors import ClassifierError, ConfigError, did_you_mean
 from ensemble_cam.machine.names import escaped
-from ensemble_cam.settings.config import read_toml
+from ensemble_cam.settings.config import load_config, read_toml
+from ensemble_cam.settings.vocabulary import UNTRAINED
 
-SPECS = "torchvision:NAME, timm:NAME or file:PATH.toml"
+SPECS = "torchvision:NAME, timm:NAME, file:PATH.toml, or the id of a classifier of the configuration"
 _KEYS = (
     *("architecture", "factory", "checkpoint", "classes", "output", "layer", "inputs"),
     *("mean", "std", "input_size", "channels", "prefix"),
@@ -77,7 +72,8 @@ def load_network(
     Args:
         spec: "torchvision:NAME", "timm:NAME" (where timm is installed), or "file:PATH.toml", whose table `[network]`
             has any of these arguments as keys, `architecture` for one of the names above or
-            `factory = "module:function"` for a function that returns your own module.
+            `factory = "module:function"` for a function that returns your own module. Or a classifier of the
+            configuration by its id, as "densenet121", with its own weights; of the arguments it takes `layer` alone.
         checkpoint: a file of weights, as PyTorch, timm, Lightning or safetensors save them, bare or with all else that
             a training keeps. None of its code is run. All of the network's values must be in it. Without a checkpoint
             the values are seeded ones and mean nothing.
@@ -111,7 +107,24 @@ def load_network(
         "inputs": inputs,
     }
     given |= {"mean": mean, "std": std, "input_size": input_size, "channels": channels}
-    return _loaded(_plan(spec, {key: value for key, value in given.items() if value is not None}))
+    asked = {key: value for key, value in given.items() if value is not None}
+    return _of_configuration(spec, asked) if spec in configured_ids() else _loaded(_plan(spec, asked))
+
+
+def _of_configuration(id: str, asked: Mapping[str, Any]) -> Network:
+    for key in asked:
+        if key != "layer":
+            raise ConfigError(f"{key}: the classifier {id} has its own. Leave it out.")
+    own = load_config().classifier(id).own
+    if own is not None:
+        mean, std = (None if each is None else list(each) for each in (own.mean, own.std))
+        told: dict[str, Any] = {"classes": [name or f"(output {number})" for number, name in enumerate(own.classes)]}
+        told |= {"checkpoint": own.checkpoint, "output": own.output, "channels": own.channels, "mean": mean, "std": std}
+        return load_network(own.architecture, layer=asked.get("layer", own.layer), **told)
+    module, options, (weights, sha256) = configured(id)
+    network = Network(module, **options, **asked)
+    network.weights, network.weights_sha256, network.untrained = weights, sha256, weights == UNTRAINED
+    return network
 
 
 def survey_network(spec: str, *, input_size: int | None = None) -> Survey | BranchSurvey:
@@ -121,6 +134,9 @@ def survey_network(spec: str, *, input_size: int | None = None) -> Survey | Bran
         ConfigError: if the name or the size is not allowed.
         ClassifierError: if the network cannot be built or run.
     """
+    if spec in configured_ids():
+        of_id, own, _ = configured(spec)
+        return survey_of(of_id, input_of(of_id, own["mean"], own["std"], own["input_size"], own["channels"]))
     plan = _plan(spec, {} if input_size is None else {"input_size": input_size})
     classes = None if plan.options.get("classes") is None else checked_classes(plan.options["classes"])
     module = _built(plan, None if classes is None else len(classes))
@@ -137,7 +153,7 @@ def _plan(spec: str, options: Mapping[str, Any], *, inside: bool = False) -> _Pl
         return _plan_of_file(Path(name), options)
     if not colon or not name or kind not in builders:
         raise ConfigError(f"network: got {spec!r}; allowed: {SPECS}.")
-    build, known = builders[kind](name, options.get("channels"))
+    build, known = builders[kind](name, options.get("channels"), options.get("input_size"))
     chosen = {**known, **options}
     if "mean" in options or "std" in options:
         chosen = {**{key: each for key, each in known.items() if key not in ("mean", "std")}, **options}
@@ -203,7 +219,11 @@ def _importable(folder: Path) -> Iterator[None]:
         sys.path.remove(str(folder.resolve()))
 
 
-def _torchvision(name: str, channels: int | None) -> tuple[Callable[[int | None], nn.Module], dict[str, Any]]:
+Builder = Callable[[int | None], nn.Module]
+"""Makes a network for a number of classes; None for as many as it has by itself."""
+
+
+def _torchvision(name: str, channels: int | None, size: int | None) -> tuple[Builder, dict[str, Any]]:
     from torchvision import models
 
     known = models.list_models(module=models)
@@ -213,12 +233,14 @@ def _torchvision(name: str, channels: int | None) -> tuple[Callable[[int | None]
         raise ConfigError(f"network: torchvision has no classifier {name!r}.{did_you_mean(name, known)}")
     # The published weights' own preparation; nothing is fetched for it.
     published = models.get_model_weights(name).DEFAULT.transforms()
-    size, mean, std = (getattr(published, key, None) for key in ("crop_size", "mean", "std"))
+    cropped, mean, std = (getattr(published, key, None) for key in ("crop_size", "mean", "std"))
     spread = {"mean": tuple(mean or IMAGENET_MEAN), "std": tuple(std or IMAGENET_STD)}
     if channels == 1:
         spread = {key: (sum(values) / len(values),) for key, values in spread.items()}
-    told = {"input_size": int(size[0]) if isinstance(size, Sequence) else 224, **spread}
-    more = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
+    told = {"input_size": int(cropped[0]) if isinstance(cropped, Sequence) else 224, **spread}
+    more: dict[str, Any] = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
+    if name.startswith("vit_") and size is not None:  # its places are learned for one size
+        more = {"image_size": size}
 
     def build(classes: int | None) -> nn.Module:
         network: nn.Module = models.get_model(name, weights=None, num_classes=classes or _DEFAULT_OUTPUTS, **more)
@@ -246,7 +268,7 @@ def _take_channels(network: nn.Module, channels: int) -> None:
     setattr(network.get_submodule(parent), own, new)
 
 
-def _timm(name: str, channels: int | None) -> tuple[Callable[[int | None], nn.Module], dict[str, Any]]:
+def _timm(name: str, channels: int | None, size: int | None) -> tuple[Builder, dict[str, Any]]:
     try:
         import timm
     except ImportError:
@@ -257,6 +279,9 @@ def _timm(name: str, channels: int | None) -> tuple[Callable[[int | None], nn.Mo
 
     def build(classes: int | None) -> nn.Module:
         more: dict[str, Any] = {} if classes is None else {"num_classes": classes}
+        # Transformers are built for one size; the others take any, and no such argument.
+        if size is not None and getattr(timm.models.get_pretrained_cfg(name), "fixed_input_size", False):
+            more["img_size"] = size
         network: nn.Module = timm.create_model(name, pretrained=False, in_chans=channels or 3, **more)
         return network
 

@@ -20,7 +20,10 @@ from ensemble_cam.settings.vocabulary import COMBINATIONS, OUTPUTS, PREDICTED
 if TYPE_CHECKING:
     from ensemble_cam.classifiers.torch_any_network import Network
 
-_SPEC = "torchvision:NAME, timm:NAME (where timm is installed), or file:PATH.toml, a table [network] of your own"
+_SPEC = (
+    "torchvision:NAME, timm:NAME (where timm is installed), file:PATH.toml, a table [network] of your own, or the id "
+    "of a classifier of the configuration"
+)
 
 
 def add(commands: Commands) -> None:

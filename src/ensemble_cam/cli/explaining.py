@@ -209,7 +209,8 @@ class Run:
 
     def _told(self, explanation: "Explanation") -> str:
         """Return what the network says of a picture, in words."""
-        share = f"{explanation.predicted} {explanation.probabilities[explanation.predicted]:.3f}"
+        predicted = explanation.predicted or ""
+        share = f"{predicted} {explanation.probabilities[predicted]:.3f}"
         inputs = [f"{name} {of:.0%}" for name, of in explanation.shares.items()]
         parts = f" ({', '.join(inputs)})" if inputs else ""
         return f"{share}{parts}{', which means nothing,' if self.network.untrained else ''}"

@@ -120,22 +120,24 @@ class Explained:
     Attributes:
         pictures: by the name of the input; where there is one, that is "picture".
         by: which network, and how.
-        predicted: the class with the highest probability.
-        target: the class that is explained; of several the first, or the predicted one.
+        predicted: the class with the highest probability; None where the network has no classes.
+        target: the class that is explained; of several the first, or the predicted one; of a function its name.
         probabilities: class → softmax or sigmoid of its logit, in the network's order.
         logits: class → logit.
         maps: of all classes that were asked for; a class's stand together.
         cautions: what has to be known first, one plain sentence each.
+        value: what the function that is explained gave; None for classes.
     """
 
     pictures: Mapping[str, Picture]
     by: Explainer
-    predicted: str
+    predicted: str | None
     target: str
     probabilities: Mapping[str, float]
     logits: Mapping[str, float]
     maps: tuple[ClassMap, ...]
     cautions: tuple[str, ...]
+    value: float | None = None
 
     @property
     def classes(self) -> tuple[str, ...]:

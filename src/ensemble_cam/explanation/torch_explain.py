@@ -1,6 +1,6 @@
 """Any network's explanation of a picture: what it says, and its maps at the layers that were asked for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from ensemble_cam.classifiers.arrays import as_numpy
-from ensemble_cam.classifiers.torch_any_network import CUT_LINES, Input, Network, cut_line
+from ensemble_cam.classifiers.torch_any_network import CUT_LINES, Network, cut_line
 from ensemble_cam.classifiers.torch_branches import BranchCut
 from ensemble_cam.classifiers.torch_cuts import FAILURES, Cut, checked_logits
+from ensemble_cam.classifiers.torch_inputs import Input
 from ensemble_cam.errors import ClassifierError, ConfigError, did_you_mean, is_out_of_memory
 from ensemble_cam.explanation.result import UNTRAINED_LINE, ClassMap, Explained, Explainer, Place
 from ensemble_cam.explanation.sizing import combined, normalised, sized
@@ -23,7 +24,7 @@ from ensemble_cam.settings.explain_options import ExplainOptions
 from ensemble_cam.settings.methods import METHODS, METHODS_OF_ANY_NETWORK, ROLLOUT
 from ensemble_cam.settings.vocabulary import ALL, PREDICTED
 
-Target = str | int | np.integer[Any]
+Target = str | int | np.integer[Any] | Callable[[Any], Tensor]
 
 MANY_AT_ONCE = ("ablation", "score")
 """Kinds of methods that show the network many changed activations or pictures."""
@@ -36,6 +37,7 @@ class _Found:
     logits: np.ndarray
     maps: list[ClassMap]
     cautions: list[str]
+    value: float | None = None  # of a target that is no class
 
 
 def explain_picture(
@@ -49,7 +51,8 @@ def explain_picture(
     Args:
         network: any number of threads may explain with it.
         picture: the picture; of several inputs one by the name of each.
-        target: a class's name or index, "predicted", or "all".
+        target: a class's name or index, "predicted", or "all"; or a function of what the network returns for a batch of
+            one picture, which returns a number.
         options: how the maps are made.
 
     Raises:
@@ -68,8 +71,8 @@ def explain_picture(
             found = _within_memory(network, own, target, options)
         except FAILURES as error:
             raise ClassifierError(f"The network failed on this picture ({str(error)[:200]}).") from error
-    shares = network.probabilities(torch.from_numpy(found.logits)).tolist()
-    predicted = network.classes[int(np.argmax(found.logits))]
+    shares = network.probabilities(torch.from_numpy(found.logits)).tolist() if len(found.logits) else []
+    predicted = network.classes[int(np.argmax(found.logits))] if len(found.logits) else None
     classes = [each.name for each in found.maps]
     return Explained(
         pictures=pictures,
@@ -78,6 +81,7 @@ def explain_picture(
         target=predicted if predicted in classes else classes[0],
         probabilities=dict(zip(network.classes, shares, strict=True)),
         logits=dict(zip(network.classes, found.logits.tolist(), strict=True)),
+        value=found.value,
         maps=_finished(found.maps, pictures, options),
         cautions=(*_cautions(network, options.method), *dict.fromkeys(found.cautions), *_warnings(pictures)),
     )
@@ -173,9 +177,13 @@ def check_asked(network: Network, target: object, options: ExplainOptions) -> Ne
         TypeError: if the target is neither name nor index.
     """
     check_target(network, target)
+    if callable(target) and METHODS_OF_ANY_NETWORK[options.method].kind in MANY_AT_ONCE:
+        raise ConfigError("target: a function is explained by gradients alone. Take another method, as gradcam.")
     told = METHODS_OF_ANY_NETWORK[options.method]
     if network.branches is not None and told.kind not in ("gradient", "activation"):
         raise ConfigError(f"method: {told.title} is made of networks with one input alone. Take another, as gradcam.")
+    if options.method == ROLLOUT.name and callable(target):
+        raise ConfigError("target: a rollout is the same for every target. Leave it out.")
     if options.method == ROLLOUT.name:
         check_attention(network.module)
         return network
@@ -196,54 +204,101 @@ def check_target(network: Network, target: object) -> None:
         ConfigError: if it is none.
         TypeError: if it is neither name nor index.
     """
+    if callable(target):
+        return
+    if not network.returns_logits:
+        raise ConfigError("target: the network returns no logits of classes. Hand over a function of what it returns.")
     if isinstance(target, str):
         known = (*network.classes, PREDICTED, ALL)
         if target not in known:
             shown = ", ".join(known[:20]) + (" …" if len(known) > 20 else "")
             raise ConfigError(f"target: got {target!r}; allowed: one of {shown}.{did_you_mean(target, known)}")
     elif isinstance(target, bool) or not isinstance(target, int | np.integer):
-        raise TypeError(f"target: a class's name or index, {PREDICTED!r} or {ALL!r}; got {type(target).__name__}.")
+        raise TypeError(
+            f"target: a class's name or index, {PREDICTED!r}, {ALL!r} or a function; got {type(target).__name__}."
+        )
     elif not 0 <= target < len(network.classes):
         raise ConfigError(f"target: got {target}; allowed: 0 to {len(network.classes) - 1}.")
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """What of a network's output is explained.
+
+    Attributes:
+        names: what results call it: classes, or a function's name.
+        indices: of the classes; empty for a function.
+        function: what gives the number that is explained instead.
+    """
+
+    names: tuple[str, ...]
+    indices: tuple[int, ...]
+    function: Callable[[Any], Tensor] | None = None
+
+    def numbers(self, outputs: Any) -> list[Tensor]:
+        """Return what is explained of an output, each a tensor of one element."""
+        if self.function is None:
+            return [outputs[0, index] for index in self.indices]
+        found = self.function(outputs)
+        if not isinstance(found, Tensor) or found.numel() != 1 or not found.is_floating_point():
+            shape = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
+            raise ConfigError(
+                f"target: the function returned {shape}; one number is explained, a tensor of autograd's."
+            )
+        if not found.requires_grad:
+            raise ConfigError(
+                "target: the function's number does not come from the layer. Detach nothing, or take another."
+            )
+        if not bool(torch.isfinite(found)):
+            raise ClassifierError("The function's number is none for this picture (NaN or infinite).")
+        return [found.reshape(())]
+
+
+def _asked(network: Network, target: Target, logits: np.ndarray) -> _Asked:
+    if callable(target):
+        name = getattr(target, "__name__", "")
+        return _Asked((name if name.isidentifier() else "target",), (), target)
+    indices = _targets(network, target, int(np.argmax(logits)))
+    return _Asked(tuple(network.classes[each] for each in indices), tuple(indices))
+
+
 def _found(network: Network, pixels: Tensor, target: Target, options: ExplainOptions) -> _Found:
-    seen = [expose(cut, pixels) for cut in network.cuts]
-    logits = _numbers(seen[-1].outputs)
-    targets = _targets(network, target, int(np.argmax(logits)))
-    names = [network.classes[each] for each in targets]
-    grids, cautions = [], []
+    seen = [expose(cut, pixels, of_logits=network.returns_logits) for cut in network.cuts]
+    logits = _numbers(seen[-1].outputs) if network.returns_logits else np.zeros(0, np.float32)
+    asked = _asked(network, target, logits)
+    names, grids, cautions = asked.names, [], []
     for cut, each in zip(network.cuts, seen, strict=True):
-        maps, told = (
-            _smoothed(cut, pixels, targets, names, options)
-            if options.aug_smooth
-            else _maps_of(each, targets, names, options)
-        )
+        if options.aug_smooth:
+            maps, told = _smoothed(network, cut, pixels, asked, options)
+        else:
+            maps, told = _maps_of(each, asked, options)
         grids.append(_grids(maps, options.method))
         cautions += told if len(network.cuts) == 1 else [f"{cut.layer}: {line}" for line in told]
+    value = None if asked.function is None else float(asked.numbers(seen[-1].outputs)[0].detach())
     if options.combine is not None:
         joint = [combined([of[index] for of in grids], options.combine) for index in range(len(names))]
-        return _Found(logits, _class_maps(names, [joint], [None]), cautions)
+        return _Found(logits, _class_maps(names, [joint], [None]), cautions, value)
     layers = [None] if len(grids) == 1 else [cut.layer for cut in network.cuts]
-    return _Found(logits, _class_maps(names, grids, layers), cautions)
+    return _Found(logits, _class_maps(names, grids, layers), cautions, value)
+
+
+def _maps_of(exposed: Exposed, asked: _Asked, options: ExplainOptions) -> tuple[Tensor, list[str]]:
+    """Return the maps of several classes at a layer, (n, h, w), at least 0, and what has to be said of them."""
+    count = range(len(asked.names))
+    if METHODS[options.method].kind != "gradient":
+        return layer_maps(exposed, None, asked.indices or count, options)
+    (gradients,) = gradients_of(asked.numbers(exposed.outputs), [exposed.leaf])
+    maps, told = layer_maps(exposed, gradients, asked.indices or count, options)
+    return maps, told + _silent(asked.names, gradients)
 
 
 def _smoothed(
-    cut: Cut, pixels: Tensor, targets: Sequence[int], names: Sequence[str], options: ExplainOptions
+    network: Network, cut: Cut, pixels: Tensor, asked: _Asked, options: ExplainOptions
 ) -> tuple[Tensor, list[str]]:
     """Return what `_maps_of` does, over six changed pictures."""
-    return smoothed(lambda changed: _maps_of(expose(cut, changed), targets, names, options), pixels)
-
-
-def _maps_of(
-    exposed: Exposed, targets: Sequence[int], names: Sequence[str], options: ExplainOptions
-) -> tuple[Tensor, list[str]]:
-    """Return the maps of several classes at a layer, (n, h, w), at least 0, and what has to be said of them."""
-    if METHODS[options.method].kind != "gradient":
-        return layer_maps(exposed, None, targets, options)
-    (gradients,) = gradients_of(exposed.outputs, [exposed.leaf], targets)
-    maps, told = layer_maps(exposed, gradients, targets, options)
-    return maps, told + _silent(names, gradients)
+    return smoothed(
+        lambda changed: _maps_of(expose(cut, changed, of_logits=network.returns_logits), asked, options), pixels
+    )
 
 
 def _found_in_branches(
@@ -252,25 +307,26 @@ def _found_in_branches(
     """Return what `_found` does of a network with several inputs: a map for each of them, from one pass."""
     outputs, leaves = branches.run(pixels)
     logits = _numbers(outputs)
-    targets = _targets(network, target, int(np.argmax(logits)))
-    gradients = dict(zip(leaves, gradients_of(outputs, list(leaves.values()), targets), strict=True))
+    asked = _asked(network, target, logits)
+    numbers = asked.numbers(outputs)
+    gradients = dict(zip(leaves, gradients_of(numbers, list(leaves.values())), strict=True))
     grids: dict[str, list[np.ndarray]] = {}
     cautions = []
     for name, leaf in leaves.items():
         own = gradients[name] if METHODS[options.method].kind == "gradient" else None
-        maps, told = layer_maps(Exposed(leaf, outputs, pixels[name]), own, targets, options)
+        maps, told = layer_maps(Exposed(leaf, outputs, pixels[name]), own, range(len(numbers)), options)
         grids[name] = _grids(maps, options.method)
         cautions += [f"{name}: {line}" for line in told]
     sums = {name: (leaves[name].detach() * each).abs().sum((1, 2, 3)) for name, each in gradients.items()}
     found = []
-    for index, target in enumerate(targets):
+    for index, called in enumerate(asked.names):
         whole = float(sum(each[index] for each in sums.values()))
         for name, of in grids.items():
             share = float(sums[name][index]) / whole if whole else None
-            found.append(ClassMap(network.classes[target], of[index], input=name, share=share))
+            found.append(ClassMap(called, of[index], input=name, share=share))
         if not whole:
-            cautions.append(f"The gradient of {network.classes[target]} is 0 at all layers: no input moves it.")
-    return _Found(logits, found, cautions)
+            cautions.append(f"The gradient of {called} is 0 at all layers: no input moves it.")
+    return _Found(logits, found, cautions, None if asked.function is None else float(numbers[0].detach()))
 
 
 def _class_maps(
@@ -308,13 +364,12 @@ def _rolled(network: Network, pixels: Tensor, target: Target, options: ExplainOp
     assert options.rollout is not None
     outputs = checked_logits(network.cut.whole(pixels), 1)
     logits = _numbers(outputs)
-    targets = _targets(network, target, int(np.argmax(logits)))
+    asked = _asked(network, target, logits)
     cells = rollout(attention_of(network.module, pixels), options.rollout)
     grid = as_numpy(cells).astype(np.float32)
     if not np.isfinite(grid).all():
         raise ClassifierError(f"{ROLLOUT.title} gives no numbers here: every head leaves some row nothing. Take mean.")
-    names = [network.classes[each] for each in targets]
-    return _Found(logits, _class_maps(names, [[grid.copy() for _ in names]], [None]), [])
+    return _Found(logits, _class_maps(asked.names, [[grid.copy() for _ in asked.names]], [None]), [])
 
 
 def _numbers(outputs: Tensor) -> np.ndarray:
@@ -325,7 +380,7 @@ def _numbers(outputs: Tensor) -> np.ndarray:
     return logits
 
 
-def _targets(network: Network, target: Target, predicted: int) -> list[int]:
+def _targets(network: Network, target: str | int | np.integer[Any], predicted: int) -> list[int]:
     if not isinstance(target, str):
         return [int(target)]
     if target in network.classes:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -34,13 +35,13 @@ class Exposed:
 
     Attributes:
         leaf: (1, channels, h, w), the activation, of which autograd knows the logits.
-        outputs: (1, classes) logits.
+        outputs: (1, classes) logits, or what else the network returns.
         pixels: (1, channels, side, side), what the network was shown.
         cut: of the layer; None where it is one of several inputs' own.
     """
 
     leaf: Tensor
-    outputs: Tensor
+    outputs: Any
     pixels: Tensor
     cut: Cut | None = None
 
@@ -50,10 +51,14 @@ class Exposed:
         return self.leaf.detach()[0].float()
 
 
-def expose(cut: Cut, pixels: Tensor) -> Exposed:
+def expose(cut: Cut, pixels: Tensor, *, of_logits: bool = True) -> Exposed:
     """Show a network a picture, and keep its way behind a layer open for gradients."""
     leaf = cut.activation(pixels).detach().clone().requires_grad_()
-    return Exposed(leaf, cut_logits(cut, leaf, pixels), pixels, cut)
+    return Exposed(leaf, (cut_logits if of_logits else _output)(cut, leaf, pixels), pixels, cut)
+
+
+def _output(cut: Cut, activation: Tensor, pixels: Tensor) -> Any:
+    return cut.logits(activation, pixels)
 
 
 def smoothed(made: Callable[[Tensor], tuple[Tensor, list[str]]], pixels: Tensor) -> tuple[Tensor, list[str]]:
@@ -117,11 +122,11 @@ def layer_maps(
     return maps.detach().clamp(min=0), cautions
 
 
-def gradients_of(outputs: Tensor, leaves: Sequence[Tensor], targets: Sequence[int]) -> list[Tensor]:
-    """Return the gradients of logits by several activations, for each (n, channels, h, w) float32."""
+def gradients_of(numbers: Sequence[Tensor], leaves: Sequence[Tensor]) -> list[Tensor]:
+    """Return the gradients of n numbers by several activations, for each (n, channels, h, w) float32."""
     found: list[list[Tensor]] = [[] for _ in leaves]
-    for index in targets:
-        gradients = torch.autograd.grad(outputs[0, index], list(leaves), retain_graph=True, allow_unused=True)
+    for number in numbers:
+        gradients = torch.autograd.grad(number, list(leaves), retain_graph=True, allow_unused=True)
         for leaf, gradient, own in zip(leaves, gradients, found, strict=True):
             own.append(torch.zeros_like(leaf[0]) if gradient is None else gradient[0])
     return [torch.stack(each).float() for each in found]

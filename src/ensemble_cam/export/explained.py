@@ -103,19 +103,27 @@ def _panels(explained: Explained, one: ClassMap, display: Display) -> list[tuple
 
 
 def score_line(explained: Explained, name: str) -> str:
-    """Return what the network says of a class, in words."""
-    return f"{name}: {explained.by.output} {explained.probabilities[name]:.3f} {_rank(explained, name)}"
+    """Return what the network says of a class, or what a function gave, in words."""
+    return f"{name}: {_score(explained, name)} {_rank(explained, name)}".rstrip()
 
 
 def _score_runs(explained: Explained, name: str, called: str) -> list[Run]:
     """Return `score_line`, the number grey and struck where it means nothing."""
-    by, share = explained.by, explained.probabilities[name]
-    ink = LIGHT_FAINT if by.untrained else LIGHT_INK
-    score = Run(f"{by.output} {share:.3f}", ink, struck=by.untrained)
-    return [Run(called, LIGHT_INK), score, Run(_rank(explained, name), ink)]
+    ink = LIGHT_FAINT if explained.by.untrained else LIGHT_INK
+    score = Run(_score(explained, name), ink, struck=explained.by.untrained)
+    rank = _rank(explained, name)
+    return [Run(called, LIGHT_INK), score, *([Run(rank, ink)] if rank else [])]
+
+
+def _score(explained: Explained, name: str) -> str:
+    if explained.value is not None:
+        return f"value {explained.value:.4g}"
+    return f"{explained.by.output} {explained.probabilities[name]:.3f}"
 
 
 def _rank(explained: Explained, name: str) -> str:
+    if explained.predicted is None:
+        return ""
     return "(predicted)" if name == explained.predicted else f"(predicted: {explained.predicted})"
 
 
@@ -213,6 +221,7 @@ def explanation_record(explained: Explained) -> dict[str, Any]:
         "method": by.method,
         "rollout": None if options.rollout is None else asdict(options.rollout),
         "output": by.output,
+        **({} if explained.value is None else {"target": explained.target, "value": explained.value}),
         "predicted": explained.predicted,
         "probabilities": {name: round(share, 6) for name, share in explained.probabilities.items()},
         "logits": {name: round(logit, 6) for name, logit in explained.logits.items()},

@@ -64,14 +64,14 @@ class _Row:
     number: int
     picture: str
     truth: str | None
-    predicted: str
+    predicted: str | None
     probabilities: Mapping[str, float]
     name: str
     layer: str | None
     input: str | None
     hottest: tuple[int, int] | None
     shares: Shares | None
-    other: tuple[str, float, Alike] | None
+    other: tuple[str | None, float, Alike] | None
     tile: np.ndarray | None
 
     @property
@@ -93,7 +93,7 @@ class _Row:
         predicted, probability, alike = self.other or (None, None, Alike(None, None))
         return [
             *(cell(self.picture), self.truth, self.predicted, None if right is None else str(right).lower()),
-            *(self.probabilities.get(self.predicted), self.name, self.probabilities.get(self.name)),
+            *(self.probabilities.get(self.predicted or ""), self.name, self.probabilities.get(self.name)),
             *(self.layer, self.input, x, y, shares.expected, shares.expected_area, shares.borders, shares.corners),
             *(predicted, probability, alike.rank_correlation, alike.iou),
         ]
@@ -214,7 +214,7 @@ class ExplainedSummary:
             left, top = _GAP + index % _ACROSS * (_TILE + _GAP), _GAP + index // _ACROSS * (_TILE + _TEXT + _GAP)
             assert row.tile is not None
             page.picture(left, top, row.tile)
-            said = f"{row.predicted} {row.probabilities.get(row.predicted, math.nan):.2f}"
+            said = f"{row.predicted} {row.probabilities.get(row.predicted or '', math.nan):.2f}"
             truth = [Run(f"{row.truth} →", LIGHT_FAINT)] if row.truth is not None else []
             room = round(_TILE - sum(line.width(f"{each.text} ") for each in truth))
             of = " ".join(
@@ -239,7 +239,7 @@ class ExplainedSummary:
         return png([page.strip(), *below], origin(last, None, self._display))
 
 
-def _of_other(one: ClassMap, other: Explained, index: int) -> tuple[str, float, Alike]:
+def _of_other(one: ClassMap, other: Explained, index: int) -> tuple[str | None, float, Alike]:
     return other.predicted, other.probabilities.get(one.name, math.nan), alike(one, other.maps[index])
 
 

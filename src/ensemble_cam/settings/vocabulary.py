@@ -37,6 +37,9 @@ RUNTIMES = ("auto", "torch", "openvino")
 OUTPUTS = ("softmax", "sigmoid")
 """What turns any network's logits into probabilities: one class of all, or each class by itself."""
 
+ANY = "any"
+"""In their place, of a network that returns no logits, as a detector: a function's number is explained."""
+
 PREDICTED, ALL = "predicted", "all"
 """What of any network is explained, where no class is named: the one with the highest probability, or each."""
 
