@@ -222,6 +222,9 @@ class Keywords(TypedDict, total=False):
     batch_size: int
     fusion: str | None
     discard: float | None
+    samples: int | None
+    noise: float | None
+    seed: int | None
 
 
 def explain(

@@ -224,6 +224,8 @@ def _how(options: argparse.Namespace) -> ExplainOptions:
 def _layers(network: "Network", how: ExplainOptions) -> str:
     if how.rollout is not None:
         return "all attention layers"
+    if not how.has_layers:
+        return "its pixels"
     names = [f"{each.name} of {each.input}" if each.input else each.name for each in network.chosen]
     return f"layer{'s' * (len(names) > 1)} {', '.join(names)}"
 

@@ -112,7 +112,7 @@ def _methods(options: argparse.Namespace, given: Given) -> list[str]:
     known = METHODS_OF_ANY_NETWORK if options.network else METHODS  # a name → its words
     wanted = options.methods or [given.config.review.method]
     if wanted == [_EVERY]:
-        return [name for name in known if name != "rollout"]
+        return [name for name in known if name in METHODS]
     for each in wanted:
         if each not in known:
             raise ConfigError(

@@ -71,6 +71,8 @@ class Explainer:
         if self.options.rollout is not None:
             return f"{title}, {self.options.rollout.line}"
         done = f", {self.options.line}" if self.options.line else ""
+        if not self.options.has_layers:
+            return f"{title}{done}"
         combined = f" ({self.options.combine} of them)" if self.options.combine and layer is None else ""
         return f"{title} at {layer or ', '.join(each.layer for each in self.places)}{combined}{done}"
 

@@ -14,10 +14,12 @@ from ensemble_cam.classifiers.torch_any_network import CUT_LINES, Network, cut_l
 from ensemble_cam.classifiers.torch_branches import BranchCut
 from ensemble_cam.classifiers.torch_cuts import FAILURES, Cut, checked_logits
 from ensemble_cam.classifiers.torch_inputs import Input
+from ensemble_cam.classifiers.torch_twins import private_twin
 from ensemble_cam.errors import ClassifierError, ConfigError, did_you_mean, is_out_of_memory
 from ensemble_cam.explanation.result import UNTRAINED_LINE, ClassMap, Explained, Explainer, Place
 from ensemble_cam.explanation.sizing import combined, normalised, sized
 from ensemble_cam.explanation.torch_layer_maps import Exposed, expose, gradients_of, layer_maps, smoothed
+from ensemble_cam.explanation.torch_pixels import pixel_maps
 from ensemble_cam.explanation.torch_rollout import attention_of, check_attention, rollout
 from ensemble_cam.film.picture import Picture
 from ensemble_cam.settings.explain_options import ExplainOptions
@@ -26,7 +28,9 @@ from ensemble_cam.settings.vocabulary import ALL, PREDICTED
 
 Target = str | int | np.integer[Any] | Callable[[Any], Tensor]
 
-MANY_AT_ONCE = ("ablation", "score")
+_READ = {"rollout": "whose attention is read", "pixels": "whose pixels have gradients"}
+
+MANY_AT_ONCE = ("ablation", "score", "pixels")
 """Kinds of methods that show the network many changed activations or pictures."""
 
 
@@ -165,6 +169,8 @@ def _found_by(network: Network, pixels: Mapping[str, Tensor], target: Target, op
     if network.branches is not None:
         return _found_in_branches(network, network.branches, pixels, target, options)
     (alone,) = pixels.values()
+    if options.told.kind == "pixels":
+        return _of_pixels(network, alone, target, options)
     return (_found if options.rollout is None else _rolled)(network, alone, target, options)
 
 
@@ -177,7 +183,7 @@ def check_asked(network: Network, target: object, options: ExplainOptions) -> Ne
         TypeError: if the target is neither name nor index.
     """
     check_target(network, target)
-    if callable(target) and METHODS_OF_ANY_NETWORK[options.method].kind in MANY_AT_ONCE:
+    if callable(target) and options.told.kind in ("ablation", "score"):
         raise ConfigError("target: a function is explained by gradients alone. Take another method, as gradcam.")
     told = METHODS_OF_ANY_NETWORK[options.method]
     if network.branches is not None and told.kind not in ("gradient", "activation"):
@@ -186,6 +192,8 @@ def check_asked(network: Network, target: object, options: ExplainOptions) -> Ne
         raise ConfigError("target: a rollout is the same for every target. Leave it out.")
     if options.method == ROLLOUT.name:
         check_attention(network.module)
+        return network
+    if options.told.kind == "pixels":
         return network
     network = network.at(options.layers)
     if options.aug_smooth and network.branches is not None:
@@ -355,8 +363,32 @@ def _grids(maps: Tensor, method: str) -> list[np.ndarray]:
     """
     grids = as_numpy(maps).astype(np.float32)
     if not np.isfinite(grids).all():
-        raise ClassifierError(f"{METHODS[method].title} gives no numbers at this layer. Take another method.")
+        raise ClassifierError(
+            f"{METHODS_OF_ANY_NETWORK[method].title} gives no numbers at this layer. Take another method."
+        )
     return [grid.copy() for grid in grids]
+
+
+def _of_pixels(network: Network, pixels: Tensor, target: Target, options: ExplainOptions) -> _Found:
+    """Return what `_found` does of a method whose maps are of pixels."""
+    twin = private_twin(network.module)
+    with torch.no_grad():
+        outputs = twin(pixels)
+    logits = _numbers(checked_logits(outputs, 1)) if network.returns_logits else np.zeros(0, np.float32)
+    asked = _asked(network, target, logits)
+    channels, side = pixels.shape[1], pixels.shape[-1]
+    black = network.pixels(torch.zeros(channels, side, side))
+
+    def numbers(found: Any) -> Sequence[Tensor]:
+        if asked.function is not None:
+            return [each[None] for each in asked.numbers(found)]
+        return [found[:, index] for index in asked.indices]
+
+    # A function takes one picture's output.
+    at_once = 1 if asked.function is not None else options.batch_size
+    maps, told = pixel_maps(twin, numbers, pixels, black, options, at_once)
+    value = None if asked.function is None else float(asked.numbers(twin(pixels.clone().requires_grad_()))[0].detach())
+    return _Found(logits, _class_maps(asked.names, [_grids(maps, options.method)], [None]), told, value)
 
 
 def _rolled(network: Network, pixels: Tensor, target: Target, options: ExplainOptions) -> _Found:
@@ -389,7 +421,6 @@ def _targets(network: Network, target: str | int | np.integer[Any], predicted: i
 
 
 def _explainer(network: Network, options: ExplainOptions) -> Explainer:
-    rolled = options.rollout is not None
     cuts = network.cuts or [network.branches] * len(network.chosen)
     places = tuple(
         Place(layer.name, layer.channels, cut.way, cut_line(cut), layer.input)
@@ -405,8 +436,8 @@ def _explainer(network: Network, options: ExplainOptions) -> Explainer:
         weights=network.weights,
         weights_sha256=network.weights_sha256,
         untrained=network.untrained,
-        places=() if rolled else places,
-        cut_line=f"{CUT_LINES['twin']}, whose attention is read" if rolled else _cut_lines(places),
+        places=places if options.has_layers else (),
+        cut_line=_cut_lines(places) if options.has_layers else f"{CUT_LINES['twin']}, {_READ[options.told.kind]}",
         output=network.output,
         options=options,
         input=inputs[network.input.name] if network.branches is None else inputs,

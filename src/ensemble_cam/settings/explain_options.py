@@ -13,7 +13,9 @@ from ensemble_cam.settings.methods import (
     METHODS,
     METHODS_OF_ANY_NETWORK,
     ROLLOUT,
+    SMOOTHGRAD,
     Fusion,
+    Method,
     Recipe,
     RolloutOptions,
 )
@@ -27,7 +29,8 @@ class ExplainOptions:
 
     Attributes:
         method: "gradcam++", "gradcam", "hirescam", "elementwise", "layercam", "xgradcam", "ablationcam", "scorecam",
-            "eigencam" or "eigengradcam"; of vision transformers "rollout", one map for all classes.
+            "eigencam" or "eigengradcam"; of vision transformers "rollout", one map for all classes; for comparison
+            "integratedgradients" and "smoothgrad", maps of pixels.
         layer: names of layers instead of the network's own, one or several; a text or a list.
         combine: what makes one map of several layers': "mean", "max" or "weighted" (later layers count more) of their
             relative activations, on the finest of their grids; without, each has a map of its own.
@@ -43,6 +46,9 @@ class ExplainOptions:
         fusion: of a rollout: what makes one map of a layer's heads, "mean" (which it is without), "max" or "min".
         discard: of a rollout: the share of patches, the least attended of each row, that are set to 0, from 0 (which it
             is without) to below 1.
+        samples: of maps of pixels: how many changed pictures the network is shown, 50 without.
+        noise: of SmoothGrad: its spread, as a share of the picture's range, .15 without.
+        seed: of that noise, 0 without.
 
     Raises:
         ConfigError: if a value is not allowed, or two do not go together.
@@ -60,6 +66,9 @@ class ExplainOptions:
     batch_size: int = 32
     fusion: Fusion | None = None
     discard: float | None = None
+    samples: int | None = None
+    noise: float | None = None
+    seed: int | None = None
 
     def __post_init__(self) -> None:
         _check_method(self.method)
@@ -69,17 +78,19 @@ class ExplainOptions:
                 rule.check(name, getattr(self, name))
         if reasons := self._conflicts():
             raise ConfigError(reasons[0])
-        if self.method == ROLLOUT.name and (self.combine is not None or self.layers):
+        if not self.has_layers and (self.combine is not None or self.layers):
             named = "combine" if self.combine is not None else "layer"
-            raise ConfigError(
-                f"{named}: a rollout is made of all attention layers. Leave it out, or take another method."
-            )
+            of = "of all attention layers" if self.method == ROLLOUT.name else "of pixels, and of no layer"
+            raise ConfigError(f"{named}: {self.told.title} is made {of}. Leave it out, or take another method.")
         _ = self.rollout  # which refuses what does not go with the method
 
     def _conflicts(self) -> list[str]:
         """Return why the options do not go together, a sentence each; none where they do."""
-        told = METHODS_OF_ANY_NETWORK[self.method]
-        found = []
+        told, found = self.told, list[str]()
+        of_pixels = {"samples": ("pixels",), "noise": (SMOOTHGRAD.name,), "seed": (SMOOTHGRAD.name,)}
+        for name, methods in of_pixels.items():
+            if getattr(self, name) is not None and not {told.kind, told.name} & set(methods):
+                found.append(f"{name}: {told.title} has none. Leave it out, or take {SMOOTHGRAD.name}.")
         if self.method in METHODS:
             found += Recipe.conflicts(self.method, aug_smooth=self.aug_smooth, eigen_smooth=self.eigen_smooth)
         elif self.aug_smooth or self.eigen_smooth:
@@ -90,10 +101,32 @@ class ExplainOptions:
         return found
 
     @property
+    def told(self) -> Method:
+        """What is known of the method."""
+        return METHODS_OF_ANY_NETWORK[self.method]
+
+    @property
+    def has_layers(self) -> bool:
+        """Whether the method's maps are of layers."""
+        return self.method in METHODS
+
+    @property
+    def steps(self) -> int:
+        """How many changed pictures a map of pixels is made of."""
+        return self.samples or 50
+
+    @property
+    def noise_or_default(self) -> float:
+        """The spread of SmoothGrad's noise, as a share of the picture's range."""
+        return 0.15 if self.noise is None else self.noise
+
+    @property
     def line(self) -> str:
         """What was done beside the method, in words; empty where nothing was."""
         parts = [{"positive": "positive gradients alone", "absolute": "absolute gradients"}.get(self.gradients, "")]
         parts += ["averaged over six changed pictures" * self.aug_smooth]
+        parts += [f"{self.steps} pictures" * (self.told.kind == "pixels")]
+        parts += [f"noise {self.noise_or_default:g}" * (self.method == SMOOTHGRAD.name)]
         parts += ["principal component of the channels" * self.eigen_smooth]
         return ", ".join(filter(None, parts))
 
@@ -160,6 +193,9 @@ RULES: Mapping[str, Rule] = {
     "gradients": one_of(GRADIENTS),
     "aug_smooth": TRUE_OR_FALSE,
     "eigen_smooth": TRUE_OR_FALSE,
+    "samples": Rule("a whole number from 2 to 1000", lambda value: _is_whole(value, 2, 1000)),
+    "noise": Rule("a number above 0 to 1", lambda value: isinstance(value, int | float) and 0 < value <= 1),
+    "seed": Rule("a whole number of at least 0", lambda value: _is_whole(value, 0, 2**63 - 1)),
     "batch_size": Rule("a whole number from 1 to 1024", lambda value: _is_whole(value, 1, 1024)),
 }
 """Option → what it may be; `method`, `layer` and those of a rollout have checks of their own."""

@@ -9,7 +9,7 @@ from typing import Literal
 
 from ensemble_cam.errors import ConfigError, did_you_mean
 
-Kind = Literal["gradient", "activation", "ablation", "score", "guided", "rollout"]
+Kind = Literal["gradient", "activation", "ablation", "score", "guided", "rollout", "pixels"]
 Fusion = Literal["mean", "max", "min"]
 
 FUSIONS: tuple[Fusion, ...] = ("mean", "max", "min")
@@ -184,11 +184,36 @@ ROLLOUT = Method(
 )
 """Of vision transformers alone."""
 
+INTEGRATED_GRADIENTS = Method(
+    "integratedgradients",
+    "Integrated gradients",
+    "pixels",
+    "",
+    "arXiv:1703.01365",
+    shows="pixel by pixel, what the way from a black picture to this one adds to the class",
+    costs="50 runs of the network and ways back",
+    beware="it is speckled, and what is black in the picture counts for nothing",
+)
+
+SMOOTHGRAD = Method(
+    "smoothgrad",
+    "SmoothGrad",
+    "pixels",
+    "",
+    "arXiv:1706.03825",
+    shows="pixel by pixel, how far the class would move, over pictures with noise",
+    costs="50 runs of the network and ways back",
+    beware="a gradient's size says not whether a pixel speaks for the class or against it",
+)
+"""For comparison: both are maps of pixels, of any network, and have no layer."""
+
 METHODS_OF_ANY_NETWORK: Mapping[str, Method] = {
     **{name: method for name, method in METHODS.items() if method.kind != "guided"},
     ROLLOUT.name: ROLLOUT,
+    INTEGRATED_GRADIENTS.name: INTEGRATED_GRADIENTS,
+    SMOOTHGRAD.name: SMOOTHGRAD,
 }
-"""Those that need no more of a network than its activation and what comes behind it; and rollout."""
+"""Those that need no more of a network than its activation and what comes behind it; rollout; and those of pixels."""
 
 _PRINCIPAL = ("eigencam", "eigengradcam")
 # Sign: Chung and Ying 2025, Seg-Eigen-CAM, doi:10.3390/app15137562, equation 13.

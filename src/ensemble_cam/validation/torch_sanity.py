@@ -80,7 +80,7 @@ class PeerOfNetwork:
             seen = expose_layer(self._network.cut, self._as_seen(pixels))
             gradients = None
             if METHODS[self._options.method].kind == "gradient":
-                (gradients,) = gradients_of(seen.outputs, [seen.leaf], [output])
+                (gradients,) = gradients_of([seen.outputs[0, output]], [seen.leaf])
             found, _ = layer_maps(seen, gradients, [output], self._options)
         return as_numpy(found[0]).astype(np.float32)
 

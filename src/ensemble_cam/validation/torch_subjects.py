@@ -63,7 +63,7 @@ def subject_of_explained(network: Network, explained: Explained) -> Subject:
 
 def _maps(network: Network, shown: Shown, explained: Explained) -> Iterator[MapOf]:
     options = explained.by.options
-    can_be_made_anew = options.rollout is None and len(network.cuts) == 1 and not options.layers
+    can_be_made_anew = options.has_layers and len(network.cuts) == 1 and not options.layers
     for each in explained.maps:
         peer = partial(PeerOfNetwork, network, options) if can_be_made_anew else None
         method = f"{explained.by.method} at {each.layer}" if each.layer else explained.by.method
