@@ -231,13 +231,19 @@ def _instance(study: str, uid: str) -> dict:
     }
 
 
+class _Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_):
+        """Say nothing of who went away in the middle of an answer."""
+
+
 @contextmanager
 def fake_archive(**behaviour: object) -> Iterator[FakeArchive]:
     """Serve an archive on loopback."""
     archive = FakeArchive(**behaviour)
     handler = type("Handler", (_Handler,), {"archive": archive})
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), handler)
     archive.url = f"http://127.0.0.1:{server.server_port}/dicom-web"
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

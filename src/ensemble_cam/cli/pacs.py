@@ -3,18 +3,26 @@
 import argparse
 import json
 import sys
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ensemble_cam.cli.arguments import Commands
+from ensemble_cam.cli.arguments import Commands, add_common, names, whole
 from ensemble_cam.cli.exit_codes import FILMS, OK
-from ensemble_cam.cli.review_options import add_quiet, check_out, wrapped
+from ensemble_cam.cli.review_options import Given, add_classifiers, add_quiet, check_out, dicom_kinds, wrapped
 from ensemble_cam.errors import ConfigError, ExportError, PacsError
+from ensemble_cam.machine.locks import lock
 from ensemble_cam.machine.names import escaped, one_line
-from ensemble_cam.machine.terminal import TerminalLine
+from ensemble_cam.machine.terminal import LOADING, TerminalLine, ticking
+from ensemble_cam.settings.vocabulary import DICOM_OBJECTS
 
 if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+    from ensemble_cam.archive.films import Film
+    from ensemble_cam.archive.flow import Outcome
+    from ensemble_cam.machine.report import Report
     from ensemble_cam.pacs.dicomweb import Archive, Study
 
 
@@ -61,6 +69,41 @@ def add(commands: Commands) -> None:
     )
     add_quiet(send)
     send.set_defaults(command=_send)
+    watch = actions.add_parser(
+        "watch",
+        help="review what arrives, and send results",
+        description=wrapped(
+            "Review the films of the studies that match, each once, and store the results in the archive; then look "
+            "again. Whatever ends it, the same command goes on where it stopped. Results of this program are not "
+            "reviewed."
+        ),
+    )
+    _add_url(watch)
+    watch.add_argument(
+        "--query",
+        action="append",
+        required=True,
+        metavar="KEY=VALUE",
+        help="which studies: patient-id, date (today is each day's own), accession, modality or study; may be repeated",
+    )
+    watch.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="where reviews go, and what is done is kept"
+    )
+    watch.add_argument(
+        "--every", type=whole(least=1), default=60, metavar="N", help="seconds from one look to the next (%(default)s)"
+    )
+    watch.add_argument("--once", action="store_true", help="look once, and end")
+    watch.add_argument(
+        "--dicom",
+        metavar="KIND,KIND",
+        type=names,
+        default=list(DICOM_OBJECTS),
+        help=f"which objects are sent, of {', '.join(DICOM_OBJECTS)}; all",
+    )
+    add_common(watch)
+    add_classifiers(watch)
+    add_quiet(watch)
+    watch.set_defaults(command=_watch)
 
 
 def _add_url(action: argparse.ArgumentParser) -> None:
@@ -153,6 +196,54 @@ def _send(options: argparse.Namespace) -> int:
             line.transient("")
             failed = bool(_failed(f"{each.shown}: not stored: {sent.why}."))
     return FILMS if failed else OK
+
+
+def _watch(options: argparse.Namespace) -> int:
+    from ensemble_cam.pacs.query import Query
+
+    query, kinds, given = Query.of_texts(options.query), dicom_kinds(options.dicom), Given.of(options)
+    check_out(options.out)
+    archive, chosen = _archive(options), given.chosen()
+    line = TerminalLine(None if options.quiet else sys.stdout)
+    with ticking(line, LOADING):
+        from ensemble_cam.archive.batch import Batch
+        from ensemble_cam.archive.flow import Flow
+        from ensemble_cam.export.dicom.objects import DicomOptions
+        from ensemble_cam.pacs.watch import REVIEWS, Watch, rounds
+
+    batch = Batch.prepare(given.config, given.choice(), chosen, line)
+    failures = []
+
+    def review(films: "Sequence[Film]") -> "Generator[Outcome, None, None]":
+        out, dicom = options.out / REVIEWS, DicomOptions(kinds)
+        flow = Flow(batch.classifiers, batch.options, batch.run, out=out, save_maps=False, dicom=dicom)
+        return flow.review(films, _silent)
+
+    def say(text: str, is_failure: bool) -> None:
+        line.transient("")
+        if is_failure:
+            failures.append(_failed(text))
+        else:
+            line.line(one_line(text))
+
+    def wait() -> bool:
+        if not options.once:
+            line.transient("waiting for films")
+            time.sleep(options.every)
+        return not options.once
+
+    options.out.mkdir(parents=True, exist_ok=True)
+    with lock(options.out / ".watch.lock") as is_held:
+        if not is_held:
+            raise ConfigError("--out: another watch has this folder. End it, or choose another folder.")
+        watch = Watch(archive, query, options.out, review, say)
+        watch.clean()
+        rounds(watch, wait)
+    return FILMS if failures else OK
+
+
+def _silent(number: int, film: "Film") -> "Report":
+    return lambda what, share: None
 
 
 def _objects(given: list[Path]) -> list[Path]:

@@ -20,10 +20,11 @@ from ensemble_cam.cli.review_options import (
     add_maps,
     add_quiet,
     check_out,
+    dicom_kinds,
     methods,
     wrapped,
 )
-from ensemble_cam.errors import ConfigError, ExportError, did_you_mean
+from ensemble_cam.errors import ConfigError, ExportError
 from ensemble_cam.machine.memory import keep_few_arenas
 from ensemble_cam.machine.names import escaped
 from ensemble_cam.machine.terminal import LOADING, TerminalLine, ticking
@@ -152,13 +153,7 @@ def _dicom(options: argparse.Namespace) -> "DicomOptions | None":
     """Return which DICOM objects were asked for."""
     from ensemble_cam.export.dicom.objects import DicomOptions
 
-    kinds = options.dicom
-    for kind in kinds or ():
-        if kind not in DICOM_OBJECTS:
-            meant = did_you_mean(kind, DICOM_OBJECTS)
-            raise ConfigError(f'--dicom: got "{escaped(kind)}"; allowed: some of {", ".join(DICOM_OBJECTS)}.{meant}')
-    if kinds is not None and not kinds:
-        raise ConfigError(f"--dicom: got nothing; allowed: some of {', '.join(DICOM_OBJECTS)}.")
+    kinds = None if options.dicom is None else dicom_kinds(options.dicom)
     for option, given, kind in (
         ("--sc-jpeg", options.sc_jpeg, "sc"),
         ("--seg-fractional", options.seg_fractional, "seg"),
@@ -168,7 +163,7 @@ def _dicom(options: argparse.Namespace) -> "DicomOptions | None":
     if kinds is None:
         return None
     return DicomOptions(
-        tuple(kind for kind in DICOM_OBJECTS if kind in kinds),
+        kinds,
         jpeg=options.sc_jpeg,
         fractional=options.seg_fractional,
         of_all=options.top_k is not None or options.labels is not None,

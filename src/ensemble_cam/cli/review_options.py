@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ensemble_cam.cli.arguments import names, pairs, weights_by_id, whole
-from ensemble_cam.errors import ConfigError
+from ensemble_cam.errors import ConfigError, did_you_mean
 from ensemble_cam.machine.names import escaped
 from ensemble_cam.settings.config import Config, load_config
 from ensemble_cam.settings.methods import AUG_SMOOTH, EIGEN_SMOOTH, LAYERS, METHODS, SEVERAL_LAYERS
 from ensemble_cam.settings.sets import SETS
-from ensemble_cam.settings.vocabulary import DEVICES, FRAMINGS, INTENSITIES, RUNTIMES
+from ensemble_cam.settings.vocabulary import DEVICES, DICOM_OBJECTS, FRAMINGS, INTENSITIES, RUNTIMES
 
 if TYPE_CHECKING:
     from ensemble_cam.reviewing.options import ReviewOptions
@@ -146,6 +146,21 @@ class Given:
         from ensemble_cam.reviewing.preparing import Choice
 
         return Choice(self.values["set"], self.values["classifiers"], self.weights, self.values["weights_dir"])
+
+
+def dicom_kinds(given: list[str]) -> tuple[str, ...]:
+    """Return the kinds of DICOM objects that were asked for, in their own order.
+
+    Raises:
+        ConfigError: if none was, or one that there is not.
+    """
+    for kind in given:
+        if kind not in DICOM_OBJECTS:
+            meant = did_you_mean(kind, DICOM_OBJECTS)
+            raise ConfigError(f'--dicom: got "{escaped(kind)}"; allowed: some of {", ".join(DICOM_OBJECTS)}.{meant}')
+    if not given:
+        raise ConfigError(f"--dicom: got nothing; allowed: some of {', '.join(DICOM_OBJECTS)}.")
+    return tuple(kind for kind in DICOM_OBJECTS if kind in given)
 
 
 def methods() -> str:
