@@ -12,6 +12,9 @@ from typing import Any, TypeAlias
 
 from ensemble_cam.classifiers.values import is_counter
 
+CLASSES = ".classes.json"
+"""The ending of the file of class names beside a checkpoint, in the place of the checkpoint's own."""
+
 Shapes: TypeAlias = Mapping[str, tuple[int, ...]]
 
 WRAPPERS = ("module", "model", "net", "network", "_orig_mod")

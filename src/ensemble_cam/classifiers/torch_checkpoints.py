@@ -22,14 +22,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_safetensors
 from torch import Tensor, nn
 
-from ensemble_cam.classifiers.checkpoints import DoesNotFit, Match, match, parts
+from ensemble_cam.classifiers.checkpoints import CLASSES, DoesNotFit, Match, match, parts
 from ensemble_cam.errors import UnusableWeights, WeightsError, WeightsMissing
 from ensemble_cam.machine.files import read_file, why_unreadable
 from ensemble_cam.machine.names import escaped
 from ensemble_cam.weights.unpickling import LOAD_FAILURES, check_container, is_torch_file
-
-CLASSES = ".classes.json"
-"""The ending of the file of class names beside a checkpoint, in the place of the checkpoint's own."""
 
 # A training's file: weights, their average, an optimiser's two averages, another network beside it, twice that.
 _MOST_TIMES, _AND = 16, 2**28

@@ -57,7 +57,7 @@ def add(commands: Commands) -> None:
         help="a picture for one of several inputs of the network; may be repeated, the first of each belong together",
     )
     explain.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the pictures' folders go")
-    _add_network(explain)
+    add_network(explain)
     explain.add_argument(
         "--checkpoint", type=Path, metavar="FILE", help="the network's weights; without, seeded values"
     )
@@ -142,11 +142,12 @@ def add(commands: Commands) -> None:
             "channels. The recommended one, the last spatial stage, is marked *."
         ),
     )
-    _add_network(layers)
+    add_network(layers)
     layers.set_defaults(command=run_layers)
 
 
-def _add_network(command: argparse.ArgumentParser) -> None:
+def add_network(command: argparse.ArgumentParser) -> None:
+    """Add what names any network."""
     command.add_argument("--network", required=True, metavar="SPEC", help=_SPEC)
     command.add_argument("--input-size", type=whole(), metavar="N", help="sides of the square that it takes, in pixels")
 

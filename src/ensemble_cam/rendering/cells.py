@@ -13,10 +13,17 @@ _PAPER = (24, 24, 24)
 _LEAST_BAR = 1  # pixels, so that small weights are seen to be there
 
 
-def cells_picture(grid: np.ndarray, colormap: str, side: int) -> np.ndarray:
-    """Draw a grid of values from 0 to 1, (h, w), as (side, side, 3) uint8 RGB."""
+def cells_picture(grid: np.ndarray, colormap: str, size: int | tuple[int, int]) -> np.ndarray:
+    """Draw a grid of values from 0 to 1, (h, w), as (height, width, 3) uint8 RGB.
+
+    Args:
+        grid: the values.
+        colormap: one of `vocabulary.COLORMAPS`.
+        size: of a square's side, or (width, height), in pixels.
+    """
     levels = np.rint(np.clip(grid, 0, 1) * 255).astype(np.uint8)
-    return _enlarged(colour_table(colormap)[levels], side)
+    width, height = size if isinstance(size, tuple) else (size, size)
+    return cv2.resize(colour_table(colormap)[levels], (width, height), interpolation=cv2.INTER_NEAREST)
 
 
 def signed_picture(grid: np.ndarray, side: int, *, most: float | None = None) -> np.ndarray:
@@ -27,7 +34,8 @@ def signed_picture(grid: np.ndarray, side: int, *, most: float | None = None) ->
         side: in pixels.
         most: the size of the value that has the full colour; the grid's own largest without.
     """
-    return _enlarged(_signed(grid, np.abs(grid).max() if most is None else most), side)
+    coloured = _signed(grid, np.abs(grid).max() if most is None else most)
+    return cv2.resize(coloured, (side, side), interpolation=cv2.INTER_NEAREST)
 
 
 def mosaic(pictures: Sequence[np.ndarray], across: int, *, gap: int) -> np.ndarray:
@@ -72,7 +80,3 @@ def _signed(values: np.ndarray, most: float) -> np.ndarray:
     ends = np.where(shares < 0, np.array(_AGAINST, dtype=np.float32), np.array(_FOR, dtype=np.float32))
     middle = np.array(_NEITHER, dtype=np.float32)
     return np.rint(middle + np.abs(shares) * (ends - middle)).astype(np.uint8)
-
-
-def _enlarged(cells: np.ndarray, side: int) -> np.ndarray:
-    return cv2.resize(cells, (side, side), interpolation=cv2.INTER_NEAREST)
