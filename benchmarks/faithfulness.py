@@ -98,10 +98,9 @@ def main() -> None:
     found = list(cases(film(), asked.findings, asked.weights_dir))
     for case in found:
         case.classifier.network()  # loaded before the clock runs, for both
-    print(
-        "| network, side | maps | ROAD here | ROAD by grad-cam | times |\n| --- | --- | --- | --- | --- |", flush=True
-    )
-    total = np.zeros(2)
+    print("| network, side | maps | ROAD here | ROAD by grad-cam | times | of the processor's time |")
+    print("| --- | --- | --- | --- | --- | --- |", flush=True)
+    total = np.zeros((2, 2))
     for id in dict.fromkeys(case.classifier.id for case in found):
         own = [case for case in found if case.classifier.id == id]
         seconds = np.zeros((2, 2))

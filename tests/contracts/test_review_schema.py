@@ -24,6 +24,7 @@ from ensemble_cam.settings.display import STYLES, Display
 from ensemble_cam.settings.families import FAMILIES
 from ensemble_cam.settings.methods import LAYERS, METHODS
 from ensemble_cam.settings.sets import SETS
+from ensemble_cam.settings.site_points import SitePoints
 from ensemble_cam.settings.vocabulary import COLORMAPS, DEVICES, FRAMINGS, INTENSITIES, TORCH
 from ensemble_cam.weights.store import Published
 from support import films
@@ -39,6 +40,7 @@ OPTIONAL = {
     ("software", "openvino"),
     ("classifiers[]", "failure"),
     ("classifiers[]", "network"),  # of the site's own
+    ("classifiers[]", "site_points"),
     # Both or neither: they are the ensemble's.
     ("ensemble", "classifiers"),
     ("ensemble", "empty_classifiers"),
@@ -52,6 +54,12 @@ def own_points():
     classifier = bright_classifier("own")
     config = replace(classifier.config, operating_points={"Nodule": 0.5})
     return replace(classifier, config=config)
+
+
+def points_of_the_sites_films():
+    classifier = bright_classifier("chosen")
+    site = SitePoints("f" * 64, "2026-03-01", 120, "which films", {"Nodule": 0.25})  # of other weights: expired
+    return replace(classifier, config=replace(classifier.config, site_points=site))
 
 
 def of_the_site():
@@ -73,6 +81,7 @@ def reviews() -> dict[str, Any]:
         "of empty maps": made_review(film, classifiers=[bright_classifier(slope=0.0)]),
         "with a classifier that failed": made_review(film, classifiers=[*two_classifiers(), failing]),
         "with operating points of the configuration's": made_review(film, classifiers=[own_points()]),
+        "with operating points from films of the site": made_review(film, classifiers=[points_of_the_sites_films()]),
         "of a network of the site's own": made_review(film, classifiers=[of_the_site()]),
         "with a classifier that has no weight": made_review(film, ensemble_weights={"coarse": 0.0}),
         "of networks that cannot know the film": made_review(film, classifiers=[as_teaching(bright_classifier())]),

@@ -93,6 +93,7 @@ def test_every_key_of_a_valid_file_arrives_in_its_type(tmp_path):
         "operating_points": None,
         "optional": False,
         "own": None,
+        "site_points": None,
     }
     assert isinstance(first.ensemble_weight, float)
     assert (second.ensemble_weight, second.operating_points) == (0.0, {"Effusion": 0.25})

@@ -107,5 +107,5 @@ class Batch:
 
 
 def _named(classifier: Classifier) -> str:
-    remark = classifier.weights.remark
-    return f"{classifier.config.name} ({classifier.weights.name}{', ' + remark if remark else ''})"
+    told = [classifier.weights.name, classifier.weights.remark, classifier.points_remark]
+    return f"{classifier.config.name} ({', '.join(filter(None, told))})"

@@ -19,6 +19,7 @@ from ensemble_cam.classifiers.arrays import Array
 from ensemble_cam.classifiers.heads import Head
 from ensemble_cam.settings.config import ClassifierConfig
 from ensemble_cam.settings.sets import ClassifierSet
+from ensemble_cam.settings.site_points import SitePoints
 from ensemble_cam.settings.vocabulary import UNTRAINED
 from ensemble_cam.weights.store import Published
 
@@ -109,11 +110,35 @@ class Classifier:
         return self.operating_points is not None
 
     @property
-    def operating_points_source(self) -> Literal["published", "configuration"] | None:
-        """Where its operating points come from: with the weights, or from the configuration; None without any."""
+    def site_points(self) -> SitePoints | None:
+        """The points from films of the site's own that are in force; None where they are of other weights, or none."""
+        site = self.config.site_points
+        return site if site is not None and site.weights_sha256 == self.weights.sha256 else None
+
+    @property
+    def operating_points_source(self) -> Literal["published", "configuration", "site"] | None:
+        """Where its operating points come from: with the weights, from the configuration, or from films of the site.
+
+        None without any. Findings that a site has chosen none for keep those that came with the weights, and where none
+        came with them they are not known.
+        """
         if self.operating_points is None:
             return None
+        if self.site_points is not None:
+            return "site"
         return "published" if self.config.operating_points is None else "configuration"
+
+    @property
+    def points_remark(self) -> str | None:
+        """What every output says of the site's operating points, in force or expired; None where there are none."""
+        site = self.config.site_points
+        if site is None:
+            return None
+        if self.site_points is None:
+            return f"the site's operating points of {site.date} are of other weights and not used"
+        told = f"the site's operating points of {site.date}, n {site.n}"
+        missing = [label for label in self.config.family.outputs(self.weights.name) if label not in self.outputs]
+        return f"{told}, without one for {', '.join(missing)}, not asked" if missing else told
 
     def is_meaningless_on(self, *, phantom: bool) -> bool:
         """Return whether its scores and maps of a film mean nothing: the only place that decides it.
@@ -125,6 +150,12 @@ class Classifier:
         """
         return self.weights.untrained or self.classifier_set.means_nothing_on(phantom=phantom)
 
+    def probabilities(self, logits: Sequence[float]) -> dict[str, float]:
+        """Return label → what operating points are a cut of: the sigmoid, or an own network's softmax."""
+        own = self.config.own
+        shares = _softmax(logits) if own is not None and own.output == "softmax" else [*map(_sigmoid, logits)]
+        return {label: shares[output] for label, output in self.outputs.items()}
+
     def scores(self, logits: Sequence[float]) -> dict[str, float]:
         """Return label → score in [0, 1], 0.5 at the operating point.
 
@@ -135,10 +166,7 @@ class Classifier:
             logits: one for each output of the network, as `HeadRun.logits` holds them.
         """
         scores = {}
-        own = self.config.own
-        shares = _softmax(logits) if own is not None and own.output == "softmax" else [*map(_sigmoid, logits)]
-        for label, output in self.outputs.items():
-            probability = shares[output]
+        for label, probability in self.probabilities(logits).items():
             if self.operating_points is None:
                 scores[label] = probability
                 continue

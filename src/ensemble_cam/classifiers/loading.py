@@ -17,7 +17,14 @@ from ensemble_cam.classifiers.classifier import Classifier
 from ensemble_cam.classifiers.compilation import compiled, openvino
 from ensemble_cam.classifiers.drawing import Drawing
 from ensemble_cam.classifiers.families import ARCHITECTURES
-from ensemble_cam.classifiers.sources import TEACHING_REMEDY, Source, find_source, of_file, operating_points_of
+from ensemble_cam.classifiers.sources import (
+    TEACHING_REMEDY,
+    Source,
+    find_source,
+    of_file,
+    operating_points_of,
+    outputs_of,
+)
 from ensemble_cam.classifiers.values import Values
 from ensemble_cam.settings.config import ClassifierConfig
 from ensemble_cam.weights.store import LocatedWeights, Published
@@ -108,7 +115,7 @@ def _in_openvino(source: Source, report: Callable[[str], None]) -> Classifier:
         weights=info,
         backbone=made.backbone,
         head=ARCHITECTURES[config.model_type].head(made.numbers),
-        outputs=config.family.outputs(info.name),
+        outputs=outputs_of(config, info, points),
         operating_points=points,
         network=lru_cache(maxsize=1)(lambda: _torch_network(source)),
         runtime="openvino",

@@ -8,6 +8,7 @@ from ensemble_cam.classifiers.classifier import WeightsInfo
 from ensemble_cam.classifiers.teaching_weights import TeachingWeights, load_teaching_weights
 from ensemble_cam.errors import ClassifierError
 from ensemble_cam.settings.config import ClassifierConfig
+from ensemble_cam.settings.site_points import SitePoints
 from ensemble_cam.settings.vocabulary import UNTRAINED
 from ensemble_cam.weights.released import weights_file
 from ensemble_cam.weights.store import LocatedWeights, Published, locate, pin
@@ -80,7 +81,8 @@ def operating_points_of(
     """Return label → the probability at which it is called; None where there are none.
 
     Args:
-        config: whose own points go before all others.
+        config: whose points go before all others: those of its table, or those of the site's films where they are of
+            these weights; the findings that these have no point for keep theirs.
         weights: what the network was filled with; no operating point was ever found for seeded values.
         came_with_them: the points in the weights' file, behind upstream's published ones.
 
@@ -97,4 +99,29 @@ def operating_points_of(
         return None
     if config.operating_points is not None:
         return dict(config.operating_points)
-    return came_with_them if published is None else published
+    points = came_with_them if published is None else published
+    return points if (own := site_points_of(config, weights)) is None else {**(points or {}), **own.points}
+
+
+def outputs_of(config: ClassifierConfig, weights: WeightsInfo, points: Mapping[str, float] | None) -> Mapping[str, int]:
+    """Return label → index of its logit, of what a classifier knows: with points, what it has one for."""
+    known = config.family.outputs(weights.name)
+    return known if points is None else {label: output for label, output in known.items() if label in points}
+
+
+def site_points_of(config: ClassifierConfig, weights: WeightsInfo) -> SitePoints | None:
+    """Return the points from films of the site's own, where they are of these weights; None without any.
+
+    Raises:
+        ClassifierError: if they name a finding that the network does not know.
+    """
+    site = config.site_points
+    if site is None or site.weights_sha256 != weights.sha256:
+        return None
+    known = config.family.outputs(weights.name)
+    if strange := sorted(set(site.points) - set(known)):
+        raise ClassifierError(
+            f"{config.name}: the site's operating points are given for {', '.join(strange)}, which it does not know. "
+            f"Leave them out; it knows {', '.join(known)}."
+        )
+    return site

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ensemble_cam.classifiers.arrays import Array
 from ensemble_cam.classifiers.classifier import Classifier, WeightsInfo
 from ensemble_cam.classifiers.families import ARCHITECTURES
-from ensemble_cam.classifiers.sources import TEACHING_REMEDY, Source, operating_points_of
+from ensemble_cam.classifiers.sources import TEACHING_REMEDY, Source, operating_points_of, outputs_of
 from ensemble_cam.classifiers.torch_families import TORCH_ARCHITECTURES, TorchNetwork, upstream_network
 from ensemble_cam.classifiers.torch_untrained import fill_untrained
 from ensemble_cam.classifiers.values import Values, does_not_fit, is_counter, misfit
@@ -101,7 +101,7 @@ def in_torch(
         weights=weights,
         backbone=TorchBackbone(parts.backbone, device),
         head=head,
-        outputs=config.family.outputs(weights.name),
+        outputs=outputs_of(config, weights, points),
         operating_points=points,
         network=lambda: parts,
         runtime="torch",

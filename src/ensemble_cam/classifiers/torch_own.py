@@ -14,7 +14,7 @@ from torch import Tensor
 from ensemble_cam.classifiers.arrays import Array
 from ensemble_cam.classifiers.classifier import Classifier, WeightsInfo
 from ensemble_cam.classifiers.heads import Gradients, Head, HeadRun, Step
-from ensemble_cam.classifiers.sources import Source, operating_points_of
+from ensemble_cam.classifiers.sources import Source, operating_points_of, outputs_of
 from ensemble_cam.classifiers.torch_any_network import Network, cut_logits
 from ensemble_cam.classifiers.torch_named_networks import load_network
 from ensemble_cam.errors import ClassifierError
@@ -45,13 +45,14 @@ def load_own(source: Source, *, device: str = "cpu") -> Classifier:
     network = _network(config, config.own, source, device)
     sha256 = network.weights_sha256
     info = source.info if sha256 is None else WeightsInfo(source.info.name, sha256, source.info.published)
+    points = operating_points_of(config, info, None)
     return Classifier(
         config=config,
         weights=info,
         backbone=_Backbone(network),
         head=_Head(network),
-        outputs=config.family.outputs(info.name),
-        operating_points=operating_points_of(config, info, None),
+        outputs=outputs_of(config, info, points),
+        operating_points=points,
         network=_no_network,
         runtime="torch",
         device=device,

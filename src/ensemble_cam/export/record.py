@@ -159,10 +159,25 @@ def weights_record(classifier: "Classifier") -> dict[str, Any]:
         "untrained": classifier.weights.untrained,
         "calibrated": classifier.calibrated,
         "input_size": classifier.config.input_size,
-        "operating_points": classifier.config.operating_points,
+        "operating_points": _points_given(classifier),
         "operating_points_source": classifier.operating_points_source,
+        **_site_points_record(classifier),
         **({} if classifier.config.own is None else {"network": _own_record(classifier.config.own)}),
     }
+
+
+def _points_given(classifier: "Classifier") -> dict[str, float] | None:
+    given = classifier.site_points.points if classifier.site_points else classifier.config.operating_points
+    return None if given is None else dict(given)
+
+
+def _site_points_record(classifier: "Classifier") -> dict[str, Any]:
+    """Return what the record says of points from films of the site's own; nothing where none are configured."""
+    site = classifier.config.site_points
+    if site is None:
+        return {}
+    return {"site_points": {"date": site.date, "n": site.n, "films": site.films, "weights_sha256": site.weights_sha256,
+                            "expired": classifier.site_points is None}}  # fmt: skip
 
 
 def _own_record(own: OwnNetwork) -> dict[str, Any]:

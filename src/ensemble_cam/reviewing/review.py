@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ensemble_cam.maps.regions import Extent, extent_of
 from ensemble_cam.reviewing.analysis import Analysis
+from ensemble_cam.reviewing.sentences import expired_lines
 
 if TYPE_CHECKING:
     from ensemble_cam.settings.display import Display
@@ -70,7 +71,7 @@ class Review:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What every output says of the film: beside these classifiers first, then what its file gave cause to."""
+        """What every output says of the film: of these classifiers first, then what its file gave cause to."""
         radiograph = self.analysis.radiograph
         cautions = self.analysis.classifier_set.cautions(phantom=radiograph.phantom)
-        return (*cautions, *radiograph.warnings)
+        return (*expired_lines(self.analysis), *cautions, *radiograph.warnings)

@@ -232,8 +232,7 @@ def weights_line(result: "ClassifierResult", *, digits: int | None = None) -> st
     parts = [f"{result.classifier.config.name}: {weights.name}"]
     if weights.sha256 and digits != 0:
         parts.append(f"SHA-256 {weights.sha256 if digits is None else f'{weights.sha256[:digits]}…'}")
-    if weights.remark:
-        parts.append(weights.remark)
+    parts += filter(None, [weights.remark, result.classifier.points_remark])
     return ", ".join(parts)
 
 
@@ -266,12 +265,25 @@ def head_line(review: "Review") -> str:
 
 
 def remarks_line(analysis: "Analysis") -> str:
-    """Return what has to be said of the weights, each remark once with the names it holds for; empty without any."""
+    """Return what has to be said of the weights, and where the site's operating points decide; empty without any.
+
+    Each remark stands once with the names it holds for.
+    """
     named: dict[str, list[str]] = {}
     for result in analysis.results:
-        if remark := result.classifier.weights.remark:
+        site = result.classifier.points_remark if result.classifier.site_points else None
+        for remark in filter(None, [result.classifier.weights.remark, site]):
             named.setdefault(remark, []).append(result.classifier.config.name)
     return " ".join(f"{', '.join(names)}: {remark}." for remark, names in named.items())
+
+
+def expired_lines(analysis: "Analysis") -> tuple[str, ...]:
+    """Return of which classifiers the site's operating points have ended with other weights, a sentence each."""
+    return tuple(
+        f"{classifier.config.name}: {classifier.points_remark}. Validate again, or take them out of the configuration."
+        for classifier in (result.classifier for result in analysis.results)
+        if classifier.points_remark and not classifier.site_points
+    )
 
 
 def exact(number: float) -> str:

@@ -34,6 +34,7 @@ from ensemble_cam.settings.rules import (
     shown,
 )
 from ensemble_cam.settings.sets import CLINICAL, SETS, SITE, ClassifierSet
+from ensemble_cam.settings.site_points import SitePoints, site_points
 from ensemble_cam.settings.vocabulary import ENSEMBLE, TORCH, UNTRAINED
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ class ClassifierConfig:
         sha256: weights name → SHA-256 of the published file, 64 lower-case hex digits.
         operating_points: label → probability in (0, 1) that becomes a score of 0.5; only for model types without
             published ones.
+        site_points: points from films of the site's own, for any model type; they hold for the weights that they name.
         optional: offered, and part of a review only where it is chosen.
         own: what a network of the site's own is; None for others.
     """
@@ -108,6 +110,7 @@ class ClassifierConfig:
     operating_points: Mapping[str, float] | None = field(default=None, hash=False)
     optional: bool = False
     own: OwnNetwork | None = None
+    site_points: SitePoints | None = None
 
     @property
     def family(self) -> Family:
@@ -296,7 +299,9 @@ def _classifier(id: str, given: object, folder: Path) -> ClassifierConfig:
         raise ConfigError(f'{where} set: got "{values["set"]}" for a {values["model_type"]}; allowed: {named} alone.')
     if "sha256" in values:
         values["sha256"] = _pins(f"{where} sha256", values)
-    if "operating_points" in values:
+    if isinstance(values.get("operating_points"), str):
+        values["site_points"] = _site_points(f"{where} operating_points", values.pop("operating_points"), id, folder)
+    elif "operating_points" in values:
         values["operating_points"] = _operating_points(f"{where} operating_points", values)
     return ClassifierConfig(id=id, **values)
 
@@ -332,6 +337,14 @@ def _pins(where: str, values: Mapping[str, Any]) -> dict[str, str]:
     pinnable = tuple(name for name in values["weights"] if name != UNTRAINED)
     check_keys(where, values["sha256"], known=pinnable)
     return {name: SHA256.check(f"{where} {name}", pin) for name, pin in values["sha256"].items()}
+
+
+def _site_points(where: str, name: str, id: str, folder: Path) -> SitePoints:
+    try:
+        path = folder / Path(name).expanduser()
+        return site_points(escaped(path.name), read_toml(path), id)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from None
 
 
 def _operating_points(where: str, values: Mapping[str, Any]) -> dict[str, float]:

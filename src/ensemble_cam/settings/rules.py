@@ -149,7 +149,10 @@ CLASSIFIER_KEYS: Mapping[str, Rule] = {
     "weights": Rule("a list of one weights name or more", lambda value: _is_strings(value) and value, tuple),
     "ensemble_weight": ENSEMBLE_WEIGHT,
     "sha256": Rule("a table of SHA-256 by weights name", lambda value: isinstance(value, dict)),
-    "operating_points": Rule("a table of probabilities by label", lambda value: isinstance(value, dict)),
+    "operating_points": Rule(
+        "a table of probabilities by label, or the path of a file that `validate` wrote",
+        lambda value: isinstance(value, dict) or (isinstance(value, str) and value.strip()),
+    ),
     "optional": TRUE_OR_FALSE,
     "architecture": _TEXT,
     "checkpoint": _TEXT,

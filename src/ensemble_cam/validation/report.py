@@ -26,7 +26,7 @@ NOT_HERE = (
     "Scores are no calibrated probabilities, and no calibration was fitted.",
     "Where maps lie is not judged here: labels of films say nothing of places.",
     "Figures hold for films like these. Other devices, patients and prevalences have their own.",
-    "The points were not taken up by anything: the configuration stays as it is.",
+    "Nothing takes the points up by itself: a classifier's operating_points in the configuration names their file.",
 )
 """What a validation does not tell, a sentence each."""
 

@@ -1,6 +1,7 @@
 """Labelled films → the logits of every classifier: what a validation is computed from."""
 
 import hashlib
+import math
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from ensemble_cam.validation.labels import LabelledFilm
 
 # Films that are decoded before the networks ask for them, and their decoded pixels.
 _AHEAD, _MOST_PIXELS = 2, 16_000_000
+_LARGEST = 700.0  # a logit whose sigmoid is 1, as near as makes no difference
 
 TWICE = "This is the same film as one before it, byte for byte. Label it once."
 
@@ -106,13 +108,24 @@ def _scored(film: _Read, classifiers: Sequence[Classifier], options: ReviewOptio
         reasons = "; ".join(f"{result.classifier.config.name} {result.failure}" for result in failed)
         return Refused(film.labelled, f"{reasons}. Its figures would be of fewer networks than the others'.")
     logits = {
-        id: {label: float(exposure.run.logits[output]) for label, output in exposure.classifier.outputs.items()}
+        id: logits_of(exposure.classifier, exposure.run.logits.tolist())
         for id, exposure in examination.exposures.items()
     }
     view = radiograph.facts.get("View")
     headers = {"view": view if view is not None and view.isupper() else None, "device": radiograph.device}
     groups = {column: value for column, value in headers.items() if value} | dict(film.labelled.groups)
     return ScoredFilm(film.labelled, film.sha256, logits, groups, cautions)
+
+
+def logits_of(classifier: Classifier, logits: Sequence[float]) -> dict[str, float]:
+    """Return label → the logit whose sigmoid operating points are a cut of: of a softmax its share's log-odds."""
+    own = classifier.config.own
+    if own is None or own.output != "softmax":
+        return {label: float(logits[output]) for label, output in classifier.outputs.items()}
+    return {
+        label: math.log(share) - math.log1p(-share) if 0 < share < 1 else math.copysign(_LARGEST, share - 0.5)
+        for label, share in classifier.probabilities(logits).items()
+    }
 
 
 def _refused(labelled: LabelledFilm, error: Exception) -> Refused:

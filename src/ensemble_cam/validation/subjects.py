@@ -181,7 +181,7 @@ class OfClassifiers:
                 output, exposure = classifier.outputs[label], examination.exposures[classifier.id]
                 for recipe in self.recipes:
                     (grid,) = cam_grids(recipe, exposure, [output])
-                    peer = partial(peer_of, classifier, recipe, kept[classifier.id])
+                    peer = _peer(classifier, recipe, kept[classifier.id])
                     yield MapOf(label, classifier.id, recipe.method, shown[classifier.id], output, grid, peer)
 
 
@@ -206,7 +206,7 @@ def _maps_of_review(analysis: Analysis, results: Sequence[ClassifierResult]) -> 
     for finding in analysis.findings:
         for id, cam in finding.maps.items():
             classifier = analysis.result(id).classifier
-            peer = partial(peer_of, classifier, recipe, kept[id])
+            peer = _peer(classifier, recipe, kept[id])
             output = classifier.outputs[finding.label]
             yield MapOf(finding.label, id, recipe.method, shown[id], output, cam.grid, peer)
 
@@ -279,6 +279,11 @@ def _figures(one: MapOf, metrics: Collection[str], seed: int, step: Step) -> Fai
     values, details = check_map(one.shown, one.output, one.grid, one.peer(), metrics, seed=seed)
     seconds = {**figures.seconds, "sanity": time.perf_counter() - began}
     return replace(figures, values={**figures.values, **values}, details=details, seconds=seconds)
+
+
+def _peer(classifier: Classifier, recipe: Recipe, kept: dict[tuple[str, int], Classifier]) -> Callable[[], Peer] | None:
+    """Return what gives `peer_of`; a network of the site's own has no two parts that could be shuffled apart."""
+    return partial(peer_of, classifier, recipe, kept) if classifier.config.own is None else None
 
 
 def peer_of(classifier: Classifier, recipe: Recipe, kept: dict[tuple[str, int], Classifier] | None = None) -> Peer:

@@ -21,11 +21,13 @@ def show_failures(analysis: Analysis) -> bool:
 
 
 def show_remarks(analysis: Analysis) -> None:
-    """Say, where it cannot be missed, whose weights are untrained or not known to be the published ones."""
+    """Say, where it cannot be missed, whose weights are untrained or not the published ones, and whose points ended."""
     for result in analysis.results:
         weights = result.classifier.weights
         if weights.published is not Published.YES:
             st.warning(plain(f"{result.classifier.config.name}: {weights.remark}"), icon=":material/warning:")
+    for line in sentences.expired_lines(analysis):
+        st.warning(plain(line), icon=":material/warning:")
 
 
 def offer_meaningless(show: Callable[..., None], *of: object, key: str, said: bool = False) -> None:
