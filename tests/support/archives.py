@@ -34,10 +34,12 @@ class Orthanc:
     Attributes:
         url: of its DICOMweb service.
         rest: of its own interface.
+        dimse: as an archive that speaks DIMSE.
     """
 
     url: str
     rest: str
+    dimse: str = ""
 
     def ask(self, place: str, data: bytes | None = None) -> bytes:
         request = urllib.request.Request(f"{self.rest}{place}", data=data)
@@ -60,8 +62,13 @@ def _plugin() -> Path | None:
 
 
 @contextmanager
-def running_orthanc(folder: Path) -> Iterator[Orthanc]:
-    """Start an Orthanc of the test's own, with nothing in it, and stop it; skip where it is not installed."""
+def running_orthanc(folder: Path, *, sends_to: int | None = None) -> Iterator[Orthanc]:
+    """Start an Orthanc of the test's own, with nothing in it, and stop it; skip where it is not installed.
+
+    Args:
+        folder: an empty one.
+        sends_to: the port of ENSEMBLECAM's listener; with it, it speaks DIMSE.
+    """
     program, plugin = shutil.which("Orthanc"), _plugin()
     if program is None or plugin is None:
         pytest.skip("Orthanc is not installed (Debian: orthanc, orthanc-dicomweb)")
@@ -72,7 +79,10 @@ def running_orthanc(folder: Path) -> Iterator[Orthanc]:
         "IndexDirectory": str(folder / "storage"),
         "HttpPort": port,
         "DicomPort": dicom,
-        "DicomServerEnabled": False,
+        "DicomServerEnabled": sends_to is not None,
+        "DicomAet": "ORTHANC",
+        "DicomCheckCalledAet": True,
+        "DicomModalities": {"ensemble": {"AET": "ENSEMBLECAM", "Host": "127.0.0.1", "Port": sends_to or 1}},
         "RemoteAccessAllowed": False,
         "AuthenticationEnabled": False,
         "HttpsVerifyPeers": False,
@@ -84,7 +94,9 @@ def running_orthanc(folder: Path) -> Iterator[Orthanc]:
     with (folder / "orthanc.log").open("wb") as log:
         process = subprocess.Popen([program, str(folder / "orthanc.json")], stdout=log, stderr=log, cwd=folder)
         try:
-            orthanc = Orthanc(f"http://127.0.0.1:{port}/dicom-web", f"http://127.0.0.1:{port}")
+            orthanc = Orthanc(
+                f"http://127.0.0.1:{port}/dicom-web", f"http://127.0.0.1:{port}", f"dicom://ORTHANC@127.0.0.1:{dicom}"
+            )
             _wait_for(orthanc, process)
             yield orthanc
         finally:

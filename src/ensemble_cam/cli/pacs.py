@@ -5,6 +5,7 @@ import json
 import sys
 import time
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
     from ensemble_cam.archive.films import Film
     from ensemble_cam.archive.flow import Outcome
     from ensemble_cam.machine.report import Report
-    from ensemble_cam.pacs.dicomweb import Archive, Study
+    from ensemble_cam.pacs.archive import Archive, Study
+
+DIMSE = "dicom://"
 
 
 def add(commands: Commands) -> None:
@@ -111,18 +114,28 @@ def _add_url(action: argparse.ArgumentParser) -> None:
         "--url",
         required=True,
         metavar="URL",
-        help="of the archive's DICOMweb service; token, password and certificates are set in the environment",
+        help="of the archive's DICOMweb service, token, password and certificates being set in the environment; for "
+        "DIMSE dicom://AE-TITLE@HOST:PORT",
     )
 
 
 def _archive(options: argparse.Namespace) -> "Archive":
     """Return the archive; what is wrong with arguments is said before anything is loaded that asks it."""
+    if options.url.startswith(DIMSE):
+        from ensemble_cam.pacs.access import Peer
+
+        peer = Peer.of(options.url)
+        if find_spec("pynetdicom") is None:
+            raise ConfigError('--url: DIMSE needs pynetdicom. Install it with `pip install "ensemble-cam[dimse]"`.')
+        from ensemble_cam.pacs.dimse import Dimse
+
+        return Dimse(peer)
     from ensemble_cam.pacs.access import Access
 
     access = Access.of(options.url)
-    from ensemble_cam.pacs.dicomweb import Archive
+    from ensemble_cam.pacs.dicomweb import DicomWeb
 
-    return Archive(access)
+    return DicomWeb(access)
 
 
 def _find(options: argparse.Namespace) -> int:

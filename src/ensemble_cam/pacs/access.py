@@ -5,6 +5,7 @@ address, which logs keep; and none is sent unencrypted to another machine.
 """
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,9 +15,11 @@ from ensemble_cam.errors import ConfigError
 
 TOKEN, USER, PASSWORD = "ENSEMBLE_CAM_PACS_TOKEN", "ENSEMBLE_CAM_PACS_USER", "ENSEMBLE_CAM_PACS_PASSWORD"
 CERTIFICATE, KEY, AUTHORITY = "ENSEMBLE_CAM_PACS_CERT", "ENSEMBLE_CAM_PACS_KEY", "ENSEMBLE_CAM_PACS_CA"
+OWN_TITLE, LISTEN = "ENSEMBLE_CAM_PACS_AET", "ENSEMBLE_CAM_PACS_LISTEN"
 KEYRING = "ensemble-cam"
 """The keyring's service; its entries are called by the archive's address, or by user and address: `user@https://…`."""
 
+_PEER = re.compile(r"dicom://(?P<title>[^@/]+)@(?P<host>[^@/:]+):(?P<port>[0-9]{1,5})/?")
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -69,6 +72,46 @@ class Access:
         files = tuple(_file(told, name) for name in (CERTIFICATE, KEY) if told.get(name))
         authority = _file(told, AUTHORITY) if told.get(AUTHORITY) else None
         return cls(url, token, user, password, files, authority)
+
+
+@dataclass(frozen=True)
+class Peer:
+    """An archive that speaks DIMSE, and what this program is called there.
+
+    Attributes:
+        title: the archive's AE title.
+        host, port: where it listens.
+        own_title: this program's AE title.
+        listen: the port that the archive sends films to (C-MOVE); None where they are taken from it (C-GET).
+    """
+
+    title: str
+    host: str
+    port: int
+    own_title: str = "ENSEMBLECAM"
+    listen: int | None = None
+
+    @classmethod
+    def of(cls, url: str, environment: Mapping[str, str] | None = None) -> "Peer":
+        """Return an archive of an address such as `dicom://ORTHANC@127.0.0.1:4242`.
+
+        Raises:
+            ConfigError: if it is none, or what is set is no AE title or port.
+        """
+        told = os.environ if environment is None else environment
+        found = _PEER.fullmatch(url)
+        if found is None or not _is_title(found["title"]) or not 0 < int(found["port"]) < 2**16:
+            raise ConfigError("--url: for DIMSE, write dicom://AE-TITLE@HOST:PORT.")
+        own, listen = told.get(OWN_TITLE) or cls.own_title, told.get(LISTEN) or None
+        if not _is_title(own):
+            raise ConfigError(f"{OWN_TITLE}: allowed: an AE title, up to 16 letters, digits and signs of ASCII.")
+        if listen is not None and not (listen.isdecimal() and 0 < int(listen) < 2**16):
+            raise ConfigError(f"{LISTEN}: allowed: a port, a number from 1 to 65535.")
+        return cls(found["title"], found["host"], int(found["port"]), own, None if listen is None else int(listen))
+
+
+def _is_title(text: str) -> bool:
+    return len(text.strip()) > 0 and len(text) <= 16 and text.isascii() and text.isprintable() and "\\" not in text
 
 
 def _checked(url: str) -> str:

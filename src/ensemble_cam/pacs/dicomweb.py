@@ -13,7 +13,6 @@ import uuid
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import requests
@@ -23,58 +22,16 @@ from urllib3.exceptions import ReadTimeoutError
 from ensemble_cam.errors import PacsError
 from ensemble_cam.film.intake import MAX_FILE_BYTES
 from ensemble_cam.pacs.access import Access
+from ensemble_cam.pacs.archive import MOST_STUDIES, Instance, Study
 from ensemble_cam.pacs.query import Query
-
-FILM_CLASSES = frozenset(
-    (
-        *("1.2.840.10008.5.1.4.1.1.1", "1.2.840.10008.5.1.4.1.1.1.1", "1.2.840.10008.5.1.4.1.1.1.1.1"),
-        *("1.2.840.10008.5.1.4.1.1.7", "1.2.840.10008.5.1.4.1.1.7.2", "1.2.840.10008.5.1.4.1.1.7.3"),
-    )
-)
-"""SOP classes of which an instance may be a film."""
 
 CONNECT, READ = 10.0, 60.0
 """Seconds until a connection stands, and between two pieces of an answer."""
 
 _STILL = f"The archive sent nothing for {READ:.0f} s, and was given up. Ask again."
-_MOST_STUDIES = 1000
 _CHUNK = 2**20
 _SILENT = ("dicomweb_client", "dicomweb_client.web", "urllib3", "urllib3.connectionpool", "requests")
 _FIELDS = ("StudyDescription", "ModalitiesInStudy", "NumberOfStudyRelatedSeries", "NumberOfStudyRelatedInstances")
-
-
-@dataclass(frozen=True)
-class Study:
-    """A study as the archive tells of it.
-
-    Attributes:
-        uid: its Study Instance UID.
-        date: YYYYMMDD, or empty.
-        modalities: of its series.
-        series: how many; None where the archive does not say.
-        instances: the same.
-    """
-
-    uid: str
-    date: str
-    modalities: tuple[str, ...]
-    series: int | None
-    instances: int | None
-
-
-@dataclass(frozen=True)
-class Instance:
-    """An instance in the archive: where it lies, and of which SOP class it is."""
-
-    study: str
-    series: str
-    uid: str
-    sop_class: str
-
-    @property
-    def is_film(self) -> bool:
-        """Whether it may be a film, by its SOP class."""
-        return self.sop_class in FILM_CLASSES
 
 
 class _Session(requests.Session):
@@ -90,7 +47,7 @@ class _Session(requests.Session):
         return response
 
 
-class Archive:
+class DicomWeb:
     """A DICOMweb service.
 
     Args:
@@ -120,7 +77,7 @@ class Archive:
         """
         with _told():
             found = self._client.search_for_studies(
-                search_filters=query.filters(), fields=list(_FIELDS), limit=_MOST_STUDIES
+                search_filters=query.filters(), fields=list(_FIELDS), limit=MOST_STUDIES
             )
         return [_study(each) for each in _records(found)]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from ensemble_cam.errors import ExportError, PacsError
-from ensemble_cam.pacs.dicomweb import Archive, Instance
+from ensemble_cam.pacs.archive import Archive, Instance
 from ensemble_cam.pacs.query import is_uid
 from ensemble_cam.purpose import RESULT_MARK
 

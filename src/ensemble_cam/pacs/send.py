@@ -15,7 +15,7 @@ from ensemble_cam.errors import ConfigError, PacsError
 from ensemble_cam.film.intake import silence
 from ensemble_cam.film.sources import read_film_file
 from ensemble_cam.machine.names import escaped
-from ensemble_cam.pacs.dicomweb import Archive, Instance
+from ensemble_cam.pacs.archive import Archive, Instance
 from ensemble_cam.purpose import RESULT_MARK
 
 # What an archive may put right when it stores an object: whose it is, and in which letters (PS3.18 10.5.3.2).

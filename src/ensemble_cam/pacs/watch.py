@@ -17,7 +17,7 @@ from ensemble_cam.archive.films import Film
 from ensemble_cam.archive.flow import Outcome
 from ensemble_cam.errors import ExportError, PacsError
 from ensemble_cam.export.drafts import remove_dead_drafts
-from ensemble_cam.pacs.dicomweb import Archive, Instance
+from ensemble_cam.pacs.archive import Archive, Instance
 from ensemble_cam.pacs.fetch import OWN, fetch, films_of
 from ensemble_cam.pacs.query import Query
 from ensemble_cam.pacs.send import outgoing, send
