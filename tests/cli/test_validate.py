@@ -14,6 +14,7 @@ from ensemble_cam.phantom.files import read_truth, write_phantom
 from ensemble_cam.purpose import PURPOSE, TEACHING_LINE
 from ensemble_cam.settings.sets import NO_PHANTOM
 from ensemble_cam.validation import validating
+from ensemble_cam.validation.calibration import WHY_NOT_THE_SCORE
 from support import films
 from support.running import loaded_by
 
@@ -115,6 +116,16 @@ def test_a_planted_shift_of_an_operating_point_is_found_back_and_no_patient_leav
     assert plain["subgroups"]["sex"]["F"]["n"] == COUNT // 2
     page = (tmp_path / "plain" / "report.html").read_text(encoding="utf-8")
     assert plain["sentence"] in page
+    # Half of 24 films have too few of a kind for any curve; the report says so, and why a score gets none.
+    assert plain["calibration"]["isotonic"] is None
+    assert "calibration" not in records["plain"]["findings"][FINDINGS[0]]["ensemble"]
+    assert "<h3>Calibration of the logit</h3>" in page
+    assert WHY_NOT_THE_SCORE in page
+    votes = records["plain"]["findings"][FINDINGS[0]]["ensemble"]["votes"]
+    assert votes["split"]["n"] + votes["unanimous"]["n"] == COUNT
+    # One point beyond all probabilities makes the others' votes split from it.
+    moved = records["shifted"]["findings"][FINDINGS[0]]["ensemble"]["votes"]
+    assert moved["split"]["n"] > votes["split"]["n"]
 
     assert validate(phantoms, labels, tmp_path / "plain", "--quiet") == 2
     assert "has a validation.json already" in capsys.readouterr().err
@@ -137,6 +148,8 @@ def test_films_that_cannot_be_used_are_named_and_the_others_stand(phantoms, labe
     assert f"patient.png: {NO_PHANTOM}" in said.err
     record = json.loads((tmp_path / "out" / "validation.json").read_text(encoding="utf-8"))
     assert (record["films"]["n"], record["films"]["failed"]) == (4, 3)
+    assert set(record["contradictions"]) <= {"Effusion"}
+    assert all(each in record["films"]["sha256"] for of in record["contradictions"].values() for each in of)
     assert "Not every film's patient was named" in record["remarks"][0]
 
     labels.write_text("file,finding,label\npatient.png,Effusion,1")

@@ -17,13 +17,14 @@ from ensemble_cam.machine.names import escaped
 from ensemble_cam.purpose import PURPOSE
 from ensemble_cam.settings.settings import displayed
 from ensemble_cam.settings.vocabulary import ENSEMBLE
+from ensemble_cam.validation.calibration import WHY_NOT_THE_SCORE
 from ensemble_cam.validation.site import SMALLEST_GROUP, decimal
 
 SCHEMA = 1
 RECORD, POINTS, PAGE = "validation.json", "operating_points.toml", "report.html"
 
 NOT_HERE = (
-    "Scores are no calibrated probabilities, and no calibration was fitted.",
+    WHY_NOT_THE_SCORE,
     "Where maps lie is not judged here: labels of films say nothing of places.",
     "Figures hold for films like these. Other devices, patients and prevalences have their own.",
     "Nothing takes the points up by itself: a classifier's operating_points in the configuration names their file.",
@@ -205,6 +206,8 @@ def _finding(label: str, record: Mapping[str, Any]) -> list[str]:
         "<p>Resampled: patients drawn again. Shares with Wilson's interval; the exact one of Clopper and Pearson is in "
         f"{RECORD}. PPV and NPV: {stated}.</p>",
         *_site(figures, names),
+        *_calibration(figures, names),
+        *_votes(figures, record["contradictions"].get(label, [])),
         *_subgroups(figures, names),
     ]
 
@@ -225,6 +228,49 @@ def _site(figures: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
         )  # fmt: skip
     table = [_table(head, rows)] if rows else []
     return ["<h3>At points chosen on one half of the patients, reported on the other</h3>", *table, *reasons]
+
+
+def _calibration(figures: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
+    head = ("classifier", "probability", "Brier, other half", "Brier of the sigmoid", "Brier of one number",
+            "expected → observed, by tenths", "net benefit at .1 (all called)", "remark")  # fmt: skip
+    rows = []
+    for id, each in figures.items():
+        found = each.get("calibration")
+        if found is None:
+            continue
+        platt, curve = found["platt"], found["isotonic"] or found["platt"]
+        if platt is None or curve is None:
+            rows.append((names[id], *["–"] * 6, found["reason"]))
+            continue
+        words = f"sigmoid({platt['slope']:.3g} · logit {platt['offset']:+.3g})"
+        parts = ", ".join(f"{decimal(part['expected'])}→{decimal(part['observed'])}" for part in curve["reliability"])
+        benefit = next(part for part in curve["net_benefit"] if part["threshold"] == 0.1)
+        rows.append(
+            (names[id], words if found["isotonic"] is None else f"isotonic; {words}", f"{curve['brier']:.3f}",
+             f"{found['uncalibrated']['brier']:.3f}", f"{found['constant']['brier']:.3f}", parts or "–",
+             f"{benefit['called']:.3f} ({benefit['all']:.3f})", found["reason"] or "")
+        )  # fmt: skip
+    told = "<p>Fitted on one half of the patients, judged on the other. The score gets neither: see the end.</p>"
+    return ["<h3>Calibration of the logit</h3>", _table(head, rows), told] if rows else []
+
+
+def _votes(figures: Mapping[str, Any], contradictions: Sequence[str]) -> list[str]:
+    votes = figures.get(ENSEMBLE, {}).get("votes")
+    found = []
+    if votes and votes["split"] is not None:
+        said = []
+        for name, words in (("split", "split"), ("unanimous", "are of one mind")):
+            each = votes[name]
+            span = "" if each["interval"] is None else f" ({_span(each['interval'])})"
+            said.append(
+                f"Where the classifiers {words}: {each['n']} films, the ensemble is wrong on {each['wrong']}{span}."
+            )
+        found.append(f"<p>{escape(' '.join(said))}</p>")
+    if contradictions:
+        listed = ", ".join(each[:16] + "…" for each in contradictions)
+        words = "Films on which all classifiers contradict the label (errors of labels, or lessons), by SHA-256"
+        found.append(f"<p>{escape(words)}: {escape(listed)}</p>")
+    return ["<h3>Votes</h3>", *found] if found else []
 
 
 def _subgroups(figures: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:

@@ -16,9 +16,11 @@ from ensemble_cam.classifiers.classifier import Classifier
 from ensemble_cam.reviewing.scores import OPERATING_POINT, Score, ensemble_score
 from ensemble_cam.settings.vocabulary import ENSEMBLE
 from ensemble_cam.validation import statistics
+from ensemble_cam.validation.calibration import calibration_record
 from ensemble_cam.validation.labels import SUBGROUPS
 from ensemble_cam.validation.scoring import ScoredFilm
 from ensemble_cam.validation.statistics import Share
+from ensemble_cam.validation.votes import contradicted, votes_record
 
 APPROXIMATE_BELOW = 30
 """Positives or negatives, below which DeLong's interval is said to be approximate."""
@@ -188,7 +190,31 @@ class Site:
         figures["sentence"] = sentence(figures)
         figures["subgroups"] = self._subgroups(known, positive, ranked, called)
         figures["site"] = self._of_site(label, id, points)
+        if id == ENSEMBLE:
+            figures["votes"] = votes_record(
+                self._calls(label, known), None if called is None else called[known], positive[known]
+            )
+        else:
+            on, other = known & self._first_half, known & ~self._first_half
+            figures["calibration"] = calibration_record(ranked, positive, on, other)
         return figures
+
+    def contradictions(self) -> dict[str, list[ScoredFilm]]:
+        """Return label → the films on which all classifiers with a point, two or more, contradict it: errors of the
+        label, or lessons.
+        """
+        found: dict[str, list[ScoredFilm]] = {}
+        for label in self.labels:
+            known, positive = self._truth(label)
+            films = np.flatnonzero(known)[contradicted(self._calls(label, known), positive[known])]
+            if len(films):
+                found[label] = [self._films[number] for number in films]
+        return found
+
+    def _calls(self, label: str, known: np.ndarray) -> dict[str, np.ndarray]:
+        """Return classifier id → which of the known films it calls today, of those that have a point."""
+        calls = {id: self._called(label, id, self._current) for id in self._ids(label)}
+        return {id: each[known] for id, each in calls.items() if each is not None}
 
     def _of_site(self, label: str, id: str, points: Points) -> dict[str, Any]:
         """Return what the chosen points do on the half that they were not chosen on."""

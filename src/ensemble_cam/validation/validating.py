@@ -21,6 +21,7 @@ from ensemble_cam.reviewing.request import resolve
 from ensemble_cam.reviewing.review import RunInfo
 from ensemble_cam.settings.config import Config, known_labels
 from ensemble_cam.settings.sets import SETS, TEACHING, WITHOUT_DOWNLOAD, answering_for
+from ensemble_cam.settings.settings import displayed
 from ensemble_cam.settings.vocabulary import UNTRAINED
 from ensemble_cam.validation.labels import Labels
 from ensemble_cam.validation.report import RECORD, SCHEMA, check_free, write
@@ -128,8 +129,14 @@ class Validation:
             "choice": self._choice(site),
             "findings": site.findings(points),
             "comparisons": site.comparisons(),
+            "contradictions": {
+                label: sorted(film.sha256 for film in each) for label, each in site.contradictions().items()
+            },
         }
         write(record, points, out)
+        for label, each in site.contradictions().items():
+            shown = ", ".join(film.labelled.film.shown for film in each)
+            line.line(f"All classifiers contradict the label of {displayed(label)}: {shown}")
         line.line(f"{len(films)} of {len(labels.films)} labelled films in {escaped(str(out))}: report.html, {RECORD} …")
         return failed
 
