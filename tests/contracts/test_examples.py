@@ -7,6 +7,8 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
+import ensemble_cam as ec
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NAMES = [path.stem for path in sorted(EXAMPLES.glob("plot_*.py"))]
 
@@ -78,7 +80,20 @@ def making(found):
     assert (steps.without_relu > 0).mean() > 2 * (steps.map > 0).mean()
 
 
-SHOWN = (first_review, methods, threshold, disagreement, wrong_reason, own_app, making)
+def lightning(found):
+    explanations, trained, pictures = found["explanations"], found["trained"], found["pictures"]
+    assert len(explanations) == len(pictures) == 16
+    # What predict_step returned is what the loaded module and the checkpoint by its name give outside of Lightning.
+    network = ec.Network(trained.net, classes=["none", "effusion"], input_size=96, mean=0.5, std=0.25)
+    shown = pictures[3][None].expand(3, -1, -1)
+    for each in (network, found["by_name"]):
+        again = ec.explain(each, shown, target=explanations[3].target, method="layercam")
+        np.testing.assert_allclose(again.map, explanations[3].map, rtol=1e-4, atol=1e-6)
+    assert found["by_name"].classes == ("none", "effusion")
+    assert explanations[3].map.any()
+
+
+SHOWN = (first_review, methods, threshold, disagreement, wrong_reason, own_app, making, lightning)
 
 
 @pytest.mark.parametrize("shows", SHOWN, ids=lambda each: each.__name__)

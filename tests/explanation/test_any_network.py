@@ -100,6 +100,24 @@ def test_the_last_spatial_stage_of_known_families_is_found(spec, layer, way):
     assert ec.recommended_layers(network) == (layer,)
 
 
+def test_a_layer_says_which_methods_are_exact_there_and_which_unstable():
+    class Rectified(Small):
+        def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+            seen = torch.relu(self.last(torch.relu(self.stem(pictures))))
+            return self.fc(self.pool(self.steady(seen)).flatten(1))
+
+    module = seeded_small(Rectified)
+    module.steady = nn.Identity()
+    told = {each.name: each for each in ec.layers(ec.Network(module, layer="last", **PLAIN))}
+    assert told["steady"].unstable == ()
+    assert told["steady"].lowest == 0
+    assert told["last"].unstable == ("gradcam++", "xgradcam")
+    assert set(told["steady"].exact) - set(told["last"].exact) == {"gradcam++", "xgradcam"}
+    (record,) = ec.explain(ec.Network(module, layer="last", **PLAIN), pictures(1)[0]).record["layers"]
+    assert record["unstable"] == ["gradcam++", "xgradcam"]
+    assert "hirescam" in record["exact"]
+
+
 @pytest.mark.parametrize("spec", ["torchvision:squeezenet1_1", "timm:resnet10t"])
 def test_a_network_for_grey_pictures_is_built_with_one_channel(spec):
     network = ec.load_network(spec, classes=["a", "b"], channels=1, input_size=64)

@@ -114,7 +114,7 @@ REFUSED = [
     ({"layer": ["late", "late"]}, "layer: late stands there twice"),
     ({"layer": ["late", "absent"]}, "The network has no layer 'absent'"),
     ({"layer": 3}, "layer: got 3; allowed: a layer's name, or a list of names"),
-    ({"method": "rollout", "combine": "max"}, "combine: a rollout is made of all attention layers"),
+    ({"method": "rollout", "combine": "max"}, "combine: Attention rollout is made of all attention layers"),
 ]
 
 

@@ -4,7 +4,6 @@ import io
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, Unpack
@@ -44,13 +43,14 @@ PictureSource: TypeAlias = "Source | Image.Image | torch.Tensor"
 """What a picture is read from."""
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Explanation:
     """What a network says of a picture, and where it looks, as `explain` returns it. It is never changed."""
 
-    _explained: Explained
-    _network: "Network"
-    _name: str | None = None
+    # No dataclass: Lightning looks into those that `predict_step` returns, and refuses frozen ones.
+    __slots__ = ("_explained", "_name", "_network")
+
+    def __init__(self, explained: Explained, network: "Network", name: str | None = None):
+        self._explained, self._network, self._name = explained, network, name
 
     @property
     def predicted(self) -> str | None:

@@ -36,6 +36,7 @@ class _Output:
     shape: tuple[int, ...]
     sums: Tensor
     node: Any
+    lowest: float
 
     def differs(self, other: "_Output") -> bool:
         return self.shape != other.shape or not torch.allclose(self.sums, other.sums, rtol=_SAME, atol=0)
@@ -81,6 +82,7 @@ class BranchSurvey:
         with torch.enable_grad():
             base, self.outputs = self._run(leaves)
         self._shapes = {call: each.shape for call, each in base.items()}
+        self._lowest = {call: each.lowest for call, each in base.items()}
         made_of = _MadeOf(leaves)
         self._sees: dict[Call, set[str]] = {call: set(made_of(each.node)) for call, each in base.items()}
         for name, picture in pictures.items():
@@ -98,7 +100,7 @@ class BranchSurvey:
                 if isinstance(output, Tensor) and output.is_floating_point():
                     wide = output.detach().double()
                     sums = torch.stack([wide.sum(), wide.square().sum()])
-                    found[name, calls[name]] = _Output(tuple(output.shape), sums, output.grad_fn)
+                    found[name, calls[name]] = _Output(tuple(output.shape), sums, output.grad_fn, float(wide.min()))
                 calls[name] += 1
 
             module.register_forward_hook(note)
@@ -114,8 +116,10 @@ class BranchSurvey:
         for name in self._pictures:
             best = self._pooled(name)
             for layer in self._of(name):
-                _, channels, rows, columns = self._shapes[self._call(name, layer)]
-                found.append(Layer(layer, channels, (rows, columns), "twin", [layer] == best, name))
+                call = self._call(name, layer)
+                _, channels, rows, columns = self._shapes[call]
+                is_best = [layer] == best
+                found.append(Layer(layer, channels, (rows, columns), "twin", is_best, name, self._lowest[call]))
         return tuple(found)
 
     def recommended(self) -> dict[str, str]:

@@ -11,6 +11,7 @@ from ensemble_cam.classifiers.torch_cuts import FAILURES, FEATURES, CannotCut, T
 from ensemble_cam.classifiers.torch_tokens import TokenGrid, layers_to_pool, token_grid
 from ensemble_cam.classifiers.torch_twins import private_twin
 from ensemble_cam.errors import ClassifierError
+from ensemble_cam.settings.methods import METHODS, METHODS_OF_ANY_NETWORK, UNSTABLE_BELOW_0
 
 # The last spatial stage of a family, by the name of its class in torchvision, which its copies elsewhere bear, too.
 POOLED: Mapping[str, str] = {
@@ -46,6 +47,7 @@ class Layer:
         way: how the network is cut there: "timm" or "traced", in two parts; "twin", in one piece.
         recommended: whether it is the last spatial stage, which the head pools.
         input: which of the network's inputs it sees, where there are several; else None.
+        lowest: the least value of its activation, for a picture of noise; NaN where that is not known.
     """
 
     name: str
@@ -54,6 +56,17 @@ class Layer:
     way: str
     recommended: bool = False
     input: str | None = None
+    lowest: float = math.nan
+
+    @property
+    def unstable(self) -> tuple[str, ...]:
+        """Methods that are unstable here, as their denominators cross 0 where the activation has values below 0."""
+        return UNSTABLE_BELOW_0 if self.lowest < 0 else ()
+
+    @property
+    def exact(self) -> tuple[str, ...]:
+        """Methods that are exact here: held to the grad-cam package on the whole network, or to their formula."""
+        return tuple(name for name in METHODS if name in METHODS_OF_ANY_NETWORK and name not in self.unstable)
 
 
 @dataclass(frozen=True)
@@ -64,6 +77,7 @@ class _Seen:
     shape: tuple[int, ...] | None
     rank: float
     patches: TokenGrid | None = None  # of the network
+    lowest: float = math.nan
 
     @property
     def tokens(self) -> TokenGrid | None:
@@ -137,7 +151,7 @@ class Survey:
             with torch.no_grad():
                 found = parts.backbone(pixels)
             self._parts_seen = _Seen(
-                1, tuple(found.shape) if isinstance(found, Tensor) else None, math.inf, self.patches
+                *(1, tuple(found.shape) if isinstance(found, Tensor) else None, math.inf, self.patches, _least(found))
             )
         except (CannotCut, *FAILURES) as reason:
             self._no_parts = str(reason)
@@ -176,7 +190,8 @@ class Survey:
         for name in self.names():
             channels, rows, columns = self._of(name).size
             way = "timm" if name == FEATURES else "twin" if self.why_not_split(name) else "traced"
-            found.append(Layer(name, channels, (rows, columns), way, name == recommended))
+            lowest = self._of(name).lowest
+            found.append(Layer(name, channels, (rows, columns), way, name == recommended, lowest=lowest))
         return tuple(found)
 
     def in_order(self, layers: Iterable[str]) -> tuple[str, ...]:
@@ -226,12 +241,14 @@ def _seen(twin: nn.Module, pixels: Tensor, patches: TokenGrid | None, *, of_logi
     """Run a twin that nobody else has, and return what each of its modules did; "" is the network itself."""
     shapes: dict[str, list[tuple[int, ...] | None]] = {}
     ranks: dict[str, int] = {}
+    least: dict[str, float] = {}
     for name, module in twin.named_modules():
         shapes[name] = []
 
         def note(module: nn.Module, given: object, output: object, name: str = name) -> None:
             shapes[name].append(tuple(output.shape) if isinstance(output, Tensor) else None)
             ranks[name] = sum(map(len, shapes.values()))
+            least[name] = _least(output)
 
         module.register_forward_hook(note)
     try:
@@ -242,9 +259,17 @@ def _seen(twin: nn.Module, pixels: Tensor, patches: TokenGrid | None, *, of_logi
     if of_logits:
         checked_logits(output, len(pixels))
     return {
-        name: _Seen(len(found), found[-1] if found else None, ranks.get(name, math.inf), patches)
+        name: _Seen(
+            len(found), found[-1] if found else None, ranks.get(name, math.inf), patches, least.get(name, math.nan)
+        )
         for name, found in shapes.items()
     }
+
+
+def _least(output: object) -> float:
+    """Return the least value of a layer's output; NaN where that is no tensor, or an empty one."""
+    is_one = isinstance(output, Tensor) and output.numel() and output.is_floating_point()
+    return float(output.min()) if is_one and isinstance(output, Tensor) else math.nan
 
 
 def cannot_be_run(error: Exception, shapes: str) -> ClassifierError:

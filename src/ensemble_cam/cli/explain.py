@@ -254,7 +254,11 @@ def run_layers(options: argparse.Namespace) -> int:
         rows, columns = each.grid
         input = f"  of {each.input}" if each.input else ""
         cells = f"{f'{rows}×{columns}':>9} cells  {each.channels:>5} channels"
-        print(f"{mark} {each.name:{width}}  {cells}  {each.way}{input}")
+        unstable = "  below 0" if each.unstable else ""
+        print(f"{mark} {each.name:{width}}  {cells}  {each.way}{input}{unstable}")
+    if unsteady := next((each.unstable for each in found if each.unstable), ()):
+        titles = " and ".join(METHODS_OF_ANY_NETWORK[name].title for name in unsteady)
+        print(f"below 0: {titles} are unstable there, as their denominators cross 0; all other methods are exact.")
     if not any(each.recommended for each in found):
         try:
             survey.recommended()

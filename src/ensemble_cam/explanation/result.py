@@ -25,6 +25,8 @@ class Place:
         cut: how the network was cut there: "timm", "traced" or "twin".
         cut_line: the same in words, with the reason.
         input: which of the network's inputs it sees, where there are several.
+        exact: methods that are exact there.
+        unstable: methods that are not, as its activation has values below 0.
     """
 
     layer: str
@@ -32,6 +34,8 @@ class Place:
     cut: str
     cut_line: str
     input: str | None = None
+    exact: tuple[str, ...] = ()
+    unstable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -423,7 +423,7 @@ def _targets(network: Network, target: str | int | np.integer[Any], predicted: i
 def _explainer(network: Network, options: ExplainOptions) -> Explainer:
     cuts = network.cuts or [network.branches] * len(network.chosen)
     places = tuple(
-        Place(layer.name, layer.channels, cut.way, cut_line(cut), layer.input)
+        Place(layer.name, layer.channels, cut.way, cut_line(cut), layer.input, layer.exact, layer.unstable)
         for cut, layer in zip(cuts, network.chosen, strict=True)
         if cut is not None
     )

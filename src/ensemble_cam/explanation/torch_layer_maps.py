@@ -13,12 +13,10 @@ from ensemble_cam.classifiers.torch_any_network import cut_logits
 from ensemble_cam.classifiers.torch_cuts import Cut, checked_logits
 from ensemble_cam.maps.formulas import gradient_maps, principal_component, weighted_maps
 from ensemble_cam.settings.explain_options import ExplainOptions
-from ensemble_cam.settings.methods import METHODS
+from ensemble_cam.settings.methods import METHODS, UNSTABLE_BELOW_0
 
 _ROUNDING = 1e-5  # of float32, over some thousand channels
 _PIXELS_AT_ONCE = 2**20  # of Score-CAM's pictures
-# Their denominators cross 0 where activations are negative.
-UNSTABLE = ("gradcam++", "xgradcam")
 
 _GRADIENTS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "signed": lambda gradients: gradients,
@@ -114,7 +112,7 @@ def layer_maps(
     else:
         maps = _score_maps(exposed, targets, options)
     lowest = float(activation.min())
-    if method in UNSTABLE and lowest < 0:
+    if method in UNSTABLE_BELOW_0 and lowest < 0:
         cautions.append(
             f"{METHODS[method].title} is unstable at this layer: its activation has values below 0 (down to "
             f"{lowest:.2g}), where the formula's denominator crosses 0. Grad-CAM, HiResCAM and LayerCAM do not divide."

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from ensemble_cam.errors import ExportError
-from ensemble_cam.explanation.result import UNTRAINED_LINE, ClassMap, Explained, Explainer
+from ensemble_cam.explanation.result import UNTRAINED_LINE, ClassMap, Explained, Explainer, Place
 from ensemble_cam.export.drafts import draft
 from ensemble_cam.export.folder import move_to_free_name
 from ensemble_cam.export.provenance import software
@@ -213,10 +213,7 @@ def explanation_record(explained: Explained) -> dict[str, Any]:
         "cut": by.cut_line,
         "layer": place and place.layer,
         "channels": place and place.channels,
-        "layers": [
-            {"name": each.layer, "channels": each.channels, **({"input": each.input} if each.input else {})}
-            for each in by.places
-        ],
+        "layers": [_place_record(each) for each in by.places],
         "options": _options_record(options),
         "method": by.method,
         "rollout": None if options.rollout is None else asdict(options.rollout),
@@ -231,6 +228,16 @@ def explanation_record(explained: Explained) -> dict[str, Any]:
         },
         "cautions": list(explained.cautions),
     }
+
+
+def _place_record(place: Place) -> dict[str, Any]:
+    told = {
+        "name": place.layer,
+        "channels": place.channels,
+        "exact": list(place.exact),
+        "unstable": list(place.unstable),
+    }
+    return {**told, **({"input": place.input} if place.input else {})}
 
 
 def _options_record(options: ExplainOptions) -> dict[str, Any]:

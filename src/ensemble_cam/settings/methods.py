@@ -215,6 +215,9 @@ METHODS_OF_ANY_NETWORK: Mapping[str, Method] = {
 }
 """Those that need no more of a network than its activation and what comes behind it; rollout; and those of pixels."""
 
+UNSTABLE_BELOW_0 = ("gradcam++", "xgradcam")
+"""Methods whose denominators cross 0 where an activation has values below 0."""
+
 _PRINCIPAL = ("eigencam", "eigengradcam")
 # Sign: Chung and Ying 2025, Seg-Eigen-CAM, doi:10.3390/app15137562, equation 13.
 
