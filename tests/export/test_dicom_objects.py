@@ -14,11 +14,11 @@ from PIL import Image
 
 from ensemble_cam.errors import ExportError, RadiographError
 from ensemble_cam.export.dicom import codes
+from ensemble_cam.export.dicom import objects as making
 from ensemble_cam.export.dicom.film_header import read_header
 from ensemble_cam.export.dicom.objects import DicomOptions, dicom_objects
 from ensemble_cam.export.dicom.reading import read_object
 from ensemble_cam.export.dicom.regions import MOST_POINTS, as_stored, stored_outline
-from ensemble_cam.export.figure import figure_png
 from ensemble_cam.export.overlays import overlay_png
 from ensemble_cam.export.record import review_record
 from ensemble_cam.film.radiograph import read_radiograph
@@ -44,6 +44,17 @@ from support.networks import as_teaching, as_untrained, bright_classifier
 from support.reviews import made_review
 
 NAMES = ["1_effusion_sc.dcm", "review_sc.dcm", "report_sr.dcm", "regions_seg.dcm", "outlines_gsps.dcm"]
+
+
+FIGURE = films.png(films.film(64, 48)[..., None].repeat(3, axis=2))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _small_figure():
+    """Spare these tests the drawing of the figure, which test_figure.py looks at; tests/pacs compares the real one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(making, "figure_png", lambda review: FIGURE)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +187,7 @@ def test_captures_are_the_exported_pictures_pixel_by_pixel_with_their_words(film
     overlay = read_object(captures["1_effusion_sc.dcm"])
     np.testing.assert_array_equal(overlay.frames, pixels_of(overlay_png(review, finding, "ensemble", finding.ensemble)))
     assert overlay.frames.shape[0] > review.analysis.radiograph.height
-    np.testing.assert_array_equal(read_object(captures["review_sc.dcm"]).frames, pixels_of(figure_png(review)))
+    np.testing.assert_array_equal(read_object(captures["review_sc.dcm"]).frames, pixels_of(FIGURE))
 
 
 def test_captures_say_what_they_show_of_which_film_and_what_for(film, review, written):
@@ -244,6 +255,7 @@ def test_the_report_is_unverified_and_says_weights_and_settings(review, written)
     assert (dataset.VerificationFlag, dataset.PreliminaryFlag) == ("UNVERIFIED", "PRELIMINARY")
     for result in review.analysis.results:
         assert f"weights SHA-256 {result.classifier.weights.sha256}" in text
+    assert "operating points: published" in text
     assert "Grad-CAM++" in text
     assert PURPOSE in text
     assert "robability" in codes.SCORE.meaning

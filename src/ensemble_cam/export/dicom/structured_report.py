@@ -123,11 +123,14 @@ def region_name(finding: Finding, number: int) -> str:
 
 
 def _network(source: Source, id: str) -> sr.AlgorithmIdentification:
-    weights = source.review.analysis.result(id).classifier.weights
-    name = source.review.analysis.result(id).classifier.config.name
-    return sr.AlgorithmIdentification(
-        codes.plain(name), codes.plain(weights.name), [f"weights SHA-256 {weights.sha256 or 'unknown'}"]
-    )
+    classifier = source.review.analysis.result(id).classifier
+    parameters = [
+        f"weights SHA-256 {classifier.weights.sha256 or 'unknown'}",
+        f"operating points: {classifier.operating_points_source or 'none'}",
+        *([classifier.points_remark] if classifier.points_remark else []),
+    ]
+    name, weights = classifier.config.name, classifier.weights.name
+    return sr.AlgorithmIdentification(codes.plain(name), codes.plain(weights), list(map(codes.plain, parameters)))
 
 
 def _score(score: Score, *, by: sr.AlgorithmIdentification | None = None) -> Measurement:
