@@ -65,7 +65,7 @@ class Layer:
 
     @property
     def exact(self) -> tuple[str, ...]:
-        """Methods that are exact here: held to the grad-cam package on the whole network, or to their formula."""
+        """The methods that are exact here, held to the grad-cam package on the whole network, or to their formula."""
         return tuple(name for name in METHODS if name in METHODS_OF_ANY_NETWORK and name not in self.unstable)
 
 
