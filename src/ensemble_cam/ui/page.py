@@ -63,6 +63,7 @@ def _pages() -> list[StreamlitPage]:
     return [
         st.Page(show_review_page, title="Review", icon=":material/radiology:", default=True),
         st.Page(_show_lab, title="Phantom lab", icon=":material/science:", url_path="phantom-lab"),
+        st.Page(_show_own, title="Your network", icon=":material/hub:", url_path="your-network"),
         st.Page(_show_making, title="How a map is made", icon=":material/grid_on:", url_path="how-a-map-is-made"),
     ]
 
@@ -71,6 +72,12 @@ def _show_lab() -> None:
     from ensemble_cam.ui.lab.page import show_lab  # here, as most sessions never go there
 
     show_lab()
+
+
+def _show_own() -> None:
+    from ensemble_cam.ui.own.page import show_own  # as above
+
+    show_own()
 
 
 def _show_making() -> None:

@@ -1,0 +1,1 @@
+"""The page of a network of the reader's own."""
