@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 import ensemble_cam as ec
 from ensemble_cam.cli import main
-from ensemble_cam.errors import ClassifierError
+from ensemble_cam.errors import ClassifierError, ConfigError
 from ensemble_cam.training import torch_loop
 from ensemble_cam.training.folders import TEST, find_samples, load_pixels, split
 from ensemble_cam.training.report import Training, write_training
@@ -215,6 +215,11 @@ def test_what_is_wrong_with_the_folders_is_said_before_torch_is_loaded(tmp_path)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path)
     assert done.stdout.split() == ["2", "False"]
     assert "got no folders; allowed: a folder for each class" in done.stderr
+
+
+def test_a_classifier_of_the_configuration_is_not_trained_again():
+    with pytest.raises(ConfigError, match="got 'teaching-resnet'; allowed: torchvision:NAME"):
+        start_network("teaching-resnet", ("a", "b"), None)
 
 
 @pytest.mark.parametrize("name", ["weights.pt", ".safetensors"])

@@ -146,9 +146,9 @@ def add(commands: Commands) -> None:
     layers.set_defaults(command=run_layers)
 
 
-def add_network(command: argparse.ArgumentParser) -> None:
-    """Add what names any network."""
-    command.add_argument("--network", required=True, metavar="SPEC", help=_SPEC)
+def add_network(command: argparse.ArgumentParser, *, spec: str = _SPEC) -> None:
+    """Add what names any network; `spec` says what may."""
+    command.add_argument("--network", required=True, metavar="SPEC", help=spec)
     command.add_argument("--input-size", type=whole(), metavar="N", help="sides of the square that it takes, in pixels")
 
 

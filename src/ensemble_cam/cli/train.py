@@ -31,7 +31,7 @@ def add(commands: Commands) -> None:
         ),
     )
     train.add_argument("folder", type=Path, metavar="FOLDER", help="holds a folder of pictures for each class")
-    add_network(train)
+    add_network(train, spec="torchvision:NAME, timm:NAME (where timm is installed), or file:PATH.toml, as for explain")
     train.add_argument("--out", type=Path, required=True, metavar="FILE.safetensors", help="where the weights go")
     train.add_argument(
         "--checkpoint",

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from ensemble_cam.classifiers.torch_any_network import Network
 from ensemble_cam.classifiers.torch_named_networks import load_network
-from ensemble_cam.errors import ClassifierError, is_out_of_memory
+from ensemble_cam.errors import ClassifierError, ConfigError, is_out_of_memory
 from ensemble_cam.training.folders import STOP, TEST, TRAIN
 
 PATIENCE = 8
@@ -116,6 +116,11 @@ def start_network(spec: str, classes: Sequence[str], checkpoint: str | None, **o
         ConfigError, ClassifierError: if it cannot be built or explained.
         WeightsError: if the checkpoint is missing or is none of this network.
     """
+    if ":" not in spec:
+        raise ConfigError(
+            f"network: got {spec!r}; allowed: torchvision:NAME, timm:NAME or file:PATH.toml. A classifier of the "
+            "configuration has its labels, and is not trained again."
+        )
     network = load_network(spec, classes=classes, output="softmax", **options)  # type: ignore[arg-type]
     if checkpoint is None:
         return Start(network, "seeded values" if network.untrained else network.weights)
