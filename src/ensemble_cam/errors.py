@@ -63,6 +63,10 @@ class PacsError(EnsembleCamError):
     """An archive cannot be reached, or did not do what it was asked for."""
 
 
+class SessionError(EnsembleCamError):
+    """What readers said cannot be kept in a session's file, or read from it."""
+
+
 class Cancelled(EnsembleCamError):
     """The reader stopped the work."""
 

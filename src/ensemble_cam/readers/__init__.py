@@ -1,0 +1,1 @@
+"""Human readers: what they marked, called and said of films, kept, compared and handed on."""
