@@ -144,6 +144,12 @@ USAGE = [
     ("app --allow-host", r"--allow-host: its value is missing\. See `ensemble-cam app --help`\."),
     ("app film.png", r"film\.png: nothing takes this here\. See `ensemble-cam --help`\."),
     ("app --config no.toml", r"no\.toml: the file cannot be read \(.+\)\. Check its path\."),
+    # readers
+    ("readers", r"ACTION: missing\. See `ensemble-cam readers --help`\."),
+    ("readers exprt", r"ACTION: got 'exprt'; allowed: .+ Did you mean \"export\"\?"),
+    ("readers export --out a.csv", r"--session: missing\. See `ensemble-cam readers export --help`\."),
+    ("readers export --session empty --out a.txt", r"--out: got a name that ends in '\.txt'; allowed: FILE\.csv\."),
+    ("readers export --session empty --out a.csv", r"There is no session\.sqlite in this folder\. Name the folder .+"),
     # weights
     ("weights", r"ACTION: missing\. See `ensemble-cam weights --help`\."),
     ("weights lst", r"ACTION: got 'lst'; allowed: one of list, verify, fetch\. Did you mean \"list\"\?"),

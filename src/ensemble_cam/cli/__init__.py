@@ -1,5 +1,5 @@
 """The command line: `ensemble-cam app`, `review`, `explain`, `layers`, `train`, `archive`, `measure`,
-`validate`, `pacs`, `weights`, `phantom` and `bench`.
+`validate`, `pacs`, `readers`, `weights`, `phantom` and `bench`.
 
 What an exit code means stands in `exit_codes`. Each command is a module of its own, and what it needs is imported when
 it runs, so that `--help` answers at once.
@@ -9,7 +9,20 @@ import sys
 from collections.abc import Sequence
 
 from ensemble_cam import __version__
-from ensemble_cam.cli import app, archive, bench, explain, measure, pacs, phantom, review, train, validate, weights
+from ensemble_cam.cli import (
+    app,
+    archive,
+    bench,
+    explain,
+    measure,
+    pacs,
+    phantom,
+    readers,
+    review,
+    train,
+    validate,
+    weights,
+)
 from ensemble_cam.cli.arguments import Parser
 from ensemble_cam.cli.exit_codes import STOPPED, USAGE, WEIGHTS
 from ensemble_cam.errors import EnsembleCamError, WeightsError
@@ -57,6 +70,6 @@ def parser() -> Parser:
     )
     whole.add_argument("--version", action="version", version=f"ensemble-cam {__version__}")
     commands = whole.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (app, review, explain, train, archive, measure, validate, pacs, weights, phantom, bench):
+    for command in (app, review, explain, train, archive, measure, validate, pacs, readers, weights, phantom, bench):
         command.add(commands)
     return whole

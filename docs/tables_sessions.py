@@ -1,0 +1,78 @@
+"""The tables of what readers said: what each column of `readers export` holds."""
+
+from markdown_tables import code, table
+
+from ensemble_cam.readers.table import AGREEMENT_COLUMNS, ASSESSMENT_COLUMNS, COLUMNS
+
+_PLACE = "in source pixels"
+HOLDS = {
+    "reader": "the reader's name",
+    "film": "the SHA-256 of the film's file",
+    "case": "the reader's own name for the film",
+    "finding": "the label, by upstream's name",
+    "network": "a classifier's id, or `ensemble`; empty where none knows the finding, or nothing was revealed",
+    "first_read": "`marked` or `not marked` before scores and maps were shown; empty where these were never hidden",
+    "confidence": "how sure the reader was of the first read's mark, 1 to 5; of several marks the surest",
+    "first_x": f"where it was marked, {_PLACE}; empty where the finding was named without a place",
+    "first_y": "likewise",
+    "first_at": "when",
+    "opened_at": "when the film was first before the reader",
+    "revealed_at": "when scores and maps were: the first read is locked from then on",
+    "seconds_to_reveal": "between the two",
+    "verdict": "`agree`, `disagree` or `unsure`: the last one",
+    "verdict_at": "when it was given, always after `revealed_at`",
+    "seconds_to_verdict": "between the two",
+    "verdict_changes": "how often the reader had said something else before",
+    "assessment": "`accepted`, `rejected`, `supplemented`, as IHE has it; empty where nothing was assessed",
+    "opinion": "`present` or `absent`: what the verdict comes to, as it is one of the networks' call",
+    "missed": "`true`: the reader marked it after the reveal, and the networks together did not call it",
+    "after_x": f"where it was marked after the reveal, {_PLACE}",
+    "after_y": "likewise",
+    "note": "the reader's last note of the finding",
+    "score": "in [0, 1], 0.5 at the operating point",
+    "call": "`called`, `not called`, `uncalibrated` or `meaningless`",
+    "split": "`true`: some classifiers call the finding and others do not",
+    "agreement": "the mean IoU of the maps behind the ensemble; the same in all rows of a finding",
+    "box": "`x0,y0,x1,y1`, half-open, around all that the map has at the threshold",
+    "set": "the set of classifiers",
+    "method": "how the maps were made",
+    "threshold": "at which the maps were compared",
+    "weights_sha256": "of the network's weights",
+    "truth": "`present` or `absent` for a phantom that was drawn in the session; empty where nobody knows",
+}
+AGREEMENT_HOLDS = {
+    "finding": "the label",
+    "rater": "a reader (what they held in the end), `first` and a reader (the first read), a network, or `truth`",
+    "against": "another one, taken for the truth in sensitivity and specificity",
+    "films": "that both have called",
+    "agreed": "on how many they say the same",
+    "kappa": "Cohen's, or Fleiss' where the first reads of three readers or more are compared together",
+    "kappa_low": "by the large-sample variance of 1969; Fleiss' by films drawn again",
+    "kappa_high": "likewise",
+    "sensitivity": "of the films on which `against` says that the finding is there",
+    "sensitivity_low": "Wilson's interval",
+    "sensitivity_high": "likewise",
+    "specificity": "of those on which it says that it is not",
+    "specificity_low": "Wilson's interval",
+    "specificity_high": "likewise",
+}
+ASSESSMENT_HOLDS = {
+    "film": "the SHA-256 of the film's file",
+    "case": "the reader's own name for the film",
+    "finding": "the label",
+    "result": "what the networks together said: their call; empty where none knows the finding",
+    "assessment": "`accepted` (agree), `rejected` (disagree) or `supplemented` (a finding that the reader added)",
+    "assessor": "the reader's name",
+    "assessed_at": "when",
+}
+
+
+def _written(columns: tuple[str, ...], holds: dict[str, str]) -> str:
+    return table(["column", "holds"], [(code(column), holds[column]) for column in columns])
+
+
+TABLES = {
+    "readers columns": lambda: _written(COLUMNS, HOLDS),
+    "readers agreement": lambda: _written(AGREEMENT_COLUMNS, AGREEMENT_HOLDS),
+    "readers assessment": lambda: _written(ASSESSMENT_COLUMNS, ASSESSMENT_HOLDS),
+}
