@@ -146,6 +146,7 @@ USAGE = [
     ("app --config no.toml", r"no\.toml: the file cannot be read \(.+\)\. Check its path\."),
     # readers
     ("readers", r"ACTION: missing\. See `ensemble-cam readers --help`\."),
+    ("readers report --session empty --out a.csv", r"--out: got a name that ends in .\.csv.; allowed: FILE\.pdf\."),
     ("readers exprt", r"ACTION: got 'exprt'; allowed: .+ Did you mean \"export\"\?"),
     ("readers export --out a.csv", r"--session: missing\. See `ensemble-cam readers export --help`\."),
     ("readers export --session empty --out a.txt", r"--out: got a name that ends in '\.txt'; allowed: FILE\.csv\."),

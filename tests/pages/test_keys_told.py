@@ -19,8 +19,18 @@ _AROUND = """() => {
   const page = document.body.appendChild(document.createElement("div"))
   page.className = "stMain"
   page.scrollTo = () => window.heard.push("files")
-  window[Symbol.for("ensemble-cam stage")].addEventListener("step", (event) => window.heard.push(event.detail))
+  const stage = window[Symbol.for("ensemble-cam stage")]
+  stage.addEventListener("step", (event) => window.heard.push(event.detail))
+  stage.addEventListener("say", (event) => window.heard.push(event.detail.kind))
 }"""
+# What the server has kept of what a reader said, before and after the reveal.
+_HEAR = """(phase) => {
+  const stage = window[Symbol.for("ensemble-cam stage")]
+  const labels = [{ label: "Mass", name: "Mass" }, { label: "Effusion", name: "Effusion" }]
+  const said = { marks: [], verdicts: {}, notes: [], compared: null, done: false, progress: "0/1" }
+  stage.hear({ film: stage.shown, phase, labels, ...said, heard: 0, failed: "" })
+}"""
+SAYING = {"Q": "first", "V": "first", "Backspace": "first", "Y F U": "after", "W": "after"}
 _LOOK = """(box) => JSON.stringify([
   [...box.querySelectorAll(".panel")].map((each) => [each.dataset.panel, each.querySelector("canvas").toDataURL()]),
   [...box.querySelectorAll("output, .title, .how")].map((each) => each.textContent),
@@ -49,6 +59,11 @@ KEYS = {
     "G": ["g", "g"],
     "Z": ["i", "z"],
     "Fingers": [],  # in test_hand.py
+    "Q": ["q"],
+    "V": ["v"],
+    "Backspace": ["Backspace"],
+    "Y F U": ["y", "f", "u"],
+    "W": ["w"],
     "D E": ["d", "e"],
     "?": ["?"],
 }
@@ -91,6 +106,7 @@ def test_every_key_that_the_help_tells_does_something(viewer):
         else:
             viewer.one('.thumb[data-of="ensemble"]').click()
             viewer.focus("ensemble")
+        page.evaluate(_HEAR, SAYING.get(told, "none"))
         if told == "Arrows":
             viewer.press("x", "+", "+")
         for key in keys:
@@ -112,7 +128,8 @@ def test_every_key_that_the_help_tells_does_something(viewer):
         if told != "Space held":
             page.keyboard.press("0")
     assert without == []
-    assert page.evaluate("window.heard") == [1, -1, "drawer", "files"]
+    said = ["mark", "reveal", "back", *3 * ["verdict"], "done"]
+    assert page.evaluate("window.heard") == [1, -1, *said, "drawer", "files"]
 
 
 def test_every_button_says_which_key_does_the_same(viewer):

@@ -19,7 +19,7 @@ def read_by_two(folder: Path, *, count: int = 4) -> tuple[Store, list[Review]]:
         film = keep_film(store, review.analysis.radiograph.sha256, planted=["Mass"] if number % 2 else [])
         reader.open(film)
         if number % 3:
-            reader.mark(film, Mark("Mass", (10.5 + number, 20.0), 1 + number))
+            reader.mark(film, Mark("Mass", (10.5 + number, 20.0), 1 + number % 5))
         kept = keep_review(store, film, review)
         reader.reveal(film, review=kept, first_read=True)
         reader.judge(film, "Mass", Verdict.UNSURE, review=kept)

@@ -4,6 +4,7 @@ import argparse
 import errno
 import os
 import socket
+from pathlib import Path
 
 from ensemble_cam.cli.arguments import Commands, add_common, whole
 from ensemble_cam.errors import ConfigError
@@ -39,6 +40,13 @@ def add(commands: Commands) -> None:
         metavar="NAME",
         help="a further name that the app is opened by, as a proxy's; may be repeated",
     )
+    app.add_argument(
+        "--session",
+        type=Path,
+        metavar="DIR",
+        help="keep films, settings, first reads and verdicts in this folder, so that the next start finds them; "
+        "without it nothing is written",
+    )
     app.add_argument("--no-browser", action="store_true", help="do not open a browser window")
     add_common(app)
     app.set_defaults(command=run)
@@ -50,6 +58,7 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         ConfigError: if the configuration is not usable, a name is none, or the address or port cannot be had: better
             told here than in the browser.
+        SessionError: if the session cannot be kept.
     """
     from ensemble_cam.ui.launch import run_app
     from ensemble_cam.ui.web.hosts import checked_name, is_loopback
@@ -66,6 +75,11 @@ def run(options: argparse.Namespace) -> int:
             )
     if address is not None or options.port is not None:
         _check_place(address or _ADDRESS, options.port)
+    if options.session is not None:
+        from ensemble_cam.readers.store import Store
+
+        with Store.open(options.session) as store:
+            print(f"The session is {store.kept}.", flush=True)
     return run_app(
         config=options.config,
         weights_dir=options.weights_dir,
@@ -73,6 +87,7 @@ def run(options: argparse.Namespace) -> int:
         browser=not options.no_browser,
         address=address,
         allow_hosts=names,
+        session=options.session,
     )
 
 

@@ -27,6 +27,42 @@ def add(commands: Commands) -> None:
     export.add_argument("--session", type=Path, required=True, metavar="DIR", help="the folder that the app kept it in")
     export.add_argument("--out", type=Path, required=True, metavar="FILE.csv", help="where the table goes")
     export.set_defaults(command=run_export)
+    report = actions.add_parser(
+        "report",
+        help="write a session's report as PDF",
+        description="Write pages of A4: every film with the readers' marks, what they and the networks said of it, "
+        "where they disagree, and what made it. Readers are numbered and times are left out unless asked for.",
+    )
+    report.add_argument("--session", type=Path, required=True, metavar="DIR", help="the folder that the app kept it in")
+    report.add_argument("--out", type=Path, required=True, metavar="FILE.pdf", help="where the report goes")
+    report.add_argument("--with-readers", action="store_true", help="say readers' names")
+    report.add_argument("--with-dates", action="store_true", help="say when films were read")
+    report.set_defaults(command=run_report)
+
+
+def _check_ending(out: Path, ending: str) -> None:
+    if out.suffix.lower() != ending:
+        raise ConfigError(f"--out: got a name that ends in {out.suffix or 'nothing'!r}; allowed: FILE{ending}.")
+
+
+def run_report(options: argparse.Namespace) -> int:
+    """Write the report.
+
+    Raises:
+        ConfigError: if the file's name is none of a PDF.
+        SessionError: if the session cannot be had, or nothing was read in it.
+        ExportError: if the report cannot be written.
+    """
+    _check_ending(options.out, ".pdf")
+    from ensemble_cam.readers.report import Asked, report_pdf
+    from ensemble_cam.readers.store import Store
+    from ensemble_cam.readers.table import write_export
+
+    with Store.open(options.session, create=False) as store:
+        data = report_pdf(store, Asked(named=options.with_readers, dated=options.with_dates))
+        write_export(store, options.out, data)
+        print(options.out, file=sys.stdout)
+    return OK
 
 
 def run_export(options: argparse.Namespace) -> int:
@@ -37,8 +73,7 @@ def run_export(options: argparse.Namespace) -> int:
         SessionError: if the session cannot be had.
         ExportError: if a table cannot be written.
     """
-    if options.out.suffix.lower() != ".csv":
-        raise ConfigError(f"--out: got a name that ends in {options.out.suffix or 'nothing'!r}; allowed: FILE.csv.")
+    _check_ending(options.out, ".csv")
     from ensemble_cam.readers.store import Store
     from ensemble_cam.readers.table import write_tables
 

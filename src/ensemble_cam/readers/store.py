@@ -77,6 +77,16 @@ class Store:
             undo.pop_all()
         return store
 
+    @classmethod
+    def in_memory(cls) -> "Store":
+        """Return a session that nothing is written of, and that ends with its process."""
+        ending = ExitStack()
+        connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        ending.callback(connection.close)
+        _set_up(connection, several=False)
+        _migrate(connection)
+        return cls(connection, ending, several=False, kept="not kept")
+
     def __enter__(self) -> "Store":
         return self
 

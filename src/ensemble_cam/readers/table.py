@@ -256,26 +256,36 @@ def write_tables(store: Store, out: Path) -> list[Path]:
         text = io.StringIO(newline="")
         csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC).writerows([columns, *rows])
         data = text.getvalue().encode()
-        _write(path, data)
-        with store.write() as file:
-            file.execute(
-                "INSERT INTO exports (kind, sha256, lines, at) VALUES (?, ?, ?, ?)",
-                (path.suffix.removeprefix("."), hashlib.sha256(data).hexdigest(), len(rows), store.now()),
-            )
+        write_export(store, path, data, count=len(rows))
     return [path for path, _, _ in tables]
 
 
-def _write(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all."""
+def write_export(store: Store, path: Path, data: bytes, *, count: int = 0) -> None:
+    """Write a file whole or not at all, and note in the session that it was.
+
+    Args:
+        store: the session.
+        path: the file's.
+        data: its bytes.
+        count: its rows, where it has any.
+
+    Raises:
+        ExportError: if it cannot be written.
+    """
     try:
         with draft(path.parent) as unfinished:
             unfinished.write_bytes(data)
             os.replace(unfinished, path)
     except OSError as error:
         raise ExportError(
-            f"{path.name}: the table cannot be written ({error.strerror}). Close it in other programs, free space, "
-            "or choose another folder."
+            f"{path.name}: the file cannot be written ({error.strerror}). Close it in other programs, free space, or "
+            "choose another folder."
         ) from None
+    with store.write() as file:
+        file.execute(
+            "INSERT INTO exports (kind, sha256, lines, at) VALUES (?, ?, ?, ?)",
+            (path.suffix.removeprefix("."), hashlib.sha256(data).hexdigest(), count, store.now()),
+        )
 
 
 def _there(answer: bool | None) -> str | None:

@@ -21,6 +21,9 @@ SOURCE_VARIABLE = "ENSEMBLE_CAM_WEIGHTS_FROM"
 ALLOW_VARIABLE = "ENSEMBLE_CAM_ALLOW_HOST"
 """Further names that the app answers to, with commas between: those of `--allow-host`, or set by hand."""
 
+SESSION_VARIABLE = "ENSEMBLE_CAM_SESSION"
+"""Names the folder that films, settings and what readers say are kept in; without it nothing is written."""
+
 EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})
 """A server listens on these for all of its machine's addresses; nobody asks for it by them."""
 
@@ -48,6 +51,7 @@ def run_app(
     browser: bool,
     address: str | None = None,
     allow_hosts: Sequence[str] = (),
+    session: Path | None = None,
 ) -> int:
     """Serve the app until it is stopped; return Streamlit's exit code.
 
@@ -58,6 +62,7 @@ def run_app(
         browser: whether one is opened.
         address: where to listen, IPv6 without brackets; None for this machine alone.
         allow_hosts: further names that it answers to.
+        session: the folder that all is kept in; None writes nothing.
     """
     environment = dict(os.environ)
     if config is not None:
@@ -66,6 +71,8 @@ def run_app(
         environment[WEIGHTS_VARIABLE] = str(weights_dir.resolve())
     if allow_hosts:
         environment[ALLOW_VARIABLE] = ",".join(allow_hosts)
+    if session is not None:
+        environment[SESSION_VARIABLE] = str(session.resolve())
     command = [sys.executable, "-m", "ensemble_cam.ui.serve", "run", str(app_script())]
     if port is not None:
         command += ["--server.port", str(port)]
@@ -82,5 +89,6 @@ def run_app(
     try:
         return subprocess.run(command, env=environment, check=False).returncode
     except KeyboardInterrupt:
-        print("\nEnded. No film was kept.")
+        kept = SESSION_VARIABLE in environment
+        print("\nEnded. The session is kept." if kept else "\nEnded. No film was kept.")
         return 0

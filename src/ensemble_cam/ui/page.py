@@ -5,9 +5,10 @@ from functools import cache
 from typing import Literal
 
 import streamlit as st
+from streamlit import config
 from streamlit.navigation.page import StreamlitPage
 
-from ensemble_cam.errors import ConfigError
+from ensemble_cam.errors import ConfigError, SessionError
 from ensemble_cam.machine.threads import wait_briefly
 from ensemble_cam.ui.around import show_look_switch
 from ensemble_cam.ui.review.page import show_review_page
@@ -16,6 +17,7 @@ from ensemble_cam.ui.session import networks
 from ensemble_cam.ui.session.answers import keep_answers
 from ensemble_cam.ui.session.films import session_films
 from ensemble_cam.ui.session.garbage import collect_at_rest
+from ensemble_cam.ui.session.tab import show_kept, show_readers, show_tab
 from ensemble_cam.ui.session.turns import TURNS
 from ensemble_cam.ui.sets import is_without_weights
 from ensemble_cam.ui.warm_up import warm_up
@@ -39,13 +41,21 @@ def _show() -> None:
     except ConfigError as error:
         st.error(plain(str(error)))
         return
+    try:
+        show_tab()
+    except SessionError as error:
+        st.error(plain(str(error)))
+        return
     pages = _pages()
     page = st.navigation(pages, position="hidden")
     with st.sidebar, st.container(horizontal=True, gap="small"):
         for each in pages:
             st.page_link(each)
         show_look_switch()
+    with st.sidebar:
+        show_readers()
     page.run()
+    show_kept()
 
 
 def _drawer() -> Literal["auto", "collapsed"]:
@@ -92,5 +102,6 @@ def _prepare_process() -> None:
     wait_briefly()
     logging.getLogger("ensemble_cam").addHandler(logging.StreamHandler())
     keep_answers()
+    config.set_option("global.disableWidgetStateDuplicationWarning", True)  # widgets are set as their reader left them
     collect_at_rest(lambda: TURNS.idle)
     warm_up()

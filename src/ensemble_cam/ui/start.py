@@ -1,11 +1,13 @@
 """What the terminal is told while the app starts: that it goes on, where the app is, how it ends, where films go."""
 
+import os
 import sys
 from threading import Lock
 
 from ensemble_cam import __version__
 from ensemble_cam.machine.terminal import LOADING, TerminalLine, Ticker
 from ensemble_cam.purpose import PURPOSE
+from ensemble_cam.ui.launch import SESSION_VARIABLE
 
 # Shorter starts are not worth a word.
 _WORTH_A_WORD = 3.0  # seconds
@@ -26,11 +28,7 @@ class Start:
 
     def served(self, address: str) -> None:
         """Say where the app is, how it is ended and where films go, whoever started it."""
-        text = (
-            f"\n  Open     {address}\n"
-            "  End      Ctrl-C here\n"
-            "  Films    stay in this machine's memory until a minute after their tab was closed; none is sent or kept\n"
-        )
+        text = f"\n  Open     {address}\n  End      Ctrl-C here\n  Films    {_films()}\n"
         if self._ticker is None:
             TerminalLine(sys.stdout).line(text)
             return
@@ -42,6 +40,12 @@ class Start:
         if self._ticker is not None:
             seconds = self._ticker.seconds
             self._ticker.end(f"Ready for films after {seconds:.0f} s." if seconds >= _WORTH_A_WORD else "")
+
+
+def _films() -> str:
+    if os.environ.get(SESSION_VARIABLE):
+        return "stay on this machine, with what readers say of them, in the session's folder; none is sent"
+    return "stay in this machine's memory until a minute after their tab was closed; none is sent or kept"
 
 
 START = Start()

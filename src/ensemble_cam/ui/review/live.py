@@ -19,7 +19,7 @@ from ensemble_cam.settings.sets import ClassifierSet
 from ensemble_cam.settings.settings import Settings
 from ensemble_cam.ui.review import views
 from ensemble_cam.ui.review.sidebar import fall_back_to_stills
-from ensemble_cam.ui.session import films, networks
+from ensemble_cam.ui.session import films, networks, tab
 from ensemble_cam.ui.session.controls import Controls
 from ensemble_cam.ui.session.films import OpenFilm
 from ensemble_cam.ui.session.shown import Shown
@@ -82,6 +82,7 @@ def _shown(
         wanted=_wanted(controls, analysis),
         colours={} if analysis is None else {each.id: networks.colour(each.id) for each in analysis.results},
         start=committed.start(),
+        anew=films.session_films().anew,
     )
     return Shown(read, geometry, None if withheld else analysis, controls, whole, sent)
 
@@ -135,6 +136,7 @@ def _show_stage(number: int) -> None:
         fall_back_to_stills(told.failed)
         st.rerun()
     take(told.committed)
+    tab.renew()
     views.show_view(film, shown, told.wanted)
     committed = last_committed()  # from before a visit to another page, where the viewer has told nothing yet
     if committed is not None and committed.detail == shown.radiograph.sha256 and not shown.whole:

@@ -9,6 +9,7 @@ from ensemble_cam.settings.config import Config
 from ensemble_cam.settings.sets import ClassifierSet
 from ensemble_cam.ui import sets
 from ensemble_cam.ui.session.films import OpenFilm, SessionFilms, session_films
+from ensemble_cam.ui.session.keeping import keeping
 
 # A plain film with three findings at three places. The networks were trained on seeds of a million and more.
 _SEED, _FINDINGS, _DIFFICULTY = 12, ("Cardiomegaly", "Effusion", "Mass"), 0.15
@@ -37,8 +38,7 @@ def show_welcome(set: ClassifierSet) -> None:
     st.markdown(
         "Open a chest radiograph on the left: drop a PNG, JPEG, TIFF, BMP or DICOM file there, or several.\n\n"
         "You will see the film, every classifier's score for every finding, and for the first findings each "
-        "classifier's map beside the ensemble's. Films stay on this machine: they are held in this browser session's "
-        "memory and written nowhere."
+        f"classifier's map beside the ensemble's. Films stay on this machine: {_held()}."
     )
     if set.learned_from_phantoms:
         st.markdown(
@@ -47,6 +47,12 @@ def show_welcome(set: ClassifierSet) -> None:
         )
     show_phantom_button("Show a phantom" if set.learned_from_phantoms else "Try a phantom")
     st.info(f"{PURPOSE} A map shows where a network looked, not what is there.")
+
+
+def _held() -> str:
+    if keeping().lasting:
+        return "they are kept, without what their headers say of a patient, in this session's folder"
+    return "they are held in this browser session's memory and written nowhere"
 
 
 def show_phantom_button(label: str) -> None:

@@ -15,12 +15,11 @@ from ensemble_cam.settings.sets import ClassifierSet
 from ensemble_cam.settings.settings import Settings, displayed
 from ensemble_cam.ui import fetching, film_view, sets
 from ensemble_cam.ui.overlay_key import pass_on_overlay_key, show_overlays_button
-from ensemble_cam.ui.review import live, opening
+from ensemble_cam.ui.review import live, opening, verdicts
 from ensemble_cam.ui.review.case import show_case
 from ensemble_cam.ui.review.remarks import offer_meaningless, show_failures, show_origin, show_remarks
 from ensemble_cam.ui.review.sidebar import films_told, show_controls, show_film_picker
 from ensemble_cam.ui.session import films, networks
-from ensemble_cam.ui.session.closing import when_closed
 from ensemble_cam.ui.session.controls import Controls
 from ensemble_cam.ui.session.films import OpenFilm
 from ensemble_cam.ui.session.networks import Identities, Ready, identities
@@ -45,7 +44,6 @@ _ALL = 18  # findings, as many as any set of classifiers knows
 def show_review_page() -> None:
     """Show the sidebar, and the film on the stage with its review; then read the other films that came."""
     config = networks.configuration()
-    when_closed("films", films.session_films().clear)
     with st.sidebar:
         show_film_picker(config.review)
         new, progress = films.unread(), st.empty()
@@ -162,6 +160,8 @@ def _show_live(
         if analysis is not None and not hidden:
             _show_remarks(film, analysis)
             withheld = _keeps_back(film, analysis, identities(ready))
+    with below:  # a first read is locked before anything else is seen
+        verdicts.show_said(film, analysis, controls, hidden=hidden)
     with stage:
         seen = None if hidden else analysis
         live.show_live(film, read, _geometry(read, controls), controls, seen, withheld=withheld)

@@ -8,7 +8,7 @@ import { filmKey, theStage } from "../viewer/stage.js"
 /**
  * What the server sends, see `session.stage`.
  *
- * @typedef {{ films: ListedFilm[], on_stage: NamedFilm, revision: number }} Told
+ * @typedef {{ films: ListedFilm[], on_stage: NamedFilm, revision: number, progress: string }} Told
  */
 /** @typedef {Appearance<Told>["setTriggerValue"]} Send */
 
@@ -25,6 +25,7 @@ const ORDERS = {
   split: ({ split, called }) => (split.length || called.length ? -split.length : null),
   distance: ({ distance }) => distance,
   overlap: ({ overlap }) => overlap,
+  todo: ({ said }) => Number(said.startsWith("✓")),
 }
 
 /** @type {Record<string, string>} */
@@ -42,6 +43,7 @@ class FilmList {
     this.list = one(root, ".films")
     this.order = one(root, ".order")
     this.by = one(root, ".order select", HTMLSelectElement)
+    this.progress = one(root, ".progress")
     /** @type {number | null} the number of the film that the server was asked for, and has not shown yet */
     this.asked = null
     /** @type {ListedFilm[]} as they are listed */
@@ -72,7 +74,8 @@ class FilmList {
    * @param {Told} told
    * @param {Send} send
    */
-  take({ films, on_stage, revision }, send) {
+  take({ films, on_stage, revision, progress }, send) {
+    this.progress.textContent = films.length > 1 ? progress : ""
     this.opened = films
     this.revision = revision
     this.send = send
@@ -192,7 +195,7 @@ class FilmList {
  *
  * @param {ListedFilm} film
  */
-function rowOf({ name, failure, picture, state, called, split }) {
+function rowOf({ name, failure, picture, state, called, split, said }) {
   const row = element("div", failure ? "failed" : "")
   row.setAttribute("role", "radio")
   row.tabIndex = -1 // until it is marked; without one it takes no focus
@@ -204,6 +207,7 @@ function rowOf({ name, failure, picture, state, called, split }) {
     if (split.length) told.append(element("span", "split", `split: ${split.join(", ")}`), " ")
     told.append(called.length ? `called: ${called.join(", ")}` : "nothing called")
   }
+  if (said) told.prepend(element("span", "said", said), " · ")
   row.append(small, element("span", "name", name), told)
   row.title = `${name}: ${failure ?? told.textContent}`
   return row

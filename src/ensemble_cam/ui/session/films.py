@@ -6,6 +6,7 @@ dropped.
 """
 
 import hashlib
+import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from ensemble_cam.errors import Cancelled
+from ensemble_cam.film.intake import StoredFilm
 from ensemble_cam.film.radiograph import Radiograph
 from ensemble_cam.machine.names import escaped
 from ensemble_cam.settings.pixels import Pixels
@@ -72,6 +74,7 @@ class OpenFilm:
         example: whether the session has opened it by itself, so that its review makes way for all that readers ask for.
             It is the same for all sessions, and nobody's: they share what is read of it.
         case: what the reader calls it in what leaves the program; None without.
+        stored: gives the film as it was decoded, where the session has that and not its file; None elsewhere.
         revealed: whether scores and maps may be seen under *Read first*.
         shown_anyway: the networks, see `networks.identities`, whose maps are to be seen though they mean nothing,
             until it leaves the stage; None for none.
@@ -88,6 +91,7 @@ class OpenFilm:
     planted: tuple[str, ...] | None = None
     example: bool = False
     case: str | None = None
+    stored: Callable[[], StoredFilm] | None = field(default=None, repr=False)
     revealed: bool = False
     shown_anyway: Identities | None = None
     reading: Reading | None = None
@@ -125,6 +129,8 @@ class OpenFilm:
     def _read(self, asked: Pixels) -> Reading:
         if self.example:
             return EXAMPLES.read(self.data, asked)
+        if self.stored is not None:
+            return Reading.of_stored(self.stored, self.id.sha256, asked)
         newer, began = overtaken(), time.monotonic()
         try:
             return Reading.of(
@@ -145,7 +151,7 @@ class OpenFilm:
         """Let go of the film and of everything that was made of it, whoever still holds this object."""
         self.reviewing.close()
         self.examining.close()
-        self.name, self.data, self.reading = "", b"", None
+        self.name, self.data, self.reading, self.stored = "", b"", None, None
         self._kept.clear()
         self.leave_viewer()
 
@@ -178,6 +184,8 @@ class SessionFilms(Mapping[int, OpenFilm]):
     Attributes:
         revision: how often the server itself has put a film on the stage, for an upload, a phantom or a removal.
         phantom_opened: whether the session has begun with a drawn film; it does so once.
+        owner: the browser session that shows them; None before one says so.
+        anew: changes where a page goes on as another one was left.
         drawn: part of the page → what it was last drawn for, and in which of its two places; see `stage.emptied`.
     """
 
@@ -188,6 +196,8 @@ class SessionFilms(Mapping[int, OpenFilm]):
         self._taken: set[str] = set()
         self.revision = 0
         self.phantom_opened = False
+        self.owner: str | None = None
+        self.anew = ""
         self.drawn: dict[str, tuple[str, int]] = {}
 
     def __getitem__(self, number: int) -> OpenFilm:
@@ -221,6 +231,29 @@ class SessionFilms(Mapping[int, OpenFilm]):
         if self.on_stage is None:
             self.put_on_stage(film)
         return film
+
+    def add_kept(self, sha256: str, name: str, stored: Callable[[], StoredFilm], **known: Any) -> OpenFilm:
+        """Put a film at the end whose file is not here; the stage stays as it is.
+
+        Args:
+            sha256: of its file.
+            name: what it is called.
+            stored: gives it as it was decoded.
+            **known: further attributes of `OpenFilm`.
+        """
+        self._last += 1
+        id = FilmId(self._last, sha256)
+        self._films[id.number] = made = OpenFilm(id, name, b"", stored=stored, **known)
+        return made
+
+    def begin_page(self, owner: str | None) -> None:
+        """Let these films be shown by another page, on which nothing is drawn yet."""
+        self.owner = owner
+        self.anew = secrets.token_hex(4)
+        self.drawn.clear()
+        self.revision += 1
+        for film in tuple(self._films.values()):
+            film.leave_viewer()
 
     def take(self, uploads: Sequence[UploadedFile]) -> None:
         """Put uploaded files among the films, the first of them on the stage; those that were taken before are not."""
@@ -271,6 +304,11 @@ class SessionFilms(Mapping[int, OpenFilm]):
 def session_films() -> SessionFilms:
     """Return this session's films."""
     return st.session_state.setdefault(_FILMS, SessionFilms())
+
+
+def put_films(films: SessionFilms) -> None:
+    """Let these be this session's films."""
+    st.session_state[_FILMS] = films
 
 
 def film(number: int) -> OpenFilm | None:

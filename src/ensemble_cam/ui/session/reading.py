@@ -7,8 +7,9 @@ from threading import Lock
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from ensemble_cam.errors import RadiographError
-from ensemble_cam.film.radiograph import Radiograph, read_radiograph
+from ensemble_cam.errors import RadiographError, SessionError
+from ensemble_cam.film.intake import StoredFilm
+from ensemble_cam.film.radiograph import Radiograph, radiograph_of, read_radiograph
 from ensemble_cam.settings.pixels import Pixels
 from ensemble_cam.ui.viewer.payload import FilmPart
 
@@ -40,16 +41,34 @@ class Reading:
         Raises:
             Cancelled: if it was given up.
         """
-        try:
-            read = read_radiograph(
+
+        def read() -> Radiograph:
+            return read_radiograph(
                 data,
                 intensity=asked.intensity,
                 rescale=asked.rescale,
                 negative=asked.negative,
                 cancelled=cancelled,
             )
-            return cls(asked, radiograph=read)
-        except RadiographError as error:
+
+        return cls._by(read, asked)
+
+    @classmethod
+    def of_stored(cls, stored: Callable[[], StoredFilm], sha256: str, asked: Pixels) -> "Reading":
+        """Read a film that was decoded before; as `of`."""
+
+        def read() -> Radiograph:
+            return radiograph_of(
+                stored(), sha256, intensity=asked.intensity, rescale=asked.rescale, negative=asked.negative
+            )
+
+        return cls._by(read, asked)
+
+    @classmethod
+    def _by(cls, read: Callable[[], Radiograph], asked: Pixels) -> "Reading":
+        try:
+            return cls(asked, radiograph=read())
+        except (RadiographError, SessionError) as error:
             return cls(asked, failure=str(error))
         except MemoryError:
             return cls(asked, failure=_OUT_OF_MEMORY)

@@ -4,6 +4,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from ensemble_cam.ui.scripts import linked
+from ensemble_cam.ui.session import keeping
 from ensemble_cam.ui.session.films import OpenFilm, session_films
 from ensemble_cam.ui.session.listed import listed
 
@@ -19,6 +20,9 @@ _LIST_CSS = """
   padding: 0.12rem 0.3rem; border-left: 3px solid transparent; cursor: pointer; }
 .films .picture { grid-row: 1 / 3; width: 2.5rem; height: 2.5rem; object-fit: contain; background: #000; }
 .films :is(.name, .state) { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
+.progress { margin: 0; font-size: 0.8rem; font-variant-numeric: tabular-nums; }
+.progress:empty { display: none; }
+.films .said { color: #7cf5a5; }
 .films .state { font-size: 0.76rem; font-weight: 400; }
 .films .split { padding: 0 0.3rem; border-radius: 3px; background: #5b2a6e; color: #fff; }
 .films [role="radio"]:hover { background: color-mix(in srgb, var(--st-text-color) 9%, transparent); }
@@ -35,7 +39,9 @@ _LIST_HTML = """
   <option value="split">split findings first</option>
   <option value="distance">nearest to an operating point first</option>
   <option value="overlap">least overlap first</option>
+  <option value="todo">not done first</option>
 </select></label>
+<p class="progress"></p>
 <div class="films" role="radiogroup" aria-label="Films"></div>
 """
 _LIST_KEY = "film list"
@@ -61,7 +67,8 @@ def listed_films(*, read_first: bool, threshold: float) -> list[dict[str, object
         threshold: of the regions whose overlap films can be ordered by, in relative activation.
     """
     return [
-        listed(film, hidden=read_first and not film.revealed, threshold=threshold) for film in session_films().values()
+        listed(film, hidden=read_first and not film.revealed, threshold=threshold) | {"said": keeping.said_of(film)}
+        for film in session_films().values()
     ]
 
 
@@ -77,7 +84,7 @@ def show_film_list(told: list[dict[str, object]]) -> None:
         return
     _list(
         key=_LIST_KEY,
-        data={"films": told, "on_stage": _told(shown), "revision": films.revision},
+        data={"films": told, "on_stage": _told(shown), "revision": films.revision, "progress": keeping.progress()},
         on_request_change=_take_request,
     )
 

@@ -1,5 +1,7 @@
 """What the live viewer told last: everything that an export needs to look as the screen does."""
 
+from dataclasses import replace
+
 import streamlit as st
 
 from ensemble_cam.ui.session.films import session_films
@@ -13,6 +15,13 @@ def take(told: Committed | None) -> None:
     known: Committed | None = st.session_state.get(_COMMITTED)
     if told is not None and (known is None or told.serial > known.serial):
         st.session_state[_COMMITTED] = told
+
+
+def put(told: Committed) -> None:
+    """Set what the viewer begins anew with: it counts more than all that was told before."""
+    known: Committed | None = st.session_state.get(_COMMITTED)
+    serial = told.serial if known is None else max(told.serial, known.serial)
+    st.session_state[_COMMITTED] = replace(told, serial=serial)
 
 
 def last_committed() -> Committed | None:

@@ -8,6 +8,7 @@
 /** @import { Panels } from "./panels.js" */
 /** @import { State } from "./state.js" */
 /** @import { Tools } from "./tools.js" */
+/** @import { Verdicts } from "./verdict.js" */
 import { toggleDrawer, toggleExports } from "./drawer.js"
 import { one } from "./elements.js"
 import { ENSEMBLE } from "./findings.js"
@@ -49,7 +50,7 @@ export class Keys {
    * @param {State} state
    * @param {Panels} panels
    * @param {Navigation} navigation
-   * @param {{ tools: Tools, magnifier: Magnifier }} hand
+   * @param {{ tools: Tools, magnifier: Magnifier, verdicts: Verdicts }} hand
    * @param {(what: Stale) => void} ask has the next frame drawn
    * @param {AbortSignal} signal
    */
@@ -159,6 +160,7 @@ export class Keys {
     const { state, navigation } = this
     const { settings } = state
     const found = state.mapped
+    if (this.hand.verdicts.key(key)) return true
     if (/^[1-9]$/.test(key)) {
       const chosen = found ? state.offered[Number(key) - 1] : undefined
       return chosen ? this.show(chosen) : false

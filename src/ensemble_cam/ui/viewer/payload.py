@@ -173,6 +173,7 @@ def payload(
     wanted: str | None = None,
     colours: Mapping[str, str] | None = None,
     start: Mapping[str, object],
+    anew: str = "",
 ) -> Payload:
     """Put a film, and its maps where it has been reviewed, into what is sent.
 
@@ -186,6 +187,7 @@ def payload(
         wanted: the finding that the reader asked for by name, by which the viewer begins.
         colours: classifier id → CSS colour of its marks.
         start: what is set where the viewer appears anew; what it holds already counts more.
+        anew: changes where the page goes on as another one was left: then `start` counts more.
 
     Raises:
         ValueError: if the review is of another film.
@@ -210,6 +212,7 @@ def payload(
         "colormaps": [{"name": name, "note": COLORMAP_NOTES.get(name, "")} for name in COLORMAPS],
         "frame": dict(zip(("kind", "said"), words.frame, strict=True)),
         "withheld": withheld,
+        "anew": anew,
         "says": {**SAYS, "calls": {str(call): said for call, said in CALLS_AT_LENGTH.items()}},
     }
     blobs = {

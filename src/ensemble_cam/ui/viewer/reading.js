@@ -21,6 +21,7 @@ import { Saving } from "./save.js"
 import { State } from "./state.js"
 import { Thumbs } from "./thumbs.js"
 import { Tools } from "./tools.js"
+import { Verdicts } from "./verdict.js"
 import { Words } from "./words.js"
 
 /**
@@ -65,7 +66,9 @@ export class Reading {
     const navigation = new Navigation(state, this.panels, ask)
     this.tools = new Tools(box, state, this.panels, state.history, signal)
     this.magnifier = new Magnifier(state, this.panels)
-    const hand = { tools: this.tools, magnifier: this.magnifier, hold: (/** @type {boolean} */ on) => this.keys.hold(on) }
+    this.verdicts = new Verdicts(box, state, this.panels, this.readout, this.list, signal)
+    const { tools, magnifier, verdicts } = this
+    const hand = { tools, magnifier, verdicts, hold: (/** @type {boolean} */ on) => this.keys.hold(on) }
     this.gestures = new Gestures(state, this.panels, navigation, this.readout, hand, signal)
     this.keys = new Keys(box, state, this.panels, navigation, hand, ask, signal)
     const saving = new Saving(one(box, "#save"), telling.wanted, telling.say, signal)
@@ -171,6 +174,7 @@ export class Reading {
       return finding ? words.thumb(id, finding) : { name: "", told: "", struck: null }
     })
     this.tools.draw()
+    this.verdicts.draw()
     this.magnifier.draw()
     this.stale.clear()
     box.removeAttribute("data-undrawn")
@@ -208,7 +212,7 @@ export class Reading {
     one(box, ".behind").title = behind
     captionPanels(this.panels.all, withheld ? null : finding, state.review.header, words)
     sayCorners(this.panels, state)
-    if (!finding) return
+    if (!finding) return this.verdicts.renew()
     this.thumbs.mark(state.settings.large === null ? null : state.shownIds[0])
     const [first] = state.shownIds
     this.controls.drawBar(first, first === DISAGREEMENT ? "disagreement" : "relative activation")
@@ -216,6 +220,7 @@ export class Reading {
     const isSplit = (/** @type {Finding} */ each) => words.isSplit(each)
     this.list.renew(state.settings.finding, (each) => words.mean(each), agreement, isSplit)
     markWeightless(box, state)
+    this.verdicts.renew()
   }
 
   /**

@@ -5,7 +5,7 @@
 // from that moment on. So nothing that can be seen together is of two films, whatever comes late.
 
 // @ts-check
-/** @import { FilmId, ListedFilm, NamedFilm } from "./types.js" */
+/** @import { FilmId, ListedFilm, Message, NamedFilm, Said } from "./types.js" */
 
 const STAGE = Symbol.for("ensemble-cam stage")
 
@@ -31,6 +31,8 @@ class Stage extends EventTarget {
     this.films = []
     /** @type {string | null} what stands large in a viewer, see `Settings`; null where all maps stand side by side */
     this.large = "ensemble"
+    /** @type {Said | null} what the reader has said of the film on the stage, as it is kept */
+    this.said = null
     this.serial = Math.floor(performance.timeOrigin) // of messages to the server: a later page goes on above an earlier one
     this.handed = this.serial // the last message whose answer the reader was handed
     this.sheet = new CSSStyleSheet()
@@ -113,6 +115,26 @@ class Stage extends EventTarget {
    */
   delivered(answer) {
     this.dispatchEvent(new CustomEvent("delivered", { detail: answer }))
+  }
+
+  /**
+   * Let the server hear what a reader says of the film on the stage.
+   *
+   * @param {Omit<Message, "id" | "film">} message
+   */
+  say(message) {
+    if (!this.shown) return
+    this.dispatchEvent(new CustomEvent("say", { detail: { ...message, film: this.shown, id: ++this.serial } }))
+  }
+
+  /**
+   * Take in what is kept of what a reader says.
+   *
+   * @param {Said} said
+   */
+  hear(said) {
+    this.said = said
+    this.dispatchEvent(new Event("said"))
   }
 
   /**

@@ -1,7 +1,7 @@
 // What the reader has set on the film that is here, its change, and what Python has been told of it.
 
 // @ts-check
-/** @import { Finding, GreyWindow, Grid, Review, Settings } from "./types.js" */
+/** @import { Finding, GreyWindow, Grid, Review, Settings, Start } from "./types.js" */
 import { DISAGREEMENT, ENSEMBLE, behind, ensembleParts, ranked } from "./findings.js"
 import { History } from "./history.js"
 import { readMaps, readSpread } from "./maps.js"
@@ -47,6 +47,7 @@ export class State {
     /** @type {string | null} the film that is wanted whole */
     this.asked = null
     this.fresh = true
+    this.anew = review.header.anew
     this.history = new History()
     this.settled = this.settable // what was told last, which a step back returns to
   }
@@ -59,7 +60,10 @@ export class State {
    */
   begin(review, another) {
     const { header } = review
-    const { settings, fresh } = this
+    const { settings } = this
+    const fresh = this.fresh || header.anew !== this.anew
+    if (!this.fresh && fresh) this.beginAnew(header.start)
+    this.anew = header.anew
     this.review = review
     this.fresh = false
     if (another) {
@@ -80,6 +84,19 @@ export class State {
       settings.finding = header.wanted ?? labels[0]
     }
     this.settled = this.settable
+  }
+
+  /**
+   * Go on as another page was left, by the same reader before a reload or by another one.
+   *
+   * @param {Start} start
+   */
+  beginAnew(start) {
+    const { film, ...settings } = structuredClone(start)
+    Object.assign(this.settings, settings)
+    this.known = { ...settings, film }
+    this.sent = ""
+    this.history.forget()
   }
 
   /** A copy of what is set, but for what stands large, which is no step. */

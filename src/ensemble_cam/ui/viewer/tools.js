@@ -206,7 +206,7 @@ function svgOf({ screen }) {
  * @param {string} name
  * @param {Record<string, number | string>} attributes
  */
-function shape(name, attributes) {
+export function shape(name, attributes) {
   const made = document.createElementNS(SVG, name)
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, String(value))
   return made

@@ -139,6 +139,7 @@
  * @property {{ name: string, note: string }[]} colormaps
  * @property {{ kind: "" | "teaching" | "meaningless", said: string }} frame what the film stands in a frame for
  * @property {boolean} withheld whether the maps are kept back until the reader asks for them
+ * @property {string} anew changes where the page goes on as another one was left, and `start` counts more than what is set
  * @property {Says} says
  * @property {string} sha256 over all that is sent, but for `start`
  * @property {Start} start
@@ -233,5 +234,49 @@
  * A film of the list: `session.listed.listed`.
  *
  * @typedef {NamedFilm & { failure: string | null, picture: string | null, state: string, called: string[],
- *   split: string[], distance: number | null, overlap: number | null }} ListedFilm
+ *   split: string[], distance: number | null, overlap: number | null, said: string }} ListedFilm
+ */
+
+// What a reader says: `review.verdicts` -------------------------------------------------------------------------------
+
+/** @typedef {"agree" | "disagree" | "unsure"} Verdict */
+
+/**
+ * Something that a reader says of a film; `id` rises from message to message.
+ *
+ * @typedef {object} Message
+ * @property {number} id
+ * @property {FilmId} film
+ * @property {"mark" | "sure" | "back" | "verdict" | "note" | "reveal" | "done"} kind
+ * @property {string | null} [finding]
+ * @property {[number, number] | null} [place] in source pixels
+ * @property {number | null} [confidence]
+ * @property {Verdict} [verdict]
+ * @property {string} [text]
+ */
+
+/**
+ * @typedef {object} ReaderMark
+ * @property {string} finding
+ * @property {string} name
+ * @property {[number, number] | null} place in source pixels
+ * @property {number | null} confidence
+ * @property {"first" | "after"} phase
+ */
+
+/**
+ * What is kept of what a reader has said of the film on the stage.
+ *
+ * @typedef {object} Said
+ * @property {FilmId} film
+ * @property {"first" | "again" | "after" | "none"} phase a first read, a film that is hidden again, verdicts, neither
+ * @property {{ label: string, name: string }[]} labels that can be marked
+ * @property {ReaderMark[]} marks
+ * @property {Record<string, Verdict>} verdicts
+ * @property {{ finding: string | null, text: string }[]} notes
+ * @property {{ both: string[], you: string[], networks: string[] } | null} compared
+ * @property {boolean} done
+ * @property {string} progress
+ * @property {number} heard the last message that was dealt with
+ * @property {string} failed why something could not be kept
  */

@@ -1,0 +1,216 @@
+"""What a reader says of the film on the stage: the first read, the reveal, the verdicts; and what is seen of it.
+
+The viewer has the keys and the places (`viewer/verdict.js`). What is said there comes as an outbox of numbered
+messages, each with the film that it is of, which the browser sends until it hears that they were kept. Of what it sends
+twice, the second is passed over.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from ensemble_cam.errors import SessionError
+from ensemble_cam.readers.reviews import keep_review
+from ensemble_cam.readers.verdicts import FilmState, Mark, Verdict
+from ensemble_cam.reviewing.scores import Call
+from ensemble_cam.settings.config import known_labels
+from ensemble_cam.settings.settings import displayed
+from ensemble_cam.ui.scripts import linked
+from ensemble_cam.ui.session import films
+from ensemble_cam.ui.session.controls import Controls
+from ensemble_cam.ui.session.films import OpenFilm
+from ensemble_cam.ui.session.keeping import Keeping, keeping, progress
+
+if TYPE_CHECKING:
+    from ensemble_cam.reviewing.analysis import Analysis
+
+_KEY = "what is said"
+_FAILED = "saying failed"
+
+_component = st.components.v2.component("ensemble_cam_said", html="<span></span>", js=linked("review/said.js"))
+
+
+def show_said(film: OpenFilm, analysis: "Analysis | None", controls: Controls, *, hidden: bool) -> None:
+    """Note what the reader gets to see of a film, and tell the viewer what they have said of it.
+
+    Args:
+        film: the one on the stage.
+        analysis: its review, if it is there.
+        controls: what is set.
+        hidden: whether scores and maps are to be hidden yet.
+    """
+    here = keeping()
+    failed = st.session_state.get(_FAILED, "")
+    try:
+        _note(here, film, analysis, controls, hidden=hidden)
+        state = here.state(film)
+    except SessionError as error:
+        failed, state = str(error), FilmState()
+    seen = None if hidden else analysis
+    labels = dict.fromkeys(label for each in controls.choices for label in known_labels(each.config, each.weights))
+    _component(
+        key=_KEY,
+        data={
+            "film": {"number": film.id.number, "sha256": film.id.sha256},
+            "phase": _phase(seen, state, hidden=hidden),
+            "labels": [{"label": label, "name": displayed(label)} for label in sorted(labels, key=displayed)],
+            "marks": [_mark(mark, "first") for mark in state.first] + [_mark(mark, "after") for mark in state.after],
+            "verdicts": {finding: said.verdict.value for finding, said in state.verdicts.items()},
+            "notes": [{"finding": finding, "text": text} for finding, text in state.notes.items()],
+            "compared": _compared(seen, state),
+            "done": state.done is not None,
+            "progress": progress(),
+            "heard": here.heard,
+            "failed": failed,
+        },
+        on_outbox_change=_take_outbox,
+    )
+
+
+def _note(here: Keeping, film: OpenFilm, analysis: "Analysis | None", controls: Controls, *, hidden: bool) -> None:
+    """Note that a film is before the reader, and when its scores and maps are; of an example once something is said."""
+    number = film.id.number
+    if film.example and number not in here.rows:
+        return
+    row, state = here.row(film), here.state(film)
+    if state.opened is None:
+        here.reader.open(row)
+        here.changed()
+    if hidden or analysis is None:
+        return
+    if here.lasting and here.reviewed.get(number) is not analysis:
+        from ensemble_cam.ui.review import downloads  # here, as it loads much: the film is on the screen before
+
+        explained = analysis.first(min(controls.settings.top_k, len(analysis.findings)))
+        kept = keep_review(here.store, row, downloads.review_of(explained, controls.display, case=film.case))
+        here.reviewed[number], here.reviews[number] = analysis, kept
+    if state.revealed is None:
+        here.reader.reveal(row, review=here.reviews.get(number), first_read=controls.read_first)
+        here.changed()
+
+
+def _phase(seen: "Analysis | None", state: FilmState, *, hidden: bool) -> str:
+    if hidden:
+        return "first" if state.revealed is None else "again"
+    return "after" if seen is not None and not seen.meaningless else "none"
+
+
+def _mark(mark: Mark, phase: str) -> dict[str, object]:
+    return {
+        "finding": mark.finding,
+        "name": displayed(mark.finding),
+        "place": None if mark.place is None else list(mark.place),
+        "confidence": mark.confidence,
+        "phase": phase,
+    }
+
+
+def _compared(seen: "Analysis | None", state: FilmState) -> dict[str, list[str]] | None:
+    """Return which findings the first read and the networks have in common, and which one of them has alone."""
+    if seen is None or seen.meaningless or not state.first_read:
+        return None
+    you = list(dict.fromkeys(mark.finding for mark in state.first))
+    networks = [ranked.label for ranked in seen.ranking if ranked.score.call is Call.CALLED]
+    return {
+        "both": _names(label for label in you if label in networks),
+        "you": _names(label for label in you if label not in networks),
+        "networks": _names(label for label in networks if label not in you),
+    }
+
+
+def _names(labels: Iterable[str]) -> list[str]:
+    return [displayed(label) for label in labels]
+
+
+def _take_outbox() -> None:
+    """Keep what the browser sends that was not heard yet; the callback of the component, before the page runs."""
+    here, told = keeping(), st.session_state[_KEY].get("outbox")
+    st.session_state[_FAILED] = ""
+    for message in _messages(told):
+        if message["id"] <= here.heard:
+            continue
+        try:
+            _do(here, message)
+        except SessionError as error:
+            st.session_state[_FAILED] = str(error)
+        here.heard = message["id"]
+        here.changed()
+
+
+def _messages(told: object) -> list[Mapping[str, Any]]:
+    """Return a browser's messages in their order; what is none is passed over, whoever wrote it."""
+    found = told if isinstance(told, Sequence) and not isinstance(told, str) else []
+    whole = [each for each in found if isinstance(each, Mapping) and type(each.get("id")) in (int, float)]
+    return sorted(whole, key=lambda each: each["id"])
+
+
+def _do(here: Keeping, message: Mapping[str, Any]) -> None:
+    of, kind = message.get("film"), message.get("kind")
+    number = of.get("number") if isinstance(of, Mapping) else None
+    film = films.film(number) if isinstance(number, int) else None
+    if film is None or not isinstance(of, Mapping) or film.id.sha256 != of.get("sha256"):
+        return  # it was of a film that is gone
+    row = here.row(film)
+    here.reader.open(row)
+    finding, reader = _text(message.get("finding")), here.reader
+    if kind == "mark" and finding:
+        reader.mark(row, Mark(finding, _place(message.get("place"), film), _whole(message.get("confidence"))))
+    elif kind in ("sure", "back"):
+        _change_last(here, row, _whole(message.get("confidence")) if kind == "sure" else None)
+    elif kind == "verdict" and finding and message.get("verdict") in set(Verdict):
+        _reveal_example(here, film, row)
+        reader.judge(row, finding, Verdict(message["verdict"]), review=here.reviews.get(film.id.number))
+    elif kind == "note":
+        reader.note(row, _text(message.get("text")) or "", finding=finding)
+    elif kind == "reveal":
+        film.revealed = True
+    elif kind == "done":
+        reader.finish(row)
+        _go_on(here, film)
+
+
+def _reveal_example(here: Keeping, film: OpenFilm, row: int) -> None:
+    """Note that the app's own example was revealed: nothing is kept of it before something is said."""
+    if film.example:
+        here.reader.reveal(row, first_read=False)
+
+
+def _change_last(here: Keeping, row: int, confidence: int | None) -> None:
+    """Take the reader's last mark back; with a confidence, for the same mark with that."""
+    state = here.reader.state(row)
+    marks = state.first if state.revealed is None else state.after
+    if not marks:
+        return
+    last = marks[-1]
+    if last.id is not None:
+        here.reader.withdraw(row, last.id)
+    if confidence is not None:
+        here.reader.mark(row, Mark(last.finding, last.place, confidence))
+
+
+def _go_on(here: Keeping, film: OpenFilm) -> None:
+    """Put the next film on the stage that the reader is not done with; none where there is none."""
+    session = films.session_films()
+    order = list(session.values())
+    at = order.index(film)
+    for other in (*order[at + 1 :], *order[:at]):
+        if other.failure is None and not other.example and here.state(other).done is None:
+            session.put_on_stage(other)
+            return
+
+
+def _place(told: object, film: OpenFilm) -> tuple[float, float] | None:
+    read = film.radiograph
+    if not isinstance(told, Sequence) or len(told) != 2 or read is None:
+        return None
+    x, y = (float(each) if type(each) in (int, float) else -1.0 for each in told)
+    return (x, y) if 0 <= x <= read.width and 0 <= y <= read.height else None
+
+
+def _whole(told: object) -> int | None:
+    return int(told) if type(told) in (int, float) and 1 <= told <= 5 else None  # type: ignore[operator, call-overload]
+
+
+def _text(told: object) -> str | None:
+    return told if isinstance(told, str) and told else None

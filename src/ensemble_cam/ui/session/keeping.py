@@ -1,0 +1,285 @@
+"""What of a page is kept, and by whom: its films, the reader's settings, first reads and verdicts.
+
+With `ensemble-cam app --session DIR` it is kept in that folder's file, which all pages of the server share. Without it
+each page has a file in memory, so that a reader's words are treated alike, and nothing is written.
+"""
+
+import atexit
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from ensemble_cam import __version__
+from ensemble_cam.film.decoding import decode_apart
+from ensemble_cam.readers.pixels import forget_film, has_pixels, keep_pixels, read_pixels
+from ensemble_cam.readers.store import Store
+from ensemble_cam.readers.verdicts import FilmState, Reader, Verdict, keep_film
+from ensemble_cam.ui.launch import SESSION_VARIABLE
+from ensemble_cam.ui.session import choices, networks
+from ensemble_cam.ui.session.films import OpenFilm, SessionFilms, session_films
+from ensemble_cam.ui.session.told import last_committed, put
+from ensemble_cam.ui.session.turns import TURNS
+from ensemble_cam.ui.viewer.committed import Committed
+
+if TYPE_CHECKING:
+    from ensemble_cam.reviewing.analysis import Analysis
+
+_KEEPING = "keeping"
+_FIRST_READER = "Reader"
+_SETTINGS = "page"
+_PLAIN = {"read first", "set", "still pictures", "findings", "top k", "labels", "method", "layers", "aug smooth"} | {
+    *("eigen smooth", "framing", "intensity", "threshold", "opacity", "colormap")
+}
+_SERVERS = {"set", "still pictures"}  # which the server may change, too
+_BY_CLASSIFIER = ("use ", "weights ", "ensemble weight ")
+
+
+@dataclass(eq=False)
+class Keeping:
+    """What one page keeps.
+
+    Attributes:
+        store: the session's file.
+        lasting: whether it outlives the process.
+        reader: who reads here.
+        rows: number of a film on this page → its row.
+        settings: the page's settings as they were last kept.
+        cases: number of a film → its case number as it was last kept.
+        reviewed: number of a film → the review of it that was last kept, whose row is in `reviews`.
+        heard: the number of the last message of the browser's that was dealt with.
+    """
+
+    store: Store
+    lasting: bool
+    reader: Reader
+    rows: dict[int, int] = field(default_factory=dict)
+    settings: str = ""
+    cases: dict[int, str | None] = field(default_factory=dict)
+    reviewed: "dict[int, Analysis]" = field(default_factory=dict, repr=False)
+    reviews: dict[int, int] = field(default_factory=dict)
+    heard: float = 0
+    _states: dict[tuple[int, int], FilmState] = field(default_factory=dict, repr=False)
+
+    def state(self, film: OpenFilm) -> FilmState:
+        """Return all that the reader has said of a film."""
+        row = self.rows.get(film.id.number)
+        if row is None:
+            return FilmState()
+        key = self.reader.id, row
+        if key not in self._states:
+            self._states[key] = self.reader.state(row)
+        return self._states[key]
+
+    def changed(self) -> None:
+        """Look anew at what the reader has said, the next time that it is asked for."""
+        self._states.clear()
+
+    def row(self, film: OpenFilm) -> int:
+        """Return a film's row, which it gets here if it has none."""
+        number = film.id.number
+        if number not in self.rows:
+            self.rows[number] = keep_film(self.store, film.id.sha256, planted=film.planted)
+        return self.rows[number]
+
+    def keep(self, films: SessionFilms) -> None:
+        """Keep the films that are new, and forget those that were removed on this page.
+
+        Raises:
+            SessionError: if something cannot be kept.
+        """
+        for number in [number for number in self.rows if number not in films]:
+            forget_film(self.store, self.rows.pop(number))
+            self.reviewed.pop(number, None)
+        for film in films.values():
+            if film.radiograph is None or (film.example and film.id.number not in self.rows):
+                continue
+            row = self.row(film)
+            if self.lasting and film.data and not has_pixels(self.store, row):
+                with TURNS.aside():
+                    keep_pixels(self.store, row, decode_apart(film.data))
+            if self.cases.get(film.id.number) != film.case:
+                with self.store.write() as file:
+                    file.execute("UPDATE films SET case_number = ? WHERE id = ?", (film.case, row))
+                self.cases[film.id.number] = film.case
+
+    def keep_settings(self) -> None:
+        """Keep what is set on the page, and which film is on the stage, for this reader.
+
+        Raises:
+            SessionError: if it cannot be kept.
+        """
+        film, committed = session_films().on_stage, last_committed()
+        told = None if committed is None else {**committed.start(), "detail": None, "serial": committed.serial}
+        values = {name: value for name, value in settings_now().items() if _is_plain(value)}
+        stage = None if film is None else film.id.sha256
+        now = json.dumps({"of": _fingerprint(), "values": values, "viewer": told, "stage": stage}, sort_keys=True)
+        if now != self.settings:
+            with self.store.write() as file:
+                file.execute(
+                    "INSERT INTO settings (reader, name, value) VALUES (?, ?, ?)"
+                    " ON CONFLICT (reader, name) DO UPDATE SET value = excluded.value",
+                    (self.reader.id, _SETTINGS, now),
+                )
+            self.settings = now
+
+    def renew_reveals(self, films: SessionFilms) -> None:
+        """Let each film be hidden or not as this reader has left it."""
+        for film in films.values():
+            film.revealed = self.state(film).revealed is not None
+
+
+def keeping() -> Keeping:
+    """Return what this page keeps; at the first time, with the films and settings that the session's file has.
+
+    Raises:
+        SessionError: if the file cannot be had.
+    """
+    found: Keeping | None = st.session_state.get(_KEEPING)
+    if found is None:
+        store = _file()
+        lasting = store is not None
+        store = store or Store.in_memory()
+        found = Keeping(store, lasting, Reader.named(store, _last_reader(store)))
+        films = session_films()
+        if lasting:
+            _open_kept(found, films)
+        st.session_state[_KEEPING] = found
+        if lasting:
+            _set_kept(found, films)
+    return found
+
+
+def begin_with(found: Keeping) -> None:
+    """Let this page go on with what another one has kept."""
+    st.session_state[_KEEPING] = found
+
+
+def read_as(name: str) -> None:
+    """Let another reader read here, with their own settings, place and verdicts.
+
+    Raises:
+        SessionError: if it is no name, or cannot be kept.
+    """
+    here = keeping()
+    here.reader = Reader.named(here.store, name)
+    here.settings = ""
+    films = session_films()
+    here.renew_reveals(films)
+    films.begin_page(films.owner)
+    _set_kept(here, films)
+
+
+def readers(store: Store) -> list[str]:
+    """Return the readers' names, in the order in which they came."""
+    return [row["name"] for row in store.rows("SELECT name FROM readers ORDER BY id")]
+
+
+def progress() -> str:
+    """Return how far the reader is with the films: "7/40 · 3 disagreements"; empty where nothing was said."""
+    here, films = keeping(), session_films()
+    own = [film for film in films.values() if not film.example or film.id.number in here.rows]
+    states = [here.state(film) for film in own if film.failure is None]
+    done = sum(state.done is not None for state in states)
+    apart = sum(map(_disagreements, states))
+    told = f"{done}/{len(states)}"
+    return f"{told} · {apart} {'disagreement' if apart == 1 else 'disagreements'}" if apart else told
+
+
+def said_of(film: OpenFilm) -> str:
+    """Return what the list of films says of the reader's work on one; empty where there is none."""
+    state = keeping().state(film)
+    parts = ["✓ done"] if state.done else ["first read kept"] if state.first_read else []
+    if apart := _disagreements(state):
+        parts.append(f"{apart} disagreed")
+    return " · ".join(parts)
+
+
+def _disagreements(state: FilmState) -> int:
+    return sum(said.verdict is Verdict.DISAGREE for said in state.verdicts.values())
+
+
+def settings_now() -> dict[str, Any]:
+    """Return name → value of what is set in the drawer."""
+    state = st.session_state
+    return {
+        name: state[name] for name in (str(key) for key in state) if name in _PLAIN or name.startswith(_BY_CLASSIFIER)
+    }
+
+
+@cache
+def _file() -> Store | None:
+    folder = os.environ.get(SESSION_VARIABLE)
+    if not folder:
+        return None
+    store = Store.open(Path(folder))
+    atexit.register(store.close)
+    return store
+
+
+def _last_reader(store: Store) -> str:
+    rows = store.rows(
+        "SELECT name FROM readers LEFT JOIN reads ON readers.id = reader GROUP BY readers.id"
+        " ORDER BY max(coalesce(reads.at, readers.at)) DESC LIMIT 1"
+    )
+    return rows[0]["name"] if rows else _FIRST_READER
+
+
+def _open_kept(here: Keeping, films: SessionFilms) -> None:
+    rows = here.store.rows("SELECT * FROM films JOIN pixels ON film = id WHERE place IS NOT NULL ORDER BY place")
+    for row in rows:
+        planted = None if row["planted"] is None else tuple(filter(None, row["planted"].split("\n")))
+        name = f"Film {row['id']}" if planted is None else f"Phantom {row['id']}"
+        stored = partial(read_pixels, here.store, row["id"])
+        film = films.add_kept(row["sha256"], name, stored, planted=planted, case=row["case_number"])
+        here.rows[film.id.number] = row["id"]
+        here.cases[film.id.number] = row["case_number"]
+    here.renew_reveals(films)
+
+
+def _set_kept(here: Keeping, films: SessionFilms) -> None:
+    """Set the page as this reader has left it, and put their film on the stage."""
+    rows = here.store.rows("SELECT value FROM settings WHERE reader = ? AND name = ?", (here.reader.id, _SETTINGS))
+    told: dict[str, Any] = json.loads(rows[0]["value"]) if rows else {}
+    if told.get("of") == _fingerprint():
+        put_settings(told["values"])
+    if (committed := Committed.of(told.get("viewer"))) is not None:
+        put(committed)
+    found = next((film for film in films.values() if film.id.sha256 == told.get("stage")), None)
+    if found is None and films.on_stage is None:
+        found = next(iter(films.values()), None)
+    if found is not None:
+        films.phantom_opened = True
+        films.put_on_stage(found)
+
+
+def put_settings(values: dict[str, Any]) -> None:
+    """Set what is to be set in the drawer, before it is drawn."""
+    for name, value in values.items():
+        if name in _SERVERS:
+            choices.chosen(name, value)
+            choices.put(name, value)
+        else:
+            st.session_state[name] = value
+
+
+def _fingerprint() -> str:
+    """Return what settings go with: of another program or configuration, some might not be allowed."""
+    return f"{__version__} {hash_of(networks.configuration().classifiers)}"
+
+
+def hash_of(parts: Iterable[object]) -> str:
+    """Return a short name of parts by their texts."""
+    return hashlib.sha256("\n".join(map(repr, parts)).encode()).hexdigest()[:16]
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, (list, tuple)):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, (str, bool, int, float))

@@ -1,0 +1,210 @@
+"""A tab of a browser, known again when its page is loaded anew: its films are found, and it says what is kept.
+
+A reload is a new session to Streamlit. The tab has a random token, in its `sessionStorage` and never in the address, by
+which the new page takes over what the old one held, until the time that a closed page's films are kept is over. Nobody
+else has the token; of a tab that was duplicated, the copy is told that it is in use, and gets one of its own.
+"""
+
+import secrets
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from threading import Lock
+from typing import Any
+
+import streamlit as st
+from streamlit import runtime
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from ensemble_cam.errors import SessionError
+from ensemble_cam.ui.scripts import linked
+from ensemble_cam.ui.session import keeping
+from ensemble_cam.ui.session.closing import when_closed
+from ensemble_cam.ui.session.films import SessionFilms, put_films, session_films
+from ensemble_cam.ui.session.keeping import Keeping
+from ensemble_cam.ui.session.told import last_committed, put
+from ensemble_cam.ui.viewer.committed import Committed
+from ensemble_cam.ui.words import plain
+
+_KEY, _TOKEN, _REFUSED, _FAILED = "tab", "tab token", "tab refused", "tab failed"
+_BYTES = 16  # 128 bits
+_PATIENCE = 5.0  # seconds until a page that is left is seen to be
+_LOOK = 0.05
+
+_DOT_CSS = """
+.kept { position: fixed; right: 0.5rem; bottom: 0.1rem; z-index: 80; margin: 0; font: 0.72rem/1.3 var(--st-font);
+  color: color-mix(in srgb, var(--st-text-color) 78%, transparent); background: var(--st-background-color);
+  padding: 0 0.3rem; border-radius: 3px; }
+.kept::before { content: ""; display: inline-block; width: 0.55rem; height: 0.55rem; margin-right: 0.3rem;
+  border-radius: 50%; background: #ffb000; }
+.kept[data-kept]::before { background: #3fb68b; }
+.kept[data-failed] { color: #fff; background: #8a1f11; }
+@media (max-width: 960px) { .kept { position: static; width: fit-content; } }
+"""
+
+_tab = st.components.v2.component("ensemble_cam_tab", html="<span></span>", js=linked("session/tab.js"))
+_dot = st.components.v2.component(
+    "ensemble_cam_kept", html='<p class="kept" role="status"></p>', css=_DOT_CSS, js=linked("session/kept.js")
+)
+
+
+@dataclass(eq=False)
+class Held:
+    """What the page of a tab holds.
+
+    Attributes:
+        session: the session whose page it is.
+        films: its films.
+        kept: what it keeps.
+        settings: what was set in the drawer.
+        viewer: what the viewer told last.
+    """
+
+    session: str | None
+    films: SessionFilms
+    kept: Keeping
+    settings: dict[str, Any] = field(default_factory=dict)
+    viewer: Committed | None = None
+
+
+_HELD: dict[str, Held] = {}  # by token
+_LOCK = Lock()
+
+
+def show_tab() -> None:
+    """Let the page's tab be known: at the beginning of each run.
+
+    Raises:
+        SessionError: if the session's file cannot be had.
+    """
+    here, films, session = keeping.keeping(), session_films(), _session()
+    token = st.session_state.setdefault(_TOKEN, secrets.token_hex(_BYTES))
+    films.owner = session
+    with _LOCK:
+        _HELD[token] = Held(session, films, here, keeping.settings_now(), last_committed())
+    when_closed("films", partial(_let_go, session, token))
+    _tab(
+        key=_KEY,
+        data={"token": token, "refused": st.session_state.get(_REFUSED)},
+        on_token_change=_take_token,
+    )
+
+
+def show_kept() -> None:
+    """Keep what has changed on the page, and say whether it is: at the end of each run."""
+    here, failed = keeping.keeping(), ""
+    films = session_films()
+    try:
+        here.keep(films)
+        if here.lasting:
+            here.keep_settings()
+    except SessionError as error:
+        failed = str(error)
+    own = [film for film in films.values() if not film.example]
+    said = bool(here.store.rows("SELECT 1 FROM marks UNION ALL SELECT 1 FROM verdicts UNION ALL SELECT 1 FROM notes"))
+    _dot(
+        key="kept",
+        data={
+            "lasting": here.lasting,
+            "reader": here.reader.name if here.lasting else "",
+            "failed": failed,
+            "warns": bool(failed) or (not here.lasting and bool(own or said)),
+        },
+    )
+
+
+def renew() -> None:
+    """Hold, and keep, what the viewer told between two runs of the page."""
+    here, token, committed = keeping.keeping(), st.session_state.get(_TOKEN, ""), last_committed()
+    with _LOCK:
+        if token in _HELD:
+            _HELD[token].viewer = committed
+    if here.lasting:
+        with suppress(SessionError):  # the page's next run says so
+            here.keep_settings()
+
+
+def show_readers() -> None:
+    """Let the reader say who they are, where what they say is kept."""
+    here = keeping.keeping()
+    if not here.lasting:
+        return
+    names = keeping.readers(here.store)
+    st.selectbox(
+        "Reader",
+        names,
+        index=names.index(here.reader.name),
+        key=f"reader {here.reader.id} {len(names)}",
+        accept_new_options=True,
+        on_change=_read_as,
+        args=(f"reader {here.reader.id} {len(names)}",),
+        help="Who reads here; type a new name to add one. Each has their own first reads, verdicts and settings.",
+    )
+    if failed := st.session_state.pop(_FAILED, ""):
+        st.error(plain(failed))
+
+
+def _read_as(key: str) -> None:
+    name = st.session_state.get(key)
+    try:
+        if name:
+            keeping.read_as(name)
+    except SessionError as error:
+        st.session_state[_FAILED] = str(error)
+
+
+def _take_token() -> None:
+    token = st.session_state[_KEY].get("token")
+    if isinstance(token, str) and token != st.session_state.get(_TOKEN) and not _take_over(token):
+        st.session_state[_REFUSED] = token
+
+
+def _take_over(token: str) -> bool:
+    """Go on with what the page of a token held; False where there is none, or it is still open."""
+    with _LOCK:
+        held = _HELD.get(token)
+    if held is None or not _is_left(held.session):
+        return False
+    with _LOCK:
+        if _HELD.get(token) is not held:
+            return False
+        _HELD.pop(st.session_state.get(_TOKEN, ""), None)
+        held.session = held.films.owner = _session()
+    if (before := session_films()) is not held.films:
+        before.clear()
+    put_films(held.films)
+    held.films.begin_page(held.session)
+    keeping.begin_with(held.kept)
+    keeping.put_settings(held.settings)
+    if held.viewer is not None:
+        put(held.viewer)
+    st.session_state[_TOKEN] = token
+    return True
+
+
+def _is_left(session: str | None) -> bool:
+    """Return whether nobody has a session's page open; a page that is being left is waited for."""
+    until = time.monotonic() + _PATIENCE
+    while session is not None and runtime.exists() and runtime.get_instance().is_active_session(session):
+        if time.monotonic() > until:
+            return False
+        time.sleep(_LOOK)
+    return True
+
+
+def _let_go(session: str | None, token: str) -> None:
+    """Let go of what a closed page held, unless another page goes on with it."""
+    with _LOCK:
+        held = _HELD.get(token)
+        if held is None or held.session != session:
+            return
+        del _HELD[token]
+    held.films.clear()
+    if not held.kept.lasting:
+        held.kept.store.close()
+
+
+def _session() -> str | None:
+    context = get_script_run_ctx()
+    return None if context is None else context.session_id
