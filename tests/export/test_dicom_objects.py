@@ -39,6 +39,7 @@ from support.dicom_films import (
     phantom_dx,
     reviewed,
     spot,
+    with_header,
 )
 from support.networks import as_teaching, as_untrained, bright_classifier
 from support.reviews import made_review
@@ -441,6 +442,37 @@ def test_another_films_file_is_refused(review):
 def test_a_hostile_header_is_refused_by_the_child_that_reads_it(data):
     with pytest.raises(ExportError):
         read_header(data)
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [
+        ("Modality", "xx yy"),
+        ("PatientOrientation", ["LEFT", "FEET"]),
+        ("BodyPartExamined", "Thorax pa"),
+        ("WindowCenter", "1e400"),
+        ("WindowWidth", "-5"),
+        ("ImagerPixelSpacing", ["1e300", "1e300"]),
+        ("TimezoneOffsetFromUTC", "+9999"),
+        ("LossyImageCompressionMethod", "foo bar"),
+        ("PresentationLUTShape", "FOO"),
+        ("SpecificCharacterSet", "ISO_IR 999"),
+        ("Laterality", "B"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_a_value_that_its_attribute_does_not_allow_is_no_reason_to_write_nothing_or_it(keyword, value):
+    film = computed_radiography(spot(), WindowCenter="100", WindowWidth="200", LossyImageCompression="01")
+    film = with_header(film, **{keyword: value})
+    files, _ = objects(film, of_all=True)
+
+    assert len(files) == 6
+    elements = [each for data in files.values() for each in header_of(data).iterall() if each.keyword == keyword]
+    written = {str(each.value) for each in elements}
+    if keyword in ("SpecificCharacterSet", "Modality"):  # the film's own texts are copied; each kind has its modality
+        assert "xx yy" not in written
+    else:
+        assert not written & {value if isinstance(value, str) else str(value)}
 
 
 def test_dates_are_the_reviews_in_the_films_own_zone(film, review):

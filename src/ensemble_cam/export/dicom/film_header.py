@@ -5,6 +5,7 @@ limits as films are decoded in, and lies in a `FilmHeader`, which no review, cac
 """
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -64,9 +65,10 @@ class FilmHeader:
         return text if _CS.fullmatch(text) else ""
 
     def numbers(self, keyword: str) -> tuple[float, ...]:
-        """Return the numbers of a decimal string; none where one of them is no number."""
+        """Return the numbers of a decimal string; none where one of them is no finite number."""
         found = self.texts(keyword)
-        return tuple(map(float, found)) if all(_DS.fullmatch(text) for text in found) else ()
+        numbers = tuple(map(float, found)) if all(map(_DS.fullmatch, found)) else ()
+        return numbers if all(map(math.isfinite, numbers)) else ()
 
     def whole(self, keyword: str) -> int:
         """Return an unsigned number of 16 bits; 0 where there is none."""
