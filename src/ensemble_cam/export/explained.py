@@ -98,8 +98,12 @@ def _panels(explained: Explained, one: ClassMap, display: Display) -> list[tuple
     )
     empty = "" if grid.any() else ", empty"
     told = f"map at {one.layer}" if one.layer else "map"
-    share = "" if one.share is None else f", {one.share:.0%} of all inputs"
-    return [(one.input or "picture", seen), (f"{told}, {rows}×{columns} cells{empty}{share}", bare), ("overlay", over)]
+    share = "" if one.share is None else f", {one.share:.0%} of all"
+    return [
+        (f"{one.input or 'picture'}{share}", seen),
+        (f"{told}, {rows}×{columns} cells{empty}", bare),
+        ("overlay", over),
+    ]
 
 
 def score_line(explained: Explained, name: str) -> str:
