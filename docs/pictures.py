@@ -165,7 +165,7 @@ def maps_in_lab(page: "Page", count: int) -> None:
     """Wait for the lab's maps."""
     from playwright.sync_api import expect
 
-    expect(page.locator('img[alt*=": map of"]')).to_have_count(count, timeout=_PATIENCE)
+    expect(page.locator(".viewer .thumb")).to_have_count(count + 2, timeout=_PATIENCE)  # film and disagreement
     settled(page)
     page.mouse.move(5, 5)
 
@@ -275,10 +275,12 @@ def lab_blind(studio: Studio) -> bytes:
     page.get_by_text("A click on the film marks").wait_for()
     settled(page)
     ys, xs = draw_phantom(_BLIND, size=256).masks[finding].nonzero()
-    box = page.locator(".film img").bounding_box()
+    box = page.locator(".panel canvas").bounding_box()
     assert box is not None
-    page.mouse.click(box["x"] + xs.mean() / 256 * box["width"], box["y"] + ys.mean() / 256 * box["height"])
-    page.locator(".mark").wait_for()
+    side = min(box["width"], box["height"])  # of the film, in the panel's middle
+    left, top = box["x"] + (box["width"] - side) / 2, box["y"] + (box["height"] - side) / 2
+    page.mouse.click(left + xs.mean() / 256 * side, top + ys.mean() / 256 * side)
+    page.locator(".truth text").wait_for()
     settled(page)
     page.mouse.move(5, 5)
     return page.screenshot(clip=down_to(page.get_by_text("Research and teaching use").first))

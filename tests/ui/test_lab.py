@@ -1,6 +1,5 @@
 """The phantom lab: what it counts and what it hides, asked without a browser."""
 
-import re
 import threading
 import time
 from dataclasses import replace
@@ -12,18 +11,18 @@ from streamlit.testing.v1 import AppTest
 from ensemble_cam.errors import Cancelled
 from ensemble_cam.phantom import FINDINGS, draw_phantom
 from ensemble_cam.purpose import MEANINGLESS_LINE
-from ensemble_cam.rendering.screen import Screen
 from ensemble_cam.reviewing.analysis import Analysis
 from ensemble_cam.reviewing.pipeline import analyse
-from ensemble_cam.settings.display import Display
 from ensemble_cam.settings.settings import Settings
 from ensemble_cam.settings.vocabulary import UNTRAINED
-from ensemble_cam.ui.lab import blind, panels
+from ensemble_cam.ui.lab import judged
+from ensemble_cam.ui.lab.stage import take_point
 from ensemble_cam.ui.lab.state import Lab
 from ensemble_cam.ui.lab.tally import ENSEMBLE, LEARNER, Answer, Outcome, Tally, answered, outcomes
 from ensemble_cam.ui.lab.work import LabFilm, Wish, drawing
 from ensemble_cam.ui.session import networks
 from ensemble_cam.ui.session.slot import Slot
+from ensemble_cam.ui.viewer.pointed import Pointed
 from ensemble_cam.validation.localisation import Calls, judge
 from support.networks import Failing, as_untrained, bright_classifier
 
@@ -83,7 +82,7 @@ def test_what_means_nothing_counts_nowhere(film):
 
 @pytest.fixture
 def told(monkeypatch) -> list[str]:
-    """What the lab's panels put on the page."""
+    """What the lab's tables put on the page."""
     told: list[str] = []
     for part in ("html", "markdown", "image"):
         monkeypatch.setattr(f"streamlit.{part}", lambda text, **_: told.append(text))
@@ -95,15 +94,42 @@ def test_scores_and_verdicts_that_mean_nothing_are_grey_and_struck(film, told):
     classifiers[1] = as_untrained(classifiers[1])
     analysis = analyse(film.radiograph, classifiers, Settings(labels=("Mass",), ensemble_weights={"seeded": 0.0}))
     fine, seeded = (f"{analysis.result(id).scores['Mass']:.2f}" for id in ("fine", "seeded"))
-    panels.show_scores(film, analysis)
+    judged.show_scores(film, analysis)
     assert f'<td class="right" title="right">{fine} ✓</td>' in told[-1]
     assert f'<td class="meaningless" title="meaningless">{seeded}</td>' in told[-1]
-    geometry = analysis.geometry
-    screen = Screen.of(film.radiograph.display, geometry, longest=64)
-    panels.show_maps(film, analysis, "Mass", screen, Display(), truth=True)
-    lines = [line for line in told if "IoU" in line]
-    assert [line for line in lines if "[**" in line] == lines[:2]  # the ensemble's and the first one's, in colours
-    assert re.search(rf":gray\[~~{seeded}~~\] :gray-badge\[meaningless\] :gray\[~~(Hit|Miss) · IoU", lines[2])
+    judged.show_verdicts(film, analysis, "Mass", 0.5)
+    rows = told[-1].split("<tr>")[2:]
+    # The ensemble's, the first one's, and the other's, of which score, point and overlap are.
+    assert [row.count('class="meaningless"') for row in rows] == [0, 0, 1]
+
+
+def test_how_maps_stand_to_the_truth_follows_the_threshold(film, analysis, told):
+    (finding,) = [finding for finding in analysis.findings if finding.label == "Mass"]
+    for threshold in (0.2, 0.8):
+        judged.show_verdicts(film, analysis, "Mass", threshold)
+        found = judge(finding.maps["bright"], film.masks["Mass"], threshold=threshold)
+        row = next(row for row in told[-1].split("<tr>") if "Bright" in row)
+        assert f">{found.iou:.2f}<" in row
+        assert (">hit ✓<" if found.hit else ">miss ✗<") in row
+        assert f"IoU from {threshold:.2f} on" in told[-1]
+    judged.show_verdicts(film, analysis, "Nodule", 0.5)
+    assert "Nodule (not planted)" in told[-1]
+    assert "hit" not in told[-1]
+
+
+def test_truth_marks_and_hottest_points_lie_over_the_film_at_their_pixels(film, analysis):
+    over = judged.planted(film, analysis, {"Mass": (12, 34)}, truth=True).header()
+    assert over["marks"] == [{"name": "Mass", "at": [12.5, 34.5]}]
+    (finding,) = [finding for finding in analysis.findings if finding.label == "Mass"]
+    x, y = finding.maps["bright"].hottest
+    assert over["hottest"]["Mass bright"] == [x + 0.5, y + 0.5]
+    assert over["judged"]["Mass bright"] == ("hit" if judge(finding.maps["bright"], film.masks["Mass"]).hit else "miss")
+    assert "Mass empty" not in over["hottest"]
+    points = np.array([point for line in over["contours"] for point in line]) - 0.5
+    ys, xs = np.nonzero(film.masks["Mass"] | film.masks["Consolidation"])
+    assert points.min(axis=0).tolist() == [xs.min(), ys.min()]
+    assert points.max(axis=0).tolist() == [xs.max(), ys.max()]
+    assert judged.planted(film, analysis, {}, truth=False).header()["contours"] == []
 
 
 def test_an_answer_is_judged_by_its_marks_and_by_what_it_names_and_leaves_out(film):
@@ -208,13 +234,29 @@ def test_a_run_of_the_page_that_is_over_does_not_fight_the_one_that_followed_it(
     assert got == {"old": None, "new": "new"}
 
 
-def test_a_click_that_comes_in_late_marks_nothing(monkeypatch):
-    lab = Lab()
-    monkeypatch.setattr(blind, "session_lab", lambda: lab)
-    blind._mark(640, 640, "None", 0.5, 0.5)
+def test_a_click_that_comes_in_late_or_from_nowhere_marks_nothing(film):
+    lab = Lab(wish=film.wish)
+    lab.drawing.hold("film", film)
+    clicks = [
+        Pointed("another", "Mass", (320.5, 160.2), 1),
+        Pointed(film.sha256, "None", (320.5, 160.2), 2),
+        Pointed(film.sha256, "Mass", (1.0, 1.0), 2),  # told again
+    ]
+    assert [take_point(lab, click) for click in clicks] == [False] * 3
     assert lab.marks == {}
-    blind._mark(640, 640, "Mass", 0.5, 0.25)
-    assert lab.marks == {"Mass": (320, 160)}
+    assert take_point(lab, Pointed(film.sha256, "Mass", (320.5, 160.2), 3))
+    assert take_point(lab, Pointed(film.sha256, "Edema", (-5, 9999), 4))
+    assert lab.marks == {"Mass": (320, 160), "Edema": (0, 639)}
+    lab.revealed = True
+    assert not take_point(lab, Pointed(film.sha256, "Mass", (5, 5), 5))
+
+
+@pytest.mark.parametrize("told", [None, {}, {"film": "a", "target": "Mass", "point": [1], "serial": 1}, {"film": None}])
+def test_what_is_no_point_is_taken_as_none(told):
+    assert Pointed.of(told) is None
+    assert Pointed.of({"film": "a", "target": "Mass", "point": [1, 2.5], "serial": 3}) == Pointed(
+        "a", "Mass", (1, 2.5), 3
+    )
 
 
 def test_a_blind_film_is_never_one_whose_truth_was_seen():
@@ -301,7 +343,7 @@ def test_films_are_counted_once_and_the_tally_can_be_reset(lab_page):
     page = draw(lab_page(), 5)
     assert "Teaching set: trained on synthetic phantoms, never on patients" in text(page)
     assert "1 film<" in text(page)
-    page.slider(key="lab threshold").set_value(0.8).run()
+    page.toggle(key="lab truth").set_value(False).run()
     assert "1 film<" in text(page)
     draw(page, 6)
     assert "2 films<" in text(page)
@@ -341,12 +383,12 @@ def test_maps_of_networks_that_were_never_trained_wait_until_they_are_asked_for(
     assert MEANINGLESS_LINE in text(page)
     assert 'class="meaningless"' in text(page)
     assert "No film is counted yet" in text(page)
-    assert len(page.get("image")) == 1  # the film
+    assert "Hottest point" not in text(page)
     next(each for each in page.button if each.label.startswith("Show anyway")).click().run()
     assert MEANINGLESS_LINE not in text(page)
-    assert len(page.get("image")) > 1
+    assert "Hottest point" in text(page)
     draw(page, 6)
-    assert len(page.get("image")) == 1
+    assert "Hottest point" not in text(page)
 
 
 def test_the_clinical_set_is_offered_where_its_weights_are_and_warned_of(lab_page, weights_dir):
@@ -372,7 +414,7 @@ def test_a_failed_review_says_why_and_waits_until_it_is_asked_for_again(lab_page
     with monkeypatch.context() as patch:
         patch.setattr(networks, "load", failing)
         draw(page, 5)
-        page.slider(key="lab threshold").set_value(0.8).run()
+        page.toggle(key="lab truth").set_value(False).run()
         assert "ran out of memory" in text(page)
     page.button(key="again lab reviewing").click().run()
     reviewed(page)
@@ -389,7 +431,7 @@ def test_nothing_of_a_blind_film_is_sent_before_the_answer(lab_page):
     assert lab.tally.films == {}
     main = text(page)
     assert not any(word in main for word in ("planted", "called", "Ensemble", "Hit", "Miss", "difficulty", "✓", "✗"))
-    assert not page.get("image")
+    assert "Hottest point" not in main
     next(each for each in page.button if each.label == "Show without an answer").click().run()
     assert "planted" in text(page)
     assert "Ensemble" in text(page)

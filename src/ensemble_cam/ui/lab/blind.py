@@ -1,57 +1,42 @@
 """Blind reading in the phantom lab: the learner says what is there, and where, before truth and maps are shown."""
 
-import base64
-from functools import partial
-
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from ensemble_cam.phantom import FINDINGS
-from ensemble_cam.rendering.screen import Screen, jpeg
-from ensemble_cam.settings.display import Display
 from ensemble_cam.settings.settings import displayed
-from ensemble_cam.ui.lab.marker import show_marker
 from ensemble_cam.ui.lab.state import session_lab
 from ensemble_cam.ui.lab.tally import Answer
 from ensemble_cam.ui.lab.work import LabFilm
+from ensemble_cam.ui.viewer.planted import Planted
 
 
-def show_reading(film: LabFilm, screen: Screen) -> DeltaGenerator:
-    """Show the film alone, take the learner's answer, and return the place below the questions."""
+def show_questions(film: LabFilm) -> Planted:
+    """Ask for the learner's answer, and return what lies over the film meanwhile: the marks, and the question."""
     marks = session_lab().marks
-    left, right = st.columns([1.35, 1], gap="medium")
-    with right:
-        st.markdown("**What is there?** Truth, scores and maps stay hidden until you have answered.")
-        named = st.pills(
-            "Findings",
-            FINDINGS,
-            selection_mode="multi",
-            format_func=displayed,
-            key=f"lab findings {film.sha256}",
-            wrap=True,
+    st.markdown("**What is there?** Truth, scores and maps stay hidden until you have answered.")
+    named = st.pills(
+        "Findings",
+        FINDINGS,
+        selection_mode="multi",
+        format_func=displayed,
+        key=f"lab findings {film.sha256}",
+        wrap=True,
+    )
+    target = _show_target(film, named, list(marks)) if named else None
+    with st.container(horizontal=True, gap="small"):
+        st.button(
+            "Answer" if named else "Answer: nothing, a normal film",
+            on_click=_answer,
+            args=(film.sha256,),
+            type="primary",
+            key=f"lab answer {film.sha256}",
         )
-        target = _show_target(film, named, list(marks)) if named else None
-        with st.container(horizontal=True, gap="small"):
-            st.button(
-                "Answer" if named else "Answer: nothing, a normal film",
-                on_click=_answer,
-                args=(film.sha256,),
-                type="primary",
-                key=f"lab answer {film.sha256}",
-            )
-            st.button("Show without an answer", on_click=_reveal, args=(film.sha256,), key=f"lab reveal {film.sha256}")
-    with left:
-        height, width = film.radiograph.display.shape
-        encoded = base64.b64encode(jpeg(screen.panel(None, Display()))).decode("ascii")
-        shares = {displayed(label): ((x + 0.5) / width, (y + 0.5) / height) for label, (x, y) in marks.items()}
-        show_marker(
-            film.sha256,
-            f"data:image/jpeg;base64,{encoded}",
-            shares,
-            asks_for=None if target is None else (target, displayed(target)),
-            on_point=partial(_mark, width, height),
-        )
-    return right
+        st.button("Show without an answer", on_click=_reveal, args=(film.sha256,), key=f"lab reveal {film.sha256}")
+    return Planted(
+        marks={displayed(label): point for label, point in marks.items()},
+        target=target,
+        asks=None if target is None else displayed(target),
+    )
 
 
 def _show_target(film: LabFilm, named: list[str], marked: list[str]) -> str:
@@ -66,11 +51,6 @@ def _show_target(film: LabFilm, named: list[str], marked: list[str]) -> str:
         key=f"lab target {film.sha256} {len(named)} {len(marked)}",  # with another key it takes its default again
         help="Where it is seen best. Marks are judged as the hottest points of maps are; a finding may stay unmarked.",
     )
-
-
-def _mark(width: int, height: int, target: str, x: float, y: float) -> None:
-    if target in FINDINGS:  # it comes from the browser
-        session_lab().marks[target] = int(x * width), int(y * height)
 
 
 def _answer(sha256: str) -> None:

@@ -7,22 +7,19 @@ import streamlit as st
 
 from ensemble_cam.phantom import FINDINGS
 from ensemble_cam.settings.config import Config
-from ensemble_cam.settings.display import Display
 from ensemble_cam.settings.sets import CLINICAL, SETS, TEACHING, ClassifierSet
 from ensemble_cam.settings.settings import displayed
-from ensemble_cam.settings.vocabulary import COLORMAPS
 from ensemble_cam.ui import sets
 from ensemble_cam.ui.lab.state import session_lab
 from ensemble_cam.ui.lab.work import Wish
 from ensemble_cam.ui.session import choices as held
 from ensemble_cam.ui.session import networks
 from ensemble_cam.ui.session.networks import Choice
-from ensemble_cam.ui.words import RELATIVE_ACTIVATION, plain
+from ensemble_cam.ui.words import plain
 
 _SEEDS = 1_000_000  # the networks learned from films of higher seeds
 _DIFFICULTIES = {"Any": None, "Plain": 0.0, "Medium": 0.5, "Borderline": 1.0}
 _AT_RANDOM, _CHOSEN = "At random", "Chosen"
-_THRESHOLD = 0.5
 
 # Keys of widgets that callbacks read.
 _BLIND, _WHICH, _LABELS, _DIFFICULTY, _SEED = "lab blind", "lab which", "lab labels", "lab difficulty", "lab seed"
@@ -35,14 +32,12 @@ class View:
     Attributes:
         set: the set of classifiers.
         choices: its classifiers; those with an ensemble weight of 0 do not count in the ensemble.
-        display: what maps are drawn like.
         truth: whether the contour of the truth is drawn.
         method: of the maps.
     """
 
     set: ClassifierSet
     choices: tuple[Choice, ...]
-    display: Display
     truth: bool
     method: str
 
@@ -121,27 +116,13 @@ def begin_blind() -> None:
 
 
 def show_view(config: Config) -> View:
-    """Show which networks are asked and what is drawn of their maps; all but the networks as on the review page."""
+    """Show which networks are asked, and whether the truth is drawn; the viewer has all else."""
     defaults = config.review
     set = _show_set_choice(config)
     choices = networks.default_choices(config, set.name)
     choices += tuple(_optional(config, set.name))
-    threshold = st.slider(
-        "Sensitivity threshold",
-        0.0,
-        1.0,
-        _THRESHOLD,
-        0.01,
-        key="lab threshold",
-        persist_state="session",
-        help=f"Relative activation below it is not drawn. Relative activation: {RELATIVE_ACTIVATION}",
-    )
-    opacity = st.slider("Opacity", 0.0, 1.0, defaults.opacity, 0.05, key="lab opacity", persist_state="session")
-    start = COLORMAPS.index(defaults.colormap)
-    colormap = st.selectbox("Colours", COLORMAPS, index=start, key="lab colormap", persist_state="session")
     truth = st.toggle("Contour of the truth", True, key="lab truth", persist_state="session")
-    overlays = st.session_state.get("overlays", True)
-    return View(set, choices, Display(threshold, opacity, colormap, overlays), truth, defaults.method)
+    return View(set, choices, truth, defaults.method)
 
 
 def _show_set_choice(config: Config) -> ClassifierSet:

@@ -10,19 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from ensemble_cam.film.geometry import Geometry
-from ensemble_cam.phantom import FINDINGS
 from ensemble_cam.purpose import PURPOSE
-from ensemble_cam.rendering.screen import Screen
 from ensemble_cam.settings.settings import displayed
 from ensemble_cam.ui import sets
-from ensemble_cam.ui.lab.blind import show_reading
+from ensemble_cam.ui.lab.blind import show_questions
 from ensemble_cam.ui.lab.controls import View, begin_blind, draw_next, show_film_choice, show_view
-from ensemble_cam.ui.lab.panels import columns, show_answer, show_film, show_legend, show_maps, show_scores
+from ensemble_cam.ui.lab.judged import planted, show_answer, show_legend, show_scores, show_verdicts
+from ensemble_cam.ui.lab.stage import sent, show_stage
 from ensemble_cam.ui.lab.state import Lab, session_lab
 from ensemble_cam.ui.lab.tally import LEARNER, TALLY_HELP, answered, counted, outcomes, show_tally
-from ensemble_cam.ui.lab.work import SIZE, LabFilm, drawing, review_key, review_settings
-from ensemble_cam.ui.overlay_key import pass_on_overlay_key, show_overlays_button
+from ensemble_cam.ui.lab.work import LabFilm, drawing, review_key, review_settings
 from ensemble_cam.ui.review.remarks import offer_meaningless, show_failures, show_remarks
 from ensemble_cam.ui.session import networks
 from ensemble_cam.ui.session.closing import when_closed
@@ -30,7 +27,10 @@ from ensemble_cam.ui.session.networks import Identities, Ready, identities
 from ensemble_cam.ui.session.reviewing import reviewing, show_work
 from ensemble_cam.ui.session.slot import Slot
 from ensemble_cam.ui.session.stage import emptied
+from ensemble_cam.ui.viewer.committed import Committed
+from ensemble_cam.ui.viewer.planted import Planted
 from ensemble_cam.ui.words import plain
+from ensemble_cam.validation.localisation import THRESHOLD
 
 if TYPE_CHECKING:
     from ensemble_cam.reviewing.analysis import Analysis
@@ -46,55 +46,86 @@ def show_lab() -> None:
         st.caption(PURPOSE)
     sets.show_notice(view.set)
     ready, absent = networks.find(view.choices)
-    for choice, error in absent.items():
-        st.warning(plain(f"{choice.config.name}: {error}"))
-    if lab.wish is None:
-        _show_welcome()
-        return
-    film = lab.drawing.get(lab.wish, drawing(lab.wish))
-    # The pictures of the film before go first, so that no heading ever stands over another film's.
-    heading, body = st.container(), emptied("lab", f"lab-{lab.seed}-{'' if film is None else film.sha256[:12]}")
-    with heading:
+    # As on the review page: what is said lies over the viewer's rail, and the viewer keeps its place.
+    said, stage = st.container(key="said"), st.container()
+    film = None if lab.wish is None else lab.drawing.get(lab.wish, drawing(lab.wish))
+    with said:
+        for choice, error in absent.items():
+            st.warning(plain(f"{choice.config.name}: {error}"))
+        if lab.wish is None:
+            _show_welcome()
+            return
         _show_heading(lab, film)
-    with body:
         if film is None:
             _show_work("drawing")
-        else:
-            _show_film(lab, film, view, ready)
+            return
+        # What was said of the film before goes first, so that no heading ever stands over another film's.
+        with emptied("lab", f"lab-{lab.seed}-{film.sha256[:12]}"):
+            over, analysis, withheld = _say(lab, film, view, ready)
+    with stage:
+        made = sent(film, view.set, config.review, over, analysis=analysis, withheld=withheld)
+        show_stage(film.sha256, made, partial(_show_tables, film, view, None if withheld else analysis))
 
 
-def _show_film(lab: Lab, film: LabFilm, view: View, ready: Sequence[Ready]) -> None:
-    geometry = Geometry.framed((film.radiograph.width, film.radiograph.height), framing="crop", cells=1)
-    screen = Screen.of(film.radiograph.display, geometry, longest=SIZE)
+def _say(lab: Lab, film: LabFilm, view: View, ready: Sequence[Ready]) -> "tuple[Planted, Analysis | None, bool]":
+    """Say what has to be said of a film, and ask.
+
+    Returns:
+        What lies over it, its review where that may be seen, and whether its maps are kept back.
+    """
     for caution in view.set.cautions(phantom=film.radiograph.phantom):
         st.warning(plain(caution), icon=":material/warning:")
-    analysis = None
-    if ready:
-        work = reviewing(
-            film.radiograph,
-            ready,
-            lambda examined: review_settings(examined, ready, view.method),
-            framing="crop",
-            examining=lab.examining,
-        )
-        analysis = lab.reviewing.get(review_key(film, ready, view.method), work)
+    analysis = _review(lab, film, view, ready) if ready else None
     if not lab.revealed:
-        with show_reading(film, screen):
-            if ready and analysis is None:
-                _show_work("reviewing")
-            if lab.tally.films:
-                _show_tally(lab, view, [each.choice.config.id for each in ready], None)
-        return
-    if analysis is not None:
-        _count(lab, film, analysis, view.set.name)
-        _show_truth_and_maps(lab, film, analysis, screen, view, identities(ready))
-        return
-    left, right = columns(1 + len(ready))
-    with left:
-        show_film(film, screen, lab.answer, truth=view.truth)
-    with right:
+        over = show_questions(film)
+        if ready and analysis is None:
+            _show_work("reviewing")
+        return over, None, False
+    if lab.answer is not None:
+        show_answer(film, lab.answer)
+    marks = {} if lab.answer is None else lab.answer.marks
+    if analysis is None:
         if ready:
             _show_work("reviewing")
+        return planted(film, None, marks, truth=view.truth), None, False
+    _count(lab, film, analysis, view.set.name)
+    if show_failures(analysis):
+        st.button("Try again", on_click=_try_again, args=("reviewing",), key="lab again failed")
+    show_remarks(analysis)
+    of = identities(ready)
+    withheld = analysis.meaningless and lab.shown_anyway != of
+    if withheld:
+        offer_meaningless(_show_anyway, film.sha256, of, key=f"lab show anyway {film.sha256}")
+    return planted(film, None if withheld else analysis, marks, truth=view.truth), analysis, withheld
+
+
+def _review(lab: Lab, film: LabFilm, view: View, ready: Sequence[Ready]) -> "Analysis | None":
+    work = reviewing(
+        film.radiograph,
+        ready,
+        lambda examined: review_settings(examined, ready, view.method),
+        framing="crop",
+        examining=lab.examining,
+    )
+    return lab.reviewing.get(review_key(film, ready, view.method), work)
+
+
+def _show_tables(film: LabFilm, view: View, analysis: "Analysis | None", lab: Lab, committed: Committed | None) -> None:
+    """Show the tables below a film: how maps stand to the truth, every score, and the tally."""
+    if lab.revealed:
+        show_legend(film)
+    reviewed = lab.reviewing.value if lab.revealed else None
+    if analysis is not None and lab.revealed:
+        known = [finding.label for finding in analysis.findings]
+        label = None if committed is None or committed.film != film.sha256 else committed.finding
+        first = next((each for each in film.masks if each in known), known[0])
+        threshold = THRESHOLD if committed is None else committed.display.threshold
+        show_verdicts(film, analysis, label if label in known else first, threshold)
+    if reviewed is not None and reviewed.radiograph is film.radiograph:
+        show_scores(film, reviewed)
+    order = [choice.config.id for choice in view.choices]
+    if lab.tally.films or lab.revealed:
+        _show_tally(lab, view, order, (film.sha256, view.set.name) if reviewed is not None else None)
 
 
 def _show_welcome() -> None:
@@ -116,8 +147,6 @@ def _show_welcome() -> None:
 def _show_heading(lab: Lab, film: LabFilm | None) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(_title(lab, film), width="stretch")
-        if lab.revealed:
-            show_overlays_button("The films")
         st.button(
             "Next random film",
             on_click=draw_next,
@@ -132,40 +161,6 @@ def _title(lab: Lab, film: LabFilm | None) -> str:
     if film is None or not lab.revealed:
         return title
     return f"{title} · planted: **{', '.join(map(displayed, film.masks)) or 'nothing, a normal film'}**"
-
-
-def _show_truth_and_maps(
-    lab: Lab, film: LabFilm, analysis: "Analysis", screen: Screen, view: View, of: Identities
-) -> None:
-    if show_failures(analysis):
-        st.button("Try again", on_click=_try_again, args=("reviewing",), key="lab again failed")
-    show_remarks(analysis)
-    withheld = analysis.meaningless and lab.shown_anyway != of
-    if withheld:
-        offer_meaningless(_show_anyway, film.sha256, of, key=f"lab show anyway {film.sha256}")
-    if lab.answer is not None:
-        show_answer(film, lab.answer)
-    known = [finding.label for finding in analysis.findings]
-    label = st.segmented_control(
-        "Finding",
-        [label for label in FINDINGS if label in known],
-        default=next((label for label in film.masks if label in known), known[0]),
-        format_func=lambda label: displayed(label) + (" ●" if label in film.masks else ""),
-        required=True,
-        key=f"lab finding {film.sha256} {view.set.name}",
-        label_visibility="collapsed",
-        help="Planted ones have a dot.",
-    )
-    left, right = columns(1 + len(analysis.results))
-    with left:
-        show_film(film, screen, lab.answer, truth=view.truth)
-        show_legend(film, lab.answer, truth=view.truth)
-        _show_tally(lab, view, [result.id for result in analysis.results], (film.sha256, view.set.name))
-    with right:
-        if not withheld:
-            show_maps(film, analysis, label, screen, view.display, truth=view.truth)
-    show_scores(film, analysis)
-    pass_on_overlay_key()
 
 
 def _show_anyway(sha256: str, of: Identities) -> None:

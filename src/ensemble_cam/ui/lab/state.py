@@ -10,6 +10,8 @@ from ensemble_cam.ui.lab.tally import Answer, Tally
 from ensemble_cam.ui.lab.work import LabFilm, Wish
 from ensemble_cam.ui.session.networks import Identities
 from ensemble_cam.ui.session.slot import Slot
+from ensemble_cam.ui.viewer.committed import Committed
+from ensemble_cam.ui.viewer.payload import FilmPart
 
 if TYPE_CHECKING:
     from ensemble_cam.reviewing.analysis import Analysis
@@ -33,6 +35,9 @@ class Lab:
         shown_anyway: the networks whose maps of it are to be seen though they mean nothing; None for none.
         tally: over all films of the session.
         known: seeds of films whose truth was seen.
+        part: the film on the screen and what of it the viewer is sent, packed once; None before.
+        committed: what the learner has set in the viewer; None before they did.
+        pointed: the serial number of the last click that marked something.
     """
 
     wish: Wish | None = None
@@ -45,6 +50,9 @@ class Lab:
     shown_anyway: Identities | None = None
     tally: Tally = field(default_factory=Tally)
     known: set[int] = field(default_factory=set)
+    part: tuple[LabFilm, FilmPart] | None = field(default=None, repr=False)
+    committed: Committed | None = None
+    pointed: int = 0
 
     def shows(self, sha256: str) -> bool:
         """Whether the film with this hash is on the screen; what was meant for another one comes too late."""
@@ -61,13 +69,14 @@ class Lab:
         if self.wish is not None and self.revealed:
             self.known.add(self.wish.seed)
         self.wish, self.revealed = wish, not wish.blind
-        self.marks, self.answer, self.shown_anyway = {}, None, None
+        self.marks, self.answer, self.shown_anyway, self.part = {}, None, None, None
         self.drawing.begin_anew()
         self.examining.begin_anew()
         self.reviewing.begin_anew()
 
     def clear(self) -> None:
         """Let go of the film and of everything that was made of it, for good."""
+        self.part = None
         for slot in (self.drawing, self.examining, self.reviewing):
             slot.close()
 

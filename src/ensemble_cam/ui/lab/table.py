@@ -10,13 +10,13 @@ import streamlit as st
 _STYLE = """
 <style>
 .lab-table { border-collapse: collapse; font-size: 0.75rem; line-height: 1.5; width: 100%; }
-.lab-table th { font-weight: 600; opacity: 0.8; }
+.lab-table th { font-weight: 600; }
 .lab-table th, .lab-table td { text-align: right; padding: 0 0.3rem; border-bottom: 1px solid rgba(128, 128, 128, 0.3);
 }
 .lab-table th:first-child, .lab-table td:first-child { text-align: left; padding-left: 0; }
-.lab-table .right { color: #2aa76f; }
-.lab-table .wrong { color: #e0555f; }
-.lab-table .meaningless { color: #a2a2a2; text-decoration: line-through; }
+.lab-table .right { color: light-dark(#146c43, #3fbf87); }
+.lab-table .wrong { color: light-dark(#b3261e, #f0808a); }
+.lab-table .meaningless { color: light-dark(#5f5f5f, #a2a2a2); text-decoration: line-through; }
 </style>
 """
 

@@ -20,6 +20,7 @@ const A_DRAG = 3 // CSS pixels
  * @property {[number, number]} start
  * @property {GreyWindow} from
  * @property {boolean} windowing whether it sets the window
+ * @property {boolean} moved whether it has gone farther than a click does
  */
 
 export class Gestures {
@@ -57,8 +58,8 @@ export class Gestures {
       canvas.setPointerCapture(event.pointerId)
       if (event.pointerType === "touch") fingers.down(event.pointerId, at(event))
       const windowing = event.button === 2 || (event.button === 0 && event.altKey)
-      if (tools.tool && !windowing && event.button === 0) tools.set(this.onFilm(canvas, event))
-      else drag = { last: at(event), start: at(event), from: state.window, windowing }
+      if (tools.tool && tools.tool !== "point" && !windowing && event.button === 0) tools.set(this.onFilm(canvas, event))
+      else drag = { last: at(event), start: at(event), from: state.window, windowing, moved: false }
     }
     const move = (/** @type {PointerEvent} */ event) => {
       if (!panels.place) return
@@ -69,6 +70,8 @@ export class Gestures {
       if (fingers.busy) drag = null
       if (!drag) return
       const [x, y] = at(event)
+      drag.moved ||= Math.hypot(x - drag.start[0], y - drag.start[1]) >= A_DRAG
+      if (tools.tool === "point" && !drag.moved) return // a click marks, a drag moves
       if (drag.windowing) this.windowBy(drag.from, x - drag.start[0], y - drag.start[1])
       else navigation.pan((x - drag.last[0]) * panels.ratio, (y - drag.last[1]) * panels.ratio)
       drag.last = [x, y]
@@ -76,6 +79,8 @@ export class Gestures {
     const release = (/** @type {PointerEvent} */ event) => {
       fingers.up(event.pointerId)
       if (drag?.windowing) state.commit()
+      const clicked = drag && !drag.windowing && !drag.moved && event.type === "pointerup"
+      if (clicked && tools.tool === "point") tools.set(this.onFilm(canvas, event))
       drag = null
     }
     const wheel = (/** @type {WheelEvent} */ event) => {

@@ -7,6 +7,7 @@ import streamlit as st
 from ensemble_cam.ui.scripts import linked, read
 from ensemble_cam.ui.viewer.committed import Committed
 from ensemble_cam.ui.viewer.payload import Payload
+from ensemble_cam.ui.viewer.pointed import Pointed
 from ensemble_cam.ui.viewer.wanted import Delivered, Wanted
 
 KEY = "viewer"
@@ -26,25 +27,28 @@ class Told:
     Attributes:
         committed: what the reader last set; None before they did.
         wanted: the view that they last asked for; None before they did.
+        pointed: the point that they last marked, where the page asked for one; None before.
         failed: why the viewer cannot run in this browser; None where it does.
     """
 
     committed: Committed | None
     wanted: Wanted | None
+    pointed: Pointed | None
     failed: str | None
 
 
-def show_viewer(payload: Payload) -> Told:
-    """Put the viewer on the page, and return what it tells."""
+def show_viewer(payload: Payload, *, key: str = KEY) -> Told:
+    """Put the viewer on the page, and return what it tells; with another key it is another one."""
     result = _component(
-        key=KEY,
+        key=key,
         data={"header": dict(payload.header), "blobs": payload.table},
         on_committed_change=_nothing,
         on_wanted_change=_nothing,
+        on_pointed_change=_nothing,
         on_failed_change=_nothing,
     )
     failed = None if result.failed is None else str(result.failed)
-    return Told(Committed.of(result.committed), Wanted.of(result.wanted), failed)
+    return Told(Committed.of(result.committed), Wanted.of(result.wanted), Pointed.of(result.pointed), failed)
 
 
 def deliver(delivered: Delivered) -> None:

@@ -7,12 +7,12 @@
 /** @import { FilmFacts } from "./types.js" */
 /** @import { Film } from "./film.js" */
 
-/** @typedef {"distance" | "angle" | "ellipse" | "ratio"} Tool */
+/** @typedef {"point" | "distance" | "angle" | "ellipse" | "ratio"} Tool */
 /** @typedef {[number, number]} Point */
 /** @typedef {{ tool: Tool, points: Point[] }} Mark */
 
 /** How many points each takes: the ratio the heart's two ends, then the thorax's. */
-export const POINTS = /** @type {Record<Tool, number>} */ ({ distance: 2, angle: 3, ellipse: 2, ratio: 4 })
+export const POINTS = /** @type {Record<Tool, number>} */ ({ point: 1, distance: 2, angle: 3, ellipse: 2, ratio: 4 })
 
 /**
  * What a whole mark says.

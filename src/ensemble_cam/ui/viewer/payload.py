@@ -22,6 +22,7 @@ from ensemble_cam.rendering.colours import colour_table
 from ensemble_cam.reviewing.sentences import CALLS_AT_LENGTH, SAYS
 from ensemble_cam.settings.settings import displayed
 from ensemble_cam.settings.vocabulary import COLORMAPS
+from ensemble_cam.ui.viewer.planted import Planted
 
 if TYPE_CHECKING:
     import pyarrow
@@ -172,6 +173,7 @@ def payload(
     withheld: bool = False,
     wanted: str | None = None,
     colours: Mapping[str, str] | None = None,
+    planted: Planted | None = None,
     start: Mapping[str, object],
     anew: str = "",
 ) -> Payload:
@@ -186,6 +188,7 @@ def payload(
         withheld: whether its maps are kept back, and scores sent alone.
         wanted: the finding that the reader asked for by name, by which the viewer begins.
         colours: classifier id → CSS colour of its marks.
+        planted: what lies over a film whose truth is known.
         start: what is set where the viewer appears anew; what it holds already counts more.
         anew: changes where the page goes on as another one was left: then `start` counts more.
 
@@ -213,6 +216,7 @@ def payload(
         "frame": dict(zip(("kind", "said"), words.frame, strict=True)),
         "withheld": withheld,
         "anew": anew,
+        "planted": None if planted is None else planted.header(),
         "says": {**SAYS, "calls": {str(call): said for call, said in CALLS_AT_LENGTH.items()}},
     }
     blobs = {

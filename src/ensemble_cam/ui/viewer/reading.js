@@ -21,6 +21,7 @@ import { Saving } from "./save.js"
 import { State } from "./state.js"
 import { Thumbs } from "./thumbs.js"
 import { Tools } from "./tools.js"
+import { Truth } from "./truth.js"
 import { Verdicts } from "./verdict.js"
 import { Words } from "./words.js"
 
@@ -30,6 +31,7 @@ import { Words } from "./words.js"
  * @typedef {object} Telling
  * @property {(message: object) => void} told what Python is to know
  * @property {(message: object) => void} wanted what Python is to draw
+ * @property {(point: [number, number]) => void} pointed a point on the film that was asked for
  * @property {(text: string) => void} say what went wrong, to the reader
  * @property {(error: unknown) => void} fail that nothing can be drawn
  */
@@ -64,7 +66,8 @@ export class Reading {
     this.thumbs = new Thumbs(one(box, ".thumbs"), (id) => this.keys.show(id))
     this.readout = new Readout(one(box, ".readout"), state, this.panels)
     const navigation = new Navigation(state, this.panels, ask)
-    this.tools = new Tools(box, state, this.panels, state.history, signal)
+    this.tools = new Tools(box, state, this.panels, state.history, telling.pointed, signal)
+    this.truth = new Truth(state, this.panels)
     this.magnifier = new Magnifier(state, this.panels)
     this.verdicts = new Verdicts(box, state, this.panels, this.readout, this.list, signal)
     const { tools, magnifier, verdicts } = this
@@ -94,6 +97,7 @@ export class Reading {
     this.measures.forget()
     state.begin(review, another)
     if (another) this.tools.forget()
+    else this.tools.heed()
     const alone = !header.findings.length
     const bare = alone || header.withheld // of maps
     if (header.frame.kind) box.dataset.frame = header.frame.kind
@@ -105,6 +109,11 @@ export class Reading {
     this.controls.offer(header)
     for (const part of [".findings", ".legend"]) one(box, part).hidden = alone
     for (const part of ["#hide", "#large", "#save", "#exports"]) one(box, part).hidden = bare
+    if (header.planted) {
+      one(box, "#save").hidden = true
+      one(box, "#exports").hidden = false
+    }
+    write(one(box, "#exports"), header.planted ? "Tables ↓" : "Files ↓")
     this.renewGreys()
     this.build()
     this.ask("size")
@@ -174,6 +183,7 @@ export class Reading {
       return finding ? words.thumb(id, finding) : { name: "", told: "", struck: null }
     })
     this.tools.draw()
+    this.truth.draw()
     this.verdicts.draw()
     this.magnifier.draw()
     this.stale.clear()

@@ -3,18 +3,21 @@
 // @ts-check
 /** @import { History } from "./history.js" */
 /** @import { Mark, Point, Tool } from "./marks.js" */
-/** @import { Panel, Panels } from "./panels.js" */
+/** @import { Panels } from "./panels.js" */
 /** @import { State } from "./state.js" */
 import { one } from "./elements.js"
 import { POINTS, measured } from "./marks.js"
+import { shape, svgIn } from "./shapes.js"
 
-const SVG = "http://www.w3.org/2000/svg"
 const NEXT = /** @type {Record<Tool, string[]>} */ ({
+  point: ["a point"],
   distance: ["one end", "the other end"],
   angle: ["a point on one side", "the corner", "a point on the other side"],
   ellipse: ["a corner of its box", "the corner opposite"],
   ratio: ["one side of the heart", "its other side", "one side of the thorax", "its other side"],
 })
+// Those that a reader takes up; the one for a point is in the hand for as long as the page asks for one.
+const TAKEN = /** @type {Tool[]} */ (Object.keys(POINTS).filter((tool) => tool !== "point"))
 const STEPS = new Map([
   ["ArrowLeft", [-1, 0]],
   ["ArrowRight", [1, 0]],
@@ -29,13 +32,15 @@ export class Tools {
    * @param {State} state
    * @param {Panels} panels
    * @param {History} history
+   * @param {(point: Point) => void} answer tells Python of a point that the page asks for
    * @param {AbortSignal} signal
    */
-  constructor(box, state, panels, history, signal) {
+  constructor(box, state, panels, history, answer, signal) {
     this.box = box
     this.state = state
     this.panels = panels
     this.history = history
+    this.answer = answer
     this.line = one(box, ".measured")
     /** @type {Tool | null} the one that is taken up */
     this.tool = null
@@ -45,7 +50,7 @@ export class Tools {
     this.cursor = null
     /** @type {Mark[]} */
     this.marks = []
-    for (const tool of /** @type {Tool[]} */ (Object.keys(POINTS))) {
+    for (const tool of TAKEN) {
       one(box, `#${tool}`).addEventListener("click", () => this.take(tool), { signal })
     }
     one(box, "#clear").addEventListener("click", () => this.clear(), { signal })
@@ -53,10 +58,21 @@ export class Tools {
 
   /** Begin with another film, on which nothing has been measured. */
   forget() {
-    this.tool = null
+    this.tool = this.asked
     this.marks = []
     this.points = []
     this.cursor = null
+    this.renew()
+  }
+
+  /** The tool for the point that the page asks for; null where it asks for none. */
+  get asked() {
+    return this.state.review.header.planted?.asks ? /** @type {Tool} */ ("point") : null
+  }
+
+  /** Take up what the page asks for, or lay it down. */
+  heed() {
+    if (this.tool === "point" || !this.tool) this.tool = this.asked
     this.renew()
   }
 
@@ -66,7 +82,7 @@ export class Tools {
    * @param {Tool} tool
    */
   take(tool) {
-    this.tool = this.tool === tool ? null : tool
+    this.tool = this.tool === tool ? this.asked : tool
     this.points = []
     this.cursor = null
     if (this.tool) this.panels.all[0]?.root.focus({ preventScroll: true })
@@ -125,6 +141,7 @@ export class Tools {
   set(point) {
     const { tool } = this
     if (!tool) return
+    if (tool === "point") return this.answer(point)
     this.points = [...this.points, point]
     if (this.points.length === POINTS[tool]) {
       const mark = { tool, points: this.points }
@@ -141,12 +158,14 @@ export class Tools {
 
   /** Say what is measured and what comes next, and draw it. */
   renew() {
-    for (const tool of Object.keys(POINTS)) {
+    for (const tool of TAKEN) {
       one(this.box, `#${tool}`).setAttribute("aria-pressed", String(tool === this.tool))
     }
     this.panels.box.toggleAttribute("data-measuring", this.tool !== null)
     const last = this.marks.at(-1)
-    const next = this.tool ? `Set ${NEXT[this.tool][this.points.length]}.` : ""
+    const asks = this.state.review.header.planted?.asks
+    const point = this.tool === "point" && asks ? `a mark for ${asks}` : null
+    const next = this.tool ? `Set ${point ?? NEXT[this.tool][this.points.length]}.` : ""
     const said = last ? `${this.marks.length}: ${measured(last, this.state.review.film)}` : ""
     this.line.textContent = [said, next].filter(Boolean).join(" — ")
     this.draw()
@@ -162,7 +181,7 @@ export class Tools {
     const marks = [...this.marks, ...(begun && begun.points.length ? [begun] : [])]
     for (const panel of all) {
       const drawn = marks.flatMap((mark, at) => this.drawn({ ...mark, points: mark.points.map(onScreen) }, mark, at + 1))
-      svgOf(panel).replaceChildren(...drawn)
+      svgIn(panel.screen, "marks").replaceChildren(...drawn)
     }
   }
 
@@ -181,7 +200,7 @@ export class Tools {
       const lines = tool === "ratio" ? [points.slice(0, 2), points.slice(2)] : [points]
       for (const line of lines) if (line.length > 1) made.unshift(shape("polyline", { points: line.join(" ") }))
     }
-    if (points.length === POINTS[tool]) {
+    if (tool !== "point" && points.length === POINTS[tool]) {
       const [x, y] = points[points.length - 1]
       const text = shape("text", { x: x + 6, y: y - 6 })
       text.textContent = `${number}: ${measured(own, this.state.review.film)}`
@@ -189,25 +208,4 @@ export class Tools {
     }
     return made
   }
-}
-
-/** @param {Panel} panel */
-function svgOf({ screen }) {
-  const there = screen.querySelector("svg.marks")
-  if (there) return there
-  const made = document.createElementNS(SVG, "svg")
-  made.classList.add("marks")
-  made.setAttribute("aria-hidden", "true") // what it says is said beside
-  screen.append(made)
-  return made
-}
-
-/**
- * @param {string} name
- * @param {Record<string, number | string>} attributes
- */
-export function shape(name, attributes) {
-  const made = document.createElementNS(SVG, name)
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, String(value))
-  return made
 }

@@ -106,6 +106,18 @@
 /** @typedef {"heatmap" | "contour" | "both"} Style */
 
 /**
+ * What lies over a film whose truth is known, in the film's edge coordinates: `payload.Planted`.
+ *
+ * @typedef {object} Planted
+ * @property {[number, number][][]} contours of all that was planted
+ * @property {{ name: string, at: [number, number] }[]} marks the learner's
+ * @property {Record<string, [number, number]>} hottest "<label> <id>" → where a map is hottest
+ * @property {Record<string, string>} judged "<label> <id>" → how a map stands to the truth
+ * @property {string | null} target what the next click marks; null while clicks mark nothing
+ * @property {string | null} asks the same as it is displayed
+ */
+
+/**
  * What is set where the viewer appears anew: `committed.Committed.start`.
  *
  * @typedef {object} Start
@@ -140,6 +152,7 @@
  * @property {{ kind: "" | "teaching" | "meaningless", said: string }} frame what the film stands in a frame for
  * @property {boolean} withheld whether the maps are kept back until the reader asks for them
  * @property {string} anew changes where the page goes on as another one was left, and `start` counts more than what is set
+ * @property {Planted | null} planted null for all films but the lab's
  * @property {Says} says
  * @property {string} sha256 over all that is sent, but for `start`
  * @property {Start} start

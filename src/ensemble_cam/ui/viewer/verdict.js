@@ -10,7 +10,7 @@
 /** @import { State } from "./state.js" */
 import { element, one } from "./elements.js"
 import { filmKey, theStage } from "./stage.js"
-import { shape } from "./tools.js"
+import { shape } from "./shapes.js"
 
 const SVG = "http://www.w3.org/2000/svg"
 const SURE = [1, 2, 3, 4, 5]

@@ -136,6 +136,10 @@ class Viewer {
     const telling = {
       told: (/** @type {object} */ message) => this.send("committed", message),
       wanted: (/** @type {object} */ message) => this.send("wanted", message),
+      pointed: (/** @type {[number, number]} */ point) => {
+        const { sha256, planted } = { ...this.review?.header.film, planted: this.review?.header.planted }
+        this.send("pointed", { film: sha256, target: planted?.target, point, serial: ++theStage().serial })
+      },
       say: (/** @type {string} */ text) => this.say(text),
       fail: (/** @type {unknown} */ error) => this.fail(error),
     }

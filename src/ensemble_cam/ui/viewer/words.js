@@ -168,9 +168,10 @@ export class Words {
     const extent = this.extent(id, finding)
     if (!score) return { caption: name, note: extent, call: null, struck: null }
     const call = callOf(score)
+    const judged = this.state.review.header.planted?.judged[`${finding.label} ${id}`]
     return {
       caption: `${name} · ${score.value.toFixed(2)}`,
-      note: `${this.says.calls[call]} · ${extent}`,
+      note: [this.says.calls[call], judged, extent].filter(Boolean).join(" · "),
       call,
       struck: struckOf(score),
     }
