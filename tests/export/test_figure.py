@@ -10,6 +10,7 @@ from numpy.testing import assert_array_equal
 from PIL import Image
 
 from ensemble_cam import __version__
+from ensemble_cam.export import figure
 from ensemble_cam.export.blocks import HEIGHT, WIDTH
 from ensemble_cam.export.figure import figure_png, figure_size, laid_out
 from ensemble_cam.export.record import review_record
@@ -282,6 +283,18 @@ def test_three_findings_of_three_networks_stand_on_one_sheet_when_one_is_called(
     review = made_review(dotted(300, 300, 150, 80), classifiers=networks, top_k=3)
 
     assert figure_size(review) == (2480, 3508)
+
+
+def test_three_findings_that_nearly_fit_on_one_sheet_do_so_by_lower_maps_and_no_smaller_letters(monkeypatch):
+    networks = [
+        bright_classifier(f"n{index}", logits={"Called": 2.0, "One": -1.0, "Other": -2.0}) for index in range(3)
+    ]
+    review = made_review(dotted(300, 360, 150, 80), classifiers=networks, top_k=3)
+
+    assert figure_size(review) == (2480, 3508)
+
+    monkeypatch.setattr(figure, "_LOWER", 1.0)
+    assert figure_size(review) == (2480, 2 * 3508)  # else it would be two, the second nearly empty
 
 
 def test_every_sheet_says_what_it_is_for_of_which_film_and_case_it_is_and_which_of_how_many():

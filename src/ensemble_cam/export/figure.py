@@ -28,6 +28,8 @@ _HEAD = Lettering(13, bold=True)
 _TOP, _GAP = 100, 60
 # The film's width on the first page, the widest first: a narrower one is taken where it saves a page.
 _FILM_WIDTHS = WIDEST, 960, 840, 720
+# Of the maps' usual height, where a little less of it saves a second page: a sheet that stands by itself is worth it.
+_LOWER = 0.8
 _COLOUR_BAR_WIDTH, _COLOUR_BAR_HEIGHT = 640, 130
 # Rows of the scores' plot that stand beside the film; those of networks with more findings follow below.
 _BESIDE = 18
@@ -71,21 +73,26 @@ def _parts(review: Review) -> Iterator[Part]:
 def laid_out(review: Review) -> list[list[Block]]:
     """Lay the figure out: blocks from top to bottom that fill each page.
 
-    The networks stand below all maps, or above them where that saves a page.
+    The networks stand below all maps, or above them where that saves a page. What would nearly fit on one page is drawn
+    so much lower that it does.
     """
     head, later_head = _Head(review), _LaterHead(review)
     body = HEIGHT - _Foot(review, 1, 1).height
     film = PrintedFilm(review)
-    findings, networks = _findings(review, film), _networks(review)
+    networks = _networks(review)
     pages: list[list[Block]] = []
-    for width, are_first in product(_FILM_WIDTHS, (False, True)):
-        first = _first(review, film, width)
-        blocks = [*first, *networks, *findings] if are_first else [*first, *findings, *networks]
-        tried = paged(blocks, first=body - head.height, later=body - later_head.height)
-        if not pages or len(tried) < len(pages):
-            pages = tried
-        if len(pages) == 1:
+    for share in (1.0, _LOWER):
+        if share < 1 and len(pages) != 2:
             break
+        findings = _findings(review, film, share)
+        for width, are_first in product(_FILM_WIDTHS, (False, True)):
+            first = _first(review, film, width)
+            blocks = [*first, *networks, *findings] if are_first else [*first, *findings, *networks]
+            tried = paged(blocks, first=body - head.height, later=body - later_head.height)
+            if not pages or len(tried) < len(pages):
+                pages = tried
+            if len(pages) == 1:
+                break
     filled: list[list[Block]] = []
     for number, blocks in enumerate(pages, start=1):
         upper = head if number == 1 else later_head
@@ -277,12 +284,14 @@ def _drawn(display: Display) -> str:
     return "Colour: relative activation"
 
 
-def _findings(review: Review, film: PrintedFilm) -> list[Block]:
-    """Return a block for each finding: the called ones first, then the other large ones."""
+def _findings(review: Review, film: PrintedFilm, share: float) -> list[Block]:
+    """Return a block for each finding, its maps at a share of their height: the called ones first, then large ones."""
     findings = sorted(
         review.analysis.findings, key=lambda finding: (finding.call is not Call.CALLED, not is_large(finding))
     )
-    panels = {large: Panels(review, film, large=large) for large in {is_large(finding) for finding in findings}}
+    panels = {
+        large: Panels(review, film, large=large, share=share) for large in {is_large(finding) for finding in findings}
+    }
     return [FindingRow(review, finding, panels[is_large(finding)]) for finding in findings]
 
 

@@ -66,7 +66,7 @@ class PrintedFilm:
 
 
 class Panels:
-    """Where the maps of one film stand side by side.
+    """Where the maps of one film stand side by side; `share` says how much of their usual height they have.
 
     Attributes:
         lefts: where the panels begin, from the page's left.
@@ -75,12 +75,13 @@ class Panels:
         right: where the last place ends.
     """
 
-    def __init__(self, review: "Review", film: PrintedFilm, *, large: bool):
+    def __init__(self, review: "Review", film: PrintedFilm, *, large: bool, share: float = 1.0):
         count = len(review.analysis.results) + 1
         width, height = review.analysis.geometry.source_size
         across = ROOM if large else round(ROOM * _SMALL_SHARE)
         self.slot = (across - (count - 1) * _GAP) // count
-        self.height = max(1, round(min(self.slot * min(height / width, _TALLEST), _MOST if large else _MOST_SMALL)))
+        highest = min(self.slot * min(height / width, _TALLEST), _MOST if large else _MOST_SMALL)
+        self.height = max(1, round(share * highest))
         self._size = min(self.slot, max(1, round(self.height * width / height))), self.height
         if not large:  # no wider than they are: the words stand right of them
             self.slot = max(self._size[0], min(self.slot, 160))
