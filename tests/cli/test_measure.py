@@ -23,6 +23,7 @@ from ensemble_cam.settings.metrics import FAITHFULNESS
 from ensemble_cam.settings.sets import NO_PHANTOM
 from ensemble_cam.validation.measures import summary
 from support import films
+from support.own_networks import own_module, write_own
 from support.running import loaded_by
 
 pytestmark = pytest.mark.slow
@@ -173,6 +174,16 @@ def test_any_network_is_measured(phantoms, tmp_path, capsys):
     assert {each["classifier"] for each in found} == {"torchvision:resnet18"}
     own = [each["metric"] for each in found if each["method"] != "moved"]
     assert own == ["deletion", "road", "randomisation_head", "adversarial"] * 2
+
+
+def test_network_of_the_sites_own_is_measured_without_what_takes_two_parts(phantoms, tmp_path, capsys):
+    config = write_own(tmp_path, own_module())
+    arguments = ["measure", str(phantoms / "phantom_000.png"), "--set", "site", "--config", str(config)]
+    more = ["--top-k", "1", "--metrics", "road,contrast,adversarial", "--out", str(tmp_path / "out"), "--quiet"]
+    assert cli.main([*arguments, *more]) == 0
+    found = rows(tmp_path / "out")
+    assert {each["classifier"] for each in found} == {"own"}
+    assert [each["metric"] for each in found] == ["road"] * 2
 
 
 def test_explanation_is_measured_with_its_network_and_a_review_with_its_classifiers():
