@@ -25,7 +25,6 @@ class Page:
         self.state: dict = {}
         monkeypatch.setattr(verdicts, "st", SimpleNamespace(session_state=self.state))
         monkeypatch.setattr(verdicts, "keeping", lambda: self.here)
-        monkeypatch.setattr(verdicts.films, "film", self.films.get)
         monkeypatch.setattr(verdicts.films, "session_films", lambda: self.films)
 
     def message(self, kind: str, film: int = 1, **words) -> dict:
@@ -134,3 +133,11 @@ def test_reveal_shows_the_film(page):
     page.send(page.message("reveal"))
     assert page.films[1].revealed
     assert not page.films[2].revealed
+
+
+def test_what_was_kept_was_heard_wherever_the_run_is_broken_off(page, monkeypatch):
+    asked = iter([page.films])  # another look into the session's state would end this run
+    monkeypatch.setattr(verdicts.films, "session_films", lambda: next(asked))
+    page.send(page.message("mark", finding="Mass"), page.message("done"))
+    assert page.here.heard == 2
+    assert page.here.store.rows("SELECT count(*) FROM reads WHERE event = 'done'")[0][0] == 1

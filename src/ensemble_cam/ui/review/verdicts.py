@@ -19,7 +19,7 @@ from ensemble_cam.settings.settings import displayed
 from ensemble_cam.ui.scripts import linked
 from ensemble_cam.ui.session import films
 from ensemble_cam.ui.session.controls import Controls
-from ensemble_cam.ui.session.films import OpenFilm
+from ensemble_cam.ui.session.films import OpenFilm, SessionFilms
 from ensemble_cam.ui.session.keeping import Keeping, keeping, progress
 
 if TYPE_CHECKING:
@@ -127,15 +127,20 @@ def _take_outbox() -> None:
     """Keep what the browser sends that was not heard yet; the callback of the component, before the page runs."""
     here, told = keeping(), st.session_state[_KEY].get("outbox")
     st.session_state[_FAILED] = ""
-    for message in _messages(told):
-        if message["id"] <= here.heard:
-            continue
-        try:
-            _do(here, message)
-        except SessionError as error:
-            st.session_state[_FAILED] = str(error)
-        here.heard = message["id"]
-        here.changed()
+    # From here on no look into the session's state, where a run may be broken off: what was kept was heard.
+    session, failed = films.session_films(), ""
+    with here.lock:
+        for message in _messages(told):
+            if message["id"] <= here.heard:
+                continue
+            try:
+                _do(here, session, message)
+            except SessionError as error:
+                failed = str(error)
+            here.heard = message["id"]
+            here.changed()
+    if failed:
+        st.session_state[_FAILED] = failed
 
 
 def _messages(told: object) -> list[Mapping[str, Any]]:
@@ -145,10 +150,10 @@ def _messages(told: object) -> list[Mapping[str, Any]]:
     return sorted(whole, key=lambda each: each["id"])
 
 
-def _do(here: Keeping, message: Mapping[str, Any]) -> None:
+def _do(here: Keeping, session: SessionFilms, message: Mapping[str, Any]) -> None:
     of, kind = message.get("film"), message.get("kind")
     number = of.get("number") if isinstance(of, Mapping) else None
-    film = films.film(number) if isinstance(number, int) else None
+    film = session.get(number) if isinstance(number, int) else None
     if film is None or not isinstance(of, Mapping) or film.id.sha256 != of.get("sha256"):
         return  # it was of a film that is gone
     row = here.row(film)
@@ -167,7 +172,7 @@ def _do(here: Keeping, message: Mapping[str, Any]) -> None:
         film.revealed = True
     elif kind == "done":
         reader.finish(row)
-        _go_on(here, film)
+        _go_on(here, session, film)
 
 
 def _reveal_example(here: Keeping, film: OpenFilm, row: int) -> None:
@@ -189,9 +194,8 @@ def _change_last(here: Keeping, row: int, confidence: int | None) -> None:
         here.reader.mark(row, Mark(last.finding, last.place, confidence))
 
 
-def _go_on(here: Keeping, film: OpenFilm) -> None:
+def _go_on(here: Keeping, session: SessionFilms, film: OpenFilm) -> None:
     """Put the next film on the stage that the reader is not done with; none where there is none."""
-    session = films.session_films()
     order = list(session.values())
     at = order.index(film)
     for other in (*order[at + 1 :], *order[:at]):

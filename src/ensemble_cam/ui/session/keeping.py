@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -54,6 +55,7 @@ class Keeping:
         cases: number of a film → its case number as it was last kept.
         reviewed: number of a film → the review of it that was last kept, whose row is in `reviews`.
         heard: the number of the last message of the browser's that was dealt with.
+        lock: held while messages are: two runs of a page can overlap.
     """
 
     store: Store
@@ -65,6 +67,7 @@ class Keeping:
     reviewed: "dict[int, Analysis]" = field(default_factory=dict, repr=False)
     reviews: dict[int, int] = field(default_factory=dict)
     heard: float = 0
+    lock: Lock = field(default_factory=Lock, repr=False)
     _states: dict[tuple[int, int], FilmState] = field(default_factory=dict, repr=False)
 
     def state(self, film: OpenFilm) -> FilmState:
