@@ -177,8 +177,9 @@ export class Reading {
 
   draw() {
     const { box, state, panels, words } = this
-    if (!drawPanels(state, panels, this.stale)) return
     const { finding } = state
+    if (this.stale.has("size")) this.caption(finding) // how many lines they take decides how large the films are
+    if (!drawPanels(state, panels, this.stale)) return
     this.thumbs.draw(state, finding, this.stale, (id) => {
       return finding ? words.thumb(id, finding) : { name: "", told: "", struck: null }
     })
@@ -195,6 +196,12 @@ export class Reading {
     if (!film.whole && panels.place && panels.place.scale > enough) state.askForDetail()
     box.dataset.drawn = String(Number(box.dataset.drawn ?? 0) + 1)
     box.dispatchEvent(new CustomEvent("drawn"))
+  }
+
+  /** @param {Finding | null} finding */
+  caption(finding) {
+    const { header } = this.state.review
+    captionPanels(this.panels.all, header.withheld ? null : finding, header, this.words)
   }
 
   /** Say anew which film this is: others may have come. */
@@ -220,7 +227,7 @@ export class Reading {
     one(box, ".title").title = title
     write(one(box, ".behind"), behind)
     one(box, ".behind").title = behind
-    captionPanels(this.panels.all, withheld ? null : finding, state.review.header, words)
+    this.caption(finding)
     sayCorners(this.panels, state)
     if (!finding) return this.verdicts.renew()
     this.thumbs.mark(state.settings.large === null ? null : state.shownIds[0])
