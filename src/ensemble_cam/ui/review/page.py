@@ -18,7 +18,7 @@ from ensemble_cam.ui.overlay_key import pass_on_overlay_key, show_overlays_butto
 from ensemble_cam.ui.review import live, opening, verdicts
 from ensemble_cam.ui.review.case import show_case
 from ensemble_cam.ui.review.remarks import offer_meaningless, show_failures, show_origin, show_remarks
-from ensemble_cam.ui.review.sidebar import films_told, show_controls, show_film_picker
+from ensemble_cam.ui.review.sidebar import films_told, show_controls, show_film_picker, show_read_first
 from ensemble_cam.ui.session import films, networks
 from ensemble_cam.ui.session.controls import Controls
 from ensemble_cam.ui.session.films import OpenFilm
@@ -50,8 +50,9 @@ def show_review_page() -> None:
         film = films.session_films().on_stage
         with progress:  # before what is said and asked of it
             films.read_in_turn([film] if film in new else [])
+        read_first = show_read_first()
         about = st.container()
-        controls = show_controls(config, film)
+        controls = show_controls(config, film, read_first=read_first)
         if film is not None:
             with of_film(film, "case"):
                 show_case(film)

@@ -60,20 +60,25 @@ def films_told(defaults: ReviewDefaults) -> list[dict[str, object]]:
     return listed_films(read_first=st.session_state.get(_READ_FIRST, False), threshold=defaults.threshold)
 
 
-def show_controls(config: Config, film: films.OpenFilm | None) -> Controls:
-    """Show every control and return what is set; all of it outlives a visit to another page.
-
-    Args:
-        config: the classifiers and the defaults.
-        film: the one on the stage; what of it the networks see is set for it alone.
-    """
-    defaults = config.review
-    read_first = st.toggle(
+def show_read_first() -> bool:
+    """Show the switch that keeps scores and maps back, of all films; return whether it is on."""
+    return st.toggle(
         "Read first",
         key=_READ_FIRST,
         persist_state="session",
         help="Hides scores and maps of every film until you ask for them.",
     )
+
+
+def show_controls(config: Config, film: films.OpenFilm | None, *, read_first: bool) -> Controls:
+    """Show every other control and return what is set; all of it outlives a visit to another page.
+
+    Args:
+        config: the classifiers and the defaults.
+        film: the one on the stage; what of it the networks see is set for it alone.
+        read_first: what `show_read_first` returned.
+    """
+    defaults = config.review
     still = held.chosen(_STILL, False)
     display = Display(defaults.threshold, defaults.opacity, defaults.colormap)
     if still:
