@@ -257,7 +257,7 @@ def lab_truth(studio: Studio) -> bytes:
     lab(page)
     drawn_in_lab(page, 12)
     maps_in_lab(page, 4)
-    return page.screenshot(clip=down_to(page.locator(".lab-table").last))
+    return reduced(page.screenshot(clip=down_to(page.locator(".lab-table").last)), width=1000)
 
 
 def lab_blind(studio: Studio) -> bytes:
@@ -303,8 +303,9 @@ def lab_shortcut(studio: Studio) -> bytes:
     settled(page)
     drawn_in_lab(page, _SHORTCUT)
     maps_in_lab(page, 5)
+    page.locator(".thumb", has_text="Teaching shortcut").click()
     sidebar = page.get_by_test_id("stSidebar")
-    return page.screenshot(clip=down_to(page.locator(".lab-table").last, beside=sidebar))
+    return reduced(page.screenshot(clip=down_to(page.locator(".lab-table").last, beside=sidebar)), width=900)
 
 
 def figure(studio: Studio) -> bytes:

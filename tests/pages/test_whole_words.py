@@ -19,7 +19,6 @@ WORDS = Words(
     set="Teaching set · secret.png",
     outside=OUTLINED,
     meaning=MEANING,
-    meaningless=MEANINGLESS_LINE,
     frame=("meaningless", MEANINGLESS_LINE),
 )
 # Whatever is cut, in the line or in the height, is longer than what is seen of it.
