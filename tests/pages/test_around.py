@@ -54,7 +54,7 @@ def test_axe_finds_no_serious_violation_on_a_light_page(open_page):
 def test_nothing_of_streamlits_own_menus_is_on_the_page(open_page):
     page = example(open_page).page
     for part in ("stMainMenu", "stToolbarActions", "stStatusWidget", "stAppDeployButton"):
-        assert not page.get_by_test_id(part).is_visible()
+        expect(page.get_by_test_id(part)).to_be_hidden()
     assert page.get_by_text("Record").count() == 0
 
 

@@ -41,6 +41,7 @@ def load(page, *files: tuple[str, bytes], spec: str = SPEC) -> None:
         handed = [{"name": name, "mimeType": "application/octet-stream", "buffer": data} for name, data in files]
         page.locator("input[type=file]").nth(-2).set_input_files(handed)
         expect(page.get_by_text(files[-1][0]).first).to_be_visible(timeout=PATIENCE)
+        page.wait_for_timeout(1_500)  # the browser names a file before it has handed it on
         settled(page)
     page.get_by_role("button", name="Load the network").click()
 
