@@ -5,6 +5,7 @@ operating system lets go of a lock when its process ends, however that ends, so 
 nobody. Any number of runs may write into one folder, on several machines, too, where their file system shares locks.
 """
 
+import os
 import re
 import shutil
 import uuid
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from ensemble_cam.errors import ExportError
 from ensemble_cam.machine.locks import lock
 
 _NAME = re.compile(r"(\.unfinished-[0-9a-f]{32})(?:\.lock)?")
@@ -34,6 +36,28 @@ def draft(out: Path) -> Iterator[Path]:
             yield path
         finally:
             _remove(path)
+
+
+def write_whole(path: Path, data: bytes, *, what: str = "file") -> None:
+    """Write a file whole or not at all, in place of one that is there.
+
+    Args:
+        path: the file's; its folder is made if need be.
+        data: its bytes.
+        what: it is, for the sentence that it cannot be written.
+
+    Raises:
+        ExportError: if it cannot.
+    """
+    try:
+        with draft(path.parent) as unfinished:
+            unfinished.write_bytes(data)
+            os.replace(unfinished, path)
+    except OSError as error:
+        raise ExportError(
+            f"{path.name}: the {what} cannot be written ({error.strerror}). Close it in other programs, free space, or "
+            "choose another folder."
+        ) from None
 
 
 def remove_dead_drafts(out: Path) -> int:

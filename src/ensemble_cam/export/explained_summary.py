@@ -6,7 +6,6 @@ The wrong ones come first, and of them those in which the true class has least. 
 import csv
 import io
 import math
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +13,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ensemble_cam.errors import ExportError
 from ensemble_cam.explanation.comparison import Alike, alike
 from ensemble_cam.explanation.expected import Expected, Shares
 from ensemble_cam.explanation.result import ClassMap, Explained
-from ensemble_cam.export.drafts import draft
+from ensemble_cam.export.drafts import write_whole
 from ensemble_cam.export.explained import drawn_over, origin, sheet_words
 from ensemble_cam.machine.names import cell, escaped
 from ensemble_cam.rendering.footer import footer
@@ -158,9 +156,9 @@ class ExplainedSummary:
             return []
         rows = sorted(self._rows, key=lambda each: each.order)
         tally = list(self._tally())
-        _write(out / TABLE, _csv(COLUMNS, [each.cells for each in rows]))
-        _write(out / TALLY, _csv(TALLY_COLUMNS, tally))
-        _write(out / SHEET, self._sheet(rows, self._last))
+        write_whole(out / TABLE, _csv(COLUMNS, [each.cells for each in rows]), what="summary")
+        write_whole(out / TALLY, _csv(TALLY_COLUMNS, tally), what="summary")
+        write_whole(out / SHEET, self._sheet(rows, self._last), what="summary")
         return list(self._lines(tally))
 
     def _lines(self, tally: Sequence[Sequence[object]]) -> Iterator[str]:
@@ -256,16 +254,3 @@ def _csv(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> bytes:
             ]
         )
     return text.getvalue().encode()
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all."""
-    try:
-        with draft(path.parent) as unfinished:
-            unfinished.write_bytes(data)
-            os.replace(unfinished, path)
-    except OSError as error:
-        raise ExportError(
-            f"{path.name}: the summary cannot be written ({error.strerror}). Close it in other programs, free "
-            "space, or choose another folder."
-        ) from None

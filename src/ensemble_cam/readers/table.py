@@ -4,7 +4,6 @@ import csv
 import hashlib
 import io
 import json
-import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,8 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ensemble_cam.errors import ExportError
-from ensemble_cam.export.drafts import draft
+from ensemble_cam.export.drafts import write_whole
 from ensemble_cam.machine.names import cell
 from ensemble_cam.readers.agreement import Answers, Comparison, Kappa, comparisons, fleiss_kappa
 from ensemble_cam.readers.store import Store
@@ -272,15 +270,7 @@ def write_export(store: Store, path: Path, data: bytes, *, count: int = 0) -> No
     Raises:
         ExportError: if it cannot be written.
     """
-    try:
-        with draft(path.parent) as unfinished:
-            unfinished.write_bytes(data)
-            os.replace(unfinished, path)
-    except OSError as error:
-        raise ExportError(
-            f"{path.name}: the file cannot be written ({error.strerror}). Close it in other programs, free space, or "
-            "choose another folder."
-        ) from None
+    write_whole(path, data)
     with store.write() as file:
         file.execute(
             "INSERT INTO exports (kind, sha256, lines, at) VALUES (?, ?, ?, ?)",

@@ -215,7 +215,7 @@ def load_pixels(
                 else:
                     pixels[index] = values
                 report(index + 1)
-        except BaseException:
+        except BaseException:  # Ctrl-C, too: what waits to be read is for nobody any more; it is raised again
             readers.shutdown(cancel_futures=True)
             raise
     if broken:
