@@ -41,11 +41,23 @@ def folder_and_server(request, tmp_path_factory):
 
 
 @pytest.fixture
-def look_through(request) -> "Callable[[playwright.Page], None]":
-    """What is looked at: everything by the command; what Streamlit serves are the same pages, so the first one."""
-    if request.node.callspec.params["folder_and_server"] == "command":
-        return lambda page: (look_at_the_opening(page), look_through_the_review(page), look_through_the_lab(page))
-    return lambda page: (look_at_the_opening(page), download(page, "Data (JSON)"))
+def look_through(request) -> "Callable[[playwright.Page], list[str]]":
+    """What is looked at: everything by the command; what Streamlit serves are the same pages, so the first one.
+
+    It returns the addresses of what was downloaded.
+    """
+
+    def through_all(page):
+        look_at_the_opening(page)
+        downloaded = look_through_the_review(page)
+        look_through_the_lab(page)
+        return downloaded
+
+    def through_the_first(page):
+        look_at_the_opening(page)
+        return [download(page, "Data (JSON)")]
+
+    return through_all if request.node.callspec.params["folder_and_server"] == "command" else through_the_first
 
 
 class Watched:
@@ -64,15 +76,21 @@ class Watched:
         served = [each for each in self.answers if each.url.startswith("http")]
         return [each.url for each in served if not wanted.items() <= each.headers.items()]
 
+    def ask_for(self, addresses: list[str], page) -> None:
+        """As of a download the browser does not always tell the answer."""
+        self.answers += [page.request.get(each) for each in addresses if each.startswith("http")]
+
     def kinds(self) -> set[str]:
         return {each.url.split("/")[3].partition("?")[0] for each in self.answers if each.url.startswith("http")}
 
 
-def download(page, button: str) -> None:
+def download(page, button: str) -> str:
+    """Where the server kept what was downloaded."""
     with page.expect_download() as begun:
         page.get_by_role("button", name=button).click()
     assert Path(begun.value.path()).stat().st_size > 0
     settled(page)
+    return begun.value.url
 
 
 def look_at_the_opening(page) -> None:
@@ -83,7 +101,7 @@ def look_at_the_opening(page) -> None:
     settled(page)
 
 
-def look_through_the_review(page) -> None:
+def look_through_the_review(page) -> list[str]:
     # With the phantom's mark, as scores that mean nothing have no chart.
     film = films.dicom(films.film(480, 400, bits=12), Manufacturer=PHANTOM_MARK)
     upload(page, ("film.dcm", film), ("broken.png", b"no film"))
@@ -94,19 +112,20 @@ def look_through_the_review(page) -> None:
     for panel in ("Classifiers", "Findings and method", "What the networks see"):
         page.get_by_test_id("stExpander").filter(has_text=panel).locator("summary").click()
     settled(page)
-    for button in (
+    buttons = (
         "This view (PNG)",
         "Figure of this finding",
         "Overlays (ZIP)",
         "Data (JSON)",
         "Figure (PNG)",
         "Pages to print (PDF)",
-    ):
-        download(page, button)
+    )
+    downloaded = [download(page, button) for button in buttons]
     use_still_pictures(page)
     reviewed(page)
     expect(page.get_by_test_id("stVegaLiteChart").locator("canvas, svg").first).to_be_visible(timeout=PATIENCE)
     page.get_by_test_id("stVegaLiteChart").first.hover()
+    return downloaded
 
 
 def look_through_the_lab(page) -> None:
@@ -140,7 +159,8 @@ def test_every_page_runs_within_the_policy_asks_nobody_and_does_not_say_where_it
     watched = Watched()
     with pages_of(browser, server) as open_page:  # which finds no violation in the console, and no request elsewhere
         page = open_page(watched.prepare)
-        look_through(page)
+        downloaded = look_through(page)
+        watched.ask_for(downloaded, page)
         assert set(page.evaluate("window.violations ?? []")) <= {_TRIED}
         seen = page.content()
     knock(server, Origin="http://evil.example")

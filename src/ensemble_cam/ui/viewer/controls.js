@@ -169,6 +169,7 @@ export class Controls {
       }
     }
     context.putImageData(image, 0, 0)
+    bar.setAttribute("role", "img") // from now on, as a picture without a name is a fault
     bar.setAttribute("aria-label", drawn)
   }
 }
