@@ -22,7 +22,7 @@ from ensemble_cam.reviewing.scores import Call
 from ensemble_cam.settings.config import OwnNetwork
 from ensemble_cam.settings.display import STYLES, Display
 from ensemble_cam.settings.families import FAMILIES
-from ensemble_cam.settings.methods import LAYERS, METHODS
+from ensemble_cam.settings.methods import METHODS
 from ensemble_cam.settings.sets import SETS
 from ensemble_cam.settings.site_points import SitePoints
 from ensemble_cam.settings.vocabulary import COLORMAPS, DEVICES, FRAMINGS, INTENSITIES, TORCH
@@ -168,7 +168,6 @@ WORDS = {
     "input.format": (PROPERTIES["input"]["properties"]["format"], [*KINDS, ARRAY]),
     "settings.set": (SETTINGS["set"], SETS),
     "settings.method": (SETTINGS["method"], METHODS),
-    "settings.layers": (SETTINGS["layers"], LAYERS),
     "settings.colormap": (SETTINGS["colormap"], COLORMAPS),
     "settings.style": (SETTINGS["style"], STYLES),
     "settings.framing": (SETTINGS["framing"], FRAMINGS),

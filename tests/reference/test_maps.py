@@ -11,9 +11,10 @@ import torch
 from numpy.testing import assert_allclose
 from pytorch_grad_cam import GuidedBackpropReLUModel
 
-from ensemble_cam.errors import ClassifierError
+from ensemble_cam.errors import ClassifierError, ConfigError
 from ensemble_cam.film.radiograph import read_radiograph
 from ensemble_cam.maps.cams import cam_grids, expose
+from ensemble_cam.maps.torch_named_layers import check_named_layers
 from ensemble_cam.reviewing.pipeline import model_input
 from ensemble_cam.settings.methods import METHODS, Recipe
 from support.hooked import hooked_upstream, over_its_maximum
@@ -140,6 +141,54 @@ def test_two_layers_maps_are_the_mean_of_the_packages_maps_of_each(hooked, hooke
     # As in `bound`; of two layers, each may have cells that single precision alone lets through or shuts.
     allowed = 1e-3 if exposure.classifier.id == "jfhealthcare" and method == "hirescam" else 2e-5
     assert_near(drawn, expected, lambda: mean(hooked_in_double(), exposure.pixels.double()), allowed, method)
+
+
+@pytest.mark.parametrize("method", ["gradcam", "layercam"])
+def test_a_named_layers_map_is_the_packages_map_of_it(hooked, hooked_in_double, exposure, family, method):
+    named = "layer3" if family == "resnet" else "denseblock3"
+    drawn = cam_grids(Recipe(method, layers=named), exposure, [3])[0]
+
+    def of_the_layer(hooked, pixels):
+        return over_its_maximum(hooked.maps_by_layer(METHODS[method].package_class, pixels, 3)[0])
+
+    expected = of_the_layer(hooked, exposure.pixels)
+    assert_near(
+        over_its_maximum(drawn),
+        expected,
+        lambda: of_the_layer(hooked_in_double(), exposure.pixels.double()),
+        2e-5,
+        method,
+    )
+
+
+@pytest.mark.parametrize("family", ["resnet"], indirect=True)
+def test_named_layers_are_averaged_as_the_last_two_are(exposure):
+    two = cam_grids(Recipe("layercam", layers="layer3,layer4"), exposure, [3, 5])
+    several = cam_grids(Recipe("layercam", layers="several"), exposure, [3, 5])
+    assert np.abs(two - several).max() < 1e-5
+    assert several.any(axis=(1, 2)).all()
+
+
+@pytest.mark.parametrize("family", ["resnet"], indirect=True)
+def test_of_several_names_a_network_takes_those_of_its_own(classifier, exposure):
+    both = Recipe("gradcam", layers="denseblock3,layer4.2")
+    assert np.array_equal(
+        cam_grids(both, exposure, [3]), cam_grids(Recipe("gradcam", layers="layer4.2"), exposure, [3])
+    )
+    with pytest.raises(ConfigError, match="'denseblock3', and no classifier here has such a layer"):
+        check_named_layers(both, [classifier])
+    with pytest.raises(ConfigError, match=r"""'layr4', and no .* Did you mean "layer4"\?"""):
+        check_named_layers(Recipe("gradcam", layers="layr4"), [classifier])
+
+
+def test_a_classifier_without_one_of_the_named_layers_is_told(untrained):
+    asked = Recipe("gradcam", layers="denseblock4")
+    with pytest.raises(
+        ConfigError, match=r"none of denseblock4 is a layer of resnet50\. .*layer1, layer2, layer3, layer4"
+    ):
+        check_named_layers(asked, tuple(untrained.values()))
+    check_named_layers(asked, [untrained["densenet121"], untrained["jfhealthcare"]])
+    check_named_layers(Recipe("gradcam", layers="denseblock4,layer4"), tuple(untrained.values()))
 
 
 def test_guided_grad_cam_is_the_packages_guided_gradients_within_its_grad_cam(hooked, classifier, exposure):

@@ -23,7 +23,8 @@ class Options(TypedDict, total=False):
         top_k: how many findings are explained, those with the highest scores: 1 to 18.
         labels: the findings to explain instead.
         method: how maps are made: a name such as "gradcam++", "gradcam", "layercam", "eigencam".
-        layers: "last", or "several" for the mean with the stage before.
+        layers: "last"; "several" for the mean with the stage before; or layers by name with commas between
+            ("denseblock3,layer3"), of which each network takes its own.
         aug_smooth: take the mean over the film and its mirror image at three contrasts; six times the cost.
         eigen_smooth: take the first principal component of the weighted channels instead of their sum.
         framing: "crop", the centre square that the networks were trained on, or "pad", the whole film.

@@ -7,6 +7,7 @@ download and its import of a package named `model`.
 """
 
 import json
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,9 +147,9 @@ def _build_resnet() -> nn.Module:
 
 
 def _cut_resnet(network: Any) -> TorchNetwork:
-    stages = [network.conv1, network.bn1, network.relu, network.maxpool]
-    stages += [network.layer1, network.layer2, network.layer3]
-    return TorchNetwork(Stages(nn.Sequential(*stages), network.layer4), _PooledHead(network.fc))
+    names = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3")
+    lower = nn.Sequential(OrderedDict((name, getattr(network, name)) for name in names))
+    return TorchNetwork(Stages(lower, nn.Sequential(OrderedDict(layer4=network.layer4))), _PooledHead(network.fc))
 
 
 def _resnet_peer(network: Any) -> tuple[nn.Module, nn.Module]:

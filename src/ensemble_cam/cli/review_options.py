@@ -14,7 +14,7 @@ from ensemble_cam.cli.arguments import names, pairs, weights_by_id, whole
 from ensemble_cam.errors import ConfigError, did_you_mean
 from ensemble_cam.machine.names import escaped
 from ensemble_cam.settings.config import Config, load_config
-from ensemble_cam.settings.methods import AUG_SMOOTH, EIGEN_SMOOTH, LAYERS, METHODS, SEVERAL_LAYERS
+from ensemble_cam.settings.methods import AUG_SMOOTH, EIGEN_SMOOTH, METHODS, SEVERAL_LAYERS
 from ensemble_cam.settings.sets import SETS
 from ensemble_cam.settings.vocabulary import DEVICES, DICOM_OBJECTS, FRAMINGS, INTENSITIES, RUNTIMES
 
@@ -63,7 +63,11 @@ def add_maps(command: argparse.ArgumentParser) -> "argparse._ArgumentGroup":
     what.add_argument("--top-k", type=whole(), metavar="N", help="explain the N findings with the highest scores")
     what.add_argument("--labels", metavar="A,B", type=_labels, help="explain these findings")
     maps.add_argument("--method", choices=METHODS, help="what each shows, costs and hides stands below")
-    maps.add_argument("--layers", choices=LAYERS, help=f"several: {SEVERAL_LAYERS}")
+    maps.add_argument(
+        "--layers",
+        metavar="last|several|NAME,…",
+        help=f"several: {SEVERAL_LAYERS}; or layers by name (denseblock3,layer3), of which each network takes its own",
+    )
     maps.add_argument("--aug-smooth", action="store_true", default=None, help=AUG_SMOOTH)
     maps.add_argument("--eigen-smooth", action="store_true", default=None, help=EIGEN_SMOOTH)
     maps.add_argument("--framing", choices=FRAMINGS, help="the centre square as upstream, or the whole film")

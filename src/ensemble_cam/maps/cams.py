@@ -86,11 +86,11 @@ def cam_grids(recipe: Recipe, exposure: Exposure, outputs: Sequence[int], *, ste
         step: told how much is done, and may raise `Cancelled`; asked often where a method takes long.
 
     Returns:
-        (len(outputs), h, w) float32, at least 0: on the grid of the activation; with several layers on that of the
-        finest; for Guided Grad-CAM on that of the pixels.
+        (len(outputs), h, w) float32, at least 0: on the grid of the activation; of named or several layers on that
+        of the finest; for Guided Grad-CAM on that of the pixels.
 
     Raises:
-        ClassifierError: if several layers are asked of a network that has one.
+        ClassifierError: if several layers are asked of a network that has one, or a layer that it does not have.
     """
     with not_numbers_allowed():
         return (
@@ -119,6 +119,10 @@ def _part(step: Step, done: int, count: int) -> Step:
 
 def _grids(recipe: Recipe, exposure: Exposure, outputs: Sequence[int], step: Step) -> np.ndarray:
     kind = METHODS[recipe.method].kind
+    if recipe.names:
+        from ensemble_cam.maps.torch_named_layers import named_layers  # here, as any cut takes PyTorch
+
+        return named_layers(recipe, exposure, outputs, step)
     if recipe.layers == "several" or kind == "guided":
         from ensemble_cam.maps.torch_maps import guided_maps, several_layers  # here, as only autograd takes PyTorch
 

@@ -57,11 +57,11 @@ def several_layers(recipe: Recipe, exposure: "Exposure", outputs: Sequence[int],
                 before.append(torch.autograd.grad(upper, lower, gradient[None], retain_graph=True)[0][0])
         layers = [(upper.detach(), Gradients(behind)), (lower.detach(), Gradients(torch.stack(before)))]
     size = max(activation.shape[-1] for activation, _ in layers)
-    found = [_relative(_enlarged(_layer(recipe, *layer, len(outputs)).clamp(min=0), size)) for layer in layers]
+    found = [relative_maps(enlarged(one_layer(recipe, *layer, len(outputs)).clamp(min=0), size)) for layer in layers]
     return as_numpy(sum(found, torch.zeros_like(found[0])) / len(layers))
 
 
-def _layer(recipe: Recipe, activation: Tensor, gradients: Gradients | None, count: int) -> Tensor:
+def one_layer(recipe: Recipe, activation: Tensor, gradients: Gradients | None, count: int) -> Tensor:
     """Return one layer's maps, (count, h, w), without or with gradients."""
     if gradients is None:
         component: Tensor = principal_component(activation[0])
@@ -78,7 +78,7 @@ def guided_maps(exposure: "Exposure", outputs: Sequence[int], step: Step) -> np.
     """
     classifier = exposure.classifier
     maps = gradient_maps("gradcam", exposure.activation[0], exposure.run.gradients(outputs))
-    within = _enlarged(_relative(_on_device(maps, classifier).clamp(min=0)), exposure.pixels.shape[-1])
+    within = enlarged(relative_maps(_on_device(maps, classifier).clamp(min=0)), exposure.pixels.shape[-1])
     guided = guided_gradients(classifier, exposure.pixels, outputs, step)
     return as_numpy((guided * within).clamp(min=0))
 
@@ -87,13 +87,13 @@ def _on_device(values: Array, classifier: Classifier) -> Tensor:
     return torch.as_tensor(values, device=classifier.device)
 
 
-def _relative(maps: Tensor) -> Tensor:
+def relative_maps(maps: Tensor) -> Tensor:
     """Return (n, h, w) maps over their maxima; see `heatmap.relative`."""
     peaks = maps.amax((1, 2), keepdim=True)
     return torch.where(peaks > 0, maps / peaks, 0)
 
 
-def _enlarged(maps: Tensor, side: int) -> Tensor:
+def enlarged(maps: Tensor, side: int) -> Tensor:
     """Return (n, h, w) maps at the cells of a finer grid, bilinear between centres as a map is on the film."""
     return F.interpolate(maps[:, None], size=(side, side), mode="bilinear", align_corners=False)[:, 0]
 

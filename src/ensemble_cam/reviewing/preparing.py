@@ -63,6 +63,7 @@ def load_classifiers(
     Raises:
         WeightsMissing: if files are not on this machine; it names all of them, a line each.
         WeightsError: if a file cannot be used.
+        ConfigError: if a layer that the settings name is none of theirs.
     """
     device = choose_device(options.device)
     runtime = choose_runtime(options.runtime, device)
@@ -89,6 +90,11 @@ def load_classifiers(
         missing.append("All of them are fetched by `ensemble-cam weights fetch`.")
     if missing:
         raise WeightsMissing("\n".join(missing))
+    recipe = options.settings.recipe
+    if recipe.names:
+        from ensemble_cam.maps.torch_named_layers import check_named_layers  # here, as any cut takes PyTorch
+
+        check_named_layers(recipe, loaded)
     return tuple(loaded)
 
 

@@ -273,7 +273,7 @@ class Recipe:
 
     Attributes:
         method: a key of `METHODS`.
-        layers: one of `LAYERS`.
+        layers: one of `LAYERS`; or names of layers, with commas between, of which each classifier takes its own.
         aug_smooth: average over six changed films, see `AUG_SMOOTH`; the package's `aug_smooth`.
         eigen_smooth: see `EIGEN_SMOOTH`; the package's `eigen_smooth`.
 
@@ -294,13 +294,18 @@ class Recipe:
     def conflicts(method: str, layers: str = "last", aug_smooth: bool = False, eigen_smooth: bool = False) -> list[str]:
         """Return why the parts of a recipe do not go together, a sentence each; none where they do."""
         told, found = METHODS[method], []
-        if layers == "several" and told.kind not in ("gradient", "activation"):
+        if layers != "last" and told.kind not in ("gradient", "activation"):
             found.append(f"layers: {told.title} is made of the last layer alone. Take 'last', or another method.")
         if eigen_smooth and (method in _PRINCIPAL or told.kind == "guided"):
             found.append(f"eigen_smooth: {told.title} sums no channels, so there is nothing to smooth. Leave it out.")
         if aug_smooth and told.kind == "guided":
             found.append(f"aug_smooth: {told.title} is a picture of pixels, which an average blurs. Leave it out.")
         return found
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The layers that are asked for by name, each once; none where the last or several are."""
+        return () if self.layers in LAYERS else tuple(dict.fromkeys(self.layers.split(",")))
 
     @property
     def by_the_label(self) -> bool:
@@ -312,6 +317,8 @@ class Recipe:
         """How the map was made, for people: the method's name and what was done besides."""
         parts = [METHODS[self.method].title]
         parts += ["last two stages averaged"] if self.layers == "several" else []
+        parts += [f"of layer {self.names[0]}"] if len(self.names) == 1 else []
+        parts += [f"of each network's own among {', '.join(self.names)}"] if len(self.names) > 1 else []
         parts += ["averaged over six changed films"] if self.aug_smooth else []
         parts += ["principal component of the channels"] if self.eigen_smooth else []
         return ", ".join(parts)

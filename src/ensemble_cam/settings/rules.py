@@ -126,7 +126,11 @@ TRUE_OR_FALSE = Rule("true or false", lambda value: isinstance(value, bool))
 SETTINGS: Mapping[str, Rule] = {
     "top_k": Rule("a whole number from 1 to 18", lambda value: _is_whole(value) and 1 <= value <= 18),
     "method": one_of(METHODS),
-    "layers": one_of(LAYERS),
+    "layers": Rule(
+        f"{', '.join(LAYERS)}, or names of layers with commas between",
+        lambda value: isinstance(value, str) and re.fullmatch(r"[A-Za-z_][\w.]*(,[A-Za-z_][\w.]*)*", value),
+        names=LAYERS,
+    ),
     "aug_smooth": TRUE_OR_FALSE,
     "eigen_smooth": TRUE_OR_FALSE,
     "threshold": _FRACTION,

@@ -284,4 +284,6 @@ def _show_recipe(defaults: ReviewDefaults) -> Recipe:
         EIGEN_SMOOTH,
         Recipe.conflicts(method, eigen_smooth=True),
     )
-    return Recipe(method, layers=LAYERS[several], aug_smooth=aug_smooth, eigen_smooth=eigen_smooth)
+    named = defaults.layers not in LAYERS and not Recipe.conflicts(method, layers=defaults.layers)
+    layers = "several" if several else defaults.layers if named else "last"
+    return Recipe(method, layers=layers, aug_smooth=aug_smooth, eigen_smooth=eigen_smooth)
