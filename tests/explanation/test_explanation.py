@@ -7,7 +7,11 @@ import numpy as np
 import pytest
 
 import ensemble_cam as ec
+from ensemble_cam.errors import Cancelled
+from ensemble_cam.explanation.torch_explain import explain_picture
+from ensemble_cam.film.picture import picture_of_array
 from ensemble_cam.purpose import PURPOSE
+from ensemble_cam.settings.explain_options import ExplainOptions
 from support.small_networks import Places, seeded_small
 
 pytestmark = pytest.mark.slow
@@ -152,3 +156,21 @@ def test_an_explanation_is_not_changed(places, picture):
         explanation.map[0, 0] = 1
     with pytest.raises(TypeError):
         explanation.probabilities["left side"] = 1  # type: ignore[index]
+
+
+@pytest.mark.parametrize("method", ["scorecam", "ablationcam", "smoothgrad", "integratedgradients"])
+def test_what_takes_long_says_how_far_it_is_and_can_be_stopped(picture, method):
+    network = ec.Network(seeded_small(), layer="last", input_size=64)
+    options = ExplainOptions(method=method, batch_size=1)
+    told: list[float] = []
+    given = picture_of_array(picture)
+    explain_picture(network, given, "class_1", options, step=told.append)
+    assert len(told) > 1
+    assert told == sorted(told)
+    assert 0 <= told[0] < told[-1] < 1
+
+    def stop(share):
+        raise Cancelled("Enough.")
+
+    with pytest.raises(Cancelled, match="Enough"):
+        explain_picture(network, given, "class_1", options, step=stop)

@@ -109,18 +109,19 @@ def test_a_picture_that_cannot_be_read_is_its_sentence(run, checkpoint):
     assert isinstance(outcome, ec.RadiographError)
 
 
-def test_explaining_can_be_stopped_between_methods(checkpoint, picture, monkeypatch):
+def test_explaining_can_be_stopped_within_a_method(checkpoint, picture, monkeypatch):
     queue = JobQueue("test")
     network = loading(wish(checkpoint=checkpoint))
     from ensemble_cam.explanation import torch_explain
 
     begun, go_on, calls = threading.Event(), threading.Event(), []
 
-    def slow(*given, **named):
+    def slow(*given, step):
         calls.append(given)
         begun.set()
         go_on.wait(60)
-        return "done"
+        step(0.5)
+        raise AssertionError("the reader wanted no more of it")
 
     monkeypatch.setattr(torch_explain, "explain_picture", slow)
     loaded = queue.submit(network)

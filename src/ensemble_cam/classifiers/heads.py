@@ -19,6 +19,16 @@ from ensemble_cam.classifiers.attention import AttentionStep, PyramidAttention
 # Told what share of some work is done, 0 to 1; raises `Cancelled` where the reader wants no more of it.
 Step = Callable[[float], None]
 
+
+def go_on(share: float) -> None:
+    """Take note of nothing, and let the work go on."""
+
+
+def part(step: Step, done: int, count: int) -> Step:
+    """Return what is told the share of one part of some work, the one behind `done` of `count` equal ones."""
+    return lambda share: step((done + share) / count)
+
+
 # As in the grad-cam package; each is the head's whole work anew.
 _ABLATIONS_AT_ONCE = 32
 

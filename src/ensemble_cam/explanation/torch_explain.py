@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ensemble_cam.classifiers.arrays import as_numpy
+from ensemble_cam.classifiers.heads import Step, go_on, part
 from ensemble_cam.classifiers.torch_any_network import CUT_LINES, Network, cut_line
 from ensemble_cam.classifiers.torch_branches import BranchCut
 from ensemble_cam.classifiers.torch_cuts import FAILURES, Cut, checked_logits
@@ -49,6 +50,8 @@ def explain_picture(
     picture: Picture | Mapping[str, Picture],
     target: Target = PREDICTED,
     options: ExplainOptions | None = None,
+    *,
+    step: Step = go_on,
 ) -> Explained:
     """Explain what a network says of a picture, or of one for each of its inputs.
 
@@ -58,6 +61,7 @@ def explain_picture(
         target: a class's name or index, "predicted", or "all"; or a function of what the network returns for a batch of
             one picture, which returns a number.
         options: how the maps are made.
+        step: told how much is done, and may raise `Cancelled`; asked often where a method takes long.
 
     Raises:
         ConfigError: if there is no such class, or an option does not go with the network.
@@ -72,7 +76,7 @@ def explain_picture(
         try:
             # What was made in inference mode may not enter autograd; its copy may.
             own = {name: each.clone() for name, each in pixels.items()}
-            found = _within_memory(network, own, target, options)
+            found = _within_memory(network, own, target, options, step)
         except FAILURES as error:
             raise ClassifierError(f"The network failed on this picture ({str(error)[:200]}).") from error
     shares = network.probabilities(torch.from_numpy(found.logits)).tolist() if len(found.logits) else []
@@ -140,7 +144,9 @@ def _warnings(pictures: Mapping[str, Picture]) -> list[str]:
     return [line if len(pictures) == 1 else f"{name}: {line}" for name, line in told]
 
 
-def _within_memory(network: Network, pixels: Mapping[str, Tensor], target: Target, options: ExplainOptions) -> _Found:
+def _within_memory(
+    network: Network, pixels: Mapping[str, Tensor], target: Target, options: ExplainOptions, step: Step
+) -> _Found:
     """Return what the network gave; where memory ran out, with half as much at once, and at last on the processor.
 
     Raises:
@@ -149,7 +155,7 @@ def _within_memory(network: Network, pixels: Mapping[str, Tensor], target: Targe
     cautions: list[str] = []
     while True:
         try:
-            found = _found_by(network, pixels, target, options)
+            found = _found_by(network, pixels, target, options, step)
             return replace(found, cautions=[*found.cautions, *cautions])
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
@@ -165,13 +171,17 @@ def _within_memory(network: Network, pixels: Mapping[str, Tensor], target: Targe
             raise ClassifierError("There is not enough memory for this network. Close other programs.")
 
 
-def _found_by(network: Network, pixels: Mapping[str, Tensor], target: Target, options: ExplainOptions) -> _Found:
+def _found_by(
+    network: Network, pixels: Mapping[str, Tensor], target: Target, options: ExplainOptions, step: Step
+) -> _Found:
     if network.branches is not None:
         return _found_in_branches(network, network.branches, pixels, target, options)
     (alone,) = pixels.values()
     if options.told.kind == "pixels":
-        return _of_pixels(network, alone, target, options)
-    return (_found if options.rollout is None else _rolled)(network, alone, target, options)
+        return _of_pixels(network, alone, target, options, step)
+    if options.rollout is not None:
+        return _rolled(network, alone, target, options)
+    return _found(network, alone, target, options, step)
 
 
 def check_asked(network: Network, target: object, options: ExplainOptions) -> Network:
@@ -270,14 +280,17 @@ def _asked(network: Network, target: Target, logits: np.ndarray) -> _Asked:
     return _Asked(tuple(network.classes[each] for each in indices), tuple(indices))
 
 
-def _found(network: Network, pixels: Tensor, target: Target, options: ExplainOptions) -> _Found:
-    seen = [expose(cut, pixels, of_logits=network.returns_logits) for cut in network.cuts]
+def _found(network: Network, pixels: Tensor, target: Target, options: ExplainOptions, step: Step) -> _Found:
+    seen = [
+        expose(cut, pixels, of_logits=network.returns_logits, step=part(step, number, len(network.cuts)))
+        for number, cut in enumerate(network.cuts)
+    ]
     logits = _numbers(seen[-1].outputs) if network.returns_logits else np.zeros(0, np.float32)
     asked = _asked(network, target, logits)
     names, grids, cautions = asked.names, [], []
     for cut, each in zip(network.cuts, seen, strict=True):
         if options.aug_smooth:
-            maps, told = _smoothed(network, cut, pixels, asked, options)
+            maps, told = _smoothed(network, cut, each, asked, options)
         else:
             maps, told = _maps_of(each, asked, options)
         grids.append(_grids(maps, options.method))
@@ -301,12 +314,14 @@ def _maps_of(exposed: Exposed, asked: _Asked, options: ExplainOptions) -> tuple[
 
 
 def _smoothed(
-    network: Network, cut: Cut, pixels: Tensor, asked: _Asked, options: ExplainOptions
+    network: Network, cut: Cut, seen: Exposed, asked: _Asked, options: ExplainOptions
 ) -> tuple[Tensor, list[str]]:
     """Return what `_maps_of` does, over six changed pictures."""
-    return smoothed(
-        lambda changed: _maps_of(expose(cut, changed, of_logits=network.returns_logits), asked, options), pixels
-    )
+
+    def made(changed: Tensor, step: Step) -> tuple[Tensor, list[str]]:
+        return _maps_of(expose(cut, changed, of_logits=network.returns_logits, step=step), asked, options)
+
+    return smoothed(made, seen.pixels, seen.step)
 
 
 def _found_in_branches(
@@ -369,7 +384,7 @@ def _grids(maps: Tensor, method: str) -> list[np.ndarray]:
     return [grid.copy() for grid in grids]
 
 
-def _of_pixels(network: Network, pixels: Tensor, target: Target, options: ExplainOptions) -> _Found:
+def _of_pixels(network: Network, pixels: Tensor, target: Target, options: ExplainOptions, step: Step) -> _Found:
     """Return what `_found` does of a method whose maps are of pixels."""
     twin = private_twin(network.module)
     with torch.no_grad():
@@ -386,7 +401,7 @@ def _of_pixels(network: Network, pixels: Tensor, target: Target, options: Explai
 
     # A function takes one picture's output.
     at_once = 1 if asked.function is not None else options.batch_size
-    maps, told = pixel_maps(twin, numbers, pixels, black, options, at_once)
+    maps, told = pixel_maps(twin, numbers, pixels, black, options, at_once, step)
     value = None if asked.function is None else float(asked.numbers(twin(pixels.clone().requires_grad_()))[0].detach())
     return _Found(logits, _class_maps(asked.names, [_grids(maps, options.method)], [None]), told, value)
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ensemble_cam.classifiers.heads import Gradients
+from ensemble_cam.classifiers.heads import Gradients, Step, go_on, part
 from ensemble_cam.classifiers.torch_any_network import cut_logits
 from ensemble_cam.classifiers.torch_cuts import Cut, checked_logits
 from ensemble_cam.maps.formulas import gradient_maps, principal_component, weighted_maps
@@ -36,12 +36,14 @@ class Exposed:
         outputs: (1, classes) logits, or what else the network returns.
         pixels: (1, channels, side, side), what the network was shown.
         cut: of the layer; None where it is one of several inputs' own.
+        step: told how much is done where a method takes long; may raise `Cancelled`.
     """
 
     leaf: Tensor
     outputs: Any
     pixels: Tensor
     cut: Cut | None = None
+    step: Step = go_on
 
     @property
     def activation(self) -> Tensor:
@@ -49,26 +51,30 @@ class Exposed:
         return self.leaf.detach()[0].float()
 
 
-def expose(cut: Cut, pixels: Tensor, *, of_logits: bool = True) -> Exposed:
+def expose(cut: Cut, pixels: Tensor, *, of_logits: bool = True, step: Step = go_on) -> Exposed:
     """Show a network a picture, and keep its way behind a layer open for gradients."""
     leaf = cut.activation(pixels).detach().clone().requires_grad_()
-    return Exposed(leaf, (cut_logits if of_logits else _output)(cut, leaf, pixels), pixels, cut)
+    return Exposed(leaf, (cut_logits if of_logits else _output)(cut, leaf, pixels), pixels, cut, step)
 
 
 def _output(cut: Cut, activation: Tensor, pixels: Tensor) -> Any:
     return cut.logits(activation, pixels)
 
 
-def smoothed(made: Callable[[Tensor], tuple[Tensor, list[str]]], pixels: Tensor) -> tuple[Tensor, list[str]]:
+def smoothed(
+    made: Callable[[Tensor, Step], tuple[Tensor, list[str]]], pixels: Tensor, step: Step
+) -> tuple[Tensor, list[str]]:
     """Return the mean of the relative maps of a picture as it is, changed in contrast, and mirrored.
 
     Args:
         made: returns the (n, h, w) maps of a picture, and what has to be said of them.
         pixels: (1, channels, side, side).
+        step: told how much is done.
     """
     found, cautions = [], []
-    for changed, mirrored in _changed(pixels):
-        maps, told = made(changed)
+    count = 2 * len(_CONTRASTS)
+    for number, (changed, mirrored) in enumerate(_changed(pixels)):
+        maps, told = made(changed, part(step, number, count))
         peaks = maps.amax((1, 2), keepdim=True)
         share = torch.where(peaks > 0, maps / peaks, 0)
         found.append(share.flip(-1) if mirrored else share)
@@ -143,6 +149,7 @@ def _ablation_maps(exposed: Exposed, targets: Sequence[int], options: ExplainOpt
     activation = exposed.leaf.detach()
     channels, chosen, fallen = activation.shape[1], list(targets), []
     for first in range(0, channels, options.batch_size):
+        exposed.step(first / channels)
         some = torch.arange(first, min(first + options.batch_size, channels))
         ablated = activation.repeat(len(some), 1, 1, 1)
         ablated[torch.arange(len(some)), some] = 0
@@ -159,7 +166,9 @@ def _score_maps(exposed: Exposed, targets: Sequence[int], options: ExplainOption
     assert exposed.cut is not None
     side, found = exposed.pixels.shape[-1], []
     at_once = max(1, min(options.batch_size, _PIXELS_AT_ONCE // side**2))
-    for channels in exposed.leaf.detach()[0].split(at_once):
+    batches = exposed.leaf.detach()[0].split(at_once)
+    for number, channels in enumerate(batches):
+        exposed.step(number / len(batches))
         masks = F.interpolate(channels[:, None], size=(side, side), mode="bilinear", align_corners=True)
         lowest, highest = masks.amin((2, 3), keepdim=True), masks.amax((2, 3), keepdim=True)
         seen = exposed.pixels * (masks - lowest) / (highest - lowest + 1e-8)

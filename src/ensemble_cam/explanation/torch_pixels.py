@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ensemble_cam.classifiers.heads import Step, go_on
 from ensemble_cam.settings.explain_options import ExplainOptions
 from ensemble_cam.settings.methods import INTEGRATED_GRADIENTS
 
@@ -21,7 +22,13 @@ _GAP = 0.05  # of what the attributions should add up to
 
 
 def pixel_maps(
-    run: Callable[[Tensor], Any], numbers: Numbers, pixels: Tensor, black: Tensor, options: ExplainOptions, at_once: int
+    run: Callable[[Tensor], Any],
+    numbers: Numbers,
+    pixels: Tensor,
+    black: Tensor,
+    options: ExplainOptions,
+    at_once: int,
+    step: Step = go_on,
 ) -> tuple[Tensor, list[str]]:
     """Return the maps of several numbers, (n, side, side), at least 0, and what has to be said of them.
 
@@ -32,15 +39,22 @@ def pixel_maps(
         black: a picture without light as the network takes it, likewise.
         options: how the maps are made.
         at_once: how many pictures the network is shown at once.
+        step: told how much is done.
     """
     if options.method == INTEGRATED_GRADIENTS.name:
-        found, cautions = _integrated(run, numbers, pixels, black, options, at_once)
+        found, cautions = _integrated(run, numbers, pixels, black, options, at_once, step)
         return found.sum(1).clamp(min=0), cautions
-    return _smoothed(run, numbers, pixels, options, at_once).abs().sum(1), []
+    return _smoothed(run, numbers, pixels, options, at_once, step).abs().sum(1), []
 
 
 def _integrated(
-    run: Callable[[Tensor], Any], numbers: Numbers, pixels: Tensor, black: Tensor, options: ExplainOptions, at_once: int
+    run: Callable[[Tensor], Any],
+    numbers: Numbers,
+    pixels: Tensor,
+    black: Tensor,
+    options: ExplainOptions,
+    at_once: int,
+    step: Step,
 ) -> tuple[Tensor, list[str]]:
     """Return (n, channels, side, side) integrals of the gradients on the way from black, by Gauss and Legendre's rule.
 
@@ -51,6 +65,7 @@ def _integrated(
     lengths = torch.from_numpy(weights / 2).to(pixels)
     total: Tensor | float = 0.0
     for some in torch.arange(options.steps).split(at_once):
+        step(float(some[0]) / options.steps)
         changed = black + shares[some].view(-1, 1, 1, 1) * (pixels - black)
         gradients = _gradients(run, numbers, changed)
         total = total + torch.einsum("k,nkchw->nchw", lengths[some], gradients)
@@ -67,12 +82,13 @@ def _integrated(
 
 
 def _smoothed(
-    run: Callable[[Tensor], Any], numbers: Numbers, pixels: Tensor, options: ExplainOptions, at_once: int
+    run: Callable[[Tensor], Any], numbers: Numbers, pixels: Tensor, options: ExplainOptions, at_once: int, step: Step
 ) -> Tensor:
     """Return the mean of the gradients at noisy pictures, (n, channels, side, side); Smilkov et al. 2017, section 3."""
     spread = options.noise_or_default * float(pixels.max() - pixels.min())
     total: Tensor | float = 0.0
-    for noise in noises(pixels, options, at_once):
+    for number, noise in enumerate(noises(pixels, options, at_once)):
+        step(number * at_once / options.steps)
         total = total + _gradients(run, numbers, pixels + spread * noise).sum(1)
     assert isinstance(total, Tensor)
     return total / options.steps

@@ -11,7 +11,7 @@ import numpy as np
 
 from ensemble_cam.classifiers.arrays import Array, as_numpy, flipped, like, namespace, not_numbers_allowed, rectified
 from ensemble_cam.classifiers.classifier import Classifier
-from ensemble_cam.classifiers.heads import HeadRun, Step
+from ensemble_cam.classifiers.heads import HeadRun, Step, go_on, part
 from ensemble_cam.film.geometry import Geometry
 from ensemble_cam.maps.formulas import gradient_maps, principal_component, weighted_maps
 from ensemble_cam.maps.heatmap import Heatmap, relative
@@ -72,11 +72,7 @@ def expose(classifier: Classifier, pixels: Array) -> Exposure:
         return Exposure(classifier, pixels, activation, classifier.head.run(activation))
 
 
-def _go_on(share: float) -> None:
-    """Take note of nothing, and let the work go on."""
-
-
-def cam_grids(recipe: Recipe, exposure: Exposure, outputs: Sequence[int], *, step: Step = _go_on) -> np.ndarray:
+def cam_grids(recipe: Recipe, exposure: Exposure, outputs: Sequence[int], *, step: Step = go_on) -> np.ndarray:
     """Compute the maps of several outputs on the model's grid.
 
     Args:
@@ -108,13 +104,9 @@ def _smoothed(recipe: Recipe, exposure: Exposure, outputs: Sequence[int], step: 
             if mirrored or contrast != 1:
                 pixels = exposure.pixels * contrast
                 changed = expose(exposure.classifier, flipped(pixels) if mirrored else pixels)
-            grids = np.stack([relative(grid) for grid in _grids(recipe, changed, outputs, _part(step, len(found), 6))])
+            grids = np.stack([relative(grid) for grid in _grids(recipe, changed, outputs, part(step, len(found), 6))])
             found.append(grids[:, :, ::-1] if mirrored else grids)
     return (sum(found, np.zeros_like(found[0])) / 6).astype(np.float32)
-
-
-def _part(step: Step, done: int, count: int) -> Step:
-    return lambda share: step((done + share) / count)
 
 
 def _grids(recipe: Recipe, exposure: Exposure, outputs: Sequence[int], step: Step) -> np.ndarray:

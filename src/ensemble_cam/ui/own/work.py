@@ -151,12 +151,16 @@ def explaining(
         found: list[Explained | str] = []
         for number, method in enumerate(methods):
             title = METHODS_OF_ANY_NETWORK[method].title
-            job.report(title, (number + 0.5) / (len(methods) + 0.5))
-            if job.stopped():
-                raise Cancelled("Stopped before the maps were done.")
+
+            def step(share: float, title: str = title, number: int = number) -> None:
+                job.report(title, (number + share) / len(methods))
+                if job.stopped():
+                    raise Cancelled("Stopped before the maps were done.")
+
+            step(0)
             options = ExplainOptions(method=method, layer=None if method == ROLLOUT.name else (tuple(layers) or None))
             try:
-                found.append(explain_picture(network, picture, target, options))
+                found.append(explain_picture(network, picture, target, options, step=step))
             except (ClassifierError, ConfigError) as error:
                 found.append(f"{title}: {error}")
         return tuple(found)
