@@ -384,6 +384,7 @@ def test_facts_of_a_plain_film():
     assert radiograph.warnings == ()
     assert dict(radiograph.facts) == {
         "View": "PA",
+        "Left edge": "the patient's right",
         "Modality": "DX",
         "Body part": "CHEST",
         "Pixel spacing": "0.139 mm at the detector",

@@ -349,9 +349,19 @@ def test_the_corners_say_which_film_which_map_and_its_window_and_zoom_live(page)
     expect(viewer.canvas("film")).to_have_attribute("aria-label", "Film alone")
 
 
-@pytest.mark.parametrize(("view", "said"), [("AP", ["AP by its header"]), (None, [])], ids=str)
-def test_a_corner_says_how_the_film_was_taken_where_its_header_does(page, view, said):
-    film = films.dicom(films.film(400, 400, bits=12), **({} if view is None else {"ViewPosition": view}))
+@pytest.mark.parametrize(
+    ("declared", "said"),
+    [
+        ({"ViewPosition": "AP"}, ["AP by its header"]),
+        ({"PatientOrientation": ["R", "F"]}, ["L at the left edge by its header"]),
+        ({"ViewPosition": "PA", "PatientOrientation": ["L", "F"]}, ["PA, R at the left edge by its header"]),
+        ({"PatientOrientation": ["A", "F"]}, []),
+        ({}, []),
+    ],
+    ids=str,
+)
+def test_a_corner_says_how_the_film_was_taken_and_lies_where_its_header_does(page, declared, said):
+    film = films.dicom(films.film(400, 400, bits=12), **declared)
     networks = [bright_classifier("fine", logits={"Mass": 1.0}, cells=16)]
     viewer = show(page, sent(made_review(film, classifiers=networks)), stage=True)
     assert viewer.one(".how div").all_inner_texts()[2:] == said

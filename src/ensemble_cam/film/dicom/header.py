@@ -201,10 +201,11 @@ def _vr(element: Element, keyword: str) -> bytes:
 
 
 def header_facts(header: Header) -> dict[str, str]:
-    """Return view, modality, body part and pixel spacing, by the name shown for each."""
+    """Return view, the side at the left edge, modality, body part and pixel spacing, by the name shown for each."""
     modality = header.text("Modality")
     return {
         "View": _view(header),
+        "Left edge": _left_edge(header),
         "Modality": modality if modality in MODALITIES else "not declared" if not modality else "not recognised",
         "Body part": _body_part(header),
         "Pixel spacing": _spacing(header),
@@ -253,6 +254,13 @@ def _view(header: Header) -> str:
     if not view:
         return "not declared"
     return view if view in _FRONTAL_VIEWS | _LATERAL_VIEWS | set(_OTHER_VIEWS) else "not recognised"
+
+
+def _left_edge(header: Header) -> str:
+    """Return which side of the patient is at the picture's left edge, by where PatientOrientation's rows run to."""
+    directions = header.texts("PatientOrientation")
+    row = directions[0][:1] if len(directions) == 2 else ""
+    return {"L": "the patient's right", "R": "the patient's left"}.get(row, "not declared")
 
 
 def _body_part(header: Header) -> str:

@@ -18,8 +18,7 @@ export function sayCorners(panels, state) {
   const key = filmKey({ number: header.number, sha256: header.film.sha256 })
   const place = films.findIndex((film) => filmKey(film) === key)
   const whose = [place < 0 ? header.set : `Film ${place + 1} of ${films.length} · ${header.set}`, header.frame.said]
-  const { view } = header.film
-  const how = [windowLine(state), zoomLine(panels), view ? `${view} by its header` : ""]
+  const how = [windowLine(state), zoomLine(panels), declaredLine(header.film)]
   for (const panel of panels.all) {
     write(panel.whose, whose)
     write(panel.how, how)
@@ -35,6 +34,17 @@ function write(corner, lines) {
   if (corner.dataset.told === told.join("\n")) return
   corner.dataset.told = told.join("\n")
   corner.replaceChildren(...told.map((line) => element("div", "", line)))
+}
+
+/**
+ * How the film was taken and lies: a marker that was burned in may say otherwise, and the reader sees it.
+ *
+ * @param {import("./types.js").FilmFacts} film
+ */
+function declaredLine({ view, left }) {
+  const side = left ? `${left} at the left edge` : ""
+  const told = [view, side].filter(Boolean).join(", ")
+  return told && `${told} by its header`
 }
 
 /** @param {State} state */

@@ -124,9 +124,13 @@ class FilmPart:
             "padding": None if radiograph.padding is None else list(radiograph.padding),
             "range": [low, max(high, low + 1)],
             "spacing": spacing,
+            "left": _SIDES.get(radiograph.facts.get("Left edge", "")),
             "view": view if (view := radiograph.facts.get("View")) is not None and view.isupper() else None,
         }
         return cls(facts, {"film": packed(level), "greys": greys.tobytes()})
+
+
+_SIDES = {"the patient's right": "R", "the patient's left": "L"}
 
 
 def ordered(source: np.ndarray) -> np.ndarray:

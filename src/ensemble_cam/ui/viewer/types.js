@@ -42,6 +42,7 @@
  * @property {[number, number] | null} padding the stored values, first and last, that are no part of the film
  * @property {[number, number]} range of the stored values that the film uses
  * @property {{ row: number, column: number, detector: boolean } | null} spacing millimetres a pixel
+ * @property {string | null} left which side of the patient is at the left edge as the file declares it, "R" or "L"
  * @property {string | null} view as the file declares it, such as "PA"; null where it does not
  */
 
