@@ -14,6 +14,7 @@ from ensemble_cam.cli import exit_codes
 from ensemble_cam.errors import EnsembleCamError
 from ensemble_cam.settings.config import ClassifierConfig, OwnNetwork, ReviewDefaults, known_labels, load_config
 from ensemble_cam.settings.families import FAMILIES
+from ensemble_cam.settings.login import LOGIN_KEYS, Login
 from ensemble_cam.settings.methods import METHODS
 from ensemble_cam.settings.rules import CLASSIFIER_KEYS, SETTINGS
 
@@ -77,6 +78,17 @@ def classifier_keys() -> str:
     return table(
         ["key of `[classifiers.<id>]`", "allowed", "default"],
         ((code(name), sentence(rule.allowed), _default(name)) for name, rule in CLASSIFIER_KEYS.items()),
+    )
+
+
+def login_keys() -> str:
+    """Return the keys of the table `[login]`, with rule and default."""
+    told = {"by": "*required*", "proxy": "*required* for `proxy`", "teachers": "none"}
+    told["readers"] = '`["*"]`; *required* for `oidc`'
+    starts = {field.name: code(_toml(field.default)) for field in fields(Login)} | told
+    return table(
+        ["key of `[login]`", "allowed", "default"],
+        ((code(name), sentence(rule.allowed), starts[name]) for name, rule in LOGIN_KEYS.items()),
     )
 
 
@@ -187,6 +199,7 @@ TABLES = {
     "what methods need": method_needs,
     "settings": settings,
     "classifier keys": classifier_keys,
+    "login keys": login_keys,
     "classifiers": classifiers,
     "families": families,
     "findings of classifiers": findings,

@@ -2,6 +2,7 @@
 
 from markdown_tables import code, table
 
+from ensemble_cam.readers import audit
 from ensemble_cam.readers.table import AGREEMENT_COLUMNS, ASSESSMENT_COLUMNS, COLUMNS
 
 _PLACE = "in source pixels"
@@ -65,6 +66,18 @@ ASSESSMENT_HOLDS = {
     "assessor": "the reader's name",
     "assessed_at": "when",
 }
+AUDIT_HOLDS = {
+    "id": "the row's number, each one more than the one before",
+    "at": "when, in UTC",
+    "reader": "the name of the reader's login; empty where the program itself did it",
+    "event": ", ".join(f"*{event.value}*" for event in audit.Event),
+    "film": "the SHA-256 of the film's file",
+    "count": "of how many, where that says something",
+    "until": "of *log shortened*: the number of the last row that went",
+    "forgot": "of *log shortened*: that row's hash, which the rest goes on from",
+    "before": "the hash of the row before; noughts before the first of all",
+    "hash": "SHA-256 of the nine values before it as a JSON list, in this order, `null` where empty",
+}
 
 
 def _written(columns: tuple[str, ...], holds: dict[str, str]) -> str:
@@ -75,4 +88,5 @@ TABLES = {
     "readers columns": lambda: _written(COLUMNS, HOLDS),
     "readers agreement": lambda: _written(AGREEMENT_COLUMNS, AGREEMENT_HOLDS),
     "readers assessment": lambda: _written(ASSESSMENT_COLUMNS, ASSESSMENT_HOLDS),
+    "audit columns": lambda: _written(audit.COLUMNS, AUDIT_HOLDS),
 }

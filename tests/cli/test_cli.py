@@ -664,7 +664,7 @@ def test_app_command_hands_address_and_names_on(monkeypatch):
     for given in (
         ["--address", "127.0.0.1", "--allow-host", "Films.Example", "--allow-host", "::2"],
         ["--address", "::1"],
-        ["--address", "0.0.0.0", everybody],
+        ["--address", "0.0.0.0", everybody, "--base-path", "/films/a/"],
     ):
         run("app", *given)
 
@@ -672,7 +672,9 @@ def test_app_command_hands_address_and_names_on(monkeypatch):
     assert named[5:] == ["--server.address", "127.0.0.1", "--browser.serverAddress", "127.0.0.1"]
     assert environment["ENSEMBLE_CAM_ALLOW_HOST"] == "films.example,::2"
     assert six[5:] == ["--server.address", "::1", "--browser.serverAddress", "[::1]"]
-    assert every[5:] == ["--server.address", "0.0.0.0"]
+    assert every[5:] == ["--server.address", "0.0.0.0", "--server.baseUrlPath", "films/a"]
+    assert plain["ENSEMBLE_CAM_EVERYBODY_CAN_READ"] == "1"
+    assert "ENSEMBLE_CAM_EVERYBODY_CAN_READ" not in environment
     assert "ENSEMBLE_CAM_ALLOW_HOST" not in plain
 
 

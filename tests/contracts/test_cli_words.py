@@ -130,7 +130,7 @@ USAGE = [
     ("app --prot 80", r"--prot: there is no such option\. Did you mean \"--port\"\?"),
     (
         "app --address 0.0.0.0",
-        r"--address: on 0\.0\.0\.0 everybody who .+ Leave --address out, or add --i-know-.+-read\.",
+        r"--address: on 0\.0\.0\.0 everybody who .+ Leave --address out, .+ who may read, or add --i-know-.+-read\.",
     ),
     ("app --address ::", r"--address: on :: everybody who reaches this machine can open the app, .+"),
     ("app --address films.example", r"--address: on films\.example everybody who .+"),
@@ -139,6 +139,8 @@ USAGE = [
         "app --address 192.0.2.1 --i-know-that-everybody-can-read",
         r"--address: 192\.0\.2\.1 is no address of this machine\. Choose another one\.",
     ),
+    ("app --base-path ../films", r"--base-path: got '\.\./films'; allowed: letters, digits, .+"),
+    ("app --base-path https://films.example", r"--base-path: got 'https://films\.example'; allowed: letters, .+"),
     ("app --allow-host films.example:80", r"--allow-host: got 'films\.example:80'; allowed: a name or an address .+"),
     ("app --allow-host '*'", r"--allow-host: got '\*'; allowed: .+, without http://, port, path or \*\."),
     ("app --allow-host", r"--allow-host: its value is missing\. See `ensemble-cam app --help`\."),

@@ -17,6 +17,7 @@ import ensemble_cam
 from ensemble_cam import errors
 from ensemble_cam.api.options import Options
 from ensemble_cam.archive import summary
+from ensemble_cam.settings.login import LOGIN_KEYS
 from ensemble_cam.settings.methods import METHODS
 from ensemble_cam.settings.rules import CLASSIFIER_KEYS, SETTINGS
 from ensemble_cam.settings.vocabulary import ARCHIVE_COLUMNS
@@ -94,6 +95,7 @@ def test_every_setting_and_every_key_of_the_configuration_has_a_heading():
     told = headings(page("reference/configuration.md"))
     assert_all_there("heading for the setting", SETTINGS, told, "reference/configuration.md")
     assert_all_there("heading for the classifier's key", CLASSIFIER_KEYS, told, "reference/configuration.md")
+    assert_all_there("heading for the login's key", LOGIN_KEYS, told, "reference/configuration.md")
 
 
 def test_every_map_method_has_a_row_and_a_heading_with_its_formula():

@@ -32,7 +32,13 @@ NO_WAY_OUT = {name: "http://127.0.0.1:9" for name in ("http_proxy", "https_proxy
 
 @contextmanager
 def started(
-    arguments: Sequence[str], *, folder: Path, log: Path, python: Path = Path(sys.executable), **environment: str
+    arguments: Sequence[str],
+    *,
+    folder: Path,
+    log: Path,
+    python: Path = Path(sys.executable),
+    base: str = "",
+    **environment: str,
 ) -> Iterator[tuple[str, subprocess.Popen]]:
     """Let Python serve the app on a free port of this machine, and give its address and its process.
 
@@ -41,6 +47,7 @@ def started(
         folder: where it starts, and its home.
         log: what it prints.
         python: which one.
+        base: the path that the app lies below, "/films".
         **environment: variables of its own.
     """
     with socket.socket() as free:
@@ -59,14 +66,16 @@ def started(
         )
     address = f"http://127.0.0.1:{port}"
     try:
-        _wait_for(address, process, log)
+        _wait_for(address + base, process, log)
         yield address, process
     finally:
         _end(process)
 
 
 @contextmanager
-def serving_app(folder: Path, *, by: str = "server", options: Sequence[str] = (), **environment: str) -> Iterator[str]:
+def serving_app(
+    folder: Path, *, by: str = "server", options: Sequence[str] = (), base: str = "", **environment: str
+) -> Iterator[str]:
     """Serve the app from `folder`, which is its home, too, and give its address.
 
     Its log is read at the end: it must not name a film, nor hold a traceback.
@@ -76,10 +85,11 @@ def serving_app(folder: Path, *, by: str = "server", options: Sequence[str] = ()
         by: what starts it: the "server" that the command starts, the "command" `ensemble-cam app` itself, or plain
             "streamlit".
         options: further ones on its command line.
+        base: the path that those let it lie below.
         **environment: variables of its own.
     """
     log = folder / "log"
-    with started(["-m", *_MODULES[by], *options], folder=folder, log=log, **environment) as (address, _):
+    with started(["-m", *_MODULES[by], *options], folder=folder, log=log, base=base, **environment) as (address, _):
         yield address
     text = log.read_text()
     assert "secret_name" not in text

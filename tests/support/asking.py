@@ -24,10 +24,18 @@ class Answer:
     body: str
 
 
-def ask(address: str, path: str = "/", *, method: str = "GET", **headers: str) -> Answer:
-    """Ask once, with exactly these headers beside a Host, which is the address's own unless it is among them."""
+def ask(address: str, path: str = "/", *, method: str = "GET", source: str = "127.0.0.1", **headers: str) -> Answer:
+    """Ask once, with exactly these headers beside a Host, which is the address's own unless it is among them.
+
+    Args:
+        address: the server's.
+        path: what is asked for.
+        method: of HTTP.
+        source: the address of this machine that asks.
+        **headers: by name.
+    """
     parts = urlsplit(address)
-    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=30)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=30, source_address=(source, 0))
     connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
     for name, value in ({"Host": parts.netloc} | headers).items():
         connection.putheader(name, value)
@@ -40,7 +48,7 @@ def ask(address: str, path: str = "/", *, method: str = "GET", **headers: str) -
         connection.close()
 
 
-def knock(address: str, path: str = STREAM, **headers: str) -> Answer:
-    """Begin a WebSocket, and leave."""
+def knock(address: str, path: str = STREAM, *, source: str = "127.0.0.1", **headers: str) -> Answer:
+    """Begin a WebSocket, and leave; see `ask`."""
     key = {"Sec-WebSocket-Key": base64.b64encode(os.urandom(16)).decode()}
-    return ask(address, path, **HANDSHAKE | key | headers)
+    return ask(address, path, source=source, **HANDSHAKE | key | headers)

@@ -18,6 +18,7 @@ from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.media_file_manager import MediaFileManager
 from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
 from streamlit.web.server import server_util
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from ensemble_cam.ui.launch import app_script
 from ensemble_cam.ui.web.hosts import ServedNames
@@ -34,6 +35,7 @@ def unpatched(monkeypatch):
         (net_util, "get_internal_ip"),
         (AppSession, "_create_new_session_message"),
         (config, "_main_script_path"),
+        (ProxyHeadersMiddleware, "__call__"),
     ):
         monkeypatch.setattr(owner, name, getattr(owner, name))
     monkeypatch.setattr(backend_operation_handler._LOGGER, "filters", [])
@@ -63,6 +65,23 @@ def test_streamlit_still_tells_the_scripts_path_where_it_is_shortened(unpatched,
     patch_streamlit()
     message = AppSession._create_new_session_message(None, "hash", None)
     assert message.new_session.main_script_path == "script.py"
+
+
+def test_what_a_header_says_of_addresses_is_not_put_in_the_place_of_the_sockets_peer(unpatched):
+    seen = []
+
+    async def behind(scope, receive, send):
+        seen.append(scope["client"])
+
+    def ask():
+        headers = [(b"x-forwarded-for", b"192.0.2.1")]
+        scope = {"type": "http", "client": ("127.0.0.1", 7), "scheme": "http", "headers": headers}
+        asyncio.run(ProxyHeadersMiddleware(behind)(scope, None, None))
+        return seen.pop()[0]
+
+    assert ask() == "192.0.2.1"  # or else uvicorn has ended that by itself, and nothing need be replaced
+    patch_streamlit()
+    assert ask() == "127.0.0.1"
 
 
 def test_a_download_that_its_page_no_longer_offers_is_a_line_and_one_that_fails_a_traceback(unpatched, monkeypatch):

@@ -3,6 +3,7 @@
 import argparse
 import errno
 import os
+import re
 import socket
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from ensemble_cam.settings.config import load_config
 
 _ADDRESS = "127.0.0.1"  # where the app listens, see `.streamlit/config.toml`
 _EVERYBODY = "--i-know-that-everybody-can-read"
+_BASE_PATH = re.compile(r"/?(?P<path>[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*)/?")
 
 
 def add(commands: Commands) -> None:
@@ -26,12 +28,18 @@ def add(commands: Commands) -> None:
     app.add_argument(
         "--address",
         metavar="A",
-        help=f"the address to serve on; {_ADDRESS}, which this machine alone reaches. Any other needs {_EVERYBODY}",
+        help=f"the address to serve on; {_ADDRESS}, which this machine alone reaches. Any other needs a login in the "
+        f"configuration, or {_EVERYBODY}",
     )
     app.add_argument(
         _EVERYBODY,
         action="store_true",
-        help="the app asks for no password: whoever reaches the address sees every film that they open",
+        help="the app asks for no password: whoever reaches the address can open it",
+    )
+    app.add_argument(
+        "--base-path",
+        metavar="P",
+        help="the path that the app lies below, as behind a proxy: films for https://reading.example/films",
     )
     app.add_argument(
         "--allow-host",
@@ -61,18 +69,14 @@ def run(options: argparse.Namespace) -> int:
         SessionError: if the session cannot be kept.
     """
     from ensemble_cam.ui.launch import run_app
-    from ensemble_cam.ui.web.hosts import checked_name, is_loopback
+    from ensemble_cam.ui.web.hosts import check_readable, checked_name
 
-    load_config(options.config)
+    login = load_config(options.config).login
     names = [checked_name(name, of="--allow-host") for name in options.allow_host]
     address = None
     if options.address is not None:
         address = checked_name(options.address, of="--address")
-        if not is_loopback(address) and not options.i_know_that_everybody_can_read:
-            raise ConfigError(
-                f"--address: on {address} everybody who reaches this machine can open the app, which asks for no "
-                f"password. Leave --address out, or add {_EVERYBODY}."
-            )
+        check_readable(address, login, told=options.i_know_that_everybody_can_read)
     if address is not None or options.port is not None:
         _check_place(address or _ADDRESS, options.port)
     if options.session is not None:
@@ -88,7 +92,18 @@ def run(options: argparse.Namespace) -> int:
         address=address,
         allow_hosts=names,
         session=options.session,
+        base_path=_checked_path(options.base_path),
+        everybody=options.i_know_that_everybody_can_read,
     )
+
+
+def _checked_path(given: str | None) -> str | None:
+    if given is None:
+        return None
+    found = _BASE_PATH.fullmatch(given)
+    if found is None or {".", ".."} & set(found["path"].split("/")):
+        raise ConfigError(f"--base-path: got {given!r}; allowed: letters, digits, ., _, ~ and -, with / between.")
+    return found["path"]
 
 
 def _check_place(address: str, port: int | None) -> None:

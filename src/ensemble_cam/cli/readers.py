@@ -38,6 +38,16 @@ def add(commands: Commands) -> None:
     report.add_argument("--with-readers", action="store_true", help="say readers' names")
     report.add_argument("--with-dates", action="store_true", help="say when films were read")
     report.set_defaults(command=run_report)
+    audit = actions.add_parser(
+        "audit",
+        help="check the audit log of an app that a group shares, and write it as a table",
+        description="Follow the audit log's chain from end to end, print how many rows it has and the last one's hash, "
+        "and write it into FILE.csv. Readers stand in it by the names of their logins, films by their SHA-256.",
+    )
+    audit.add_argument("--session", type=Path, required=True, metavar="DIR", help="the folder that the app kept it in")
+    audit.add_argument("--out", type=Path, metavar="FILE.csv", help="where the table goes; without it none is written")
+    audit.add_argument("--known", metavar="HASH", help="one that was the last at some time, and must still be there")
+    audit.set_defaults(command=run_audit)
 
 
 def _check_ending(out: Path, ending: str) -> None:
@@ -62,6 +72,30 @@ def run_report(options: argparse.Namespace) -> int:
         data = report_pdf(store, Asked(named=options.with_readers, dated=options.with_dates))
         write_export(store, options.out, data)
         print(options.out, file=sys.stdout)
+    return OK
+
+
+def run_audit(options: argparse.Namespace) -> int:
+    """Check the audit log, and write it.
+
+    Raises:
+        ConfigError: if the file's name is none of a table.
+        SessionError: if the session cannot be had, or the log's chain does not hold.
+        ExportError: if the table cannot be written.
+    """
+    if options.out is not None:
+        _check_ending(options.out, ".csv")
+    from ensemble_cam.readers import audit
+    from ensemble_cam.readers.store import Store
+    from ensemble_cam.readers.table import write_export
+
+    with Store.open(options.session, create=False) as store:
+        found = audit.check(store, known=options.known)
+        if options.out is not None:
+            write_export(store, options.out, audit.table(store).encode(), count=found.count)
+            print(options.out, file=sys.stdout)
+        more = ", older ones are no longer kept" if found.shortened else ""
+        print(f"{found.count} rows{more}; the chain holds; the last hash is {found.last}")
     return OK
 
 

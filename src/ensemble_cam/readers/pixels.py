@@ -54,10 +54,3 @@ def read_pixels(store: Store, film: int) -> StoredFilm:
 def has_pixels(store: Store, film: int) -> bool:
     """Return whether a film's pixels are kept."""
     return bool(store.rows("SELECT 1 FROM pixels WHERE film = ?", (film,)))
-
-
-def forget_film(store: Store, film: int) -> None:
-    """Take a film out of the list, and its pixels out of the file; what was said of it stays, under its hash."""
-    with store.write() as file:
-        file.execute("DELETE FROM pixels WHERE film = ?", (film,))
-        file.execute("UPDATE films SET place = NULL WHERE id = ?", (film,))

@@ -143,7 +143,46 @@ WHEN EXISTS (SELECT 1 FROM {table} WHERE id = NEW.id)
 BEGIN SELECT RAISE (ABORT, '{table}: rows are appended, never replaced'); END;
 """
 
-MIGRATIONS = (_FIRST + "".join(_KEEP.format(table=table) for table in APPEND_ONLY),)
+# A film that a reader of a shared app has opened is theirs alone until it is on the work list, where `films.place` is
+# not NULL. Its case number is theirs, too.
+_OWN_FILMS = """
+CREATE TABLE own_films (
+    reader INTEGER NOT NULL REFERENCES readers (id),
+    film INTEGER NOT NULL REFERENCES films (id),
+    case_number TEXT,
+    PRIMARY KEY (reader, film)
+) STRICT;
+"""
+
+# See `audit`. `until` and `forgot` are the number and the hash of the last row that went, as it was no longer to be
+# kept: no other may go.
+_AUDIT = """
+CREATE TABLE audit (
+    id INTEGER PRIMARY KEY,
+    at TEXT NOT NULL,
+    reader TEXT NOT NULL,
+    event TEXT NOT NULL,
+    film TEXT CHECK (film NOT GLOB '*[^0-9a-f]*' AND length(film) = 64),
+    count INTEGER,
+    until INTEGER,
+    forgot TEXT,
+    before TEXT NOT NULL,
+    hash TEXT NOT NULL UNIQUE
+) STRICT;
+CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit
+BEGIN SELECT RAISE (ABORT, 'audit: rows are appended, never changed'); END;
+CREATE TRIGGER audit_is_not_replaced BEFORE INSERT ON audit
+WHEN EXISTS (SELECT 1 FROM audit WHERE id = NEW.id)
+BEGIN SELECT RAISE (ABORT, 'audit: rows are appended, never replaced'); END;
+CREATE TRIGGER audit_is_not_deleted BEFORE DELETE ON audit
+WHEN OLD.id > (SELECT coalesce(max(until), 0) FROM audit)
+BEGIN SELECT RAISE (ABORT, 'audit: rows go only when they are no longer to be kept'); END;
+"""
+
+MIGRATIONS = (
+    _FIRST + "".join(_KEEP.format(table=table) for table in APPEND_ONLY),
+    _OWN_FILMS + _AUDIT,
+)
 """What makes each version of the one before; the first makes it of nothing."""
 
 VERSION = len(MIGRATIONS)

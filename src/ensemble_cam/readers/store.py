@@ -137,7 +137,8 @@ class Store:
                 raise _failed(error) from None
 
     def _newest(self) -> datetime:
-        parts = " UNION ALL ".join(f"SELECT max(at) AS at FROM {table}" for table in APPEND_ONLY if table != "calls")
+        timed = [*(table for table in APPEND_ONLY if table != "calls"), "audit"]
+        parts = " UNION ALL ".join(f"SELECT max(at) AS at FROM {table}" for table in timed)
         (newest,) = self._connection.execute(f"SELECT max(at) FROM ({parts})").fetchone()
         return datetime.fromisoformat(newest) if newest else datetime.min.replace(tzinfo=UTC)
 

@@ -14,6 +14,7 @@ from ensemble_cam.errors import SessionError
 from ensemble_cam.readers.store import Store
 from ensemble_cam.reviewing.scores import Call
 
+_NEXT = "(SELECT coalesce(max(place), 0) + 1 FROM films)"
 _MOST_CHARACTERS = {"name": 64, "note": 2000}
 
 
@@ -282,7 +283,14 @@ def state_of(store: Store, reader: int, film: int) -> FilmState:
     )
 
 
-def keep_film(store: Store, sha256: str, *, path: Path | None = None, planted: Sequence[str] | None = None) -> int:
+def keep_film(
+    store: Store,
+    sha256: str,
+    *,
+    path: Path | None = None,
+    planted: Sequence[str] | None = None,
+    owner: "Reader | None" = None,
+) -> int:
     """Return the row of a film, which goes to the end of the list where it is not in it.
 
     Args:
@@ -290,17 +298,19 @@ def keep_film(store: Store, sha256: str, *, path: Path | None = None, planted: S
         sha256: of the film's file, by which it is known.
         path: where it lies, if the reader allows that to be kept.
         planted: what was drawn into a phantom; None for any other film.
+        owner: whose list it goes to, unless it is on the work list; None for the work list, which all readers see.
     """
     with store.write() as file:
         known = file.execute("SELECT id, place FROM films WHERE sha256 = ?", (sha256,)).fetchone()
-        last = "(SELECT coalesce(max(place), 0) + 1 FROM films)"
         if known is None:
             known = file.execute(
-                f"INSERT INTO films (sha256, at, path, planted, place) VALUES (?, ?, ?, ?, {last}) RETURNING id",
+                "INSERT INTO films (sha256, at, path, planted) VALUES (?, ?, ?, ?) RETURNING id, place",
                 (sha256, store.now(), path and str(path), None if planted is None else "\n".join(planted)),
             ).fetchone()
-        elif known["place"] is None:
-            file.execute(f"UPDATE films SET place = {last} WHERE id = ?", (known["id"],))
+        if known["place"] is None and owner is None:
+            file.execute(f"UPDATE films SET place = {_NEXT} WHERE id = ?", (known["id"],))
+        elif known["place"] is None and owner is not None:
+            file.execute("INSERT OR IGNORE INTO own_films (reader, film) VALUES (?, ?)", (owner.id, known["id"]))
         return int(known["id"])
 
 

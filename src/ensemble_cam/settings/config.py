@@ -22,6 +22,7 @@ from ensemble_cam.errors import ConfigError
 from ensemble_cam.machine.files import read_file, why_unreadable
 from ensemble_cam.machine.names import escaped, one_line
 from ensemble_cam.settings.families import FAMILIES, Family, family_of_own
+from ensemble_cam.settings.login import Login, login_of
 from ensemble_cam.settings.methods import Recipe
 from ensemble_cam.settings.rules import (
     CLASSIFIER_KEYS,
@@ -152,10 +153,17 @@ class ReviewDefaults:
 
 @dataclass(frozen=True)
 class Config:
-    """A whole configuration; the classifiers stand in the order of the file."""
+    """A whole configuration; the classifiers stand in the order of the file.
+
+    Attributes:
+        review: what a review starts with.
+        classifiers: which there are.
+        login: who may open the app; None where it asks nobody.
+    """
 
     review: ReviewDefaults
     classifiers: tuple[ClassifierConfig, ...]
+    login: Login | None = None
 
     def in_set(self, name: str) -> tuple[ClassifierConfig, ...]:
         """Return the classifiers of the set `name`, the optional ones among them; perhaps none.
@@ -226,16 +234,17 @@ def load_config(path: Path | None = None) -> Config:
     path = default_config_path() if path is None else Path(path)
     document = read_toml(path)
     try:
-        check_keys("top level", document, known=("review", "classifiers"))
+        check_keys("top level", document, known=("review", "classifiers", "login"))
         review = _review(TABLE.check("[review]", document.get("review", {})))
         tables = TABLE.check("[classifiers]", document.get("classifiers", {}))
         classifiers = tuple(_classifier(id, table, path.parent) for id, table in tables.items())
         if not classifiers:
             raise ConfigError("[classifiers]: got no classifier; allowed: one table [classifiers.<id>] or more.")
         _check_sets(classifiers)
+        login = login_of(TABLE.check("[login]", document["login"])) if "login" in document else None
     except ConfigError as error:
         raise ConfigError(f"{escaped(path.name)}, {error}") from None
-    return Config(review=review, classifiers=classifiers)
+    return Config(review=review, classifiers=classifiers, login=login)
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -21,6 +21,9 @@ SOURCE_VARIABLE = "ENSEMBLE_CAM_WEIGHTS_FROM"
 ALLOW_VARIABLE = "ENSEMBLE_CAM_ALLOW_HOST"
 """Further names that the app answers to, with commas between: those of `--allow-host`, or set by hand."""
 
+EVERYBODY_VARIABLE = "ENSEMBLE_CAM_EVERYBODY_CAN_READ"
+"""Where it is 1, the app may listen beyond this machine and ask nobody who they are."""
+
 SESSION_VARIABLE = "ENSEMBLE_CAM_SESSION"
 """Names the folder that films, settings and what readers say are kept in; without it nothing is written."""
 
@@ -38,6 +41,12 @@ def app_script() -> Path:
     return packaged if packaged.is_file() else package.parents[1] / "app.py"
 
 
+def config_path() -> Path | None:
+    """Return where the app's configuration lies; None for the one that comes with the package."""
+    given = os.environ.get(CONFIG_VARIABLE)
+    return Path(given) if given else None
+
+
 def page_script() -> Path:
     """Return the script of the pages, which `AppTest` opens."""
     return Path(str(files("ensemble_cam.ui") / "script.py"))
@@ -52,6 +61,8 @@ def run_app(
     address: str | None = None,
     allow_hosts: Sequence[str] = (),
     session: Path | None = None,
+    base_path: str | None = None,
+    everybody: bool = False,
 ) -> int:
     """Serve the app until it is stopped; return Streamlit's exit code.
 
@@ -63,6 +74,8 @@ def run_app(
         address: where to listen, IPv6 without brackets; None for this machine alone.
         allow_hosts: further names that it answers to.
         session: the folder that all is kept in; None writes nothing.
+        base_path: below which the app lies, as behind a proxy; None for the top.
+        everybody: whether everybody may read who reaches the address.
     """
     environment = dict(os.environ)
     if config is not None:
@@ -73,6 +86,8 @@ def run_app(
         environment[ALLOW_VARIABLE] = ",".join(allow_hosts)
     if session is not None:
         environment[SESSION_VARIABLE] = str(session.resolve())
+    if everybody:
+        environment[EVERYBODY_VARIABLE] = "1"
     command = [sys.executable, "-m", "ensemble_cam.ui.serve", "run", str(app_script())]
     if port is not None:
         command += ["--server.port", str(port)]
@@ -80,6 +95,8 @@ def run_app(
         command += ["--server.address", address]
         if address not in EVERY_ADDRESS:
             command += ["--browser.serverAddress", f"[{address}]" if ":" in address else address]
+    if base_path:
+        command += ["--server.baseUrlPath", base_path]
     if not browser:
         command += ["--server.headless", "true"]
     if current_thread() is main_thread():

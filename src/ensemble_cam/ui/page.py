@@ -17,6 +17,7 @@ from ensemble_cam.ui.session import networks
 from ensemble_cam.ui.session.answers import keep_answers
 from ensemble_cam.ui.session.films import session_films
 from ensemble_cam.ui.session.garbage import collect_at_rest
+from ensemble_cam.ui.session.person import may_come_in
 from ensemble_cam.ui.session.tab import show_kept, show_readers, show_tab
 from ensemble_cam.ui.session.turns import TURNS
 from ensemble_cam.ui.sets import is_without_weights
@@ -40,6 +41,8 @@ def _show() -> None:
         networks.configuration()
     except ConfigError as error:
         st.error(plain(str(error)))
+        return
+    if not may_come_in():
         return
     try:
         show_tab()

@@ -13,9 +13,11 @@ from ensemble_cam.export.dicom.objects import DicomOptions, dicom_objects, why_n
 from ensemble_cam.export.figure import WIDTH, figure_pdf, figure_png
 from ensemble_cam.export.overlays import overlays
 from ensemble_cam.export.record import download_stem, review_json
+from ensemble_cam.readers.audit import Event
 from ensemble_cam.reviewing.analysis import Analysis
 from ensemble_cam.reviewing.review import Review, RunInfo
 from ensemble_cam.settings.display import Display
+from ensemble_cam.ui.session.keeping import keeping
 from ensemble_cam.ui.viewer.committed import Committed
 
 _SAID = "what_is_missing.txt"
@@ -65,17 +67,26 @@ def as_committed(analysis: "Analysis", committed: Committed) -> "Analysis":
 
 
 def show_downloads(review: Review, *, film: bytes, of_finding: Review | None = None) -> None:
-    """Offer the figure, every overlay, `review.json` and DICOM objects; each is made when it is asked for.
+    """Offer the figure, every overlay, `review.json` and DICOM objects; each is made, and noted, when it is asked for.
 
     Args:
         review: all that is exported.
         film: the film's file, whose header DICOM objects are made with.
         of_finding: the finding on the screen, whose figure is offered by itself.
     """
+    here, sha256 = keeping(), review.analysis.radiograph.sha256
+
+    def noted(make: Callable[[], bytes]) -> Callable[[], bytes]:
+        def make_noted() -> bytes:
+            here.audit(Event.TAKEN, sha256)
+            return make()
+
+        return make_noted
+
     with st.container(horizontal=True):
         for each in _offers(review, film, of_finding):
             st.download_button(
-                each.label, each.make, each.file, each.mime, on_click="ignore", icon=each.icon, help=each.help
+                each.label, noted(each.make), each.file, each.mime, on_click="ignore", icon=each.icon, help=each.help
             )
 
 

@@ -43,6 +43,7 @@ def show_said(film: OpenFilm, analysis: "Analysis | None", controls: Controls, *
     here = keeping()
     failed = st.session_state.get(_FAILED, "")
     try:
+        here.shown(film)
         _note(here, film, analysis, controls, hidden=hidden)
         state = here.state(film)
     except SessionError as error:

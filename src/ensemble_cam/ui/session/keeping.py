@@ -2,6 +2,9 @@
 
 With `ensemble-cam app --session DIR` it is kept in that folder's file, which all pages of the server share. Without it
 each page has a file in memory, so that a reader's words are treated alike, and nothing is written.
+
+Where the app knows who opens it, a page's reader is that person, and what they open is theirs alone: the work list is
+what all readers of a session see, and teachers decide what is on it.
 """
 
 import atexit
@@ -18,13 +21,17 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from ensemble_cam import __version__
+from ensemble_cam.errors import SessionError
 from ensemble_cam.film.decoding import decode_apart
-from ensemble_cam.readers.pixels import forget_film, has_pixels, keep_pixels, read_pixels
+from ensemble_cam.readers.audit import Event, note
+from ensemble_cam.readers.lists import films_of, forget_film, is_shared, number_case, share_film
+from ensemble_cam.readers.pixels import has_pixels, keep_pixels, read_pixels
 from ensemble_cam.readers.store import Store
 from ensemble_cam.readers.verdicts import FilmState, Reader, Verdict, keep_film
 from ensemble_cam.ui.launch import SESSION_VARIABLE
 from ensemble_cam.ui.session import choices, networks
 from ensemble_cam.ui.session.films import OpenFilm, SessionFilms, session_films
+from ensemble_cam.ui.session.person import Person, login, person
 from ensemble_cam.ui.session.told import last_committed, put
 from ensemble_cam.ui.session.turns import TURNS
 from ensemble_cam.ui.viewer.committed import Committed
@@ -50,23 +57,27 @@ class Keeping:
         store: the session's file.
         lasting: whether it outlives the process.
         reader: who reads here.
+        person: who has logged in; None where the app asks nobody.
         rows: number of a film on this page → its row.
         settings: the page's settings as they were last kept.
         cases: number of a film → its case number as it was last kept.
         reviewed: number of a film → the review of it that was last kept, whose row is in `reviews`.
         heard: the number of the last message of the browser's that was dealt with.
+        looked: numbers of the films that were shown on this page.
         lock: held while messages are: two runs of a page can overlap.
     """
 
     store: Store
     lasting: bool
     reader: Reader
+    person: Person | None = None
     rows: dict[int, int] = field(default_factory=dict)
     settings: str = ""
     cases: dict[int, str | None] = field(default_factory=dict)
     reviewed: "dict[int, Analysis]" = field(default_factory=dict, repr=False)
     reviews: dict[int, int] = field(default_factory=dict)
     heard: float = 0
+    looked: set[int] = field(default_factory=set)
     lock: Lock = field(default_factory=Lock, repr=False)
     _states: dict[tuple[int, int], FilmState] = field(default_factory=dict, repr=False)
 
@@ -88,8 +99,66 @@ class Keeping:
         """Return a film's row, which it gets here if it has none."""
         number = film.id.number
         if number not in self.rows:
-            self.rows[number] = keep_film(self.store, film.id.sha256, planted=film.planted)
+            self.rows[number] = keep_film(self.store, film.id.sha256, planted=film.planted, owner=self._owner)
+            self.audit(Event.ADDED, film.id.sha256)
         return self.rows[number]
+
+    def audit(self, event: Event, film: str | None = None, *, count: int | None = None) -> None:
+        """Note what this page's reader does, where the app knows who that is and what is kept outlives it.
+
+        Raises:
+            SessionError: if it cannot be kept.
+        """
+        asked = login()
+        if self.person is not None and self.lasting and asked is not None:
+            note(self.store, self.person.name, event, film=film, count=count, days=asked.audit_days)
+
+    def shown(self, film: OpenFilm) -> None:
+        """Note that a film is before the reader, once for each page.
+
+        Raises:
+            SessionError: if it cannot be kept.
+        """
+        if film.id.number not in self.looked and not film.example:
+            self.audit(Event.LOOKED, film.id.sha256)
+            self.looked.add(film.id.number)
+
+    @property
+    def _owner(self) -> Reader | None:
+        """Whose the films are that are opened on this page; None for the session's."""
+        return None if self.person is None else self.reader
+
+    def may_share(self, film: OpenFilm) -> bool:
+        """Return whether this page's reader may put a film on the work list, where it is not yet."""
+        if not self.lasting or self.person is None or not self.person.teacher:
+            return False
+        return film.failure is None and not film.example and not is_shared(self.store, film.id.sha256)
+
+    def share(self, film: OpenFilm) -> None:
+        """Put a film on the work list, which all readers of the session see.
+
+        Raises:
+            SessionError: if it cannot be kept.
+        """
+        if self.may_share(film):
+            share_film(self.store, self.row(film))
+            self.audit(Event.SHARED, film.id.sha256)
+            self.cases.pop(film.id.number, None)
+
+    def _forget(self, row: int) -> None:
+        """Take a film out of the list that it is on; of the work list, where that is this reader's to decide."""
+        (film,) = self.store.rows("SELECT sha256 FROM films WHERE id = ?", (row,))
+        self.audit(Event.REMOVED, film["sha256"])
+        if self.person is not None and not is_shared(self.store, film["sha256"]):
+            forget_film(self.store, row, owner=self.reader)
+        elif self.person is None or self.person.teacher:
+            forget_film(self.store, row)
+
+    def _number(self, film: OpenFilm, row: int) -> None:
+        if self.person is not None and not is_shared(self.store, film.id.sha256):
+            number_case(self.store, row, film.case, owner=self.reader)
+        elif self.person is None or self.person.teacher:
+            number_case(self.store, row, film.case)
 
     def keep(self, films: SessionFilms) -> None:
         """Keep the films that are new, and forget those that were removed on this page.
@@ -98,7 +167,7 @@ class Keeping:
             SessionError: if something cannot be kept.
         """
         for number in [number for number in self.rows if number not in films]:
-            forget_film(self.store, self.rows.pop(number))
+            self._forget(self.rows.pop(number))
             self.reviewed.pop(number, None)
         for film in films.values():
             if film.radiograph is None or (film.example and film.id.number not in self.rows):
@@ -108,8 +177,7 @@ class Keeping:
                 with TURNS.aside():
                     keep_pixels(self.store, row, decode_apart(film.data))
             if self.cases.get(film.id.number) != film.case:
-                with self.store.write() as file:
-                    file.execute("UPDATE films SET case_number = ? WHERE id = ?", (film.case, row))
+                self._number(film, row)
                 self.cases[film.id.number] = film.case
 
     def keep_settings(self) -> None:
@@ -149,13 +217,16 @@ def keeping() -> Keeping:
         store = _file()
         lasting = store is not None
         store = store or Store.in_memory()
-        found = Keeping(store, lasting, Reader.named(store, _last_reader(store)))
+        here = person()
+        name = here.name if here is not None else _last_reader(store)
+        found = Keeping(store, lasting, Reader.named(store, name), here)
         films = session_films()
         if lasting:
             _open_kept(found, films)
         st.session_state[_KEEPING] = found
         if lasting:
             _set_kept(found, films)
+        found.audit(Event.CAME)
     return found
 
 
@@ -171,6 +242,8 @@ def read_as(name: str) -> None:
         SessionError: if it is no name, or cannot be kept.
     """
     here = keeping()
+    if here.person is not None:
+        raise SessionError("Who reads here is said by your login. Log in as the other reader.")
     here.reader = Reader.named(here.store, name)
     here.settings = ""
     films = session_films()
@@ -235,8 +308,7 @@ def _last_reader(store: Store) -> str:
 
 
 def _open_kept(here: Keeping, films: SessionFilms) -> None:
-    rows = here.store.rows("SELECT * FROM films JOIN pixels ON film = id WHERE place IS NOT NULL ORDER BY place")
-    for row in rows:
+    for row in films_of(here.store, None if here.person is None else here.reader):
         planted = None if row["planted"] is None else tuple(filter(None, row["planted"].split("\n")))
         name = f"Film {row['id']}" if planted is None else f"Phantom {row['id']}"
         stored = partial(read_pixels, here.store, row["id"])

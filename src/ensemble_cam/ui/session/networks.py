@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ensemble_cam.errors import WeightsError, WeightsMissing
 from ensemble_cam.settings.config import ClassifierConfig, Config, load_config
 from ensemble_cam.settings.vocabulary import UNTRAINED
-from ensemble_cam.ui.launch import CONFIG_VARIABLE, SOURCE_VARIABLE
+from ensemble_cam.ui.launch import SOURCE_VARIABLE, config_path
 from ensemble_cam.ui.session.jobs import DOWNLOADS, Job
 from ensemble_cam.ui.warm_up import wait_until_imported
 from ensemble_cam.weights.released import search_folders, weights_file
@@ -30,8 +30,7 @@ def configuration() -> Config:
     Raises:
         ConfigError: if it cannot be used.
     """
-    path = os.environ.get(CONFIG_VARIABLE)
-    return load_config(Path(path) if path else None)
+    return load_config(config_path())
 
 
 def colour(id: str) -> str:

@@ -23,6 +23,7 @@ from ensemble_cam.ui.session import keeping
 from ensemble_cam.ui.session.closing import when_closed
 from ensemble_cam.ui.session.films import SessionFilms, put_films, session_films
 from ensemble_cam.ui.session.keeping import Keeping
+from ensemble_cam.ui.session.person import person, show_person
 from ensemble_cam.ui.session.told import last_committed, put
 from ensemble_cam.ui.viewer.committed import Committed
 from ensemble_cam.ui.words import plain
@@ -128,6 +129,10 @@ def renew() -> None:
 def show_readers() -> None:
     """Let the reader say who they are, where what they say is kept."""
     here = keeping.keeping()
+    if here.person is not None:
+        show_person()
+        _show_sharing(here)
+        return
     if not here.lasting:
         return
     names = keeping.readers(here.store)
@@ -143,6 +148,30 @@ def show_readers() -> None:
     )
     if failed := st.session_state.pop(_FAILED, ""):
         st.error(plain(failed))
+
+
+def _show_sharing(here: Keeping) -> None:
+    """Let a teacher put films on the work list."""
+    count = sum(here.may_share(film) for film in session_films().values())
+    if count:
+        st.button(
+            f"Put {count} {'film' if count == 1 else 'films'} on the work list",
+            on_click=_share,
+            icon=":material/group_add:",
+            help="All readers of this session get them, each with first reads and verdicts of their own. Until then "
+            "nobody else sees what you open.",
+        )
+    if failed := st.session_state.pop(_FAILED, ""):
+        st.error(plain(failed))
+
+
+def _share() -> None:
+    here = keeping.keeping()
+    try:
+        for film in session_films().values():
+            here.share(film)
+    except SessionError as error:
+        st.session_state[_FAILED] = str(error)
 
 
 def _read_as(key: str) -> None:
@@ -164,8 +193,8 @@ def _take_over(token: str) -> bool:
     """Go on with what the page of a token held; False where there is none, or it is still open."""
     with _LOCK:
         held = _HELD.get(token)
-    if held is None or not _is_left(held.session):
-        return False
+    if held is None or held.kept.person != person() or not _is_left(held.session):
+        return False  # also where the next reader sits down at a tab that was left open
     with _LOCK:
         if _HELD.get(token) is not held:
             return False

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ensemble_cam.settings.login import PROXY, Login
 from ensemble_cam.ui.web.headers import Headers
 from ensemble_cam.ui.web.hosts import ServedNames
+from ensemble_cam.ui.web.login import name_from_proxy, named
 
 # Below any base path. Streamlit answers the first two to everybody, whatever its configuration says.
 _CLOSED = ("/_stcore/agent/", "/_stcore/metrics/")
 _STREAM = "/_stcore/stream"
+_HEALTH = "/_stcore/health"  # says "ok" and nothing else, to whoever looks after the machine
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,10 @@ OTHER_SITE = Refusal(
     "with --allow-host and the proxy's name.",
 )
 NOTHING_HERE = Refusal(404, "There is nothing here.")
+NOBODY = Refusal(
+    403, "The app does not know who you are. Open it by the address that asks for your name and your password."
+)
+NO_READER = Refusal(403, "You are logged in, and not among this app's readers. Ask who runs it to add you.")
 
 
 class Guard:
@@ -49,20 +56,26 @@ class Guard:
         app: what comes behind it.
         names: those that the app answers to.
         headers: of every answer; they take the place of others of the same name.
+        login: how the app knows who asks; None where it asks nobody.
     """
 
-    def __init__(self, app: ASGIApp, *, names: ServedNames, headers: Headers) -> None:
+    def __init__(self, app: ASGIApp, *, names: ServedNames, headers: Headers, login: Login | None = None) -> None:
         self._app = app
         self._names = names
         self._headers = headers
+        self._login = login
         self._ours = {name for name, _ in headers}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or hand it on."""
         kind = scope["type"]
-        refusal = self._refusal(scope) if kind in ("http", "websocket") else None
+        refusal = None
+        if kind in ("http", "websocket"):
+            name = name_from_proxy(scope, self._login) if self._login is not None and self._login.by == PROXY else None
+            refusal = self._refusal(scope) or self._refusal_of(name, scope)
+            scope = named(scope, self._login, name)
         if refusal is None:
-            await self._app(scope, receive, self._headed(send) if kind == "http" else send)
+            await self._app(scope, receive, self._headed(send, scope) if kind == "http" else send)
         elif kind == "http":
             await self._refuse(refusal, send, "http.response")
         elif "websocket.http.response" in scope.get("extensions", {}):
@@ -84,10 +97,25 @@ class Guard:
             return NOTHING_HERE
         return None
 
-    def _headed(self, send: Send) -> Send:
+    def _refusal_of(self, name: str | None, scope: Scope) -> Refusal | None:
+        """Return why somebody may not ask; where they log in on a page, that page is for everybody."""
+        if self._login is None or self._login.by != PROXY or scope["path"].endswith(_HEALTH):
+            return None
+        if name is None:
+            return NOBODY
+        return None if self._login.admits(name) else NO_READER
+
+    def _headed(self, send: Send, scope: Scope) -> Send:
+        own = f"{scope.get('scheme', 'http')}://{_values(scope, b'host')[0]}/".encode("latin-1")
+
         async def send_headed(message: Message) -> None:
             if message["type"] == "http.response.start":
                 theirs = [each for each in message.get("headers", ()) if each[0].lower() not in self._ours]
+                # Behind a proxy a browser asks by another scheme, and perhaps by another name.
+                theirs = [
+                    (name, value[len(own) - 1 :] if name.lower() == b"location" and value.startswith(own) else value)
+                    for name, value in theirs
+                ]
                 message["headers"] = [*theirs, *self._headers]
             await send(message)
 

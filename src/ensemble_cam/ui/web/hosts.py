@@ -11,7 +11,11 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from ensemble_cam.errors import ConfigError
-from ensemble_cam.ui.launch import ALLOW_VARIABLE, EVERY_ADDRESS
+from ensemble_cam.settings.login import Login
+from ensemble_cam.ui.launch import ALLOW_VARIABLE, EVERY_ADDRESS, EVERYBODY_VARIABLE
+
+EVERYBODY_OPTION = "--i-know-that-everybody-can-read"
+"""Of `ensemble-cam app`; `EVERYBODY_VARIABLE` says the same."""
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 """What this machine calls itself."""
@@ -103,6 +107,29 @@ def is_loopback(address: str) -> bool:
         return ip_address(address).is_loopback
     except ValueError:
         return address.lower() == "localhost"
+
+
+def check_readable(
+    address: str | None, login: Login | None, environment: Mapping[str, str] = os.environ, *, told: bool = False
+) -> None:
+    """Refuse to let everybody read unasked: by an address beyond this machine, without a login.
+
+    Args:
+        address: where the app is to listen; None for every address.
+        login: how the app knows who opens it; None where it asks nobody.
+        environment: in which `EVERYBODY_VARIABLE` may allow it.
+        told: whether it was allowed.
+
+    Raises:
+        ConfigError: if it was not.
+    """
+    beyond = address is None or not is_loopback(address)
+    if beyond and login is None and not told and environment.get(EVERYBODY_VARIABLE) != "1":
+        raise ConfigError(
+            f"--address: on {address or 'every address'} everybody who reaches this machine can open the app, which "
+            "asks for no password. Leave --address out, say in the configuration's table [login] who may read, or add "
+            f"{EVERYBODY_OPTION}."
+        )
 
 
 def _plain(name: str) -> str:

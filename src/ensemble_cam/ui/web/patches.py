@@ -15,9 +15,12 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime import backend_operation_handler
 from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.media_file_storage import MediaFileStorageError
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from ensemble_cam.settings.login import PROXY, Login
 from ensemble_cam.ui.launch import app_script
 from ensemble_cam.ui.web.hosts import ServedNames
+from ensemble_cam.ui.web.login import NAME_HEADER, NAME_KEY
 
 OFFER_GONE = "A download was asked for that its page no longer offers: nothing was sent."
 
@@ -34,6 +37,9 @@ def patch_streamlit() -> None:
     net_util.get_external_ip = _unknown
     net_util.get_internal_ip = _unknown  # it opens a socket to 8.8.8.8, though it sends nothing
 
+    # It would put what `X-Forwarded-For` says in the place of a socket's peer, by which a proxy is known.
+    ProxyHeadersMiddleware.__call__ = _hand_on  # type: ignore[method-assign, assignment]
+
     create = AppSession._create_new_session_message
 
     @wraps(create)
@@ -46,6 +52,10 @@ def patch_streamlit() -> None:
     backend_operation_handler._LOGGER.addFilter(_in_a_sentence)
 
 
+async def _hand_on(middleware: ProxyHeadersMiddleware, scope: Any, receive: Any, send: Any) -> None:
+    await middleware.app(scope, receive, send)
+
+
 def _in_a_sentence(record: logging.LogRecord) -> bool:
     """Word a download that came too late, as its page had moved on: no fault of anybody's, and no traceback."""
     error = record.exc_info[1] if record.exc_info else None
@@ -55,8 +65,8 @@ def _in_a_sentence(record: logging.LogRecord) -> bool:
     return True
 
 
-def hold_options(names: ServedNames) -> Callable[[], None]:
-    """Set what the served names decide, also whenever Streamlit reads its configuration anew.
+def hold_options(names: ServedNames, login: Login | None = None) -> Callable[[], None]:
+    """Set what served names and login decide, also whenever Streamlit reads its configuration anew.
 
     Returns a function that ends this for the next time.
     """
@@ -65,7 +75,9 @@ def hold_options(names: ServedNames) -> Callable[[], None]:
         config.set_option("server.allowedHosts", sorted(names.all))
         origins = [f"{scheme}://{_in_address(name)}" for name in sorted(names.allowed) for scheme in ("http", "https")]
         config.set_option("server.corsAllowedOrigins", origins)
-        config.set_option("server.trustedUserHeaders", {})  # anybody can send a header
+        # Anybody can send a header, but not this one: the guard has struck it out of what they sent.
+        by_proxy = login is not None and login.by == PROXY
+        config.set_option("server.trustedUserHeaders", {NAME_HEADER: NAME_KEY} if by_proxy else {})
         # The page sends itself the message by which its colours change, and takes none of Streamlit's hosts. No other
         # page can stand around it, so that none is listened to.
         own = [f"{scheme}://{_in_address(name)}:*" for name in sorted(names.all) for scheme in ("http", "https")]

@@ -12,24 +12,36 @@ from streamlit import cli_util, config
 from streamlit.web.server import server_util
 
 from ensemble_cam.errors import ConfigError
+from ensemble_cam.settings.config import load_config
+from ensemble_cam.settings.login import OIDC
+from ensemble_cam.ui.launch import config_path
 from ensemble_cam.ui.start import START
 from ensemble_cam.ui.web.guard import Guard
 from ensemble_cam.ui.web.headers import security_headers
-from ensemble_cam.ui.web.hosts import served_names
+from ensemble_cam.ui.web.hosts import check_readable, served_names
+from ensemble_cam.ui.web.oidc import check_provider
 from ensemble_cam.ui.web.patches import hold_options, patch_streamlit
 
 _FAULT = "The app could not answer this. Its log on the machine that serves it says why.\n"
 
 
 def guards() -> list[Middleware]:
-    """Return what stands before Streamlit, which is made ready for it; ends the program if a name is none."""
+    """Return what stands before Streamlit, which is made ready for it.
+
+    Ends the program if a name is none, or everybody could read unasked.
+    """
     patch_streamlit()
+    address = config.get_option("server.address")
     try:
-        names = served_names(config.get_option("server.address"))
+        names = served_names(address)
+        login = load_config(config_path()).login
+        check_readable(address, login)
+        if login is not None and login.by == OIDC:
+            check_provider(names)
     except ConfigError as error:
         sys.exit(f"ensemble-cam: {error}")
-    hold_options(names)
-    return [Middleware(Guard, names=names, headers=security_headers())]
+    hold_options(names, login)
+    return [Middleware(Guard, names=names, headers=security_headers(), login=login)]
 
 
 @asynccontextmanager
