@@ -16,6 +16,7 @@ _CONTROL, _HAIR = "#8a8a8a", "#3a3a3a"
 # Pixels: a panel's curves, what stands beside and around it, letters, and marks.
 _WIDE, _HIGH, _LEFT, _TOP, _BELOW, _GAP = 620, 460, 120, 96, 120, 40
 _EM, _MARK, _LEGEND = 27, 15, 480
+_BARE_TOP = 40  # without a head
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,17 @@ def curves_png(panels: Sequence[Panel], words: Words, origin: Mapping[str, str])
         words: what stands around them.
         origin: for the text chunks.
     """
+    page = _page(panels, words.head)
+    height, width, _ = page.pixels.shape
+    return png([page.strip(), *footer(_wordings(words), width, height)], origin)
+
+
+def curves_picture(panels: Sequence[Panel]) -> np.ndarray:
+    """Draw the same for a page that has the words beside it, (h, w, 3) uint8 RGB."""
+    return _page(panels, "").pixels
+
+
+def _page(panels: Sequence[Panel], head: str) -> Page:
     names = list(dict.fromkeys((each.name, each.is_control) for panel in panels for each in panel.series))
     looks = {name: _look(number, is_control) for number, (name, is_control) in enumerate(names)}
     bold, line = Lettering.of_pixels(_EM, bold=True), Lettering.of_pixels(_EM)
@@ -78,21 +90,21 @@ def curves_png(panels: Sequence[Panel], words: Words, origin: Mapping[str, str])
     column = _LEFT + _WIDE + _GAP
     across = max(1, (len(panels) * column) // _LEGEND)
     rows = -(-len(names) // across)
-    page = Page(len(panels) * column, _TOP + pitch + _HIGH + _BELOW + rows * pitch + _GAP, dark=True)
-    page.text(_GAP, _GAP // 2, words.head, bold, LIGHT_INK)
+    top = _TOP if head else _BARE_TOP
+    page = Page(len(panels) * column, top + pitch + _HIGH + _BELOW + rows * pitch + _GAP, dark=True)
+    page.text(_GAP, _GAP // 2, head, bold, LIGHT_INK)
     values = np.concatenate([each.logits for panel in panels for each in panel.series])
     margin = 0.05 * float(np.ptp(values)) or 1.0
     reach = float(values.min()) - margin, float(values.max()) + margin
     for number, panel in enumerate(panels):
-        _draw_panel(page, (number * column + _LEFT, _TOP + pitch), panel, looks, reach)
+        _draw_panel(page, (number * column + _LEFT, top + pitch), panel, looks, reach)
     for number, (name, _) in enumerate(names):
-        x, y = _GAP + number % across * _LEGEND, _TOP + pitch + _HIGH + _BELOW + number // across * pitch
+        x, y = _GAP + number % across * _LEGEND, top + pitch + _HIGH + _BELOW + number // across * pitch
         mark, colour = looks[name]
         page.line(np.array([[x, y + 10.0], [x + 48, y + 10.0]]), colour)
         page.mark(x + 24, y + 10, mark, colour)
         page.text(x + 62, y, name, line, LIGHT_INK)
-    height, width, _ = page.pixels.shape
-    return png([page.strip(), *footer(_wordings(words), width, height)], origin)
+    return page
 
 
 def _look(number: int, is_control: bool) -> tuple[Mark, str]:

@@ -83,12 +83,12 @@ class Faithfulness:
     details: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
 
 
-def _go_on(share: float) -> None:
+def go_on(share: float) -> None:
     """Take note of nothing, and let the work go on."""
 
 
 def measure_map(
-    shown: Shown, output: int, grid: np.ndarray, metrics: Collection[str], *, seed: int = 0, step: Step = _go_on
+    shown: Shown, output: int, grid: np.ndarray, metrics: Collection[str], *, seed: int = 0, step: Step = go_on
 ) -> Faithfulness:
     """Measure one map.
 

@@ -245,6 +245,18 @@ def picture(maps: Sequence[MeasuredMap], network: Mapping[str, Any], subject: Su
         subject: the film.
         notice: see `Maker`.
     """
+    panels = panels_of(maps)
+    digits = f", SHA-256 {network['weights_sha256'][:12]}…" if network["weights_sha256"] else ""
+    line = f"{network['name']} · weights {network['weights']}{digits}"
+    how = f"Relative activation, cut by rank; no threshold. Film {subject.sha256[:12]}…"
+    warnings = ([f"{notice}."] if notice else []) + ([MEANINGLESS_LINE] if subject.meaningless else [])
+    head = f"{displayed(maps[0].finding)} · {network['name']}"
+    origin = {"Disclaimer": PURPOSE, "Film SHA-256": subject.sha256, "Network": line, "Finding": maps[0].finding}
+    return curves_png(panels, Words(head, [line, how], warnings), origin)
+
+
+def panels_of(maps: Sequence[MeasuredMap]) -> list[Panel]:
+    """Return the curves of one finding's maps by one network, a panel for each kind that was measured."""
     panels = []
     for key, title in _PANELS:
         series = [
@@ -253,13 +265,7 @@ def picture(maps: Sequence[MeasuredMap], network: Mapping[str, Any], subject: Su
             if (curve := each.found.curves.get(key)) is not None
         ]
         panels += [Panel(title, series)] if series else []
-    digits = f", SHA-256 {network['weights_sha256'][:12]}…" if network["weights_sha256"] else ""
-    line = f"{network['name']} · weights {network['weights']}{digits}"
-    how = f"Relative activation, cut by rank; no threshold. Film {subject.sha256[:12]}…"
-    warnings = ([f"{notice}."] if notice else []) + ([MEANINGLESS_LINE] if subject.meaningless else [])
-    head = f"{displayed(maps[0].finding)} · {network['name']}"
-    origin = {"Disclaimer": PURPOSE, "Film SHA-256": subject.sha256, "Network": line, "Finding": maps[0].finding}
-    return curves_png(panels, Words(head, [line, how], warnings), origin)
+    return panels
 
 
 def method_title(method: str) -> str:

@@ -17,10 +17,11 @@ from typing import Protocol, Self
 import cv2
 import numpy as np
 
+from ensemble_cam.classifiers.heads import Step
 from ensemble_cam.maps.agreement import ranked
 from ensemble_cam.maps.heatmap import at_or_above
 from ensemble_cam.settings.metrics import METRICS
-from ensemble_cam.validation.faithfulness import on_pixels
+from ensemble_cam.validation.faithfulness import go_on, on_pixels
 from ensemble_cam.validation.localisation import THRESHOLD
 from ensemble_cam.validation.shown import Shown
 
@@ -86,7 +87,14 @@ Checked = tuple[dict[str, float], dict[str, dict[str, float | None]]]
 
 
 def check_map(
-    shown: Shown, output: int, grid: np.ndarray, peer: Peer, metrics: Collection[str], *, seed: int = 0
+    shown: Shown,
+    output: int,
+    grid: np.ndarray,
+    peer: Peer,
+    metrics: Collection[str],
+    *,
+    seed: int = 0,
+    step: Step = go_on,
 ) -> Checked:
     """Measure whether a map depends on its network's values and holds still.
 
@@ -97,6 +105,7 @@ def check_map(
         peer: its network, and how it makes maps.
         metrics: names of `METRICS`; others are passed over.
         seed: of what is drawn.
+        step: told what share is done, before each part; may raise `Cancelled`.
     """
     values: dict[str, float] = {}
     details: dict[str, dict[str, float | None]] = {}
@@ -110,7 +119,8 @@ def check_map(
     wanted = [name for name in METRICS if name in metrics]
     is_checked = any(METRICS[name].kind == "sanity" for name in wanted)
     repeat = repeat_noise(shown, output, peer) if is_checked else None
-    for name in wanted:
+    for number, name in enumerate(wanted):
+        step(number / len(wanted))
         if repeat is not None and METRICS[name].kind == "sanity":
             made = _without_what_was_learned(name, shown, output, peer, seed)
             note(name, similarity(own, on_pixels(made, shown), shown.inside), repeat=repeat.rank)

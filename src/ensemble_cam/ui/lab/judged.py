@@ -9,9 +9,10 @@ from ensemble_cam.phantom import FINDINGS
 from ensemble_cam.reviewing import sentences
 from ensemble_cam.reviewing.scores import Call
 from ensemble_cam.settings.settings import displayed
-from ensemble_cam.ui.lab.table import Mark, Marked, show_table
 from ensemble_cam.ui.lab.tally import ENSEMBLE, Answer
 from ensemble_cam.ui.lab.work import LabFilm
+from ensemble_cam.ui.table import Mark, Marked, show_table
+from ensemble_cam.ui.trust.panel import Truth
 from ensemble_cam.ui.viewer.planted import Planted
 from ensemble_cam.ui.words import plain
 from ensemble_cam.validation.localisation import judge, points_at
@@ -62,6 +63,13 @@ def _judged(film: LabFilm, finding: "Finding", id: str, threshold: float) -> lis
         return [Marked("hit" if found.hit else "miss", Mark.MEANINGLESS), Marked(f"{found.iou:.2f}", Mark.MEANINGLESS)]
     said = Marked("hit", Mark.RIGHT) if found.hit else Marked("miss", Mark.WRONG)
     return [said, "empty map" if found.empty else f"{found.iou:.2f}"]
+
+
+def truth(film: LabFilm, analysis: "Analysis", label: str) -> Truth:
+    """Return how each network's map of a finding stands to what was planted."""
+    finding, mask = next(each for each in analysis.findings if each.label == label), film.masks.get(label)
+    judged = {} if mask is None else {id: judge(heatmap, mask) for id, heatmap in finding.maps.items()}
+    return Truth(mask is not None, judged)
 
 
 def planted(

@@ -15,7 +15,7 @@ from ensemble_cam.settings.settings import displayed
 from ensemble_cam.ui import sets
 from ensemble_cam.ui.lab.blind import show_questions
 from ensemble_cam.ui.lab.controls import View, begin_blind, draw_next, show_film_choice, show_view
-from ensemble_cam.ui.lab.judged import planted, show_answer, show_legend, show_scores, show_verdicts
+from ensemble_cam.ui.lab.judged import planted, show_answer, show_legend, show_scores, show_verdicts, truth
 from ensemble_cam.ui.lab.stage import sent, show_stage
 from ensemble_cam.ui.lab.state import Lab, session_lab
 from ensemble_cam.ui.lab.tally import LEARNER, TALLY_HELP, answered, counted, outcomes, show_tally
@@ -27,6 +27,8 @@ from ensemble_cam.ui.session.networks import Identities, Ready, identities
 from ensemble_cam.ui.session.reviewing import reviewing, show_work
 from ensemble_cam.ui.session.slot import Slot
 from ensemble_cam.ui.session.stage import emptied
+from ensemble_cam.ui.session.trusting import Trusting
+from ensemble_cam.ui.trust.panel import show_trust
 from ensemble_cam.ui.viewer.committed import Committed
 from ensemble_cam.ui.viewer.planted import Planted
 from ensemble_cam.ui.words import plain
@@ -120,7 +122,9 @@ def _show_tables(film: LabFilm, view: View, analysis: "Analysis | None", lab: La
         label = None if committed is None or committed.film != film.sha256 else committed.finding
         first = next((each for each in film.masks if each in known), known[0])
         threshold = THRESHOLD if committed is None else committed.display.threshold
-        show_verdicts(film, analysis, label if label in known else first, threshold)
+        shown = label if label in known else first
+        show_verdicts(film, analysis, shown, threshold)
+        show_trust(_trusting, analysis, shown, key=f"lab {film.sha256[:12]}", truth=truth(film, analysis, shown))
     if reviewed is not None and reviewed.radiograph is film.radiograph:
         show_scores(film, reviewed)
     order = [choice.config.id for choice in view.choices]
@@ -198,6 +202,10 @@ def _reset(shown: tuple[str, str] | None) -> None:
 def _show_work(kind: str) -> None:
     """Show how far the drawing or the review is, or why it has ended; `kind` is the slot's name in the lab."""
     show_work(partial(_slot, kind), again="Try again", key=f"lab {kind}")
+
+
+def _trusting() -> Trusting:
+    return session_lab().trusting
 
 
 def _slot(kind: str) -> Slot[Any]:

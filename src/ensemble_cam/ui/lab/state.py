@@ -10,6 +10,7 @@ from ensemble_cam.ui.lab.tally import Answer, Tally
 from ensemble_cam.ui.lab.work import LabFilm, Wish
 from ensemble_cam.ui.session.networks import Identities
 from ensemble_cam.ui.session.slot import Slot
+from ensemble_cam.ui.session.trusting import Trusting
 from ensemble_cam.ui.viewer.committed import Committed
 from ensemble_cam.ui.viewer.payload import FilmPart
 
@@ -29,6 +30,7 @@ class Lab:
         drawing: the film, and its drawing.
         examining: what the networks made of it.
         reviewing: the film's review.
+        trusting: what was measured of its maps.
         marks: what the learner marked on the film on the screen: finding → source pixel (x, y).
         answer: what the learner said of it, once that was said.
         revealed: whether its truth, scores and maps may be seen.
@@ -44,6 +46,7 @@ class Lab:
     drawing: Slot[LabFilm] = field(default_factory=partial(Slot, "drawing"))
     examining: "Slot[Examination]" = field(default_factory=Slot)
     reviewing: "Slot[Analysis]" = field(default_factory=Slot)
+    trusting: Trusting = field(default_factory=Trusting)
     marks: dict[str, tuple[int, int]] = field(default_factory=dict)
     answer: Answer | None = None
     revealed: bool = False
@@ -73,11 +76,12 @@ class Lab:
         self.drawing.begin_anew()
         self.examining.begin_anew()
         self.reviewing.begin_anew()
+        self.trusting.begin_anew()
 
     def clear(self) -> None:
         """Let go of the film and of everything that was made of it, for good."""
         self.part = None
-        for slot in (self.drawing, self.examining, self.reviewing):
+        for slot in (self.drawing, self.examining, self.reviewing, self.trusting):
             slot.close()
 
 

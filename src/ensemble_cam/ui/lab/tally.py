@@ -10,8 +10,8 @@ import streamlit as st
 
 from ensemble_cam.phantom import FINDINGS
 from ensemble_cam.reviewing.scores import Call
-from ensemble_cam.ui.lab.table import show_table
 from ensemble_cam.ui.lab.work import LabFilm
+from ensemble_cam.ui.table import show_table
 from ensemble_cam.validation.localisation import THRESHOLD, TOLERANCE, Calls, Judgement, judge, points_at
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from ensemble_cam.rendering.cells import cells_picture
 from ensemble_cam.settings.display import Display
 from ensemble_cam.settings.methods import METHODS_OF_ANY_NETWORK
 from ensemble_cam.ui.film_view import show_picture
-from ensemble_cam.ui.lab.table import Mark, Marked, show_table
+from ensemble_cam.ui.table import Mark, Marked, show_table
 from ensemble_cam.ui.words import plain
 
 if TYPE_CHECKING:

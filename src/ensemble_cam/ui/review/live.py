@@ -25,6 +25,8 @@ from ensemble_cam.ui.session.films import OpenFilm
 from ensemble_cam.ui.session.shown import Shown
 from ensemble_cam.ui.session.stage import of_film
 from ensemble_cam.ui.session.told import last_committed, take
+from ensemble_cam.ui.session.trusting import Trusting
+from ensemble_cam.ui.trust.panel import show_trust
 from ensemble_cam.ui.viewer.committed import Committed
 from ensemble_cam.ui.viewer.live import show_viewer
 from ensemble_cam.ui.viewer.payload import Words, payload
@@ -144,6 +146,7 @@ def _show_stage(number: int) -> None:
     if shown.analysis is not None:
         with of_film(film, "downloads"):
             _show_downloads(shown, shown.analysis, committed, film)
+            _show_trust(shown, shown.analysis, committed, film)
 
 
 def _show_downloads(shown: Shown, reviewed: "Analysis", committed: Committed | None, film: films.OpenFilm) -> None:
@@ -156,9 +159,7 @@ def _show_downloads(shown: Shown, reviewed: "Analysis", committed: Committed | N
     except ConfigError as error:
         st.caption(plain(f"{error} Until then there is nothing to export."))
         return
-    label = shown.payload.first
-    if committed is not None and committed.film == shown.radiograph.sha256:
-        label = committed.finding
+    label = _looked_at(shown, committed)
     is_there = any(each.label == label for each in analysis.findings)
     review_of = partial(downloads.review_of, display=display, case=film.case)
     downloads.show_downloads(
@@ -166,6 +167,24 @@ def _show_downloads(shown: Shown, reviewed: "Analysis", committed: Committed | N
         film=film.data,
         of_finding=review_of(analysis.only([label])) if label is not None and is_there else None,
     )
+
+
+def _looked_at(shown: Shown, committed: Committed | None) -> str | None:
+    """Return the finding that the reader looks at, by upstream name; None for the film alone."""
+    if committed is not None and committed.film == shown.radiograph.sha256:
+        return committed.finding
+    return shown.payload.first
+
+
+def _show_trust(shown: Shown, reviewed: "Analysis", committed: Committed | None, film: films.OpenFilm) -> None:
+    label = _looked_at(shown, committed)
+    if label is not None and any(each.label == label for each in reviewed.findings):
+        show_trust(partial(_trusting_of, film.id.number), reviewed, label, key=film.id.key)
+
+
+def _trusting_of(number: int) -> Trusting | None:
+    found = films.film(number)
+    return None if found is None else found.trusting
 
 
 def _chosen(analysis: "Analysis", settings: Settings) -> "Analysis":

@@ -27,6 +27,7 @@ from ensemble_cam.ui.session.networks import Identities
 from ensemble_cam.ui.session.overtaking import overtaken
 from ensemble_cam.ui.session.reading import EXAMPLES, Reading
 from ensemble_cam.ui.session.slot import Slot
+from ensemble_cam.ui.session.trusting import Trusting
 from ensemble_cam.ui.session.turns import FILM, OPENING, RESULT, TURNS
 from ensemble_cam.ui.viewer.payload import FilmPart
 
@@ -81,6 +82,7 @@ class OpenFilm:
         reading: the film as it was last read; None before.
         examining: what the networks made of it, by film and networks.
         reviewing: its review, by all the settings.
+        trusting: what was measured of its maps.
         shown: what the live viewer was sent of it; None unless it is on the stage.
         delivered: the view of it that the reader asked for last; None unless it is on the stage.
     """
@@ -97,6 +99,7 @@ class OpenFilm:
     reading: Reading | None = None
     examining: "Slot[Examination]" = field(default_factory=Slot)
     reviewing: "Slot[Analysis]" = field(default_factory=Slot)
+    trusting: Trusting = field(default_factory=Trusting)
     shown: "Shown | None" = field(default=None, repr=False)
     delivered: "Delivered | None" = field(default=None, repr=False)
     _parts: dict[bool, tuple[Radiograph, FilmPart]] = field(default_factory=dict, repr=False)
@@ -151,6 +154,7 @@ class OpenFilm:
         """Let go of the film and of everything that was made of it, whoever still holds this object."""
         self.reviewing.close()
         self.examining.close()
+        self.trusting.close()
         self.name, self.data, self.reading, self.stored = "", b"", None, None
         self._kept.clear()
         self.leave_viewer()

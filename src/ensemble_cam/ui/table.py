@@ -1,4 +1,4 @@
-"""Small tables of the phantom lab, closer set than Markdown's."""
+"""Small tables, closer set than Markdown's."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
