@@ -258,13 +258,13 @@ def readers(store: Store) -> list[str]:
 
 
 def progress() -> str:
-    """Return how far the reader is with the films: "7/40 · 3 disagreements"; empty where nothing was said."""
+    """Return how far the reader is with the films: "7/40 · 3 disagreements"; empty without a film of their own."""
     here, films = keeping(), session_films()
     own = [film for film in films.values() if not film.example or film.id.number in here.rows]
     states = [here.state(film) for film in own if film.failure is None]
     done = sum(state.done is not None for state in states)
     apart = sum(map(_disagreements, states))
-    told = f"{done}/{len(states)}"
+    told = f"{done}/{len(states)}" if states else ""
     return f"{told} · {apart} {'disagreement' if apart == 1 else 'disagreements'}" if apart else told
 
 
