@@ -3,6 +3,7 @@
 from markdown_tables import code, table
 
 from ensemble_cam.readers import audit
+from ensemble_cam.readers.class_csv import COLUMNS as CLASS_COLUMNS
 from ensemble_cam.readers.table import AGREEMENT_COLUMNS, ASSESSMENT_COLUMNS, COLUMNS
 
 _PLACE = "in source pixels"
@@ -80,6 +81,33 @@ AUDIT_HOLDS = {
 }
 
 
+CLASS_HOLDS = {
+    "code": "the set's",
+    "row": "`class` or `student`",
+    "student": "the name; empty for the class",
+    "finding": "the label, or `all`",
+    "films": "that were answered",
+    "films_right": "with all that is there named, and nothing else; of `all` findings",
+    "found": "of what was planted, how much was named",
+    "found_of": "of how much",
+    "found_low": "where the share lies on further films, 95 %",
+    "found_high": "likewise",
+    "spared": "of what was not planted, how much was not named",
+    "spared_of": "of how much",
+    "spared_low": "as for found",
+    "spared_high": "likewise",
+    "hits": "of the marks of what is there, how many hit it",
+    "hits_of": "of how many",
+    "hits_low": "as for found",
+    "hits_high": "likewise",
+    "excess": "mean confidence of what was named, less the share of it that is there; above 0 for who is too sure",
+    "excess_low": "where it lies on further films, 95 %, by Student's t over films",
+    "excess_high": "likewise",
+    "seconds": "median for a film; of `all` findings",
+    "difficulty_reached": "mean over the second half of a set that follows the learner",
+}
+
+
 def _written(columns: tuple[str, ...], holds: dict[str, str]) -> str:
     return table(["column", "holds"], [(code(column), holds[column]) for column in columns])
 
@@ -87,6 +115,7 @@ def _written(columns: tuple[str, ...], holds: dict[str, str]) -> str:
 TABLES = {
     "readers columns": lambda: _written(COLUMNS, HOLDS),
     "readers agreement": lambda: _written(AGREEMENT_COLUMNS, AGREEMENT_HOLDS),
+    "class columns": lambda: _written(CLASS_COLUMNS, CLASS_HOLDS),
     "readers assessment": lambda: _written(ASSESSMENT_COLUMNS, ASSESSMENT_HOLDS),
     "audit columns": lambda: _written(audit.COLUMNS, AUDIT_HOLDS),
 }

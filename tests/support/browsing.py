@@ -69,7 +69,7 @@ def pages_of(browser: "playwright.Browser", address: str) -> Iterator[Callable[.
     finally:
         for context in contexts:
             context.close()
-    assert errors == []
+    assert errors == [], errors
     assert elsewhere == []
 
 

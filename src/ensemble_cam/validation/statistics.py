@@ -97,6 +97,45 @@ def clopper_pearson(part: int, whole: int, *, confidence: float = CONFIDENCE) ->
     return low, high
 
 
+def clustered_share(parts: Sequence[int], wholes: Sequence[int]) -> Interval | None:
+    """Return the interval of a share over clusters, such as one film that many readers answer; None without any.
+
+    Answers to one film are not independent: a film that is hard is missed by many. So the number of answers is made
+    smaller until a plain share of that many would vary as this one does from cluster to cluster, and smaller still for
+    few clusters; with it, the interval is Clopper's and Pearson's. Source: Korn and Graubard 1998 (Survey Methodology
+    24:193). Where all answers are alike nothing varies, and the clusters are what is counted.
+
+    Args:
+        parts: of each cluster, how many answers are counted.
+        wholes: of how many; clusters without answers are left out.
+
+    Raises:
+        ValueError: if a part is not of its whole.
+    """
+    from scipy.special import betaincinv, stdtrit
+
+    inside = [(part, whole) for part, whole in zip(parts, wholes, strict=True) if whole]
+    if not inside:
+        return None
+    part, whole = np.array(inside, dtype=float).T
+    if (part < 0).any() or (part > whole).any():
+        raise ValueError("A part is not of its whole.")
+    clusters, answers = len(inside), float(whole.sum())
+    share = float(part.sum()) / answers
+    if clusters == 1:
+        return (0.0, 1.0)  # of one film nobody can tell what the next one would be
+    tail = (1 - CONFIDENCE) / 2
+    variance = clusters / (clusters - 1) * float(((part - share * whole) ** 2).sum()) / answers**2
+    count = float(clusters)
+    if 0 < share < 1 and variance > 0:
+        count = min(share * (1 - share) / variance, answers)
+        count = min(count * (stdtrit(answers - 1, tail) / stdtrit(clusters - 1, tail)) ** 2, answers)
+    hit = share * count
+    low = 0.0 if share == 0 else float(betaincinv(hit, count - hit + 1, tail))
+    high = 1.0 if share == 1 else float(betaincinv(hit + 1, count - hit, 1 - tail))
+    return low, high
+
+
 def predictive_values(sensitivity: float, specificity: float, prevalence: float) -> tuple[float | None, float | None]:
     """Return the chance that a called film has the finding, and that one not called has not, where so many have it.
 

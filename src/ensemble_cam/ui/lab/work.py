@@ -9,14 +9,13 @@ import numpy as np
 from ensemble_cam.film.radiograph import Radiograph, read_radiograph
 from ensemble_cam.phantom import FINDINGS, draw_phantom
 from ensemble_cam.phantom.files import film_name, phantom_files
+from ensemble_cam.readers.classes import SIZE
 from ensemble_cam.settings.settings import Settings
 from ensemble_cam.ui.session.jobs import Job
 from ensemble_cam.ui.session.networks import Ready, identities
 
 if TYPE_CHECKING:
     from ensemble_cam.reviewing.pipeline import Examination
-
-SIZE = 640  # pixels of a film's side: what fits on a small screen
 
 
 @dataclass(frozen=True)

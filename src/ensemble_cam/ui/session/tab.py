@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from threading import Lock
-from typing import Any
+from typing import Any, Protocol
 
 import streamlit as st
 from streamlit import runtime
@@ -29,6 +29,7 @@ from ensemble_cam.ui.viewer.committed import Committed
 from ensemble_cam.ui.words import plain
 
 _KEY, _TOKEN, _REFUSED, _FAILED = "tab", "tab token", "tab refused", "tab failed"
+_MOVABLE = ("class",)
 _BYTES = 16  # 128 bits
 _PATIENCE = 5.0  # seconds until a page that is left is seen to be
 _LOOK = 0.05
@@ -50,6 +51,17 @@ _dot = st.components.v2.component(
 )
 
 
+class Movable(Protocol):
+    """What a page holds beside films and what is said of them."""
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether something lies here and nowhere else."""
+
+    def moved(self) -> "Movable":
+        """Return what another page can go on with."""
+
+
 @dataclass(eq=False)
 class Held:
     """What the page of a tab holds.
@@ -60,6 +72,7 @@ class Held:
         kept: what it keeps.
         settings: what was set in the drawer.
         viewer: what the viewer told last.
+        more: what other pages hold that a reload must not lose, by the name under which a session holds it.
     """
 
     session: str | None
@@ -67,6 +80,7 @@ class Held:
     kept: Keeping
     settings: dict[str, Any] = field(default_factory=dict)
     viewer: Committed | None = None
+    more: "dict[str, Movable]" = field(default_factory=dict)
 
 
 _HELD: dict[str, Held] = {}  # by token
@@ -83,7 +97,7 @@ def show_tab() -> None:
     token = st.session_state.setdefault(_TOKEN, secrets.token_hex(_BYTES))
     films.owner = session
     with _LOCK:
-        _HELD[token] = Held(session, films, here, keeping.settings_now(), last_committed())
+        _HELD[token] = Held(session, films, here, keeping.settings_now(), last_committed(), _movable())
     when_closed("films", partial(_let_go, session, token))
     _tab(
         key=_KEY,
@@ -110,7 +124,9 @@ def show_kept() -> None:
             "lasting": here.lasting,
             "reader": here.reader.name if here.lasting else "",
             "failed": failed,
-            "warns": bool(failed) or (not here.lasting and bool(own or said)),
+            "warns": bool(failed)
+            or (not here.lasting and bool(own or said))
+            or any(each.unsaved for each in _movable().values()),
         },
     )
 
@@ -208,8 +224,14 @@ def _take_over(token: str) -> bool:
     keeping.put_settings(held.settings)
     if held.viewer is not None:
         put(held.viewer)
+    for name, each in held.more.items():
+        st.session_state[name] = each.moved()
     st.session_state[_TOKEN] = token
     return True
+
+
+def _movable() -> "dict[str, Movable]":
+    return {name: st.session_state[name] for name in _MOVABLE if name in st.session_state}
 
 
 def _is_left(session: str | None) -> bool:
