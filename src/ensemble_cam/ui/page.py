@@ -76,6 +76,7 @@ def _pages() -> list[StreamlitPage]:
     return [
         st.Page(show_review_page, title="Review", icon=":material/radiology:", default=True),
         st.Page(_show_lab, title="Phantom lab", icon=":material/science:", url_path="phantom-lab"),
+        st.Page(_show_trust, title="Trust", icon=":material/fact_check:", url_path="trust"),
         st.Page(_show_own, title="Your network", icon=":material/hub:", url_path="your-network"),
         st.Page(_show_making, title="How a map is made", icon=":material/grid_on:", url_path="how-a-map-is-made"),
     ]
@@ -85,6 +86,12 @@ def _show_lab() -> None:
     from ensemble_cam.ui.lab.page import show_lab  # here, as most sessions never go there
 
     show_lab()
+
+
+def _show_trust() -> None:
+    from ensemble_cam.ui.trust.page import show_trust_page  # as above
+
+    show_trust_page()
 
 
 def _show_own() -> None:
