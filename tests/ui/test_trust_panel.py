@@ -7,6 +7,7 @@ from ensemble_cam.errors import Cancelled
 from ensemble_cam.ui.session.films import OpenFilm, SessionFilms
 from ensemble_cam.ui.session.jobs import JobQueue
 from ensemble_cam.ui.session.trusting import Asked, Trusting, measuring
+from ensemble_cam.ui.trust import page as page_of
 from support.networks import as_untrained, bright_classifier
 from support.reviews import made_review, two_classifiers
 
@@ -98,3 +99,59 @@ def test_nothing_stays_of_a_film_that_is_removed(analysis):
     job = JobQueue("test").submit(work)
     assert job.wait(60)
     assert film.trusting.found == {}
+
+
+def reviewed_film(films: SessionFilms, name: str, analysis) -> OpenFilm:
+    film = films.add(name, name.encode())
+    film.reviewing.hold("any", analysis)
+    return film
+
+
+def dashboard(films: SessionFilms) -> AppTest:
+    def page():
+        from ensemble_cam.ui.trust.page import show_trust_page
+
+        show_trust_page()
+
+    made = AppTest.from_function(page, default_timeout=60)
+    made.session_state["films"] = films
+    return made.run()
+
+
+def test_the_dashboard_measures_all_films_and_leaves_out_what_means_nothing(analysis):
+    films = SessionFilms()
+    meant = [reviewed_film(films, f"{number}.png", analysis) for number in range(3)]
+    nothing = made_review(classifiers=[as_untrained(bright_classifier("fine", logits={"Mass": 1.0}))]).analysis
+    reviewed_film(films, "nothing.png", nothing)
+    films.add("not reviewed.png", b"not reviewed")
+    page = dashboard(films)
+    (button,) = page.button
+    assert button.label == "Measure the first finding of 3 films"
+    assert any("1 of 5 films were not reviewed" in each.value for each in page.caption)
+    button.click().run()
+    for film in meant:
+        if film.trusting.measuring.job is not None:
+            assert film.trusting.measuring.job.wait(60)
+    page.run()
+    assert not page.exception
+    assert [len(film.trusting.found) for film in films.values()] == [2, 2, 2, 0, 0]
+    means, maps = (each.body for each in page.get("html") if "lab-table" in each.body)
+    assert "Fine" in means
+    assert maps.count("<tr>") == 7
+    assert page.button == [] or all(not each.label.startswith("Measure") for each in page.button)
+
+
+def test_figures_leave_under_the_films_hash_and_never_its_name(analysis):
+    films = SessionFilms()
+    film = reviewed_film(films, "secret_name.png", analysis)
+    measuring(film.trusting, analysis, Asked("Mass", ("fine",), False))(JobQueue("test").submit(lambda job: None))
+    rows = page_of.rows_of(list(films.values()))
+    text = page_of.table_of(rows)
+    lines = text.splitlines()
+    assert lines[0] == "film,finding,classifier,method,metric,value,meaningless"
+    assert "secret_name" not in text
+    assert all(line.startswith(film.id.sha256[:16]) for line in lines[1:])
+    (one,) = film.trusting.found.values()
+    mean, interval = page_of.beyond(rows, "deletion")
+    assert mean == pytest.approx(one.elsewhere("deletion") - one.value("deletion"), abs=1e-6)
+    assert interval is None

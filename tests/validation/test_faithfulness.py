@@ -151,7 +151,7 @@ def test_insertion_is_deletion_with_film_and_baseline_exchanged(name):
     there, back = insertion(shown, 1, first, on=name), deletion(turned, 1, first, to=shown.pixels)
     assert_allclose(there.logits, back.logits, atol=1e-6)
     assert there.area == pytest.approx(back.area, abs=1e-6)
-    assert there.logits[-1] == pytest.approx(shown.whole[0, 1], rel=1e-6)
+    assert there.logits[-1] == pytest.approx(shown.whole[0, 1], rel=1e-5)  # rounded otherwise in a batch
 
 
 def test_planted_truth_is_ordered_rightly_where_most_of_its_map_is_0_and_grad_cams_road_turns_it_round():

@@ -17,7 +17,7 @@ NOT_RIGHT = (
 UNSTEADY = 0.5
 """Rank correlation below which a map is said to move with a film that hardly changed."""
 
-AGAINST_ELSEWHERE = ("deletion", "insertion", "road")
+AGAINST_ELSEWHERE = ("road", "deletion", "insertion")
 """The measures in which a map is set beside itself at another place."""
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ensemble_cam.errors import Cancelled
 from ensemble_cam.ui.session.jobs import Job
-from ensemble_cam.ui.session.slot import Slot
+from ensemble_cam.ui.session.slot import PATIENCE, Slot
 
 if TYPE_CHECKING:
     from ensemble_cam.reviewing.analysis import Analysis
@@ -85,6 +85,25 @@ class Trusting:
         self._closed = True
         self.found = {}
         self.measuring.close()
+
+
+def go_on(kept: Trusting, analysis: "Analysis", *, patience: float = PATIENCE) -> bool:
+    """Go on with what was asked for; return whether it is still to come, or was stopped.
+
+    Args:
+        kept: the film's measured maps.
+        analysis: its review.
+        patience: seconds to wait.
+    """
+    asked = kept.asked
+    if asked is None:
+        return False
+    if kept.lacks(analysis, asked):
+        done = kept.measuring.get(asked, measuring(kept, analysis, asked), patience=patience, gives_way=True)
+        if done is None:
+            return True
+    kept.have()
+    return False
 
 
 def measuring(kept: Trusting, analysis: "Analysis", asked: Asked) -> Callable[[Job[int]], int]:

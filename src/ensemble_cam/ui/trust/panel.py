@@ -17,7 +17,7 @@ from ensemble_cam.settings.settings import displayed
 from ensemble_cam.ui.film_view import show_picture
 from ensemble_cam.ui.session.reviewing import show_work
 from ensemble_cam.ui.session.slot import Slot
-from ensemble_cam.ui.session.trusting import Asked, Trusting, measuring
+from ensemble_cam.ui.session.trusting import Asked, Trusting, go_on
 from ensemble_cam.ui.table import Mark, Marked, show_table
 from ensemble_cam.ui.words import plain
 
@@ -85,17 +85,8 @@ def show_trust(
 
 def _work_on(kept_of: Callable[[], Trusting | None], kept: Trusting, analysis: "Analysis", key: str) -> None:
     """Go on with what was asked for, whichever finding is looked at meanwhile, and show how far it is."""
-    asked = kept.asked
-    if asked is None:
-        return
-    if not kept.lacks(analysis, asked):
-        kept.have()
-        return
-    done = kept.measuring.get(asked, measuring(kept, analysis, asked), gives_way=True)
-    if done is None:
+    if go_on(kept, analysis) and (asked := kept.asked) is not None:
         show_work(partial(_slot_of, kept_of), again=f"Measure {displayed(asked.label)} again", key=f"trust {key}")
-    else:
-        kept.have()
 
 
 def _slot_of(kept_of: Callable[[], Trusting | None]) -> "Slot[int] | None":
@@ -163,8 +154,7 @@ def _show_table(found: "Mapping[str, TrustedMap]", names: Mapping[str, str], tru
     rows: list[list[str | Marked]] = []
     for id, one in found.items():
         row: list[str | Marked] = [names[id], _as_meant(verdict(one).value, one, None)]
-        for metric in ("road", *(each for each in AGAINST_ELSEWHERE if each != "road")):
-            row.append(_beside(one, metric))
+        row += [_beside(one, metric) for metric in AGAINST_ELSEWHERE]
         if truth is not None:
             row.append(_right(truth, id))
         rows.append(row)
