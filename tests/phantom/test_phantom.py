@@ -6,9 +6,12 @@ from functools import cache
 import cv2
 import numpy as np
 import pytest
+from scipy.ndimage import map_coordinates
 
 from ensemble_cam.errors import ConfigError
-from ensemble_cam.phantom import FINDINGS, TRAINING_SEEDS, VERSION, Phantom, draw_phantom, were_learned_from
+from ensemble_cam.phantom import FINDINGS, TRAINING_SEEDS, VERSION, Phantom, draw_phantom, exposure, were_learned_from
+from ensemble_cam.phantom.canvas import Canvas
+from ensemble_cam.phantom.exposure import Pose
 
 SEEDS = (3, 11, 58)
 
@@ -48,6 +51,31 @@ def test_the_same_seed_gives_the_same_bytes_in_another_process():
 
 def others() -> list[str]:
     return [fingerprint(each) for each in (draw_phantom(5, size=300), draw_phantom(6, size=(256, 320), bits=16))]
+
+
+def test_a_pose_reads_between_pixels_and_repeats_the_rim():
+    canvas = Canvas(90, 70)
+    pose = Pose.drawn(canvas, np.random.default_rng(3))
+    layer = np.random.default_rng(4).random((70, 90), dtype=np.float32)
+    expected = map_coordinates(layer, [pose.from_y, pose.from_x], order=1, mode="nearest")
+    assert pose.from_x.max() > 89 or pose.from_x.min() < 0  # some of it lies beyond
+    np.testing.assert_allclose(pose.apply(layer), expected, atol=2e-5)
+
+
+def test_the_side_marker_stands_at_the_side_that_it_names():
+    bright, sides = Canvas(320, 320).zeros(), set()
+    for number in range(40):
+        film = exposure.mark(Canvas(320, 320), bright, np.random.default_rng(number))
+        ys, xs = np.nonzero(film > 0.5)
+        if len(xs):
+            width, tall = np.ptp(xs) + 1, np.ptp(ys) + 1
+            assert 0.9 < tall / (320 * (0.0455 + 0.0068)) < 1.1
+            left = film[:, xs.min() : xs.min() + 3].max(axis=1) > 0.5
+            assert left.sum() > 0.8 * tall  # both letters have a stem
+            is_r = (film[ys.min() : ys.min() + tall // 3, xs.max() - width // 3 : xs.max() + 1] > 0.5).any()
+            assert is_r == (xs.mean() < 160)
+            sides.add(bool(is_r))
+    assert sides == {True, False}
 
 
 def test_another_seed_gives_another_film():

@@ -2,11 +2,30 @@
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from .anatomy import SIDES, between
 from .canvas import Canvas, Layer, smooth
+
+_TALL, _THICK = 0.0455, 0.0068  # of the side marker's letter, lengths
+
+
+def _arc(x: float, y: float, radius: float) -> np.ndarray:
+    """Return the half of a circle that opens to the left, from its top to its foot."""
+    angles = np.linspace(-np.pi / 2, np.pi / 2, 13)
+    return np.stack([x + radius * np.cos(angles), y + radius * np.sin(angles)], 1)
+
+
+# Lines of letters one unit tall, from the left end of their foot. They are drawn as all else is: text differs from one
+# version of OpenCV to the next, which would show in a film that several machines are to draw alike.
+_LETTERS = {
+    -1: (
+        np.array([(0.0, 0.0), (0.0, -1.0)]),
+        np.concatenate([[(0.0, -1.0)], _arc(0.4, -0.74, 0.26), [(0.0, -0.48)]]),
+        np.array([(0.36, -0.48), (0.70, 0.0)]),
+    ),
+    1: (np.array([(0.0, -1.0), (0.0, 0.0), (0.60, 0.0)]),),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,8 +47,19 @@ class Pose:
         return cls(canvas.column(from_x), canvas.row(from_y))
 
     def apply(self, layer: Layer) -> Layer:
-        """Return a layer as it comes to lie on the film."""
-        return cv2.remap(layer, self.from_x, self.from_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        """Return a layer as it comes to lie on the film, bilinear, its rim repeated beyond it.
+
+        With floats throughout: OpenCV's `remap` reads at 32nds of a pixel or not, by its version, which is seen in a
+        film that several machines are to draw alike.
+        """
+        height, width = layer.shape
+        x, y = np.clip(self.from_x, 0, width - 1), np.clip(self.from_y, 0, height - 1)
+        left, top = np.minimum(x.astype(np.intp), width - 2), np.minimum(y.astype(np.intp), height - 2)
+        right, down = x - left.astype(np.float32), y - top.astype(np.float32)
+        at, flat = top * width + left, layer.ravel()
+        upper = flat[at] + right * (flat[at + 1] - flat[at])
+        lower = flat[at + width] + right * (flat[at + width + 1] - flat[at + width])
+        return upper + down * (lower - upper)
 
 
 def hang_on(canvas: Canvas, random: np.random.Generator) -> Layer:
@@ -74,20 +104,9 @@ def mark(canvas: Canvas, film: Layer, random: np.random.Generator) -> Layer:
     has_rim, rim = random.random() < 0.25, 0.04 * random.random(4)
     film = film.copy()
     if has_marker:
-        letter = np.zeros(film.shape, np.uint8)
-        place = canvas.pixel(x, y)
-        thick = max(1, round(1.6 * canvas.short / 256))
-        cv2.putText(
-            letter,
-            "R" if side < 0 else "L",
-            place,
-            cv2.FONT_HERSHEY_SIMPLEX,
-            0.55 * canvas.short / 256,
-            255,
-            thick,
-            cv2.LINE_AA,
-        )
-        film = np.maximum(film, letter * np.float32(0.95 / 255))
+        lines = [np.array([x, y]) + _TALL * line for line in _LETTERS[side]]
+        letter = canvas.strokes((lines, _THICK, 1.0))
+        film = np.maximum(film, letter * np.float32(0.95))
     if has_rim:
         left, top, right, bottom = (
             round(share * n) for share, n in zip(rim, (canvas.width, canvas.height) * 2, strict=True)
