@@ -2,7 +2,7 @@
 
 from markdown_tables import code, table
 
-from ensemble_cam.readers import audit
+from ensemble_cam.readers import audit, study_scores
 from ensemble_cam.readers.class_csv import COLUMNS as CLASS_COLUMNS
 from ensemble_cam.readers.table import AGREEMENT_COLUMNS, ASSESSMENT_COLUMNS, COLUMNS
 
@@ -108,6 +108,33 @@ CLASS_HOLDS = {
 }
 
 
+STUDY_HOLDS = {
+    "readerID": "the reader's name",
+    "caseID": "the case's number in the study",
+    "modalityID": "`without networks` or `with networks`",
+    "score": "how sure that the finding is there, 0 to 5",
+    "truth": "1 where it is there",
+}
+SUMMARY_HOLDS = {
+    "reader": "the reader's name",
+    "arm": "as `modalityID`",
+    "cases": "that have a score",
+    "positives": "of them, with the finding",
+    "auc": "the area under the ROC curve",
+    "auc_low": "by DeLong on the logit's scale, 95 %",
+    "auc_high": "likewise",
+    "auc_with_less_without": "the areas' difference over the cases that were read in both arms",
+    "p_paired": "of no difference, DeLong's for pairs, of this reader alone",
+}
+DEVIATION_HOLDS = {
+    "reader": "the reader's name",
+    "case": "the case's number",
+    "sitting": "1 or 2",
+    "arm": "as planned",
+    "deviation": "in words",
+}
+
+
 def _written(columns: tuple[str, ...], holds: dict[str, str]) -> str:
     return table(["column", "holds"], [(code(column), holds[column]) for column in columns])
 
@@ -115,6 +142,9 @@ def _written(columns: tuple[str, ...], holds: dict[str, str]) -> str:
 TABLES = {
     "readers columns": lambda: _written(COLUMNS, HOLDS),
     "readers agreement": lambda: _written(AGREEMENT_COLUMNS, AGREEMENT_HOLDS),
+    "study columns": lambda: _written(study_scores.SCORE_COLUMNS, STUDY_HOLDS),
+    "study summary": lambda: _written(study_scores.SUMMARY_COLUMNS, SUMMARY_HOLDS),
+    "study deviations": lambda: _written(study_scores.DEVIATION_COLUMNS, DEVIATION_HOLDS),
     "class columns": lambda: _written(CLASS_COLUMNS, CLASS_HOLDS),
     "readers assessment": lambda: _written(ASSESSMENT_COLUMNS, ASSESSMENT_HOLDS),
     "audit columns": lambda: _written(audit.COLUMNS, AUDIT_HOLDS),

@@ -152,6 +152,16 @@ USAGE = [
     ("readers exprt", r"ACTION: got 'exprt'; allowed: .+ Did you mean \"export\"\?"),
     ("readers export --out a.csv", r"--session: missing\. See `ensemble-cam readers export --help`\."),
     ("readers export --session empty --out a.txt", r"--out: got a name that ends in '\.txt'; allowed: FILE\.csv\."),
+    ("readers study", r"ACTION: missing\. See `ensemble-cam readers study --help`\."),
+    (
+        "readers study plan film.png --labels a.csv --finding Mas --readers A --out a.json",
+        r"--finding: no classifier here knows 'Mas'\. Did you mean \"Mass\"\?",
+    ),
+    (
+        "readers study export --study no.json --session a --out a.csv",
+        r"--session: got 1; a study has 2 sittings\. Give it twice\.",
+    ),
+    ("readers study export --study no.json --session a --session b --out a.csv", r"no\.json: .+ Check its path\."),
     ("readers export --session empty --out a.csv", r"There is no session\.sqlite in this folder\. Name the folder .+"),
     # weights
     ("weights", r"ACTION: missing\. See `ensemble-cam weights --help`\."),

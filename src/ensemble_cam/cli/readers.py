@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from ensemble_cam.cli import readers_study
 from ensemble_cam.cli.arguments import Commands
 from ensemble_cam.cli.exit_codes import OK
 from ensemble_cam.errors import ConfigError
@@ -38,6 +39,7 @@ def add(commands: Commands) -> None:
     report.add_argument("--with-readers", action="store_true", help="say readers' names")
     report.add_argument("--with-dates", action="store_true", help="say when films were read")
     report.set_defaults(command=run_report)
+    readers_study.add(actions)
     audit = actions.add_parser(
         "audit",
         help="check the audit log of an app that a group shares, and write it as a table",

@@ -1,11 +1,10 @@
 """A class's table as CSV: a row for each student and finding, and for the class."""
 
-import csv
-import io
 from statistics import median
 
 from ensemble_cam.machine.names import cell
 from ensemble_cam.readers.class_table import ClassTable, Part
+from ensemble_cam.readers.table import csv_of
 
 ALL, CLASS = "all", "class"
 """In place of a finding, and of what kind a row is beside `student`."""
@@ -21,12 +20,10 @@ COLUMNS = (
 
 def class_csv(table: ClassTable) -> bytes:
     """Return the table: the class first, then students in alphabetical order; in each, all findings together first."""
-    text = io.StringIO(newline="")
     rows = [
         _row(table, student, finding) for student in (None, *table.students) for finding in (None, *table.set.findings)
     ]
-    csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC).writerows([COLUMNS, *rows])
-    return text.getvalue().encode()
+    return csv_of(COLUMNS, rows)
 
 
 def _row(table: ClassTable, student: str | None, finding: str | None) -> list[object]:

@@ -7,7 +7,6 @@ set is known by code and number; its file's hash would differ between machines w
 Nothing here depends on a library's random numbers: what is planted where follows from SHA-256.
 """
 
-import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from functools import lru_cache
 
 from ensemble_cam.errors import ConfigError
 from ensemble_cam.phantom import FINDINGS, VERSION
+from ensemble_cam.readers.draws import Draws
 
 SIZE = 640
 """Pixels of a film's side, as in the lab."""
@@ -192,7 +192,7 @@ class ClassSet:
 
 @lru_cache(maxsize=64)
 def _films(of: ClassSet) -> tuple[Planned, ...]:
-    draws, dealt = _Draws(f"class set {of.seed}"), []
+    draws, dealt = Draws(f"class set {of.seed}"), []
     deck: list[str] = []
     for number in range(1, of.count + 1):
         wanted = 0
@@ -209,29 +209,6 @@ def _films(of: ClassSet) -> tuple[Planned, ...]:
         ordered = tuple(label for label in FINDINGS if label in planted)
         dealt.append(Planned(number, (of.seed + (number - 1) * _STEP) % SEEDS, ordered))
     return tuple(dealt)
-
-
-class _Draws:
-    """Numbers that follow from a text alone."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._count = 0
-
-    def share(self) -> float:
-        """Return the next, in [0, 1)."""
-        self._count += 1
-        digest = hashlib.sha256(f"{self._text} {self._count}".encode()).digest()
-        return int.from_bytes(digest[:6]) / 2**48
-
-    def choice(self, chances: Sequence[float]) -> int:
-        """Return a place, by its chance."""
-        at = self.share()
-        for place, chance in enumerate(chances[:-1]):
-            if at < chance:
-                return place
-            at -= chance
-        return len(chances) - 1
 
 
 def _checks(data: Sequence[int]) -> tuple[int, int]:

@@ -5,7 +5,7 @@ import hashlib
 import io
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -251,11 +251,15 @@ def write_tables(store: Store, out: Path) -> list[Path]:
         (out.with_name(f"{out.stem}_assessment.csv"), ASSESSMENT_COLUMNS, list(assessment_rows(of))),
     )
     for path, columns, rows in tables:
-        text = io.StringIO(newline="")
-        csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC).writerows([columns, *rows])
-        data = text.getvalue().encode()
-        write_export(store, path, data, count=len(rows))
+        write_export(store, path, csv_of(columns, rows), count=len(rows))
     return [path for path, _, _ in tables]
+
+
+def csv_of(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
+    """Return a table as CSV: texts quoted, numbers bare; a text of a reader's own is to be a `cell` already."""
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC).writerows([columns, *rows])
+    return text.getvalue().encode()
 
 
 def write_export(store: Store, path: Path, data: bytes, *, count: int = 0) -> None:
