@@ -1,5 +1,5 @@
 """The command line: `ensemble-cam app`, `review`, `explain`, `layers`, `train`, `archive`, `measure`,
-`validate`, `pacs`, `readers`, `weights`, `phantom` and `bench`.
+`validate`, `watch`, `pacs`, `readers`, `weights`, `phantom` and `bench`.
 
 What an exit code means stands in `exit_codes`. Each command is a module of its own, and what it needs is imported when
 it runs, so that `--help` answers at once.
@@ -21,6 +21,7 @@ from ensemble_cam.cli import (
     review,
     train,
     validate,
+    watch,
     weights,
 )
 from ensemble_cam.cli.arguments import Parser
@@ -70,6 +71,7 @@ def parser() -> Parser:
     )
     whole.add_argument("--version", action="version", version=f"ensemble-cam {__version__}")
     commands = whole.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (app, review, explain, train, archive, measure, validate, pacs, readers, weights, phantom, bench):
+    machine = (weights, phantom, bench)
+    for command in (app, review, explain, train, archive, measure, validate, watch, pacs, readers, *machine):
         command.add(commands)
     return whole
