@@ -38,6 +38,7 @@ def started(
     log: Path,
     python: Path = Path(sys.executable),
     base: str = "",
+    port: int = 0,
     **environment: str,
 ) -> Iterator[tuple[str, subprocess.Popen]]:
     """Let Python serve the app on a free port of this machine, and give its address and its process.
@@ -48,10 +49,11 @@ def started(
         log: what it prints.
         python: which one.
         base: the path that the app lies below, "/films".
+        port: that it has anyway; 0 for a free one.
         **environment: variables of its own.
     """
     with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
+        free.bind(("127.0.0.1", port))
         port = free.getsockname()[1]
     inherited = {name: value for name, value in os.environ.items() if name not in _OURS}
     home = {name: str(folder) for name in ("HOME", "USERPROFILE")}
@@ -74,7 +76,7 @@ def started(
 
 @contextmanager
 def serving_app(
-    folder: Path, *, by: str = "server", options: Sequence[str] = (), base: str = "", **environment: str
+    folder: Path, *, by: str = "server", options: Sequence[str] = (), base: str = "", port: int = 0, **environment: str
 ) -> Iterator[str]:
     """Serve the app from `folder`, which is its home, too, and give its address.
 
@@ -86,10 +88,14 @@ def serving_app(
             "streamlit".
         options: further ones on its command line.
         base: the path that those let it lie below.
+        port: the one to serve on; 0 for a free one.
         **environment: variables of its own.
     """
     log = folder / "log"
-    with started(["-m", *_MODULES[by], *options], folder=folder, log=log, base=base, **environment) as (address, _):
+    with started(["-m", *_MODULES[by], *options], folder=folder, log=log, base=base, port=port, **environment) as (
+        address,
+        _,
+    ):
         yield address
     text = log.read_text()
     assert "secret_name" not in text
