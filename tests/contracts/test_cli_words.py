@@ -114,7 +114,18 @@ USAGE = [
     ("review film.png --out out --labels ''", r"labels: got '', which no classifier here knows\. Known: .+\."),
     ("review film.png --out out --method gradcam+", r"--method: got 'gradcam\+'; .+ Did you mean \"gradcam\+\+\"\?"),
     ("review film.png --out out --method GradCAM", r"--method: got 'GradCAM'; .+ Did you mean \"gradcam\"\?"),
-    ("review film.png --out out --layers sevral", r"--layers: got 'sevral'; .+ Did you mean \"several\"\?"),
+    (
+        "review film.png --out out --layers sevral",
+        r"layers: got 'sevral', and no classifier .+ Did you mean \"several\"\?",
+    ),
+    (
+        "review film.png --out out --layers denseblock4",
+        r"layers: none of denseblock4 is a layer of resnet50\. Name one of its own, .+ layer4\.",
+    ),
+    (
+        "review film.png --out out --layers ,layer4",
+        r"layers: got \",layer4\"; allowed: last, several, or names of layers .+",
+    ),
     ("review film.png --out out --framing crp", r"--framing: got 'crp'; .+ Did you mean \"crop\"\?"),
     ("review film.png --out out --intensity stord", r"--intensity: got 'stord'; .+ Did you mean \"stored\"\?"),
     ("review film.png --out out --threshold 1.5", r"threshold: got 1\.5; allowed: a number from 0 to 1\."),

@@ -20,12 +20,11 @@ from ensemble_cam.classifiers.torch_any_network import Network, cut_logits
 from ensemble_cam.classifiers.torch_configured import ConfiguredClassifier
 from ensemble_cam.errors import ClassifierError, ConfigError, did_you_mean
 from ensemble_cam.maps.torch_maps import enlarged, one_layer, relative_maps
-from ensemble_cam.settings.methods import LAYERS, METHODS, Recipe
+from ensemble_cam.settings.methods import METHODS, Recipe
 
 if TYPE_CHECKING:
     from ensemble_cam.maps.cams import Exposure
 
-_NAMED = 6  # layers that a refusal offers
 _PARTS = ("backbone", "lower", "upper")  # of `ConfiguredClassifier` and of `Stages`
 
 _networks: WeakKeyDictionary[Classifier, Network] = WeakKeyDictionary()
@@ -33,26 +32,21 @@ _making = threading.Lock()
 
 
 def check_named_layers(recipe: Recipe, classifiers: Sequence[Classifier]) -> None:
-    """Refuse names that lead to no map of a classifier, before the first film.
+    """Refuse names within stages that lead to no map of a classifier, before the first film.
 
     Raises:
-        ConfigError: if a name is no layer of any classifier, or a classifier has a layer of none of the names.
-        ClassifierError: if a classifier's network has no layers to choose from.
+        ConfigError: if a classifier's network has a map at none of the names, or none has one at a name.
     """
-    if not recipe.names:
-        return
     found = {each.id: _found(each, recipe.names) for each in classifiers}
     for name in recipe.names:
         if not any(name in layers for layers in found.values()):
-            known = sorted({_short(each.name) for one in classifiers for each in _network(one).layers})
-            meant = did_you_mean(name, (*LAYERS, *known))
-            raise ConfigError(f"layers: got {name!r}, and no classifier here has such a layer.{meant}")
-    for classifier in classifiers:
-        if not found[classifier.id]:
-            raise ConfigError(
-                f"layers: none of {', '.join(recipe.names)} is a layer of {classifier.id}. Name one of its own, too: "
-                f"{_offered(classifier)}."
+            meant = did_you_mean(
+                name, {_short(each.name): None for one in classifiers for each in _network(one).layers}
             )
+            raise ConfigError(f"layers: no classifier here has a layer {name} that a map can be made at.{meant}")
+    for id, layers in found.items():
+        if not layers:
+            raise ConfigError(f"layers: {id} has none of {', '.join(recipe.names)}. Name one of its own, too.")
 
 
 def named_layers(recipe: Recipe, exposure: "Exposure", outputs: Sequence[int], step: Step) -> np.ndarray:
@@ -73,9 +67,7 @@ def named_layers(recipe: Recipe, exposure: "Exposure", outputs: Sequence[int], s
     classifier = exposure.classifier
     layers = _found(classifier, recipe.names)
     if not layers:
-        raise ClassifierError(
-            f"none of {', '.join(recipe.names)} is a layer of its network. It has {_offered(classifier)}"
-        )
+        raise ClassifierError(f"none of {', '.join(recipe.names)} is a layer of its network")
     network = _network(classifier).at(list(layers.values()))
     pixels, found = torch.as_tensor(exposure.pixels, device=classifier.device), []
     for number, cut in enumerate(network.cuts):
@@ -112,13 +104,6 @@ def _short(name: str) -> str:
     while len(parts) > 1 and (parts[0] in _PARTS or parts[0].isdigit()):
         parts = parts[1:]
     return ".".join(parts)
-
-
-def _offered(classifier: Classifier) -> str:
-    """Return the names of a classifier's coarse layers, its stages, in words."""
-    names = [_short(each.name) for each in _network(classifier).layers]
-    stages = [name for name in names if "." not in name and not name.isdigit() and name not in _PARTS]
-    return ", ".join(list(dict.fromkeys(stages))[-_NAMED:])
 
 
 def _network(classifier: Classifier) -> Network:

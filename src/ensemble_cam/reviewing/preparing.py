@@ -11,7 +11,7 @@ from ensemble_cam.classifiers.runtime import PRECISION, choose_device, choose_ru
 from ensemble_cam.errors import ConfigError, WeightsMissing, did_you_mean
 from ensemble_cam.machine.report import Report, unheard
 from ensemble_cam.reviewing.options import ReviewOptions
-from ensemble_cam.reviewing.request import resolve
+from ensemble_cam.reviewing.request import check_stages, resolve
 from ensemble_cam.reviewing.review import RunInfo
 from ensemble_cam.settings.config import ClassifierConfig, Config, known_labels
 from ensemble_cam.settings.vocabulary import UNTRAINED
@@ -45,6 +45,7 @@ def checked(config: Config, choice: Choice, options: ReviewOptions) -> ReviewOpt
     weights = choice.weights or {}
     _check_ids("weights: got some", weights, config, configured)
     _check_ids("ensemble weight: got one", options.settings.ensemble_weights, config, configured)
+    check_stages(options.settings.recipe, configured)
     settings = resolve(options.settings, [_unloaded(classifier, weights) for classifier in configured])
     return replace(options, settings=settings)
 

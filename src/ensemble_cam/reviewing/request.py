@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from ensemble_cam.errors import ConfigError, did_you_mean
+from ensemble_cam.settings.methods import LAYERS, Recipe
 from ensemble_cam.settings.rules import ENSEMBLE_WEIGHT
 from ensemble_cam.settings.settings import Settings, displayed
 
@@ -63,6 +64,34 @@ def find_labels(wanted: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
             )
         found.append(by_name[key])
     return tuple(dict.fromkeys(found))
+
+
+def check_stages(recipe: Recipe, classifiers: Sequence["ClassifierConfig"]) -> None:
+    """Refuse layers by name that are in no stage of a classifier's network, before anything is loaded.
+
+    Raises:
+        ConfigError: if a name is of no classifier, or a classifier has none of the names, or no stages to choose from.
+    """
+    if not recipe.names:
+        return
+    asked = {name: name.partition(".")[0] for name in recipe.names}
+    for name, stage in asked.items():
+        known = dict.fromkeys(each for classifier in classifiers for each in classifier.family.stages)
+        if stage not in known:
+            meant = did_you_mean(stage, (*LAYERS, *known))
+            raise ConfigError(f"layers: got {name!r}, and no classifier here has such a layer.{meant}")
+    for classifier in classifiers:
+        stages = classifier.family.stages
+        if not stages:
+            raise ConfigError(
+                f"layers: {classifier.id} is a network of the site's own, whose layer stands in its table of the "
+                "configuration. Take other classifiers, or last."
+            )
+        if not set(stages) & set(asked.values()):
+            raise ConfigError(
+                f"layers: none of {', '.join(asked)} is a layer of {classifier.id}. Name one of its own, too: "
+                f"{', '.join(stages)}."
+            )
 
 
 def _ensemble_weights(classifiers: Sequence[Asked], changed: Mapping[str, float]) -> dict[str, float]:

@@ -63,6 +63,8 @@ class Family:
         labels: what the network's outputs are called, in their order; an empty one is no finding.
         files: its released weights.
         points_in_file: whether operating points come inside the weights' files.
+        stages: the names of the network's coarse layers, in its order, as upstream calls them; none where they are not
+            known before it is built. A finer layer's name begins with its stage's: `layer4.2`.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Family:
     labels: tuple[str, ...]
     files: tuple[WeightsFile, ...]
     points_in_file: bool = False
+    stages: tuple[str, ...] = ()
 
     @property
     def weights(self) -> tuple[str, ...]:
@@ -154,6 +157,22 @@ TEACHING_LABELS = (
 )
 """What a teaching network's outputs are called, in their order: all that a phantom can have."""
 
+_RESNET_STAGES = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4")
+
+
+def _densenet_stages(blocks: int) -> tuple[str, ...]:
+    between = [(f"denseblock{number}", f"transition{number}") for number in range(1, blocks)]
+    return (
+        "conv0",
+        "norm0",
+        "relu0",
+        "pool0",
+        *(name for pair in between for name in pair),
+        f"denseblock{blocks}",
+        "norm5",
+    )
+
+
 _JFHEALTHCARE_FILE = "baseline_models_jfhealthcare-DenseNet121_pre_train.pth"
 
 FAMILIES: Mapping[str, Family] = {
@@ -172,12 +191,14 @@ FAMILIES: Mapping[str, Family] = {
                 _densenet(5, "mimic_nb", "mimic_nb", 28_400_000),
                 _densenet(6, "mimic_ch", "mimic_ch", 28_400_000),
             ),
+            stages=_densenet_stages(4),
         ),
         Family(
             "resnet",
             CLINICAL,
             _LABELS,
             (_released(7, "resnet50-res512-all", "pc-nih-rsna-siim-vin-resnet50-test512-e400-state.pt", 94_000_000),),
+            stages=_RESNET_STAGES,
         ),
         Family(
             "jfhealthcare",
@@ -188,17 +209,31 @@ FAMILIES: Mapping[str, Family] = {
                     "jfhealthcare-densenet121", _JFHEALTHCARE_FILE, f"{_RELEASE}{_JFHEALTHCARE_FILE}", 51_000_000
                 ),
             ),
+            stages=_densenet_stages(4),
         ),
-        Family("teaching-densenet", TEACHING, TEACHING_LABELS, _packaged("teaching-densenet"), points_in_file=True),
+        Family(
+            "teaching-densenet",
+            TEACHING,
+            TEACHING_LABELS,
+            _packaged("teaching-densenet"),
+            points_in_file=True,
+            stages=_densenet_stages(2),
+        ),
         Family(
             "teaching-resnet",
             TEACHING,
             TEACHING_LABELS,
             _packaged("teaching-resnet", "teaching-shortcut"),
             points_in_file=True,
+            stages=_RESNET_STAGES,
         ),
         Family(
-            "teaching-jfhealthcare", TEACHING, TEACHING_LABELS, _packaged("teaching-jfhealthcare"), points_in_file=True
+            "teaching-jfhealthcare",
+            TEACHING,
+            TEACHING_LABELS,
+            _packaged("teaching-jfhealthcare"),
+            points_in_file=True,
+            stages=(*_densenet_stages(2), "pyramid_attention"),
         ),
     )
 }
