@@ -5,6 +5,7 @@ import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ensemble_cam.cli.arguments import Commands, add_common, real, whole
 from ensemble_cam.cli.exit_codes import FILMS, OK
@@ -12,6 +13,10 @@ from ensemble_cam.cli.review_options import Given, add_classifiers, add_quiet, a
 from ensemble_cam.errors import ConfigError, did_you_mean
 from ensemble_cam.machine.terminal import LOADING, TerminalLine, ticking
 from ensemble_cam.settings.settings import displayed
+
+if TYPE_CHECKING:
+    from ensemble_cam.archive.films import Film
+    from ensemble_cam.validation.places import Places
 
 
 def add(commands: Commands) -> None:
@@ -37,7 +42,21 @@ def add(commands: Commands) -> None:
         required=True,
         metavar="FILE",
         help="a CSV with the columns file, finding, label (0 or 1) and, as they are known, patient, reader, view, "
-        "device, sex, age",
+        "device, sex, age; or the labels of NIH ChestX-ray14, CheXpert, VinDr-CXR, RSNA or SIIM-ACR as published",
+    )
+    marks = validate.add_mutually_exclusive_group()
+    marks.add_argument(
+        "--boxes",
+        type=Path,
+        metavar="FILE",
+        help="judge where maps lie by boxes: of NIH ChestX-ray14, VinDr-CXR or RSNA as published, or a CSV with the "
+        "columns file, finding, x0, y0, x1, y1 in source pixels",
+    )
+    marks.add_argument(
+        "--masks",
+        type=Path,
+        metavar="DIR",
+        help="judge where maps lie by masks: a folder of <film>_<finding>.png, or the file of SIIM-ACR or CheXlocalize",
     )
     validate.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the files go")
     add_common(validate)
@@ -98,10 +117,20 @@ def run(options: argparse.Namespace) -> int:
         asked = Validation.of(given.config, given.choice(), chosen, Question(rule, seed=options.seed))
         asked = asked.at(_prevalences(options.prevalence, asked.known))
         labels = read_labels(options.table, found.films, asked.known)
+        places = _places(options, found.films, asked.known)
     if found.left_out_line:
         line.line(found.left_out_line)
-    failed = asked.run(labels, options.out, line=line, errors=sys.stderr)
+    failed = asked.run(labels, options.out, line=line, errors=sys.stderr, places=places)
     return FILMS if failed else OK
+
+
+def _places(options: argparse.Namespace, films: "Sequence[Film]", known: Sequence[str]) -> "Places | None":
+    from ensemble_cam.validation.published_boxes import read_boxes
+    from ensemble_cam.validation.published_masks import read_masks
+
+    if options.boxes is not None:
+        return read_boxes(options.boxes, films, known)
+    return None if options.masks is None else read_masks(options.masks, films, known)
 
 
 def _check_targets(options: argparse.Namespace) -> None:

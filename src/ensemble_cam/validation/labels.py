@@ -1,5 +1,7 @@
 """What is known of films: a table in CSV, `file,finding,label[,patient,reader,view,device,sex,age]`, read strictly.
 
+Public sets' own files are read as they are published, too, see `published_labels`.
+
 A table that is read otherwise than it was meant gives figures that look right. So every fault is refused, with its
 line. A cell that was put into the wrong column may hold a name: no sentence repeats what a cell holds.
 """
@@ -17,6 +19,7 @@ from ensemble_cam.errors import ConfigError, did_you_mean
 from ensemble_cam.machine.files import read_file, why_unreadable
 from ensemble_cam.machine.names import escaped
 from ensemble_cam.settings.settings import displayed
+from ensemble_cam.validation.published_labels import OTHER_NAMES, PublishedLabels, by_head, film_key, recognised
 
 REQUIRED = ("file", "finding", "label")
 OPTIONAL = ("patient", "reader", "view", "device", "sex", "age")
@@ -56,12 +59,16 @@ class Labels:
         undecided: film–finding pairs that are left out, as equally many readers say one thing and the other.
         unlabelled: films that were found and have no line.
         has_patients: whether the table says of every film which patient it is of.
+        remarks: what has to be said of figures from such labels.
+        passed_over: films of a public set's file that were not given.
     """
 
     films: tuple[LabelledFilm, ...]
     undecided: int
     unlabelled: int
     has_patients: bool
+    remarks: tuple[str, ...] = ()
+    passed_over: int = 0
 
 
 def read_labels(path: Path, films: Sequence[Film], known: Sequence[str]) -> Labels:
@@ -101,8 +108,17 @@ class _Names:
         self._by_place = {film.place: number for number, film in enumerate(films)}
         self._by_shown = {film.shown: number for number, film in enumerate(films)}
         self._by_name: dict[str, list[int]] = {}
+        self._by_key: dict[str, list[int]] = {}
         for number, film in enumerate(films):
             self._by_name.setdefault(film.place.replace("\\", "/").rpartition("/")[2], []).append(number)
+            self._by_key.setdefault(film_key(film.place), []).append(number)
+
+    def number_of_key(self, key: str) -> int | None:
+        """Return the film that a public set calls so; None where it was not given."""
+        numbers = self._by_key.get(key, [])
+        if len(numbers) > 1:
+            raise _Fault(f"{len(numbers)} films that were given are called so. Give each once.")
+        return numbers[0] if numbers else None
 
     def number_of(self, text: str) -> int:
         place = os.path.abspath(self._folder / text) if "\0" not in text else text
@@ -126,10 +142,13 @@ class _Table:
         self._votes: dict[int, dict[str, Counter[bool]]] = {}
         self._seen: dict[tuple[int, str, str], int] = {}
         self._about: dict[int, dict[str, tuple[str, int]]] = {}
+        self._remarks: tuple[str, ...] = ()
+        self._others: set[str] = set()
 
     def read(self, text: str) -> None:
         rows = csv.reader(io.StringIO(text, newline=""), strict=True)
         columns: list[str] | None = None
+        published: PublishedLabels | None = None
         before = 0
         try:
             for row in rows:
@@ -139,7 +158,10 @@ class _Table:
                 cells = [cell.strip() for cell in row]
                 try:
                     if columns is None:
-                        columns = _columns(cells)
+                        published = recognised(cells)
+                        columns = cells if published else _columns(cells)
+                    elif published is not None:
+                        self._take_published(line, published, by_head(columns, cells))
                     else:
                         self._take(line, _by_column(columns, cells))
                 except _Fault as fault:
@@ -149,6 +171,13 @@ class _Table:
                 f"--labels: {self._name}, line {before + 1}: this is no CSV: a quote is not closed, or stands inside a "
                 "cell. Save it anew."
             ) from None
+        if published is not None:
+            self._remarks = (published.remark,)
+            if not self._votes:
+                raise ConfigError(
+                    f"--labels: {self._name} has the labels of {published.title}, and none of a film and a finding "
+                    "that are here. Name films by their published names, and choose classifiers that know its findings."
+                )
         if columns is None or not self._votes:
             raise ConfigError(f"--labels: {self._name} has no labels. Write a line for each film and finding.")
 
@@ -168,6 +197,31 @@ class _Table:
         self._seen[key] = line
         self._describe(line, number, row)
         self._votes.setdefault(number, {}).setdefault(finding, Counter())[row["label"] == "1"] += 1
+
+    def _take_published(self, line: int, published: PublishedLabels, row: Mapping[str, str]) -> None:
+        """Take a line of a public set; what it says of films and findings that are not here is passed over."""
+        try:
+            entries = list(published.entries(row))
+        except KeyError:
+            raise _Fault(f"it has fewer cells than a line of {published.title}. Fetch the file anew.") from None
+        for entry in entries:
+            number = self._names.number_of_key(entry.film)
+            name = OTHER_NAMES.get(entry.finding.casefold(), entry.finding)
+            finding = self._by_name.get(displayed(name).casefold())
+            if number is None:
+                self._others.add(entry.film)
+            if number is None or finding is None:
+                continue
+            key = number, finding, entry.about.get("reader", "")
+            if key in self._seen and not published.several:
+                raise _Fault(f"line {self._seen[key]} has this film already. Drop one of them.")
+            votes = self._votes.setdefault(number, {}).setdefault(finding, Counter())
+            if key not in self._seen or (entry.present and not votes[True]):
+                if key in self._seen:  # a film of several lines has the finding if one of them says so
+                    votes[False] -= 1
+                votes[entry.present] += 1
+            self._seen.setdefault(key, line)
+            self._describe(line, number, entry.about)
 
     def _finding(self, text: str) -> str:
         found = self._by_name.get(displayed(text).casefold())
@@ -198,6 +252,8 @@ class _Table:
             undecided,
             len(films) - len(labelled),
             has_patients=all(each.patient is not None for each in labelled),
+            remarks=self._remarks,
+            passed_over=len(self._others),
         )
 
 

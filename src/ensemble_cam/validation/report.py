@@ -23,9 +23,10 @@ from ensemble_cam.validation.site import SMALLEST_GROUP, decimal
 SCHEMA = 1
 RECORD, POINTS, PAGE = "validation.json", "operating_points.toml", "report.html"
 
+NOTHING_OF_PLACES = "Where maps lie is not judged here: labels of films say nothing of places."
 NOT_HERE = (
     WHY_NOT_THE_SCORE,
-    "Where maps lie is not judged here: labels of films say nothing of places.",
+    NOTHING_OF_PLACES,
     "Figures hold for films like these. Other devices, patients and prevalences have their own.",
     "Nothing takes the points up by itself: a classifier's operating_points in the configuration names their file.",
 )
@@ -136,7 +137,7 @@ def page(record: Mapping[str, Any]) -> str:
         *(part for label in record["findings"] for part in _finding(label, record)),
         *_comparisons(record),
         "<h2>What this does not tell</h2>",
-        f"<ul>{''.join(f'<li>{escape(each)}</li>' for each in NOT_HERE)}</ul>",
+        f"<ul>{''.join(f'<li>{escape(each)}</li>' for each in untold(record))}</ul>",
         f'<p class="purpose">{escape(PURPOSE)}</p>',
         "</body></html>",
     ]
@@ -209,6 +210,7 @@ def _finding(label: str, record: Mapping[str, Any]) -> list[str]:
         *_calibration(figures, names),
         *_votes(figures, record["contradictions"].get(label, [])),
         *_subgroups(figures, names),
+        *_located(label, record, names),
     ]
 
 
@@ -282,6 +284,32 @@ def _subgroups(figures: Mapping[str, Any], names: Mapping[str, str]) -> list[str
     ]  # fmt: skip
     few = f"<p>Groups of fewer than {SMALLEST_GROUP} films are not listed.</p>"
     return ["<h3>Subgroups, at the operating points of today</h3>", _table(head, sorted(rows)), few] if rows else []
+
+
+def _located(label: str, record: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
+    places = record["places"]
+    of = {} if places is None else places["findings"].get(label, {})
+    if not of:
+        return []
+    head = ("map of", "films", "hottest point inside", "from", "IoU", "Dice", "best from", "IoU, other half",
+            "Dice, other half")  # fmt: skip
+    rows = []
+    for id, each in of.items():
+        best = each["best"]
+        chosen = ("too few films", "–", "–") if best is None else (
+            f"{best['threshold']:.2f}", decimal(best["iou"]), decimal(best["dice"])
+        )  # fmt: skip
+        rows.append(
+            (names[id], each["n"], f"{decimal(each['hit'])} ({_span(each['hit_wilson'])})", f"{each['threshold']:.2f}",
+             decimal(each["iou"]), decimal(each["dice"]), *chosen)
+        )  # fmt: skip
+    words = f"Marked as {places['kind']} by {places['of']}, cut to what the networks see; means over its films."
+    return ["<h3>Where the maps lie</h3>", _table(head, rows), f"<p>{escape(words)}</p>"]
+
+
+def untold(record: Mapping[str, Any]) -> list[str]:
+    """Return what a validation does not tell, a sentence each."""
+    return [each for each in NOT_HERE if record["places"] is None or each != NOTHING_OF_PLACES]
 
 
 def _comparisons(record: Mapping[str, Any]) -> list[str]:

@@ -4,7 +4,7 @@ import hashlib
 import math
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ensemble_cam.archive.film_record import OUT_OF_MEMORY
 from ensemble_cam.archive.places import decode_within, read_place
@@ -13,13 +13,18 @@ from ensemble_cam.errors import EnsembleCamError
 from ensemble_cam.film.radiograph import Radiograph
 from ensemble_cam.machine.side_by_side import PixelBudget, in_threads
 from ensemble_cam.reviewing.options import ReviewOptions
-from ensemble_cam.reviewing.pipeline import examine
+from ensemble_cam.reviewing.pipeline import Examination, examine, explain
 from ensemble_cam.settings.sets import answering_for
 from ensemble_cam.validation.labels import LabelledFilm
+from ensemble_cam.validation.locating import Located, located
+from ensemble_cam.validation.places import Place
 
 # Films that are decoded before the networks ask for them, and their decoded pixels.
 _AHEAD, _MOST_PIXELS = 2, 16_000_000
 _LARGEST = 700.0  # a logit whose sigmoid is 1, as near as makes no difference
+
+NOWHERE: Mapping[str, Mapping[str, Place]] = {}
+"""No marks on any film."""
 
 TWICE = "This is the same film as one before it, byte for byte. Label it once."
 
@@ -34,6 +39,7 @@ class ScoredFilm:
         logits: classifier id → label → logit.
         groups: column of `labels.SUBGROUPS` → value: the table's, else view and device as its header has them.
         cautions: what has to be said of figures from such films.
+        located: how its maps stand to what was marked on it.
     """
 
     labelled: LabelledFilm
@@ -41,6 +47,7 @@ class ScoredFilm:
     logits: Mapping[str, Mapping[str, float]]
     groups: Mapping[str, str]
     cautions: tuple[str, ...]
+    located: tuple[Located, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,12 +67,21 @@ class _Read:
 
 
 def score_films(
-    films: Sequence[LabelledFilm], classifiers: Sequence[Classifier], options: ReviewOptions
+    films: Sequence[LabelledFilm],
+    classifiers: Sequence[Classifier],
+    options: ReviewOptions,
+    places: Mapping[str, Mapping[str, Place]] = NOWHERE,
 ) -> Generator[ScoredFilm | Refused, None, None]:
     """Yield what became of each film, in their order; the next ones are decoded meanwhile.
 
-    Refused are films that cannot be read, that a classifier fails on, whose scores mean nothing, and bytes that were
-    there before: they would count twice.
+    Refused are films that cannot be read, that a classifier fails on, whose scores mean nothing, whose marks are of
+    another size, and bytes that were there before: they would count twice.
+
+    Args:
+        films: the films.
+        classifiers: all of them see each film.
+        options: how.
+        places: a film's place on disk → finding → where it was marked; maps of these are made and judged.
     """
     budget = PixelBudget(most_pixels=_MOST_PIXELS)
     seen: set[str] = set()
@@ -78,7 +94,7 @@ def score_films(
             if isinstance(film, Refused):
                 yield film
                 continue
-            yield Refused(film.labelled, TWICE) if film.sha256 in seen else _scored(film, classifiers, options)
+            yield Refused(film.labelled, TWICE) if film.sha256 in seen else _scored(film, classifiers, options, places)
             seen.add(film.sha256)
             budget.release(film.number)
 
@@ -93,7 +109,12 @@ def _read(number: int, labelled: LabelledFilm, options: ReviewOptions, budget: P
     return _Read(number, labelled, hashlib.sha256(data).hexdigest(), radiograph)
 
 
-def _scored(film: _Read, classifiers: Sequence[Classifier], options: ReviewOptions) -> ScoredFilm | Refused:
+def _scored(
+    film: _Read,
+    classifiers: Sequence[Classifier],
+    options: ReviewOptions,
+    places: Mapping[str, Mapping[str, Place]],
+) -> ScoredFilm | Refused:
     radiograph = film.radiograph
     responsible = answering_for(each.classifier_set for each in classifiers)
     cautions = responsible.cautions(phantom=radiograph.phantom)
@@ -114,7 +135,19 @@ def _scored(film: _Read, classifiers: Sequence[Classifier], options: ReviewOptio
     view = radiograph.facts.get("View")
     headers = {"view": view if view is not None and view.isupper() else None, "device": radiograph.device}
     groups = {column: value for column, value in headers.items() if value} | dict(film.labelled.groups)
-    return ScoredFilm(film.labelled, film.sha256, logits, groups, cautions)
+    try:
+        marks = places.get(film.labelled.film.place, {})
+        judged = _located(examination, marks, options) if marks else ()
+    except (EnsembleCamError, MemoryError) as error:
+        return _refused(film.labelled, error)
+    return ScoredFilm(film.labelled, film.sha256, logits, groups, cautions, judged)
+
+
+def _located(examination: Examination, marks: Mapping[str, Place], options: ReviewOptions) -> tuple[Located, ...]:
+    """Make the maps of what was marked, and judge them."""
+    known = {label for each in examination.results for label in each.classifier.outputs}
+    labels = tuple(label for label in marks if label in known)
+    return tuple(located(explain(examination, replace(options.settings, labels=labels)), marks)) if labels else ()
 
 
 def logits_of(classifier: Classifier, logits: Sequence[float]) -> dict[str, float]:

@@ -24,8 +24,10 @@ from ensemble_cam.settings.sets import SETS, TEACHING, WITHOUT_DOWNLOAD, answeri
 from ensemble_cam.settings.settings import displayed
 from ensemble_cam.settings.vocabulary import UNTRAINED
 from ensemble_cam.validation.labels import Labels
+from ensemble_cam.validation.locating import places_record
+from ensemble_cam.validation.places import Places
 from ensemble_cam.validation.report import RECORD, SCHEMA, check_free, write
-from ensemble_cam.validation.scoring import Refused, ScoredFilm, score_films
+from ensemble_cam.validation.scoring import NOWHERE, Refused, ScoredFilm, score_films
 from ensemble_cam.validation.site import Question, Site, films_digest
 
 NO_PATIENTS = (
@@ -80,7 +82,9 @@ class Validation:
         """Return the same at stated prevalences, label → share in (0, 1)."""
         return replace(self, question=replace(self.question, prevalence=prevalence))
 
-    def run(self, labels: Labels, out: Path, *, line: TerminalLine, errors: TextIO) -> int:
+    def run(
+        self, labels: Labels, out: Path, *, line: TerminalLine, errors: TextIO, places: Places | None = None
+    ) -> int:
         """Score the films and write the figures; return how many films failed, each with a line in `errors`.
 
         Args:
@@ -88,6 +92,7 @@ class Validation:
             out: where the files go.
             line: where all is said but failures.
             errors: where a failure is a line.
+            places: where findings were marked; None where nobody has.
 
         Raises:
             ConfigError: if the folder holds a validation.
@@ -96,7 +101,7 @@ class Validation:
         """
         check_free(out)
         classifiers = self._loaded(line)
-        films, failed = _scored(labels, classifiers, self.options, line, errors)
+        films, failed = _scored(labels, classifiers, self.options, line, errors, places)
         if not any(film.labelled.truth for film in films):
             line.transient("")
             print(f"ensemble-cam: {NOBODY}", file=errors, flush=True)
@@ -123,11 +128,13 @@ class Validation:
                 "failed": failed,
                 "unlabelled": labels.unlabelled,
                 "undecided": labels.undecided,
+                "passed_over": labels.passed_over,
                 "digest": films_digest(films),
                 "sha256": sorted(film.sha256 for film in films),
             },
             "choice": self._choice(site),
             "findings": site.findings(points),
+            "places": None if places is None else _places(films, site, places, self.config.review.threshold),
             "comparisons": site.comparisons(),
             "contradictions": {
                 label: sorted(film.sha256 for film in each) for label, each in site.contradictions().items()
@@ -165,13 +172,24 @@ class Validation:
         }
 
 
+def _places(films: Sequence[ScoredFilm], site: Site, places: Places, threshold: float) -> dict[str, Any]:
+    found = places_record([film.located for film in films], site.halves[0], threshold)
+    return {"of": places.title, "kind": places.kind, "findings": found}
+
+
 def _scored(
-    labels: Labels, classifiers: Sequence[Classifier], options: ReviewOptions, line: TerminalLine, errors: TextIO
+    labels: Labels,
+    classifiers: Sequence[Classifier],
+    options: ReviewOptions,
+    line: TerminalLine,
+    errors: TextIO,
+    places: Places | None,
 ) -> tuple[list[ScoredFilm], int]:
     films: list[ScoredFilm] = []
     failed, total, pace = 0, len(labels.films), Pace(time.monotonic())
     line.transient(status(0, total, None))
-    with closing(score_films(labels.films, classifiers, options)) as found:
+    marks = NOWHERE if places is None else places.by_film
+    with closing(score_films(labels.films, classifiers, options, marks)) as found:
         for film in found:
             if isinstance(film, Refused):
                 failed += 1
@@ -190,7 +208,7 @@ def _scored(
 
 
 def _remarks(site: Site, labels: Labels) -> list[str]:
-    remarks = [] if labels.has_patients else [NO_PATIENTS]
+    remarks = [*labels.remarks, *([] if labels.has_patients else [NO_PATIENTS])]
     return remarks + ([SEVERAL_FILMS] if site.patients < len(site.patient_numbers) else [])
 
 
