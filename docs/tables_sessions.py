@@ -2,7 +2,7 @@
 
 from markdown_tables import code, table
 
-from ensemble_cam.readers import audit, study_scores
+from ensemble_cam.readers import audit, study_scores, truth_files
 from ensemble_cam.readers.class_csv import COLUMNS as CLASS_COLUMNS
 from ensemble_cam.readers.table import AGREEMENT_COLUMNS, ASSESSMENT_COLUMNS, COLUMNS
 
@@ -108,6 +108,20 @@ CLASS_HOLDS = {
 }
 
 
+TRUTH_HOLDS = {
+    "film": "the SHA-256 of the film's file",
+    "case": "the reader's own name for the film",
+    "reader": "the reader's name",
+    "finding": "the label",
+    "kind": "`box` or `outline`",
+    "x0": "the left edge of the box around it, in source pixels",
+    "y0": "its upper edge",
+    "x1": "its right edge",
+    "y1": "its lower edge",
+    "points": "`x,y x,y …`: of a box its upper left and lower right corner, of an outline its corners",
+    "before_reveal": "`true` where it was drawn before scores and maps were shown",
+    "drawn_at": "when",
+}
 STUDY_HOLDS = {
     "readerID": "the reader's name",
     "caseID": "the case's number in the study",
@@ -142,6 +156,7 @@ def _written(columns: tuple[str, ...], holds: dict[str, str]) -> str:
 TABLES = {
     "readers columns": lambda: _written(COLUMNS, HOLDS),
     "readers agreement": lambda: _written(AGREEMENT_COLUMNS, AGREEMENT_HOLDS),
+    "truth columns": lambda: _written(truth_files.COLUMNS, TRUTH_HOLDS),
     "study columns": lambda: _written(study_scores.SCORE_COLUMNS, STUDY_HOLDS),
     "study summary": lambda: _written(study_scores.SUMMARY_COLUMNS, SUMMARY_HOLDS),
     "study deviations": lambda: _written(study_scores.DEVIATION_COLUMNS, DEVIATION_HOLDS),

@@ -163,6 +163,11 @@ USAGE = [
     ("readers exprt", r"ACTION: got 'exprt'; allowed: .+ Did you mean \"export\"\?"),
     ("readers export --out a.csv", r"--session: missing\. See `ensemble-cam readers export --help`\."),
     ("readers export --session empty --out a.txt", r"--out: got a name that ends in '\.txt'; allowed: FILE\.csv\."),
+    (
+        "readers truth --session a --out a.pdf",
+        r"--out: got a name that ends in '\.pdf'; allowed: FILE\.csv, FILE\.json\.",
+    ),
+    ("readers truth --session a --out a.csv --coco", r"--out: got a name that ends in '\.csv'; allowed: FILE\.json\."),
     ("readers study", r"ACTION: missing\. See `ensemble-cam readers study --help`\."),
     (
         "readers study plan film.png --labels a.csv --finding Mas --readers A --out a.json",

@@ -39,6 +39,16 @@ def add(commands: Commands) -> None:
     report.add_argument("--with-readers", action="store_true", help="say readers' names")
     report.add_argument("--with-dates", action="store_true", help="say when films were read")
     report.set_defaults(command=run_report)
+    truth = actions.add_parser(
+        "truth",
+        help="write the boxes and outlines that readers drew",
+        description="Write what readers drew around findings into FILE.csv or FILE.json, in edge coordinates of source "
+        "pixels. Films stand in it by their SHA-256, readers by their names.",
+    )
+    truth.add_argument("--session", type=Path, required=True, metavar="DIR", help="the folder that the app kept it in")
+    truth.add_argument("--out", type=Path, required=True, metavar="FILE", help="where it goes, .csv or .json")
+    truth.add_argument("--coco", action="store_true", help="the JSON in the form of COCO's object detection")
+    truth.set_defaults(command=run_truth)
     readers_study.add(actions)
     audit = actions.add_parser(
         "audit",
@@ -98,6 +108,28 @@ def run_audit(options: argparse.Namespace) -> int:
             print(options.out, file=sys.stdout)
         more = ", older ones are no longer kept" if found.shortened else ""
         print(f"{found.count} rows{more}; the chain holds; the last hash is {found.last}")
+    return OK
+
+
+def run_truth(options: argparse.Namespace) -> int:
+    """Write what readers drew.
+
+    Raises:
+        ConfigError: if the file's name is of neither form.
+        SessionError: if the session cannot be had.
+        ExportError: if the file cannot be written.
+    """
+    ending = options.out.suffix.lower()
+    if ending not in (".csv", ".json") or (options.coco and ending != ".json"):
+        allowed = "FILE.json" if options.coco else "FILE.csv, FILE.json"
+        raise ConfigError(f"--out: got a name that ends in {ending or 'nothing'!r}; allowed: {allowed}.")
+    from ensemble_cam.readers.store import Store
+    from ensemble_cam.readers.table import write_export
+    from ensemble_cam.readers.truth_files import FORMS
+
+    with Store.open(options.session, create=False) as store:
+        write_export(store, options.out, FORMS["coco" if options.coco else ending[1:]](store))
+        print(options.out, file=sys.stdout)
     return OK
 
 

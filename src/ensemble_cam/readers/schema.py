@@ -3,7 +3,7 @@
 A version's script is never changed once files of it may lie somewhere: what is new is the next version's.
 """
 
-APPEND_ONLY = ("readers", "reads", "marks", "verdicts", "notes", "reviews", "calls", "exports")
+APPEND_ONLY = ("readers", "reads", "marks", "verdicts", "notes", "reviews", "calls", "exports", "shapes")
 """Tables whose rows stay what they were: a change is a new row."""
 
 _FIRST = """
@@ -179,9 +179,33 @@ WHEN OLD.id > (SELECT coalesce(max(until), 0) FROM audit)
 BEGIN SELECT RAISE (ABORT, 'audit: rows go only when they are no longer to be kept'); END;
 """
 
+# What a reader drew around a finding, for a truth: `points` is a JSON list of [x, y], edge coordinates of source
+# pixels, of a box two corners. `withdraws` takes an earlier one back.
+_SHAPES = """
+CREATE TABLE shapes (
+    id INTEGER PRIMARY KEY,
+    reader INTEGER NOT NULL REFERENCES readers (id),
+    film INTEGER NOT NULL REFERENCES films (id),
+    phase TEXT NOT NULL CHECK (phase IN ('first', 'after')),
+    finding TEXT NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('box', 'outline')),
+    points TEXT NOT NULL,
+    withdraws INTEGER REFERENCES shapes (id),
+    at TEXT NOT NULL
+) STRICT;
+CREATE INDEX shapes_of ON shapes (film, reader);
+CREATE TRIGGER first_shapes_are_locked BEFORE INSERT ON shapes
+WHEN NEW.phase = 'first' AND EXISTS (
+    SELECT 1 FROM reads WHERE reader = NEW.reader AND film = NEW.film AND event = 'revealed'
+) BEGIN SELECT RAISE (ABORT, 'the first read is locked'); END;
+"""
+
+_FIRST_KEPT = ("readers", "reads", "marks", "verdicts", "notes", "reviews", "calls", "exports")
+
 MIGRATIONS = (
-    _FIRST + "".join(_KEEP.format(table=table) for table in APPEND_ONLY),
+    _FIRST + "".join(_KEEP.format(table=table) for table in _FIRST_KEPT),
     _OWN_FILMS + _AUDIT,
+    _SHAPES + _KEEP.format(table="shapes"),
 )
 """What makes each version of the one before; the first makes it of nothing."""
 

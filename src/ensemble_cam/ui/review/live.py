@@ -19,6 +19,7 @@ from ensemble_cam.settings.sets import ClassifierSet
 from ensemble_cam.settings.settings import Settings
 from ensemble_cam.ui.review import views
 from ensemble_cam.ui.review.sidebar import fall_back_to_stills
+from ensemble_cam.ui.review.truth import show_truth
 from ensemble_cam.ui.session import films, networks, tab
 from ensemble_cam.ui.session.controls import Controls
 from ensemble_cam.ui.session.films import OpenFilm
@@ -145,6 +146,8 @@ def _show_stage(number: int) -> None:
         st.rerun()  # the film came as a smaller level; now it comes with all of its pixels
     if shown.analysis is not None:
         with of_film(film, "downloads"):
+            display = shown.controls.display if committed is None else committed.display
+            show_truth(film, shown.analysis, display.threshold)
             _show_downloads(shown, shown.analysis, committed, film)
             _show_trust(shown, shown.analysis, committed, film)
 

@@ -12,6 +12,14 @@ import streamlit as st
 
 from ensemble_cam.errors import SessionError
 from ensemble_cam.readers.reviews import keep_review
+from ensemble_cam.readers.truth import (
+    MOST_POINTS,
+    Kind,
+    Shape,
+    keep_shape,
+    shapes_of,
+    withdraw_last_shape,
+)
 from ensemble_cam.readers.verdicts import FilmState, Mark, Verdict
 from ensemble_cam.reviewing.scores import Call
 from ensemble_cam.settings.config import known_labels
@@ -57,6 +65,7 @@ def show_said(film: OpenFilm, analysis: "Analysis | None", controls: Controls, *
             "phase": _phase(seen, state, hidden=hidden),
             "labels": [{"label": label, "name": displayed(label)} for label in sorted(labels, key=displayed)],
             "marks": [_mark(mark, "first") for mark in state.first] + [_mark(mark, "after") for mark in state.after],
+            "shapes": _shapes(here, film),
             "verdicts": {finding: said.verdict.value for finding, said in state.verdicts.items()},
             "notes": [{"finding": finding, "text": text} for finding, text in state.notes.items()],
             "compared": _compared(seen, state),
@@ -120,6 +129,21 @@ def _compared(seen: "Analysis | None", state: FilmState) -> dict[str, list[str]]
     }
 
 
+def _shapes(here: Keeping, film: OpenFilm) -> list[dict[str, object]]:
+    """Return what this reader has drawn on a film."""
+    row = here.rows.get(film.id.number)
+    return [
+        {
+            "finding": each.finding,
+            "name": displayed(each.finding),
+            "kind": each.kind.value,
+            "points": [list(point) for point in each.points],
+            "phase": "first" if each.first else "after",
+        }
+        for each in (shapes_of(here.store, row, here.reader) if row is not None else [])
+    ]
+
+
 def _names(labels: Iterable[str]) -> list[str]:
     return [displayed(label) for label in labels]
 
@@ -164,6 +188,11 @@ def _do(here: Keeping, session: SessionFilms, message: Mapping[str, Any]) -> Non
         reader.mark(row, Mark(finding, _place(message.get("place"), film), _whole(message.get("confidence"))))
     elif kind in ("sure", "back"):
         _change_last(here, row, _whole(message.get("confidence")) if kind == "sure" else None)
+    elif kind == "shape" and finding and (shape := _shape(message, finding, film)) is not None:
+        keep_shape(here.store, reader, row, shape)
+        _mark_drawn(here, row, shape)
+    elif kind == "unshape":
+        withdraw_last_shape(here.store, reader, row)
     elif kind == "verdict" and finding and message.get("verdict") in set(Verdict):
         _reveal_example(here, film, row)
         reader.judge(row, finding, Verdict(message["verdict"]), review=here.reviews.get(film.id.number))
@@ -180,6 +209,15 @@ def _reveal_example(here: Keeping, film: OpenFilm, row: int) -> None:
     """Note that the app's own example was revealed: nothing is kept of it before something is said."""
     if film.example:
         here.reader.reveal(row, first_read=False)
+
+
+def _mark_drawn(here: Keeping, row: int, shape: Shape) -> None:
+    """Mark what was drawn, in its middle, unless this finding is marked: who draws around it has seen it."""
+    state = here.reader.state(row)
+    marks = state.first if state.revealed is None else state.after
+    if not any(mark.finding == shape.finding for mark in marks):
+        x0, y0, x1, y1 = shape.box
+        here.reader.mark(row, Mark(shape.finding, ((x0 + x1) / 2, (y0 + y1) / 2)))
 
 
 def _change_last(here: Keeping, row: int, confidence: int | None) -> None:
@@ -211,6 +249,21 @@ def _place(told: object, film: OpenFilm) -> tuple[float, float] | None:
         return None
     x, y = (float(each) if type(each) in (int, float) else -1.0 for each in told)
     return (x, y) if 0 <= x <= read.width and 0 <= y <= read.height else None
+
+
+def _shape(message: Mapping[str, Any], finding: str, film: OpenFilm) -> Shape | None:
+    """Return what a hand has drawn; None for what is no such message.
+
+    Raises:
+        SessionError: if it encloses no pixel.
+    """
+    told, kind, read = message.get("points"), message.get("shape"), film.radiograph
+    if not isinstance(told, Sequence) or isinstance(told, str) or kind not in set(Kind) or read is None:
+        return None
+    points = [_place(each, film) for each in told[: MOST_POINTS + 1]]
+    if None in points:
+        return None
+    return Shape.drawn(finding, Kind(kind), [each for each in points if each], width=read.width, height=read.height)
 
 
 def _whole(told: object) -> int | None:

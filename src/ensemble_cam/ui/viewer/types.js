@@ -261,12 +261,23 @@
  * @typedef {object} Message
  * @property {number} id
  * @property {FilmId} film
- * @property {"mark" | "sure" | "back" | "verdict" | "note" | "reveal" | "done"} kind
+ * @property {"mark" | "sure" | "back" | "verdict" | "note" | "reveal" | "done" | "shape" | "unshape"} kind
  * @property {string | null} [finding]
  * @property {[number, number] | null} [place] in source pixels
  * @property {number | null} [confidence]
  * @property {Verdict} [verdict]
  * @property {string} [text]
+ * @property {"box" | "outline"} [shape]
+ * @property {[number, number][]} [points] of a shape, in source pixels
+ */
+
+/**
+ * @typedef {object} ReaderShape
+ * @property {string} finding
+ * @property {string} name
+ * @property {"box" | "outline"} kind
+ * @property {[number, number][]} points in source pixels
+ * @property {"first" | "after"} phase
  */
 
 /**
@@ -286,6 +297,7 @@
  * @property {"first" | "again" | "after" | "none"} phase a first read, a film that is hidden again, verdicts, neither
  * @property {{ label: string, name: string }[]} labels that can be marked
  * @property {ReaderMark[]} marks
+ * @property {ReaderShape[]} shapes
  * @property {Record<string, Verdict>} verdicts
  * @property {{ finding: string | null, text: string }[]} notes
  * @property {{ both: string[], you: string[], networks: string[] } | null} compared

@@ -8,6 +8,7 @@
 /** @import { Panels } from "./panels.js" */
 /** @import { Readout } from "./readout.js" */
 /** @import { State } from "./state.js" */
+import { Drawing, around, on, outlined } from "./drawing.js"
 import { element, one } from "./elements.js"
 import { filmKey, theStage } from "./stage.js"
 import { shape } from "./shapes.js"
@@ -41,6 +42,11 @@ export class Verdicts {
     this.of = "" // the film that it is chosen for
     this.armed = false // whether a click on the film sets a mark
     this.built = "" // what the box was built for
+    const at = (/** @type {PointerEvent} */ event) => this.at(event)
+    const drawn = (/** @type {"box" | "outline"} */ shape, /** @type {[number, number][]} */ points) => {
+      if (this.chosen !== null) this.say({ kind: "shape", finding: this.chosen, shape, points })
+    }
+    this.drawing = new Drawing(panels, { at, drawn, changed: () => this.renew() }, signal)
     theStage().addEventListener("said", () => this.renew(), { signal })
     const down = (/** @type {PointerEvent} */ event) => this.click(event)
     panels.box.addEventListener("pointerdown", down, { capture: true, signal })
@@ -112,8 +118,18 @@ export class Verdicts {
     if (!this.armed || event.button !== 0 || !(event.target instanceof HTMLCanvasElement)) return
     event.preventDefault()
     event.stopPropagation()
+    this.mark(this.at(event))
+  }
+
+  /**
+   * Where an event on a panel is on the film; null where it is not on it.
+   *
+   * @param {PointerEvent} event
+   */
+  at(event) {
+    if (!(event.target instanceof HTMLCanvasElement)) return null
     const { left, top } = event.target.getBoundingClientRect()
-    this.mark(this.onFilm((event.clientX - left) * this.panels.ratio, (event.clientY - top) * this.panels.ratio))
+    return this.onFilm((event.clientX - left) * this.panels.ratio, (event.clientY - top) * this.panels.ratio)
   }
 
   /** Where the pointer is on the film, in source pixels; null where it is not on it. */
@@ -153,8 +169,8 @@ export class Verdicts {
     }
     const { finding } = this.state
     const calls = this.list.rows.map(({ badge }) => badge.textContent)
-    const shown = JSON.stringify([said, this.chosen, this.armed, finding?.label, calls])
-    if (shown === this.built) return
+    const shown = JSON.stringify([said, this.chosen, this.armed, this.drawing.kind, finding?.label, calls])
+    if (shown === this.built) return this.draw()
     this.built = shown
     const root = this.box.getRootNode()
     const focused = "activeElement" in root && root.activeElement instanceof HTMLElement ? root.activeElement.id : ""
@@ -230,7 +246,27 @@ export class Verdicts {
     const back = this.button("Back", () => this.key("backspace"), "back", "Backspace: takes the last mark back")
     back.disabled = !own.length
     const marks = own.map(({ name, place, confidence }) => `${name}${place ? "" : " (no place)"}${confidence ? ` · ${confidence}` : ""}`)
-    return [...(title ? [line(title, "name")] : []), row(choice, set, named, back), line(marks.join(" — ") || "Nothing marked.")]
+    const marked = line(marks.join(" — ") || "Nothing marked.")
+    return [...(title ? [line(title, "name")] : []), row(choice, set, named, back), marked, this.pencils(said)]
+  }
+
+  /**
+   * What draws around the finding that is chosen.
+   *
+   * @param {Said} said
+   */
+  pencils(said) {
+    const pencil = (/** @type {"box" | "outline"} */ kind, /** @type {string} */ name) => {
+      const made = this.button(name, () => this.drawing.take(kind), `draw-${kind}`, "Press, draw on the film, let go")
+      made.setAttribute("aria-pressed", String(this.drawing.kind === kind))
+      return made
+    }
+    const own = said.shapes.filter(({ phase }) => phase === (said.phase === "after" ? "after" : "first"))
+    const back = this.button("Take back", () => this.say({ kind: "unshape" }), "undraw", "The last one that was drawn")
+    back.disabled = !own.length
+    const count = said.shapes.length
+    const told = element("span", "hint", count ? `${count} drawn` : "")
+    return row(element("span", "", "Draw"), pencil("box", "Box"), pencil("outline", "Outline"), back, told)
   }
 
   /** @param {Said} said */
@@ -268,17 +304,20 @@ export class Verdicts {
   /** Draw the reader's marks over every panel, where the film lies there now. */
   draw() {
     const { place, ratio, all } = this.panels
-    const marks = this.said?.marks ?? []
+    const { drawing, said } = this
+    const [marks, shapes] = [said?.marks ?? [], said?.shapes ?? []]
     for (const panel of all) {
       let svg = panel.screen.querySelector("svg.said")
       if (!svg) {
-        if (!marks.length) continue
+        if (!marks.length && !shapes.length && !drawing.points.length) continue
         svg = document.createElementNS(SVG, "svg")
         svg.classList.add("said")
         svg.setAttribute("aria-hidden", "true") // it is said in the rail
         panel.screen.append(svg)
       }
-      svg.replaceChildren(...(place ? marks.flatMap((mark) => drawn(mark, place, ratio)) : []))
+      const begun = place ? around(drawing.corners, place, ratio, "begun") : []
+      const all = place ? shapes.flatMap((each) => outlined(each, place, ratio)) : []
+      svg.replaceChildren(...(place ? marks.flatMap((mark) => drawn(mark, place, ratio)) : []), ...all, ...begun)
     }
   }
 }
@@ -290,7 +329,7 @@ export class Verdicts {
  */
 function drawn({ name, place: at, phase }, place, ratio) {
   if (!at) return []
-  const [x, y] = [(at[0] * place.scale - place.left) / ratio, (at[1] * place.scale - place.top) / ratio]
+  const [x, y] = on(at, place, ratio)
   const text = shape("text", { x: x + 11, y: y + 4 })
   text.textContent = name
   return [shape("circle", { cx: x, cy: y, r: 8, class: phase }), text]

@@ -1,0 +1,142 @@
+// A box or an outline that a hand draws on the film in one stroke: pressed, drawn, let go.
+
+// @ts-check
+/** @import { Point } from "./marks.js" */
+/** @import { Panels } from "./panels.js" */
+/** @import { ReaderShape } from "./types.js" */
+import { shape } from "./shapes.js"
+
+const A_STEP = 2 // CSS pixels between two points of an outline
+const MOST = 2000 // points, as `readers.truth` has it
+
+/** @typedef {"box" | "outline"} Kind */
+
+export class Drawing {
+  /**
+   * @param {Panels} panels
+   * @param {{ at: (event: PointerEvent) => Point | null, changed: () => void, drawn: (kind: Kind, points: Point[]) => void }} hand
+   *   `at` is where an event is on the film; `drawn` takes what is finished
+   * @param {AbortSignal} signal
+   */
+  constructor(panels, hand, signal) {
+    this.panels = panels
+    this.hand = hand
+    /** @type {Kind | null} what the next stroke draws */
+    this.kind = null
+    /** @type {Point[]} of the stroke under way, on the film */
+    this.points = []
+    /** @type {[number, number]} where it was last, CSS pixels of the page */
+    this.last = [0, 0]
+    const { box } = panels
+    const stroke = { capture: true, signal }
+    box.addEventListener("pointerdown", (event) => this.down(event), stroke)
+    box.addEventListener("pointermove", (event) => this.move(event), stroke)
+    box.addEventListener("pointerup", (event) => this.up(event), stroke)
+    box.addEventListener("pointercancel", () => this.take(null), stroke)
+  }
+
+  /**
+   * Take a pencil up, or lay it down.
+   *
+   * @param {Kind | null} kind
+   */
+  take(kind) {
+    this.kind = this.kind === kind ? null : kind
+    this.points = []
+    this.panels.box.toggleAttribute("data-measuring", this.kind !== null)
+    this.hand.changed()
+  }
+
+  /** The corners of what is drawn so far. @returns {Point[]} */
+  get corners() {
+    return this.kind === "box" ? cornersOf(this.points) : this.points
+  }
+
+  /** @param {PointerEvent} event */
+  down(event) {
+    const at = this.kind && event.button === 0 && event.target instanceof HTMLCanvasElement ? this.hand.at(event) : null
+    if (!at) return
+    hold(event)
+    if (event.target instanceof HTMLCanvasElement) event.target.setPointerCapture(event.pointerId)
+    this.points = [at]
+    this.last = [event.clientX, event.clientY]
+  }
+
+  /** @param {PointerEvent} event */
+  move(event) {
+    if (!this.points.length) return
+    hold(event)
+    const at = this.hand.at(event)
+    const far = Math.hypot(event.clientX - this.last[0], event.clientY - this.last[1]) >= A_STEP
+    if (!at || !far || this.points.length >= MOST) return
+    this.points = this.kind === "box" ? [this.points[0], at] : [...this.points, at]
+    this.last = [event.clientX, event.clientY]
+    this.hand.changed()
+  }
+
+  /** @param {PointerEvent} event */
+  up(event) {
+    const { kind, points } = this
+    if (!kind || !points.length) return
+    hold(event)
+    this.take(kind)
+    if (points.length > 1) this.hand.drawn(kind, points)
+  }
+}
+
+/**
+ * The four corners of a box of which two that are opposite are known.
+ *
+ * @param {Point[]} points
+ * @returns {Point[]}
+ */
+function cornersOf(points) {
+  if (points.length < 2) return points
+  const [[x0, y0], [x1, y1]] = points
+  return [
+    [x0, y0],
+    [x1, y0],
+    [x1, y1],
+    [x0, y1],
+  ]
+}
+
+/**
+ * @param {ReaderShape} shape
+ * @param {{ scale: number, left: number, top: number }} place
+ * @param {number} ratio
+ */
+export function outlined({ name, kind, points, phase }, place, ratio) {
+  const corners = kind === "box" ? cornersOf(points) : points
+  const [x, y] = on(corners[0], place, ratio)
+  const text = shape("text", { x: x + 4, y: y - 4 })
+  text.textContent = name
+  return [...around(corners, place, ratio, phase), text]
+}
+
+/**
+ * @param {[number, number][]} corners
+ * @param {{ scale: number, left: number, top: number }} place
+ * @param {number} ratio
+ * @param {string} look
+ */
+export function around(corners, place, ratio, look) {
+  if (!corners.length) return []
+  const points = corners.map((each) => on(each, place, ratio).join(",")).join(" ")
+  return ["rim", look].map((each) => shape("polygon", { points, class: each }))
+}
+
+/**
+ * @param {[number, number]} point on the film
+ * @param {{ scale: number, left: number, top: number }} place
+ * @param {number} ratio
+ */
+export function on([x, y], place, ratio) {
+  return [(x * place.scale - place.left) / ratio, (y * place.scale - place.top) / ratio]
+}
+
+/** @param {PointerEvent} event */
+function hold(event) {
+  event.preventDefault()
+  event.stopPropagation()
+}
