@@ -104,6 +104,29 @@ def test_films_are_ordered_as_opened_by_split_by_distance_and_by_overlap(page):
     assert order(page, "opened") == opened
 
 
+def test_films_can_be_listed_by_what_is_known_of_them_and_the_one_on_the_stage_stays(page):
+    row(page, "secret_patient.png").click()
+    shown(page, "secret_patient.png")
+    said = told(page)
+    which = page.get_by_role("combobox", name="Which films are listed")
+    for value, expected in {
+        "split": [name for name, each in said.items() if each["split"]],
+        "called": [name for name, each in said.items() if "called: " in each["state"]],
+        "apart": [],
+        "todo": list(said),
+    }.items():
+        which.select_option(value)
+        wanted = {*expected, "secret_patient.png"}
+        assert set(told(page)) == wanted, value
+        expect(page.locator("p.progress")).to_contain_text(f"{len(wanted)} of 5 listed")
+    which.select_option("apart")  # one film is listed, and the choice is still there
+    expect(which).to_be_visible()
+    which.select_option("all")
+    assert list(told(page)) == list(said)
+    expect(page.locator("p.progress")).not_to_contain_text("listed")
+    order(page, "opened")
+
+
 def test_n_and_p_go_to_the_next_and_the_previous_film_in_the_order_of_the_list(page):
     viewer = Live(page)
     row(page, "secret_plain.png").click()

@@ -25,7 +25,21 @@ const ORDERS = {
   split: ({ split, called }) => (split.length || called.length ? -split.length : null),
   distance: ({ distance }) => distance,
   overlap: ({ overlap }) => overlap,
-  todo: ({ said }) => Number(said.startsWith("✓")),
+  todo: ({ done }) => Number(done),
+}
+
+/**
+ * Which films are listed; the one on the stage is, whatever it is.
+ *
+ * @type {Record<string, (film: ListedFilm) => boolean>}
+ */
+const LISTED = {
+  all: () => true,
+  todo: ({ done }) => !done,
+  apart: ({ apart }) => apart > 0,
+  split: ({ split }) => split.length > 0,
+  called: ({ called }) => called.length > 0,
+  noted: ({ noted }) => noted,
 }
 
 /** @type {Record<string, string>} */
@@ -43,7 +57,10 @@ class FilmList {
     this.list = one(root, ".films")
     this.order = one(root, ".order")
     this.by = one(root, ".order select", HTMLSelectElement)
+    this.only = one(root, ".only")
+    this.which = one(root, ".only select", HTMLSelectElement)
     this.progress = one(root, ".progress")
+    this.far = "" // how far the reader is with them
     /** @type {number | null} the number of the film that the server was asked for, and has not shown yet */
     this.asked = null
     /** @type {ListedFilm[]} as they are listed */
@@ -66,6 +83,7 @@ class FilmList {
     const learn = (/** @type {Event} */ event) => event instanceof CustomEvent && this.learn(event.detail)
     theStage().addEventListener("told", learn, { signal })
     this.by.addEventListener("change", () => this.arrange(), { signal })
+    this.which.addEventListener("change", () => this.arrange(), { signal })
   }
 
   /**
@@ -75,7 +93,7 @@ class FilmList {
    * @param {Send} send
    */
   take({ films, on_stage, revision, progress }, send) {
-    this.progress.textContent = films.length > 1 ? progress : ""
+    this.far = films.length > 1 ? progress : ""
     this.opened = films
     this.revision = revision
     this.send = send
@@ -83,6 +101,7 @@ class FilmList {
     const told = JSON.stringify(films)
     if (told !== this.told) this.arrange()
     this.told = told
+    this.count()
     theStage().expect(on_stage, this.films)
     this.mark()
   }
@@ -101,13 +120,23 @@ class FilmList {
     this.arrange()
   }
 
-  /** Put the films in the order that is chosen. */
+  /** List the films that are chosen, in the order that is. */
   arrange() {
     const measure = ORDERS[this.by.value]
+    const passes = LISTED[this.which.value]
+    const { shown } = theStage()
     const rank = (/** @type {ListedFilm} */ film) => measure(film) ?? Infinity
-    this.build([...this.opened].sort((one, other) => (rank(one) < rank(other) ? -1 : Number(rank(one) > rank(other)))))
+    const listed = this.opened.filter((film) => passes(film) || (shown && filmKey(shown) === filmKey(film)))
+    this.build(listed.sort((one, other) => (rank(one) < rank(other) ? -1 : Number(rank(one) > rank(other)))))
+    this.count()
     theStage().expect(theStage().coming, this.films)
     this.mark()
+  }
+
+  /** Say how far the reader is, and how many of the films are listed. */
+  count() {
+    const some = this.which.value === "all" ? "" : `${this.films.length} of ${this.opened.length} listed`
+    this.progress.textContent = [this.far, some].filter(Boolean).join(" · ")
   }
 
   /** @param {ListedFilm[]} films */
@@ -125,7 +154,7 @@ class FilmList {
     })
     this.list.replaceChildren(...this.rows)
     this.list.scrollTop = scrollTop
-    this.list.hidden = this.order.hidden = films.length < 2
+    this.list.hidden = this.order.hidden = this.only.hidden = this.opened.length < 2
     const again = films.findIndex(({ number }) => number === focused)
     if (focused !== undefined) this.rows[again < 0 ? 0 : again].focus()
   }

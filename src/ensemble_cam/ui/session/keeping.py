@@ -268,13 +268,25 @@ def progress() -> str:
     return f"{told} · {apart} {'disagreement' if apart == 1 else 'disagreements'}" if apart else told
 
 
-def said_of(film: OpenFilm) -> str:
-    """Return what the list of films says of the reader's work on one; empty where there is none."""
+def said_of(film: OpenFilm) -> dict[str, object]:
+    """Return what the list of films tells of the reader's work on one.
+
+    Returns:
+        `said` (in words; empty where there is nothing), `done`, `apart` (how many findings the reader disagrees on) and
+        `noted`.
+    """
     state = keeping().state(film)
     parts = ["✓ done"] if state.done else ["first read kept"] if state.first_read else []
     if apart := _disagreements(state):
         parts.append(f"{apart} disagreed")
-    return " · ".join(parts)
+    if state.notes:
+        parts.append("note")
+    return {
+        "said": " · ".join(parts),
+        "done": state.done is not None,
+        "apart": apart,
+        "noted": bool(state.notes),
+    }
 
 
 def _disagreements(state: FilmState) -> int:

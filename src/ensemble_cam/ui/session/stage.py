@@ -41,6 +41,14 @@ _LIST_HTML = """
   <option value="overlap">least overlap first</option>
   <option value="todo">not done first</option>
 </select></label>
+<label class="only order">Only <select aria-label="Which films are listed">
+  <option value="all">all films</option>
+  <option value="todo">not done</option>
+  <option value="apart">where you disagree</option>
+  <option value="split">split findings</option>
+  <option value="called">something called</option>
+  <option value="noted">with a note</option>
+</select></label>
 <p class="progress"></p>
 <div class="films" role="radiogroup" aria-label="Films"></div>
 """
@@ -67,7 +75,7 @@ def listed_films(*, read_first: bool, threshold: float) -> list[dict[str, object
         threshold: of the regions whose overlap films can be ordered by, in relative activation.
     """
     return [
-        listed(film, hidden=read_first and not film.revealed, threshold=threshold) | {"said": keeping.said_of(film)}
+        listed(film, hidden=read_first and not film.revealed, threshold=threshold) | keeping.said_of(film)
         for film in session_films().values()
     ]
 

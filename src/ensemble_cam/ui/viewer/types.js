@@ -248,7 +248,8 @@
  * A film of the list: `session.listed.listed`.
  *
  * @typedef {NamedFilm & { failure: string | null, picture: string | null, state: string, called: string[],
- *   split: string[], distance: number | null, overlap: number | null, said: string }} ListedFilm
+ *   split: string[], distance: number | null, overlap: number | null, said: string,
+ *   done: boolean, apart: number, noted: boolean }} ListedFilm
  */
 
 // What a reader says: `review.verdicts` -------------------------------------------------------------------------------
