@@ -168,6 +168,14 @@ USAGE = [
         r"--out: got a name that ends in '\.pdf'; allowed: FILE\.csv, FILE\.json\.",
     ),
     ("readers truth --session a --out a.csv --coco", r"--out: got a name that ends in '\.csv'; allowed: FILE\.json\."),
+    (
+        "readers list film.png --session out --order split",
+        r"--order split: nothing is known of the films\. Add --known DIR\.",
+    ),
+    (
+        "readers list film.png --session out --known empty",
+        r"empty: neither `review` nor `archive` has written there\..+",
+    ),
     ("readers study", r"ACTION: missing\. See `ensemble-cam readers study --help`\."),
     (
         "readers study plan film.png --labels a.csv --finding Mas --readers A --out a.json",

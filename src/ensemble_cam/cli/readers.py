@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from ensemble_cam.cli import readers_study
+from ensemble_cam.cli import readers_list, readers_study
 from ensemble_cam.cli.arguments import Commands
 from ensemble_cam.cli.exit_codes import OK
 from ensemble_cam.errors import ConfigError
@@ -49,6 +49,7 @@ def add(commands: Commands) -> None:
     truth.add_argument("--out", type=Path, required=True, metavar="FILE", help="where it goes, .csv or .json")
     truth.add_argument("--coco", action="store_true", help="the JSON in the form of COCO's object detection")
     truth.set_defaults(command=run_truth)
+    readers_list.add(actions)
     readers_study.add(actions)
     audit = actions.add_parser(
         "audit",
