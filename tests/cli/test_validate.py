@@ -21,7 +21,8 @@ from support.running import loaded_by
 pytestmark = pytest.mark.slow
 
 FINDINGS = ("Effusion", "Nodule")
-FILES = {"validation.json", "operating_points.toml", "report.html"}
+CARDS = {f"model_card_teaching-{each}.json" for each in ("densenet", "jfhealthcare", "resnet")}
+FILES = {"validation.json", "operating_points.toml", "report.html", "report.pdf"} | CARDS
 COUNT = 24
 
 
