@@ -1,7 +1,7 @@
 """One run of `ensemble-cam validate`: labelled films through the networks, and the three files of what came of it."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -163,6 +163,7 @@ class Validation:
         by: str | None = None,
         told: Callable[[ScoredFilm | Refused], None] = lambda film: None,
         bytes_of: Callable[[str], bytes] = read_place,
+        scored: MutableMapping[str, ScoredFilm | Refused] | None = None,
     ) -> Outcome | None:
         """Score films and compute the figures; None where no film could be used.
 
@@ -173,17 +174,18 @@ class Validation:
             by: who validates, for the report; None where nobody said.
             told: of each film, in their order; may raise `Cancelled`.
             bytes_of: gives a film's bytes by its place.
+            scored: by their places, films that were scored before, which are not again; and those that now are.
         """
-        films: list[ScoredFilm] = []
-        failed = 0
+        known = {} if scored is None else scored
+        left = [each for each in labels.films if each.film.place not in known]
         marks = NOWHERE if places is None else places.by_film
-        with closing(score_films(labels.films, classifiers, self.options, marks, bytes_of=bytes_of)) as found:
+        with closing(score_films(left, classifiers, self.options, marks, bytes_of=bytes_of)) as found:
             for film in found:
-                if isinstance(film, Refused):
-                    failed += 1
-                else:
-                    films.append(film)
+                known[film.labelled.film.place] = film
                 told(film)
+        every = [known[each.film.place] for each in labels.films]
+        films = [film for film in every if not isinstance(film, Refused)]
+        failed = len(every) - len(films)
         if not any(film.labelled.truth for film in films):
             return None
         settings = resolve(self.options.settings, classifiers)
