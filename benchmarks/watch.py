@@ -16,15 +16,16 @@ window on, the films are changed ones: counted is how many of these have come wh
 import argparse
 import contextlib
 import sys
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import cv2
 import numpy as np
 
 from ensemble_cam.cli import main as ensemble_cam
 from ensemble_cam.machine.terminal import TerminalLine
 from ensemble_cam.phantom import draw_phantom
+from ensemble_cam.phantom.files import film_bytes
 from ensemble_cam.validation.watch import AMBER, RED, Level, compare
 from ensemble_cam.validation.watched import read_tables, streams_of
 
@@ -35,16 +36,17 @@ SECOND = 0.3
 """Share of the second device's films, and of those with an effusion more where prevalence is changed."""
 
 
-def drawn(seed: int, group: str, *, second: bool, effusion: bool) -> np.ndarray:
-    """Return a film, (h, w) uint8."""
+def drawn(seed: int, group: str, *, second: bool, effusion: bool) -> bytes:
+    """Return a film's file, with the mark by which phantoms are told."""
     findings = ["Effusion"] if effusion else None
     size = round(SIZE * 1.05) if group == "size" else SIZE
-    grey = draw_phantom(seed, findings=findings, size=size).pixels.astype(np.float64) / 255
+    phantom = draw_phantom(seed, findings=findings, size=size)
+    grey = phantom.pixels.astype(np.float64) / 255
     if second:
         grey = 0.04 + 0.92 * grey**1.1
     if group == "exposure":
         grey = grey**0.9
-    return np.rint(grey * 255).astype(np.uint8)
+    return film_bytes(replace(phantom, pixels=np.rint(grey * 255).astype(np.uint8)))
 
 
 def write_films(folder: Path, films: int, line: TerminalLine) -> None:
@@ -56,7 +58,7 @@ def write_films(folder: Path, films: int, line: TerminalLine) -> None:
         second = bool(random.random() < (0.7 if group == "device" else SECOND))
         effusion = group == "prevalence" and bool(random.random() < SECOND)
         film = drawn(FIRST_SEED + number, group, second=second, effusion=effusion)
-        cv2.imwrite(str(folder / f"{group}_{'B' if second else 'A'}_{number:05d}.png"), film)
+        (folder / f"{group}_{'B' if second else 'A'}_{number:05d}.png").write_bytes(film)
 
 
 def values_of(tables_folder: Path) -> tuple[np.ndarray, np.ndarray]:

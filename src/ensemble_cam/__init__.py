@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ensemble_cam.api.measuring import Measures, measure
     from ensemble_cam.api.result import Review
     from ensemble_cam.api.source import read_film
+    from ensemble_cam.api.validating import Validation, validate
     from ensemble_cam.classifiers.torch_any_network import Network, layers, recommended_layers
     from ensemble_cam.classifiers.torch_layers import Layer
     from ensemble_cam.classifiers.torch_named_networks import load_network
@@ -62,6 +63,7 @@ __all__ = [
     "RadiographError",
     "Review",
     "UnusableWeights",
+    "Validation",
     "WeightsError",
     "WeightsMissing",
     "__version__",
@@ -75,6 +77,7 @@ __all__ = [
     "recommended_layers",
     "review",
     "review_films",
+    "validate",
 ]
 
 _HOMES = {
@@ -83,6 +86,7 @@ _HOMES = {
     "ensemble_cam.api.measuring": ("Measures", "measure"),
     "ensemble_cam.api.result": ("Review",),
     "ensemble_cam.api.source": ("read_film",),
+    "ensemble_cam.api.validating": ("Validation", "validate"),
     "ensemble_cam.classifiers.torch_any_network": ("Network", "layers", "recommended_layers"),
     "ensemble_cam.classifiers.torch_layers": ("Layer",),
     "ensemble_cam.classifiers.torch_named_networks": ("load_network",),

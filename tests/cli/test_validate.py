@@ -6,6 +6,7 @@ import tomllib
 from dataclasses import replace
 from pathlib import Path
 
+import pypdfium2
 import pytest
 
 from ensemble_cam import cli
@@ -21,7 +22,8 @@ from support.running import loaded_by
 pytestmark = pytest.mark.slow
 
 FINDINGS = ("Effusion", "Nodule")
-FILES = {"validation.json", "operating_points.toml", "report.html"}
+CARDS = {f"model_card_teaching-{each}.json" for each in ("densenet", "jfhealthcare", "resnet")}
+FILES = {"validation.json", "operating_points.toml", "report.html", "report.pdf"} | CARDS
 COUNT = 24
 
 
@@ -71,6 +73,12 @@ def shifted(monkeypatch, id: str, point: float) -> None:
     monkeypatch.setattr(validating, "load_classifiers", loading)
 
 
+def printed(path: Path) -> str:
+    """The words of a PDF."""
+    pages = [page.get_textpage().get_text_range() for page in pypdfium2.PdfDocument(path)]
+    return " ".join(" ".join(pages).split())
+
+
 def test_a_planted_shift_of_an_operating_point_is_found_back_and_no_patient_leaves(
     phantoms, labels, tmp_path, capsys, monkeypatch
 ):
@@ -87,7 +95,7 @@ def test_a_planted_shift_of_an_operating_point_is_found_back_and_no_patient_leav
         records[name] = json.loads((out / "validation.json").read_text(encoding="utf-8"))
         points[name] = tomllib.loads((out / "operating_points.toml").read_text(encoding="utf-8"))
         for each in out.iterdir():
-            text = each.read_text(encoding="utf-8")
+            text = printed(each) if each.suffix == ".pdf" else each.read_text(encoding="utf-8")
             assert PURPOSE in text
             assert TEACHING_LINE in text
             assert not any(secret in text for secret in films.IDENTITY)

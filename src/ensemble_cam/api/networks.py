@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 from threading import Lock
 
-from ensemble_cam.api.options import Options, by_id, path, plain, texts
+from ensemble_cam.api.options import NetworkOptions, Options, by_id, path, plain, texts
 from ensemble_cam.api.result import Review
 from ensemble_cam.api.source import Source, read
 from ensemble_cam.classifiers.classifier import Classifier
@@ -35,25 +35,7 @@ class Networks:
     @classmethod
     def of(cls, given: Options) -> "Networks":
         """Check every option, then load the classifiers, unless they are there."""
-        known = Options.__annotations__
-        for option in given:
-            if option not in known:
-                raise TypeError(f"There is no option {option!r}.{did_you_mean(option, known)}")
-        config = load_config(path("config", given.get("config")))
-        asked = {name: plain(value) for name, value in given.items()} | {
-            "labels": texts("labels", given.get("labels")),
-            "ensemble_weights": by_id("ensemble_weights", given.get("ensemble_weights")),
-        }
-        options = ReviewOptions.of(
-            asked, config.review, device=given.get("device", "auto"), runtime=given.get("runtime", "auto")
-        )
-        choice = Choice(
-            given.get("set", CLINICAL.name),
-            texts("classifiers", given.get("classifiers")),
-            _named(by_id("weights", given.get("weights"))),
-            path("weights_dir", given.get("weights_dir")),
-        )
-        options = checked(config, choice, options)
+        config, choice, options = asked_for(given)
         return cls(choice, options, _LOADED.classifiers(config, choice, options))
 
     def read(self, source: Source, *, cancelled: Callable[[], bool] | None = None) -> Radiograph:
@@ -67,6 +49,34 @@ class Networks:
         run = run_info(self._choice, replace(self._options, pixels=pixels), self._classifiers)
         analysis = analyse(film, self._classifiers, self._options.settings)
         return Review(Reviewed(analysis, self._options.display, run, case=case), name=name)
+
+
+def asked_for(given: Options | NetworkOptions) -> tuple[Config, Choice, ReviewOptions]:
+    """Check every option; return the configuration, and what is asked for by it.
+
+    Raises:
+        ConfigError: if something is not allowed.
+        TypeError: if there is no such option.
+    """
+    known = Options.__annotations__
+    for option in given:
+        if option not in known:
+            raise TypeError(f"There is no option {option!r}.{did_you_mean(option, known)}")
+    config = load_config(path("config", given.get("config")))
+    asked = {name: plain(value) for name, value in given.items()} | {
+        "labels": texts("labels", given.get("labels")),
+        "ensemble_weights": by_id("ensemble_weights", given.get("ensemble_weights")),
+    }
+    options = ReviewOptions.of(
+        asked, config.review, device=given.get("device", "auto"), runtime=given.get("runtime", "auto")
+    )
+    choice = Choice(
+        given.get("set", CLINICAL.name),
+        texts("classifiers", given.get("classifiers")),
+        _named(by_id("weights", given.get("weights"))),
+        path("weights_dir", given.get("weights_dir")),
+    )
+    return config, choice, checked(config, choice, options)
 
 
 class _Loaded:

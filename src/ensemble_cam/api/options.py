@@ -11,8 +11,8 @@ from ensemble_cam.errors import ConfigError
 from ensemble_cam.film.radiograph import Intensity
 
 
-class Options(TypedDict, total=False):
-    """What `review` and `review_films` take beside films; what is left out is the configuration's, else the default.
+class NetworkOptions(TypedDict, total=False):
+    """Which networks are asked, and what they are shown; what is left out is the configuration's, else the default.
 
     Attributes:
         set: "clinical" (the default; its weights are fetched once, see `ensemble-cam weights`) or "teaching".
@@ -20,19 +20,8 @@ class Options(TypedDict, total=False):
         weights: classifier id → name of other weights than its default, or "untrained" for seeded values.
         weights_dir: a folder in which weights are looked for first.
         config: a configuration's file, instead of the one that comes with the package.
-        top_k: how many findings are explained, those with the highest scores: 1 to 18.
-        labels: the findings to explain instead.
-        method: how maps are made: a name such as "gradcam++", "gradcam", "layercam", "eigencam".
-        layers: "last"; "several" for the mean with the stage before; or layers by name with commas between
-            ("denseblock3,layer3"), of which each network takes its own.
-        aug_smooth: take the mean over the film and its mirror image at three contrasts; six times the cost.
-        eigen_smooth: take the first principal component of the weighted channels instead of their sum.
         framing: "crop", the centre square that the networks were trained on, or "pad", the whole film.
         ensemble_weights: classifier id → its share of scores and ensemble maps, at least 0.
-        threshold: relative activation from which on a map is drawn, 0 to 1.
-        opacity: of the colours over the film, 0 to 1.
-        colormap: "inferno", "viridis", "magma", "cividis", "turbo" or "jet".
-        style: "heatmap", "contour" or "both".
         intensity: as in `read_film`, where the film is still to be read.
         rescale: the same.
         negative: the same.
@@ -45,23 +34,42 @@ class Options(TypedDict, total=False):
     weights: Mapping[str, str] | None
     weights_dir: str | os.PathLike[str] | None
     config: str | os.PathLike[str] | None
+    framing: str
+    ensemble_weights: Mapping[str, float]
+    intensity: Intensity
+    rescale: bool
+    negative: bool
+    device: str
+    runtime: str
+
+
+class Options(NetworkOptions, total=False):
+    """What `review` and `review_films` take beside films, and what `NetworkOptions` has.
+
+    Attributes:
+        top_k: how many findings are explained, those with the highest scores: 1 to 18.
+        labels: the findings to explain instead.
+        method: how maps are made: a name such as "gradcam++", "gradcam", "layercam", "eigencam".
+        layers: "last"; "several" for the mean with the stage before; or layers by name with commas between
+            ("denseblock3,layer3"), of which each network takes its own.
+        aug_smooth: take the mean over the film and its mirror image at three contrasts; six times the cost.
+        eigen_smooth: take the first principal component of the weighted channels instead of their sum.
+        threshold: relative activation from which on a map is drawn, 0 to 1.
+        opacity: of the colours over the film, 0 to 1.
+        colormap: "inferno", "viridis", "magma", "cividis", "turbo" or "jet".
+        style: "heatmap", "contour" or "both".
+    """
+
     top_k: int
     labels: Sequence[str] | None
     method: str
     layers: str
     aug_smooth: bool
     eigen_smooth: bool
-    framing: str
-    ensemble_weights: Mapping[str, float]
     threshold: float
     opacity: float
     colormap: str
     style: str
-    intensity: Intensity
-    rescale: bool
-    negative: bool
-    device: str
-    runtime: str
 
 
 Value = TypeVar("Value")

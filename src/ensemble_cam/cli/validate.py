@@ -27,8 +27,8 @@ def add(commands: Commands) -> None:
         description=wrapped(
             "Measure the classifiers on labelled films: for each finding the area under the ROC curve, sensitivity, "
             "specificity and alerts with their intervals, and operating points chosen on one half of the patients and "
-            "reported on the other. Writes validation.json, operating_points.toml and report.html. Neither patients "
-            "nor readers stand in them."
+            "reported on the other. Writes validation.json, operating_points.toml, report.html, report.pdf and a model "
+            "card for each classifier. Neither patients nor readers stand in them."
         ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -59,6 +59,9 @@ def add(commands: Commands) -> None:
         help="judge where maps lie by masks: a folder of <film>_<finding>.png, or the file of SIIM-ACR or CheXlocalize",
     )
     validate.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the files go")
+    validate.add_argument(
+        "--by", metavar="TEXT", help="who validates, for the report; without, it says that nobody said"
+    )
     add_common(validate)
     points = validate.add_argument_group("operating points (without, Youden's index)")
     target = points.add_mutually_exclusive_group()
@@ -120,7 +123,7 @@ def run(options: argparse.Namespace) -> int:
         places = _places(options, found.films, asked.known)
     if found.left_out_line:
         line.line(found.left_out_line)
-    failed = asked.run(labels, options.out, line=line, errors=sys.stderr, places=places)
+    failed = asked.run(labels, options.out, line=line, errors=sys.stderr, places=places, by=options.by)
     return FILMS if failed else OK
 
 

@@ -78,6 +78,7 @@ def _pages() -> list[StreamlitPage]:
         st.Page(_show_lab, title="Phantom lab", icon=":material/science:", url_path="phantom-lab"),
         st.Page(_show_class, title="Class", icon=":material/school:", url_path="class"),
         st.Page(_show_trust, title="Trust", icon=":material/fact_check:", url_path="trust"),
+        st.Page(_show_validation, title="Validate", icon=":material/rule:", url_path="validate"),
         st.Page(_show_own, title="Your network", icon=":material/hub:", url_path="your-network"),
         st.Page(_show_making, title="How a map is made", icon=":material/grid_on:", url_path="how-a-map-is-made"),
     ]
@@ -99,6 +100,12 @@ def _show_trust() -> None:
     from ensemble_cam.ui.trust.page import show_trust_page  # as above
 
     show_trust_page()
+
+
+def _show_validation() -> None:
+    from ensemble_cam.ui.trust.validation_page import show_validation_page  # as above
+
+    show_validation_page()
 
 
 def _show_own() -> None:

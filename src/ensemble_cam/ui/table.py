@@ -9,6 +9,7 @@ import streamlit as st
 
 _STYLE = """
 <style>
+.lab-scroll { overflow-x: auto; }
 .lab-table { border-collapse: collapse; font-size: 0.75rem; line-height: 1.5; width: 100%; }
 .lab-table th { font-weight: 600; }
 .lab-table th, .lab-table td { text-align: right; padding: 0 0.3rem; border-bottom: 1px solid rgba(128, 128, 128, 0.3);
@@ -45,7 +46,7 @@ def show_table(head: Sequence[str], rows: Sequence[Sequence[str | Marked]]) -> N
     lines = ["".join(f"<th>{escape(cell)}</th>" for cell in head)]
     lines += ["".join(map(_cell, row)) for row in rows]
     body = "".join(f"<tr>{line}</tr>" for line in lines)
-    st.html(f'{_STYLE}<table class="lab-table">{body}</table>')
+    st.html(f'{_STYLE}<div class="lab-scroll"><table class="lab-table">{body}</table></div>')
 
 
 def _cell(cell: str | Marked) -> str:

@@ -84,13 +84,24 @@ def read_labels(path: Path, films: Sequence[Film], known: Sequence[str]) -> Labe
     Raises:
         ConfigError: if the file cannot be read, or a line is not as it should be; it says which.
     """
+    try:
+        data = read_file(path, most=_MOST_BYTES)
+    except OSError as error:
+        raise ConfigError(f"--labels: {escaped(path.name)}: {why_unreadable(error)}. Check its path.") from None
+    return labels_of(data, path, films, known)
+
+
+def labels_of(data: bytes, path: Path, films: Sequence[Film], known: Sequence[str]) -> Labels:
+    """Read a table of labels from its bytes; `path` is where it would lie, the others are those of `read_labels`.
+
+    Raises:
+        ConfigError: if a line is not as it should be; it says which.
+    """
     name = escaped(path.name)
     try:
-        text = read_file(path, most=_MOST_BYTES).decode("utf-8-sig")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise ConfigError(f"--labels: {name} is no text in UTF-8. Save it as CSV in UTF-8.") from None
-    except OSError as error:
-        raise ConfigError(f"--labels: {name}: {why_unreadable(error)}. Check its path.") from None
     table = _Table(name, _Names(path, films), known)
     table.read(text)
     return table.labels(films)

@@ -1,4 +1,4 @@
-"""What a validation leaves behind: `validation.json`, `operating_points.toml` and `report.html`, whole or not at all.
+"""What a validation leaves behind: its record, operating points, report and model cards, whole or not at all.
 
 None of them holds a film's name, a patient or a reader. The page opens from a folder or a stick: no script, and nothing
 from elsewhere. Whatever it is given is text, never HTML.
@@ -17,20 +17,13 @@ from ensemble_cam.machine.names import escaped
 from ensemble_cam.purpose import PURPOSE
 from ensemble_cam.settings.settings import displayed
 from ensemble_cam.settings.vocabulary import ENSEMBLE
-from ensemble_cam.validation.calibration import WHY_NOT_THE_SCORE
+from ensemble_cam.validation.model_card import card_name, card_of
+from ensemble_cam.validation.report_pdf import report_pdf
+from ensemble_cam.validation.report_words import untold
 from ensemble_cam.validation.site import SMALLEST_GROUP, decimal
 
 SCHEMA = 1
-RECORD, POINTS, PAGE = "validation.json", "operating_points.toml", "report.html"
-
-NOTHING_OF_PLACES = "Where maps lie is not judged here: labels of films say nothing of places."
-NOT_HERE = (
-    WHY_NOT_THE_SCORE,
-    NOTHING_OF_PLACES,
-    "Figures hold for films like these. Other devices, patients and prevalences have their own.",
-    "Nothing takes the points up by itself: a classifier's operating_points in the configuration names their file.",
-)
-"""What a validation does not tell, a sentence each."""
+RECORD, POINTS, PAGE, PRINTED = "validation.json", "operating_points.toml", "report.html", "report.pdf"
 
 
 def check_free(out: Path) -> None:
@@ -39,12 +32,12 @@ def check_free(out: Path) -> None:
     Raises:
         ConfigError: if one of the files is there.
     """
-    if there := [name for name in (RECORD, POINTS, PAGE) if os.path.lexists(out / name)]:
+    if there := [name for name in (RECORD, POINTS, PAGE, PRINTED) if os.path.lexists(out / name)]:
         raise ConfigError(f"--out: {escaped(str(out))} has a {there[0]} already. Choose another folder.")
 
 
 def write(record: Mapping[str, Any], points: Mapping[str, Mapping[str, float]], out: Path) -> None:
-    """Write the three files.
+    """Write all files.
 
     Args:
         record: `validation.json`.
@@ -54,13 +47,19 @@ def write(record: Mapping[str, Any], points: Mapping[str, Mapping[str, float]], 
     Raises:
         ExportError: if they cannot be written; none is there then.
     """
-    files = {PAGE: page(record), POINTS: points_toml(record, points), RECORD: text_of(record)}
+    files = {
+        PAGE: page(record).encode(),
+        PRINTED: report_pdf(record),
+        POINTS: points_toml(record, points).encode(),
+        **{card_name(each["id"]): text_of(card_of(each, record)).encode() for each in record["classifiers"]},
+        RECORD: text_of(record).encode(),
+    }
     placed: list[Path] = []
     try:
         with draft(out) as folder:
             folder.mkdir()
-            for name, text in files.items():
-                (folder / name).write_text(text, encoding="utf-8", newline="\n")
+            for name, data in files.items():
+                (folder / name).write_bytes(data)
             for name in files:
                 os.replace(folder / name, out / name)
                 placed.append(out / name)
@@ -153,6 +152,7 @@ def _films(record: Mapping[str, Any]) -> list[str]:
     on, other = choice["chosen_on"], choice["reported_on"]
     rows = [
         ("date", record["date"]),
+        *([("by", record["by"])] if record["by"] else []),
         ("films in the figures", films["n"]),
         ("patients", films["patients"]),
         ("films that could not be used", films["failed"]),
@@ -305,11 +305,6 @@ def _located(label: str, record: Mapping[str, Any], names: Mapping[str, str]) ->
         )  # fmt: skip
     words = f"Marked as {places['kind']} by {places['of']}, cut to what the networks see; means over its films."
     return ["<h3>Where the maps lie</h3>", _table(head, rows), f"<p>{escape(words)}</p>"]
-
-
-def untold(record: Mapping[str, Any]) -> list[str]:
-    """Return what a validation does not tell, a sentence each."""
-    return [each for each in NOT_HERE if record["places"] is None or each != NOTHING_OF_PLACES]
 
 
 def _comparisons(record: Mapping[str, Any]) -> list[str]:

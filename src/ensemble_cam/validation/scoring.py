@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
@@ -71,6 +71,8 @@ def score_films(
     classifiers: Sequence[Classifier],
     options: ReviewOptions,
     places: Mapping[str, Mapping[str, Place]] = NOWHERE,
+    *,
+    bytes_of: Callable[[str], bytes] = read_place,
 ) -> Generator[ScoredFilm | Refused, None, None]:
     """Yield what became of each film, in their order; the next ones are decoded meanwhile.
 
@@ -81,13 +83,14 @@ def score_films(
         films: the films.
         classifiers: all of them see each film.
         options: how.
-        places: a film's place on disk → finding → where it was marked; maps of these are made and judged.
+        places: a film's place → finding → where it was marked; maps of these are made and judged.
+        bytes_of: gives a film's bytes by its place.
     """
     budget = PixelBudget(most_pixels=_MOST_PIXELS)
     seen: set[str] = set()
 
     def read(numbered: tuple[int, LabelledFilm]) -> _Read | Refused:
-        return _read(*numbered, options, budget)
+        return _read(*numbered, options, budget, bytes_of)
 
     with closing(in_threads(read, enumerate(films), budget=budget, ahead=_AHEAD)) as found:
         for film in found:
@@ -99,9 +102,15 @@ def score_films(
             budget.release(film.number)
 
 
-def _read(number: int, labelled: LabelledFilm, options: ReviewOptions, budget: PixelBudget) -> _Read | Refused:
+def _read(
+    number: int,
+    labelled: LabelledFilm,
+    options: ReviewOptions,
+    budget: PixelBudget,
+    bytes_of: Callable[[str], bytes],
+) -> _Read | Refused:
     try:
-        data = read_place(labelled.film.place)
+        data = bytes_of(labelled.film.place)
         radiograph = decode_within(budget, number, data, options.pixels)
     except (EnsembleCamError, MemoryError) as error:
         budget.release(number)

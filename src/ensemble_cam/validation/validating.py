@@ -1,13 +1,14 @@
 """One run of `ensemble-cam validate`: labelled films through the networks, and the three files of what came of it."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
+from ensemble_cam.archive.places import read_place
 from ensemble_cam.classifiers.classifier import Classifier
 from ensemble_cam.errors import ConfigError, WeightsMissing
 from ensemble_cam.export.provenance import packages, software
@@ -26,7 +27,7 @@ from ensemble_cam.settings.vocabulary import UNTRAINED
 from ensemble_cam.validation.labels import Labels
 from ensemble_cam.validation.locating import places_record
 from ensemble_cam.validation.places import Places
-from ensemble_cam.validation.report import RECORD, SCHEMA, check_free, write
+from ensemble_cam.validation.report import PAGE, PRINTED, RECORD, SCHEMA, check_free, write
 from ensemble_cam.validation.scoring import NOWHERE, Refused, ScoredFilm, score_films
 from ensemble_cam.validation.site import Question, Site, films_digest
 
@@ -39,6 +40,21 @@ SEVERAL_FILMS = (
     "specificity and alerts count every film as one of its own, and may be too narrow."
 )
 NOBODY = "No film could be used, so nothing is written."
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What came of a validation.
+
+    Attributes:
+        record: what `validation.json` holds.
+        points: classifier id → label → the probability that was chosen.
+        contradictions: label → what films are called whose label all classifiers contradict, for the terminal alone.
+    """
+
+    record: Mapping[str, Any]
+    points: Mapping[str, Mapping[str, float]]
+    contradictions: Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True)
@@ -83,7 +99,14 @@ class Validation:
         return replace(self, question=replace(self.question, prevalence=prevalence))
 
     def run(
-        self, labels: Labels, out: Path, *, line: TerminalLine, errors: TextIO, places: Places | None = None
+        self,
+        labels: Labels,
+        out: Path,
+        *,
+        line: TerminalLine,
+        errors: TextIO,
+        places: Places | None = None,
+        by: str | None = None,
     ) -> int:
         """Score the films and write the figures; return how many films failed, each with a line in `errors`.
 
@@ -93,6 +116,7 @@ class Validation:
             line: where all is said but failures.
             errors: where a failure is a line.
             places: where findings were marked; None where nobody has.
+            by: who validates, for the report; None where nobody said.
 
         Raises:
             ConfigError: if the folder holds a validation.
@@ -101,16 +125,74 @@ class Validation:
         """
         check_free(out)
         classifiers = self._loaded(line)
-        films, failed = _scored(labels, classifiers, self.options, line, errors, places)
-        if not any(film.labelled.truth for film in films):
-            line.transient("")
+        total, pace, failed, scored = len(labels.films), Pace(time.monotonic()), 0, 0
+        line.transient(status(0, total, None))
+
+        def told(film: ScoredFilm | Refused) -> None:
+            nonlocal failed, scored
+            if isinstance(film, Refused):
+                failed += 1
+                pace.passed_over(time.monotonic())
+                line.transient("")
+                print(f"ensemble-cam: {film.labelled.film.shown}: {film.reason}", file=errors, flush=True)
+            else:
+                scored += 1
+                pace.did(time.monotonic())
+            line.transient(status(scored + failed, total, pace.rate))
+
+        outcome = self.outcome(labels, classifiers, places=places, by=by, told=told)
+        parts = [f"{scored} of {total} films scored", *([f"{failed} failed"] if failed else [])]
+        if (rate := pace.mean_rate) is not None:
+            parts.append(films_per_second(rate))
+        line.line(", ".join(parts))
+        if outcome is None:
             print(f"ensemble-cam: {NOBODY}", file=errors, flush=True)
             return max(failed, 1)
-        line.transient("Computing the figures")
+        write(outcome.record, outcome.points, out)
+        for label, shown in outcome.contradictions.items():
+            line.line(f"All classifiers contradict the label of {displayed(label)}: {', '.join(shown)}")
+        line.line(f"{scored} of {total} labelled films in {escaped(str(out))}: {PAGE}, {PRINTED}, {RECORD} …")
+        return failed
+
+    def outcome(
+        self,
+        labels: Labels,
+        classifiers: Sequence[Classifier],
+        *,
+        places: Places | None = None,
+        by: str | None = None,
+        told: Callable[[ScoredFilm | Refused], None] = lambda film: None,
+        bytes_of: Callable[[str], bytes] = read_place,
+        scored: MutableMapping[str, ScoredFilm | Refused] | None = None,
+    ) -> Outcome | None:
+        """Score films and compute the figures; None where no film could be used.
+
+        Args:
+            labels: the films with what is known of them.
+            classifiers: loaded.
+            places: where findings were marked; None where nobody has.
+            by: who validates, for the report; None where nobody said.
+            told: of each film, in their order; may raise `Cancelled`.
+            bytes_of: gives a film's bytes by its place.
+            scored: by their places, films that were scored before, which are not again; and those that now are.
+        """
+        known = {} if scored is None else scored
+        left = [each for each in labels.films if each.film.place not in known]
+        marks = NOWHERE if places is None else places.by_film
+        with closing(score_films(left, classifiers, self.options, marks, bytes_of=bytes_of)) as found:
+            for film in found:
+                known[film.labelled.film.place] = film
+                told(film)
+        every = [known[each.film.place] for each in labels.films]
+        films = [film for film in every if not isinstance(film, Refused)]
+        failed = len(every) - len(films)
+        if not any(film.labelled.truth for film in films):
+            return None
         settings = resolve(self.options.settings, classifiers)
         site = Site(films, classifiers, settings.ensemble_weights, self.question)
         run = run_info(self.choice, self.options, classifiers)
         points = site.points()
+        contradicted = site.contradictions()
         record = {
             "schema": SCHEMA,
             "purpose": PURPOSE,
@@ -118,6 +200,7 @@ class Validation:
             "cautions": list(dict.fromkeys(caution for film in films for caution in film.cautions)),
             "remarks": _remarks(site, labels),
             "date": datetime.now(UTC).date().isoformat(),
+            "by": by,
             "software": dict(software()),
             "packages": dict(packages()),
             "settings": _settings(run, settings.framing, settings.ensemble_weights),
@@ -136,16 +219,10 @@ class Validation:
             "findings": site.findings(points),
             "places": None if places is None else _places(films, site, places, self.config.review.threshold),
             "comparisons": site.comparisons(),
-            "contradictions": {
-                label: sorted(film.sha256 for film in each) for label, each in site.contradictions().items()
-            },
+            "contradictions": {label: sorted(film.sha256 for film in each) for label, each in contradicted.items()},
         }
-        write(record, points, out)
-        for label, each in site.contradictions().items():
-            shown = ", ".join(film.labelled.film.shown for film in each)
-            line.line(f"All classifiers contradict the label of {displayed(label)}: {shown}")
-        line.line(f"{len(films)} of {len(labels.films)} labelled films in {escaped(str(out))}: report.html, {RECORD} …")
-        return failed
+        names = {label: [film.labelled.film.shown for film in each] for label, each in contradicted.items()}
+        return Outcome(record, points, names)
 
     def _loaded(self, line: TerminalLine) -> tuple[Classifier, ...]:
         try:
@@ -175,36 +252,6 @@ class Validation:
 def _places(films: Sequence[ScoredFilm], site: Site, places: Places, threshold: float) -> dict[str, Any]:
     found = places_record([film.located for film in films], site.halves[0], threshold)
     return {"of": places.title, "kind": places.kind, "findings": found}
-
-
-def _scored(
-    labels: Labels,
-    classifiers: Sequence[Classifier],
-    options: ReviewOptions,
-    line: TerminalLine,
-    errors: TextIO,
-    places: Places | None,
-) -> tuple[list[ScoredFilm], int]:
-    films: list[ScoredFilm] = []
-    failed, total, pace = 0, len(labels.films), Pace(time.monotonic())
-    line.transient(status(0, total, None))
-    marks = NOWHERE if places is None else places.by_film
-    with closing(score_films(labels.films, classifiers, options, marks)) as found:
-        for film in found:
-            if isinstance(film, Refused):
-                failed += 1
-                pace.passed_over(time.monotonic())
-                line.transient("")
-                print(f"ensemble-cam: {film.labelled.film.shown}: {film.reason}", file=errors, flush=True)
-            else:
-                films.append(film)
-                pace.did(time.monotonic())
-            line.transient(status(len(films) + failed, total, pace.rate))
-    parts = [f"{len(films)} of {total} films scored", *([f"{failed} failed"] if failed else [])]
-    if (rate := pace.mean_rate) is not None:
-        parts.append(films_per_second(rate))
-    line.line(", ".join(parts))
-    return films, failed
 
 
 def _remarks(site: Site, labels: Labels) -> list[str]:

@@ -182,10 +182,11 @@ def _looked_at(shown: Shown, committed: Committed | None) -> str | None:
 def _show_trust(shown: Shown, reviewed: "Analysis", committed: Committed | None, film: films.OpenFilm) -> None:
     label = _looked_at(shown, committed)
     if label is not None and any(each.label == label for each in reviewed.findings):
-        show_trust(partial(_trusting_of, film.id.number), reviewed, label, key=film.id.key)
+        show_trust(partial(trusting_of, film.id.number), reviewed, label, key=film.id.key)
 
 
-def _trusting_of(number: int) -> Trusting | None:
+def trusting_of(number: int) -> Trusting | None:
+    """Return what was measured of a film's maps by its number, None if it was removed."""
     found = films.film(number)
     return None if found is None else found.trusting
 

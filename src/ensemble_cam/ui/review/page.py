@@ -29,6 +29,7 @@ from ensemble_cam.ui.session.slot import PATIENCE, Slot
 from ensemble_cam.ui.session.stage import note_film, note_films, of_film
 from ensemble_cam.ui.session.told import last_committed
 from ensemble_cam.ui.session.turns import TURNS
+from ensemble_cam.ui.trust.panel import show_trust_of_any
 from ensemble_cam.ui.warm_up import wait_until_imported
 from ensemble_cam.ui.words import plain
 
@@ -236,6 +237,7 @@ def _show_stills(film: OpenFilm, read: Radiograph, controls: Controls, ready: li
         return
     stills.show_findings(analysis, controls.display)
     downloads.show_downloads(downloads.review_of(analysis, controls.display, case=film.case), film=film.data)
+    show_trust_of_any(partial(live.trusting_of, film.id.number), analysis, key=film.id.key)
     show_origin(analysis)
 
 

@@ -83,6 +83,17 @@ def show_trust(
             _show_found(analysis, label, found, key, truth)
 
 
+def show_trust_of_any(kept_of: Callable[[], Trusting | None], analysis: "Analysis", *, key: str) -> None:
+    """Show the same for a finding that is chosen here, where no viewer says which one is looked at."""
+    labels = [each.label for each in analysis.findings]
+    if not labels:
+        return
+    label = labels[0]
+    if len(labels) > 1:
+        label = st.selectbox("Finding to be measured", labels, format_func=displayed, key=f"trusted {key}")
+    show_trust(kept_of, analysis, label, key=key)
+
+
 def _work_on(kept_of: Callable[[], Trusting | None], kept: Trusting, analysis: "Analysis", key: str) -> None:
     """Go on with what was asked for, whichever finding is looked at meanwhile, and show how far it is."""
     if go_on(kept, analysis) and (asked := kept.asked) is not None:
