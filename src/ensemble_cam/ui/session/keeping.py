@@ -27,7 +27,8 @@ from ensemble_cam.readers.audit import Event, note
 from ensemble_cam.readers.lists import films_of, forget_film, is_shared, number_case, share_film
 from ensemble_cam.readers.pixels import has_pixels, keep_pixels, read_pixels
 from ensemble_cam.readers.store import Store
-from ensemble_cam.readers.verdicts import FilmState, Reader, Verdict, keep_film
+from ensemble_cam.readers.verdicts import FilmState, Reader, Verdict, assessments, keep_film
+from ensemble_cam.reviewing.scores import Call
 from ensemble_cam.ui.launch import SESSION_VARIABLE
 from ensemble_cam.ui.session import choices, networks
 from ensemble_cam.ui.session.films import OpenFilm, SessionFilms, session_films
@@ -90,6 +91,11 @@ class Keeping:
         if key not in self._states:
             self._states[key] = self.reader.state(row)
         return self._states[key]
+
+    def assessments(self, film: OpenFilm, analysis: "Analysis") -> dict[str, tuple[str, ...]]:
+        """Return what this page's reader, and nobody else, says of a film's findings, in IHE's words."""
+        called = [ranked.label for ranked in analysis.ranking if ranked.score.call is Call.CALLED]
+        return assessments(self.state(film), called)
 
     def changed(self) -> None:
         """Look anew at what the reader has said, the next time that it is asked for."""
