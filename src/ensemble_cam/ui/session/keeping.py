@@ -154,11 +154,10 @@ class Keeping:
     def _forget(self, row: int) -> None:
         """Take a film out of the list that it is on; of the work list, where that is this reader's to decide."""
         (film,) = self.store.rows("SELECT sha256 FROM films WHERE id = ?", (row,))
-        self.audit(Event.REMOVED, film["sha256"])
-        if self.person is not None and not is_shared(self.store, film["sha256"]):
-            forget_film(self.store, row, owner=self.reader)
-        elif self.person is None or self.person.teacher:
-            forget_film(self.store, row)
+        own = self.person is not None and not is_shared(self.store, film["sha256"])
+        if own or self.person is None or self.person.teacher:
+            self.audit(Event.REMOVED, film["sha256"])
+            forget_film(self.store, row, owner=self.reader if own else None)
 
     def _number(self, film: OpenFilm, row: int) -> None:
         if self.person is not None and not is_shared(self.store, film.id.sha256):
