@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import datetime
 import http.client
 import os
 import shutil
@@ -16,10 +15,6 @@ from threading import Thread
 
 import pytest
 import uvicorn
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from ensemble_cam.settings.login import login_of
 from ensemble_cam.ui.web.guard import Guard
@@ -28,6 +23,7 @@ from ensemble_cam.ui.web.hosts import ServedNames
 from ensemble_cam.ui.web.login import NAME_HEADER
 from ensemble_cam.ui.web.patches import patch_streamlit
 from support.asking import HANDSHAKE, STREAM
+from support.certificates import Authority
 
 DEPLOY = Path(__file__).parents[2] / "examples" / "deploy"
 NAME = "reading.hospital.example"
@@ -70,26 +66,11 @@ def app_port() -> Iterator[int]:
 
 
 @pytest.fixture(scope="module")
-def certificate(tmp_path_factory) -> tuple[Path, Path]:
-    """A certificate of the name's, and its key."""
-    key, folder = ec.generate_private_key(ec.SECP256R1()), tmp_path_factory.mktemp("certificate")
-    name, now = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, NAME)]), datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(NAME)]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem, secret = folder / "reading.pem", folder / "reading.key"
-    pem.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    form = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    secret.write_bytes(key.private_bytes(serialization.Encoding.PEM, *form))
-    return pem, secret
+def certificate(tmp_path_factory) -> tuple[Path, Path, Path]:
+    """The certificate of the name, its key, and whose word it is."""
+    authority = Authority(tmp_path_factory.mktemp("certificates"))
+    made = authority.vouch(NAME)
+    return made.pem, made.key, authority.pem
 
 
 def put_in(text: str, **places: str) -> str:
@@ -149,7 +130,7 @@ def proxy(request, tmp_path_factory, certificate, app_port) -> Iterator[tuple[in
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = request.param(folder, *certificate, port, app_port)
+    command = request.param(folder, *certificate[:2], port, app_port)
     home = {"HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, env=os.environ | home, stdout=log, stderr=log)
@@ -161,7 +142,7 @@ def proxy(request, tmp_path_factory, certificate, app_port) -> Iterator[tuple[in
                     break
             assert process.poll() is None, (folder / "log").read_text()
             time.sleep(0.02)
-        yield port, ssl.create_default_context(cafile=str(certificate[0]))
+        yield port, ssl.create_default_context(cafile=str(certificate[2]))
     finally:
         process.terminate()
         process.wait(20)

@@ -131,6 +131,22 @@ def test_the_audit_log_says_who_did_what_with_which_film(session):
     assert check(store).count == len(rows)
 
 
+def test_a_reader_takes_nothing_off_the_work_list(session):
+    teacher = session("tea")
+    open_films(teacher, 4)
+    press(teacher, "Put 1 film on the work list")
+    anna = session("anna")
+    press(anna, "Remove this film")
+    assert hashes(anna) == []  # on her page
+    store = anna.session_state["keeping"].store
+    assert not store.rows("SELECT 1 FROM audit WHERE event = 'film removed'")
+    assert hashes(session("anna")) == hashes(teacher)
+    session("tea", teacher)
+    press(teacher, "Remove this film")
+    assert [row["reader"] for row in store.rows("SELECT * FROM audit WHERE event = 'film removed'")] == ["tea"]
+    assert hashes(session("anna")) == []
+
+
 def test_each_readers_words_are_under_their_own_name_and_nobody_can_take_anothers(session):
     anna = session("anna")
     here = anna.session_state["keeping"]

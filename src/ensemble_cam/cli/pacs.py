@@ -5,7 +5,6 @@ import json
 import sys
 import time
 from dataclasses import asdict
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from ensemble_cam.archive.flow import Outcome
     from ensemble_cam.machine.report import Report
     from ensemble_cam.pacs.archive import Archive, Study
-
-DIMSE = "dicom://"
 
 
 def add(commands: Commands) -> None:
@@ -120,22 +117,9 @@ def _add_url(action: argparse.ArgumentParser) -> None:
 
 
 def _archive(options: argparse.Namespace) -> "Archive":
-    """Return the archive; what is wrong with arguments is said before anything is loaded that asks it."""
-    if options.url.startswith(DIMSE):
-        from ensemble_cam.pacs.access import Peer
+    from ensemble_cam.pacs.opening import archive_at
 
-        peer = Peer.of(options.url)
-        if find_spec("pynetdicom") is None:
-            raise ConfigError('--url: DIMSE needs pynetdicom. Install it with `pip install "ensemble-cam[dimse]"`.')
-        from ensemble_cam.pacs.dimse import Dimse
-
-        return Dimse(peer)
-    from ensemble_cam.pacs.access import Access
-
-    access = Access.of(options.url)
-    from ensemble_cam.pacs.dicomweb import DicomWeb
-
-    return DicomWeb(access)
+    return archive_at(options.url)
 
 
 def _find(options: argparse.Namespace) -> int:
@@ -147,10 +131,15 @@ def _find(options: argparse.Namespace) -> int:
     except PacsError as error:
         return _failed(error)
     for study in studies:
-        print(json.dumps(asdict(study)) if options.json else _line(study))
+        print(json.dumps(_told(study)) if options.json else _line(study))
     if not studies and not options.json:
         print("The archive has no such study.", file=sys.stderr)
     return OK
+
+
+def _told(study: "Study") -> dict[str, object]:
+    """Return what is told of a study: whose it is, is not."""
+    return {name: value for name, value in asdict(study).items() if name != "patient"}
 
 
 def _line(study: "Study") -> str:

@@ -16,6 +16,9 @@ from ensemble_cam.errors import ConfigError
 TOKEN, USER, PASSWORD = "ENSEMBLE_CAM_PACS_TOKEN", "ENSEMBLE_CAM_PACS_USER", "ENSEMBLE_CAM_PACS_PASSWORD"
 CERTIFICATE, KEY, AUTHORITY = "ENSEMBLE_CAM_PACS_CERT", "ENSEMBLE_CAM_PACS_KEY", "ENSEMBLE_CAM_PACS_CA"
 OWN_TITLE, LISTEN = "ENSEMBLE_CAM_PACS_AET", "ENSEMBLE_CAM_PACS_LISTEN"
+URL = "ENSEMBLE_CAM_PACS_URL"
+"""Names the archive whose page the app has."""
+
 KEYRING = "ensemble-cam"
 """The keyring's service; its entries are called by the archive's address, or by user and address: `user@https://…`."""
 

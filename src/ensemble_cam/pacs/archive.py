@@ -1,7 +1,7 @@
 """What an archive is to this program, whatever way it is asked: studies and instances, and four things it does."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from ensemble_cam.pacs.query import Query
@@ -18,6 +18,21 @@ MOST_STUDIES = 1000
 """Studies that are listed at most."""
 
 
+OWN_SERIES = "Ensemble-CAM "
+"""What the descriptions of this program's series begin with."""
+
+CHEST = frozenset({"CHEST", "THORAX", "LUNG", "RIB", "RIBS", "CHESTABDOMEN", "HEART"})
+"""Body parts of films of the chest (PS3.16 Annex L), as they are written in capitals."""
+
+
+@dataclass(frozen=True, repr=False)
+class Patient:
+    """Whose a study is: for one list on a page, and for nothing else; it says nothing of itself."""
+
+    name: str
+    id: str
+
+
 @dataclass(frozen=True)
 class Study:
     """A study as the archive tells of it.
@@ -28,6 +43,7 @@ class Study:
         modalities: of its series.
         series: how many; None where the archive does not say.
         instances: the same.
+        patient: whose it is; no part of what is printed or compared.
     """
 
     uid: str
@@ -35,16 +51,33 @@ class Study:
     modalities: tuple[str, ...]
     series: int | None
     instances: int | None
+    patient: Patient | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
 class Instance:
-    """An instance in the archive: where it lies, and of which SOP class it is."""
+    """An instance in the archive: where it lies, of which SOP class it is, and what its series says of it.
+
+    Attributes:
+        study, series, uid: where it lies.
+        sop_class: of which class it is.
+        body_part: in capitals; empty where the archive does not say.
+        description: of its series; empty likewise.
+    """
 
     study: str
     series: str
     uid: str
     sop_class: str
+    body_part: str = field(default="", compare=False)
+    description: str = field(default="", repr=False, compare=False)
+
+    @property
+    def is_chest(self) -> bool | None:
+        """Whether it is a film of the chest; None where that is not said."""
+        if not self.is_film or self.description.startswith(OWN_SERIES):
+            return False
+        return self.body_part in CHEST if self.body_part else None
 
     @property
     def is_film(self) -> bool:

@@ -22,7 +22,7 @@ from urllib3.exceptions import ReadTimeoutError
 from ensemble_cam.errors import PacsError
 from ensemble_cam.film.intake import MAX_FILE_BYTES
 from ensemble_cam.pacs.access import Access
-from ensemble_cam.pacs.archive import MOST_STUDIES, Instance, Study
+from ensemble_cam.pacs.archive import MOST_STUDIES, Instance, Patient, Study
 from ensemble_cam.pacs.query import Query
 
 CONNECT, READ = 10.0, 60.0
@@ -32,6 +32,7 @@ _STILL = f"The archive sent nothing for {READ:.0f} s, and was given up. Ask agai
 _CHUNK = 2**20
 _SILENT = ("dicomweb_client", "dicomweb_client.web", "urllib3", "urllib3.connectionpool", "requests")
 _FIELDS = ("StudyDescription", "ModalitiesInStudy", "NumberOfStudyRelatedSeries", "NumberOfStudyRelatedInstances")
+_SERIES_FIELDS = ("BodyPartExamined", "SeriesDescription")
 
 
 class _Session(requests.Session):
@@ -88,9 +89,16 @@ class DicomWeb:
             PacsError: as in `studies`.
         """
         with _told():
-            found = self._client.search_for_instances(study, fields=["SOPClassUID"])
+            found = self._client.search_for_instances(study, fields=["SOPClassUID", *_SERIES_FIELDS])
         return [
-            Instance(study, _text(each, "0020000E"), _text(each, "00080018"), _text(each, "00080016"))
+            Instance(
+                study,
+                _text(each, "0020000E"),
+                _text(each, "00080018"),
+                _text(each, "00080016"),
+                _text(each, "00180015").strip().upper(),
+                _text(each, "0008103E"),
+            )
             for each in _records(found)
         ]
 
@@ -154,6 +162,7 @@ def _study(record: Mapping[str, Any]) -> Study:
         modalities=tuple(map(str, record.get("00080061", {}).get("Value", ()))),
         series=_count(record, "00201206"),
         instances=_count(record, "00201208"),
+        patient=Patient(_name(record, "00100010"), _text(record, "00100020")),
     )
 
 
@@ -166,6 +175,13 @@ def _records(found: Any) -> list[Mapping[str, Any]]:
 def _text(record: Mapping[str, Any], tag: str) -> str:
     values = record.get(tag, {}).get("Value") or [""]
     return str(values[0])
+
+
+def _name(record: Mapping[str, Any], tag: str) -> str:
+    """Return a name by its first spelling that there is (PS3.18 F.2.2)."""
+    values = record.get(tag, {}).get("Value") or [{}]
+    spelt = values[0] if isinstance(values[0], dict) else {}
+    return str(next((spelt[kind] for kind in ("Alphabetic", "Ideographic", "Phonetic") if spelt.get(kind)), ""))
 
 
 def _count(record: Mapping[str, Any], tag: str) -> int | None:

@@ -25,7 +25,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made when it
 from ensemble_cam.errors import PacsError
 from ensemble_cam.film.intake import silence
 from ensemble_cam.pacs.access import Peer
-from ensemble_cam.pacs.archive import MOST_STUDIES, Instance, Study
+from ensemble_cam.pacs.archive import MOST_STUDIES, Instance, Patient, Study
 from ensemble_cam.pacs.query import Query
 
 CONNECT, ANSWER = 10.0, 60.0
@@ -63,13 +63,14 @@ class Dimse:
         """
         self.echo()
         filters = query.filters()
-        asked = _identifier("STUDY", StudyInstanceUID="", StudyDate="", ModalitiesInStudy="")
+        told = "StudyInstanceUID", "StudyDate", "ModalitiesInStudy", "PatientName", "PatientID"
+        asked = _identifier("STUDY", **dict.fromkeys(told, ""))
         for keyword, value in filters.items():
             setattr(asked, keyword, value)
         asked.NumberOfStudyRelatedSeries = asked.NumberOfStudyRelatedInstances = None
         found = [_study(each) for each in self._find(asked, most=MOST_STUDIES)]
-        wanted = filters.get("ModalitiesInStudy")  # an optional key, which archives may leave out of account
-        return [each for each in found if wanted is None or not each.modalities or wanted in each.modalities]
+        modality = filters.get("ModalitiesInStudy")  # an optional key, which archives may leave out of account
+        return [each for each in found if modality is None or not each.modalities or modality in each.modalities]
 
     def instances(self, study: str) -> list[Instance]:
         """Return the instances of a study.
@@ -77,14 +78,18 @@ class Dimse:
         Raises:
             PacsError: as in `studies`.
         """
-        series = self._find(_identifier("SERIES", StudyInstanceUID=study, SeriesInstanceUID=""))
+        asked = _identifier(
+            "SERIES", StudyInstanceUID=study, SeriesInstanceUID="", BodyPartExamined="", SeriesDescription=""
+        )
         found = []
-        for uid in (_text(each, "SeriesInstanceUID") for each in series):
+        for series in self._find(asked):
+            uid = _text(series, "SeriesInstanceUID")
+            said = _text(series, "BodyPartExamined").strip().upper(), _text(series, "SeriesDescription")
             asked = _identifier(
                 "IMAGE", StudyInstanceUID=study, SeriesInstanceUID=uid, SOPInstanceUID="", SOPClassUID=""
             )
             found += [
-                Instance(study, uid, _text(each, "SOPInstanceUID"), _text(each, "SOPClassUID"))
+                Instance(study, uid, _text(each, "SOPInstanceUID"), _text(each, "SOPClassUID"), *said)
                 for each in self._find(asked)
             ]
         return found
@@ -274,4 +279,5 @@ def _study(found: Dataset) -> Study:
         (modalities,) if isinstance(modalities, str) else tuple(map(str, modalities)),
         series,
         instances,
+        Patient(_text(found, "PatientName"), _text(found, "PatientID")),
     )

@@ -91,6 +91,32 @@ def fetch(archive: Archive, films: list[Instance], folder: Path, progress: Progr
         yield Fetched(instance, None, OWN) if own else Fetched(instance, path)
 
 
+def fetch_bytes(archive: Archive, instance: Instance, progress: Callable[[int], None]) -> bytes | None:
+    """Return an instance's file, of which nothing is written down; None for a result of this program.
+
+    Args:
+        archive: where it lies.
+        instance: which.
+        progress: told how many bytes came.
+
+    Raises:
+        PacsError: if it does not come, or not as a whole.
+    """
+    came = bytearray()
+
+    def take(piece: bytes) -> None:
+        came.extend(piece)
+        progress(len(came))
+
+    archive.retrieve(instance, take)
+    return None if _is_own(bytes(came[:_HEAD_BYTES])) else bytes(came)
+
+
+def _is_own(head: bytes) -> bool:
+    """Return whether a file is an object that this program wrote; its maker stands near the beginning."""
+    return RESULT_MARK.encode() in head
+
+
 class _Part:
     """A file beside its place, which is gone afterwards unless it was moved there."""
 
@@ -116,9 +142,9 @@ class _Part:
         progress(number, count, self._size)
 
     def is_own(self) -> bool:
-        """Whether it is an object that this program wrote; its maker stands near the beginning."""
+        """Whether it is an object that this program wrote."""
         self._file.seek(0)
-        return RESULT_MARK.encode() in self._file.read(_HEAD_BYTES)
+        return _is_own(self._file.read(_HEAD_BYTES))
 
     def move(self) -> None:
         """Move it to its place."""

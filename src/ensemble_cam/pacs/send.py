@@ -63,7 +63,15 @@ def outgoing(path: Path) -> Outgoing:
         ConfigError: if it is none: an archive is given nothing else.
         RadiographError: if it cannot be read.
     """
-    shown, data = escaped(path.name), read_film_file(path)
+    return outgoing_of(escaped(path.name), read_film_file(path))
+
+
+def outgoing_of(shown: str, data: bytes) -> Outgoing:
+    """Return an object of this program as it is sent.
+
+    Raises:
+        ConfigError: if it is none.
+    """
     with silence():
         try:
             dataset: Dataset = dcmread(BytesIO(data), stop_before_pixels=True)

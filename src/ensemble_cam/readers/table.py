@@ -5,7 +5,7 @@ import hashlib
 import io
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from ensemble_cam.export.drafts import write_whole
 from ensemble_cam.machine.names import cell
 from ensemble_cam.readers.agreement import Answers, Comparison, Kappa, comparisons, fleiss_kappa
 from ensemble_cam.readers.store import Store
-from ensemble_cam.readers.verdicts import FilmState, Mark, Verdict, opinion, state_of
+from ensemble_cam.readers.verdicts import ASSESSMENTS, SUPPLEMENTED, FilmState, Mark, opinion, state_of
 from ensemble_cam.reviewing.scores import Call
 from ensemble_cam.settings.vocabulary import ENSEMBLE
 from ensemble_cam.validation.statistics import Interval, Share
@@ -34,12 +34,6 @@ AGREEMENT_COLUMNS = (
     *("sensitivity_low", "sensitivity_high", "specificity", "specificity_low", "specificity_high"),
 )
 ASSESSMENT_COLUMNS = ("film", "case", "finding", "result", "assessment", "assessor", "assessed_at")
-
-ASSESSMENTS: Mapping[Verdict, str] = {Verdict.AGREE: "accepted", Verdict.DISAGREE: "rejected"}
-"""Verdict → how IHE's profile for the assessment of AI results calls it; *unsure* assesses nothing."""
-
-SUPPLEMENTED = "supplemented"
-"""How it calls a finding that a reader adds."""
 
 TRUTH = "truth"
 

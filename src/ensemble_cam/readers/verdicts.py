@@ -5,7 +5,7 @@ revealed is never unread again, and a change of mind is a new row; the file itse
 """
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -24,6 +24,13 @@ class Verdict(StrEnum):
     AGREE = "agree"
     DISAGREE = "disagree"
     UNSURE = "unsure"
+
+
+ASSESSMENTS: Mapping[Verdict, str] = {Verdict.AGREE: "accepted", Verdict.DISAGREE: "rejected"}
+"""Verdict → how IHE's profile for the assessment of AI results calls it; *unsure* assesses nothing."""
+
+SUPPLEMENTED = "supplemented"
+"""How it calls a finding that a reader adds."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +112,20 @@ def opinion(call: Call | None, verdict: Verdict | None, *, missed: bool) -> bool
     if verdict is None:
         return True
     return (verdict is Verdict.AGREE) is not (call is Call.NOT_CALLED)
+
+
+def assessments(state: FilmState, called: Container[str]) -> dict[str, tuple[str, ...]]:
+    """Return what a reader's words come to in IHE's: finding → "accepted", "rejected" or "supplemented".
+
+    Args:
+        state: all that the reader has said of a film.
+        called: the findings that the networks together call: one of them that the reader marks adds nothing.
+    """
+    found = {finding: ASSESSMENTS.get(said.verdict) for finding, said in state.verdicts.items()}
+    for mark in state.after:
+        if mark.finding not in called:
+            found.setdefault(mark.finding, SUPPLEMENTED)
+    return {finding: (said,) for finding, said in found.items() if said is not None}
 
 
 class Reader:

@@ -10,6 +10,7 @@ from streamlit.navigation.page import StreamlitPage
 
 from ensemble_cam.errors import ConfigError, SessionError
 from ensemble_cam.machine.threads import wait_briefly
+from ensemble_cam.ui.archive.offered import offers_archive
 from ensemble_cam.ui.around import show_look_switch
 from ensemble_cam.ui.review.page import show_review_page
 from ensemble_cam.ui.scripts import read
@@ -73,8 +74,10 @@ def _drawer() -> Literal["auto", "collapsed"]:
 
 
 def _pages() -> list[StreamlitPage]:
+    archive = [st.Page(_show_archive, title="Archive", icon=":material/dns:", url_path="archive")]
     return [
         st.Page(show_review_page, title="Review", icon=":material/radiology:", default=True),
+        *(archive if offers_archive() else []),
         st.Page(_show_lab, title="Phantom lab", icon=":material/science:", url_path="phantom-lab"),
         st.Page(_show_class, title="Class", icon=":material/school:", url_path="class"),
         st.Page(_show_trust, title="Trust", icon=":material/fact_check:", url_path="trust"),
@@ -82,6 +85,12 @@ def _pages() -> list[StreamlitPage]:
         st.Page(_show_own, title="Your network", icon=":material/hub:", url_path="your-network"),
         st.Page(_show_making, title="How a map is made", icon=":material/grid_on:", url_path="how-a-map-is-made"),
     ]
+
+
+def _show_archive() -> None:
+    from ensemble_cam.ui.archive.page import show_archive  # as below
+
+    show_archive()
 
 
 def _show_lab() -> None:

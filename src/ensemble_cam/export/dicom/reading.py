@@ -30,16 +30,16 @@ class FindingRead:
     Attributes:
         code: its code's value.
         words: rank, name, score and call, as they were written.
-        score: in [0, 1].
-        call: what the networks say.
+        score: in [0, 1]; None for a finding that a reader has added, and no network knows.
+        call: what the networks say; None likewise.
         verdicts: what readers said of it.
         outlines: of its regions, each (n, 2) float32 columns and rows of stored pixels, the last point the first.
     """
 
     code: str
     words: str
-    score: float
-    call: str
+    score: float | None
+    call: str | None
     verdicts: tuple[str, ...]
     outlines: list[np.ndarray] = field(default_factory=list)
 
@@ -125,12 +125,12 @@ def _report(dataset: Dataset) -> ObjectRead:
 
 def _finding(group: Dataset, words: str) -> FindingRead:
     scores = [*_named(group, codes.SCORE.value), *_named(group, codes.SIGMOID.value)]
-    (call,) = _named(group, codes.CALL.value)
+    calls = _named(group, codes.CALL.value)
     return FindingRead(
         code=_named(group, "121071")[0].ConceptCodeSequence[0].CodeValue,
         words=words,
-        score=float(scores[0].MeasuredValueSequence[0].NumericValue),
-        call=call.ConceptCodeSequence[0].CodeMeaning,
+        score=float(scores[0].MeasuredValueSequence[0].NumericValue) if scores else None,
+        call=calls[0].ConceptCodeSequence[0].CodeMeaning if calls else None,
         verdicts=tuple(said.ConceptCodeSequence[0].CodeValue.lower() for said in _named(group, codes.VERDICT.value)),
     )
 

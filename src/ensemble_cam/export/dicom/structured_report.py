@@ -28,6 +28,7 @@ from ensemble_cam.maps.regions import Region
 from ensemble_cam.purpose import RESULT_MARK
 from ensemble_cam.reviewing.analysis import Finding
 from ensemble_cam.reviewing.scores import OPERATING_POINT, Score
+from ensemble_cam.settings.settings import displayed
 from ensemble_cam.settings.vocabulary import ENSEMBLE
 
 _PROCEDURE = ("399208008", "SCT", "Plain X-ray of chest")
@@ -47,6 +48,8 @@ def structured_report(source: Source, verdicts: Mapping[str, Sequence[str]]) -> 
         extent = source.review.extents[finding.label].get(ENSEMBLE)
         for number, region in enumerate(extent.regions if extent else (), start=1):
             groups.append(_region_group(source, finding, region, number))
+    shown = {finding.label for finding in source.review.analysis.findings}
+    groups += [_added_group(source, label, said) for label, said in verdicts.items() if label not in shown]
     device = sr.DeviceObserverIdentifyingAttributes(
         uid(IMPLEMENTATION, __version__), "Ensemble-CAM", RESULT_MARK, "Ensemble-CAM"
     )
@@ -94,6 +97,20 @@ def _finding_group(source: Source, finding: Finding, verdicts: Sequence[str]) ->
         finding_type=concept(codes.finding_code(finding.label)),
         algorithm_id=_algorithm(source),
         measurements=measurements,
+        qualitative_evaluations=[QualitativeEvaluation(concept(name), concept(value)) for name, value in said],
+        source_images=[sr.SourceImageForMeasurementGroup.from_source_image(source.film)],
+    )
+
+
+def _added_group(source: Source, label: str, verdicts: Sequence[str]) -> MeasurementsAndQualitativeEvaluations:
+    """Return the group of a finding that a reader has spoken of, and the review explains nothing of."""
+    score = next((ranked.score for ranked in source.review.analysis.ranking if ranked.label == label), None)
+    said = [] if score is None else [(codes.CALL, codes.CALLS[score.call])]
+    said += [(codes.VERDICT, codes.VERDICTS[verdict]) for verdict in verdicts]
+    return MeasurementsAndQualitativeEvaluations(
+        sr.TrackingIdentifier(source.identifiers.tracking(label), codes.plain(displayed(label))),
+        finding_type=concept(codes.finding_code(label)),
+        measurements=None if score is None else [_score(score)],
         qualitative_evaluations=[QualitativeEvaluation(concept(name), concept(value)) for name, value in said],
         source_images=[sr.SourceImageForMeasurementGroup.from_source_image(source.film)],
     )

@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import streamlit as st
@@ -17,6 +17,7 @@ from ensemble_cam.readers.audit import Event
 from ensemble_cam.reviewing.analysis import Analysis
 from ensemble_cam.reviewing.review import Review, RunInfo
 from ensemble_cam.settings.display import Display
+from ensemble_cam.ui.session.films import OpenFilm
 from ensemble_cam.ui.session.keeping import keeping
 from ensemble_cam.ui.viewer.committed import Committed
 
@@ -66,15 +67,16 @@ def as_committed(analysis: "Analysis", committed: Committed) -> "Analysis":
     return replace(weighted, radiograph=analysis.radiograph.with_greys(committed.greys))
 
 
-def show_downloads(review: Review, *, film: bytes, of_finding: Review | None = None) -> None:
+def show_downloads(review: Review, *, film: OpenFilm, of_finding: Review | None = None) -> None:
     """Offer the figure, every overlay, `review.json` and DICOM objects; each is made, and noted, when it is asked for.
 
     Args:
         review: all that is exported.
-        film: the film's file, whose header DICOM objects are made with.
+        film: the film, with whose file's header DICOM objects are made, and with what the reader says of it.
         of_finding: the finding on the screen, whose figure is offered by itself.
     """
     here, sha256 = keeping(), review.analysis.radiograph.sha256
+    offers = _offers(review, of_finding, lambda: _dicom_zip(review, film.data, here.assessments(film, review.analysis)))
 
     def noted(make: Callable[[], bytes]) -> Callable[[], bytes]:
         def make_noted() -> bytes:
@@ -84,13 +86,13 @@ def show_downloads(review: Review, *, film: bytes, of_finding: Review | None = N
         return make_noted
 
     with st.container(horizontal=True):
-        for each in _offers(review, film, of_finding):
+        for each in offers:
             st.download_button(
                 each.label, noted(each.make), each.file, each.mime, on_click="ignore", icon=each.icon, help=each.help
             )
 
 
-def _offers(review: Review, film: bytes, of_finding: Review | None) -> list[_Offer]:
+def _offers(review: Review, of_finding: Review | None, dicom_zip: Callable[[], bytes]) -> list[_Offer]:
     name = download_stem(review)
     offers = []
     if of_finding is not None:
@@ -142,7 +144,7 @@ def _offers(review: Review, film: bytes, of_finding: Review | None) -> list[_Off
         offers.append(
             _Offer(
                 "DICOM objects (ZIP)",
-                lambda: _dicom_zip(review, film),
+                dicom_zip,
                 f"{name}_dicom.zip",
                 "application/zip",
                 ":material/lan:",
@@ -153,13 +155,13 @@ def _offers(review: Review, film: bytes, of_finding: Review | None) -> list[_Off
     return offers
 
 
-def _dicom_zip(review: Review, film: bytes) -> bytes:
+def _dicom_zip(review: Review, film: bytes, verdicts: Mapping[str, Sequence[str]]) -> bytes:
     """Return the film's objects, and what is said of those that are missing."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         archive.writestr("review.json", review_json(review))  # first, as above
         try:
-            objects = dicom_objects(review, film, DicomOptions())
+            objects = dicom_objects(review, film, DicomOptions(), verdicts=verdicts)
             for name, data in objects.files:
                 archive.writestr(name, data)
             said = objects.remarks

@@ -167,7 +167,7 @@ def _show_downloads(shown: Shown, reviewed: "Analysis", committed: Committed | N
     review_of = partial(downloads.review_of, display=display, case=film.case)
     downloads.show_downloads(
         review_of(chosen),
-        film=film.data,
+        film=film,
         of_finding=review_of(analysis.only([label])) if label is not None and is_there else None,
     )
 

@@ -236,7 +236,7 @@ def _show_stills(film: OpenFilm, read: Radiograph, controls: Controls, ready: li
         show_origin(analysis)
         return
     stills.show_findings(analysis, controls.display)
-    downloads.show_downloads(downloads.review_of(analysis, controls.display, case=film.case), film=film.data)
+    downloads.show_downloads(downloads.review_of(analysis, controls.display, case=film.case), film=film)
     show_trust_of_any(partial(live.trusting_of, film.id.number), analysis, key=film.id.key)
     show_origin(analysis)
 

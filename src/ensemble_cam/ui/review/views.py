@@ -3,9 +3,11 @@
 import logging
 from typing import TYPE_CHECKING
 
-from ensemble_cam.errors import EnsembleCamError
+from ensemble_cam.errors import EnsembleCamError, SessionError
+from ensemble_cam.readers.audit import Event
 from ensemble_cam.settings.vocabulary import DISAGREEMENT, ENSEMBLE
 from ensemble_cam.ui.session.films import OpenFilm
+from ensemble_cam.ui.session.keeping import keeping
 from ensemble_cam.ui.session.shown import Shown
 from ensemble_cam.ui.viewer.live import deliver
 from ensemble_cam.ui.viewer.wanted import Delivered, Wanted
@@ -23,7 +25,12 @@ def show_view(film: OpenFilm, shown: Shown, wanted: Wanted | None) -> None:
     held = film.delivered
     asked = wanted is not None and wanted.set.film == shown.radiograph.sha256
     if wanted is not None and asked and (held is None or held.serial < wanted.set.serial):
-        held = film.delivered = drawn_view(shown.analysis, wanted, film.case)
+        held = drawn_view(shown.analysis, wanted, film.case)
+        try:
+            keeping().audit(Event.TAKEN, film.id.sha256)
+        except SessionError as error:  # what is taken unseen is not handed over
+            held = Delivered(wanted.set.serial, "", None, f"The view cannot be handed over. {error}")
+        film.delivered = held
     if held is not None:
         deliver(held)
 

@@ -190,6 +190,7 @@ class SessionFilms(Mapping[int, OpenFilm]):
         phantom_opened: whether the session has begun with a drawn film; it does so once.
         owner: the browser session that shows them; None before one says so.
         anew: changes where a page goes on as another one was left.
+        beside: what other pages keep of the session's films, for as long as these are there.
         drawn: part of the page → what it was last drawn for, and in which of its two places; see `stage.emptied`.
     """
 
@@ -202,6 +203,7 @@ class SessionFilms(Mapping[int, OpenFilm]):
         self.phantom_opened = False
         self.owner: str | None = None
         self.anew = ""
+        self.beside: dict[str, Any] = {}
         self.drawn: dict[str, tuple[str, int]] = {}
 
     def __getitem__(self, number: int) -> OpenFilm:
@@ -303,6 +305,7 @@ class SessionFilms(Mapping[int, OpenFilm]):
         for film in tuple(self._films.values()):
             film.clear()
         self._films.clear()
+        self.beside.clear()
 
 
 def session_films() -> SessionFilms:

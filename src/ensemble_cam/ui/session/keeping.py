@@ -27,7 +27,8 @@ from ensemble_cam.readers.audit import Event, note
 from ensemble_cam.readers.lists import films_of, forget_film, is_shared, number_case, share_film
 from ensemble_cam.readers.pixels import has_pixels, keep_pixels, read_pixels
 from ensemble_cam.readers.store import Store
-from ensemble_cam.readers.verdicts import FilmState, Reader, Verdict, keep_film
+from ensemble_cam.readers.verdicts import FilmState, Reader, Verdict, assessments, keep_film
+from ensemble_cam.reviewing.scores import Call
 from ensemble_cam.ui.launch import SESSION_VARIABLE
 from ensemble_cam.ui.session import choices, networks
 from ensemble_cam.ui.session.films import OpenFilm, SessionFilms, session_films
@@ -91,6 +92,11 @@ class Keeping:
             self._states[key] = self.reader.state(row)
         return self._states[key]
 
+    def assessments(self, film: OpenFilm, analysis: "Analysis") -> dict[str, tuple[str, ...]]:
+        """Return what this page's reader, and nobody else, says of a film's findings, in IHE's words."""
+        called = [ranked.label for ranked in analysis.ranking if ranked.score.call is Call.CALLED]
+        return assessments(self.state(film), called)
+
     def changed(self) -> None:
         """Look anew at what the reader has said, the next time that it is asked for."""
         self._states.clear()
@@ -148,11 +154,10 @@ class Keeping:
     def _forget(self, row: int) -> None:
         """Take a film out of the list that it is on; of the work list, where that is this reader's to decide."""
         (film,) = self.store.rows("SELECT sha256 FROM films WHERE id = ?", (row,))
-        self.audit(Event.REMOVED, film["sha256"])
-        if self.person is not None and not is_shared(self.store, film["sha256"]):
-            forget_film(self.store, row, owner=self.reader)
-        elif self.person is None or self.person.teacher:
-            forget_film(self.store, row)
+        own = self.person is not None and not is_shared(self.store, film["sha256"])
+        if own or self.person is None or self.person.teacher:
+            self.audit(Event.REMOVED, film["sha256"])
+            forget_film(self.store, row, owner=self.reader if own else None)
 
     def _number(self, film: OpenFilm, row: int) -> None:
         if self.person is not None and not is_shared(self.store, film.id.sha256):
