@@ -27,7 +27,7 @@ _AROUND = """() => {
 _HEAR = """(phase) => {
   const stage = window[Symbol.for("ensemble-cam stage")]
   const labels = [{ label: "Mass", name: "Mass" }, { label: "Effusion", name: "Effusion" }]
-  const said = { marks: [], verdicts: {}, notes: [], compared: null, done: false, progress: "0/1" }
+  const said = { marks: [], shapes: [], verdicts: {}, notes: [], compared: null, done: false, progress: "0/1" }
   stage.hear({ film: stage.shown, phase, labels, ...said, heard: 0, failed: "" })
 }"""
 SAYING = {"Q": "first", "V": "first", "Backspace": "first", "Y F U": "after", "W": "after"}

@@ -298,7 +298,7 @@ def blank_page(browser, *, width: int = 1600, height: int = 1100):
         yield page
     finally:
         context.close()
-    assert errors == []
+    assert errors == [], errors
 
 
 def show(
