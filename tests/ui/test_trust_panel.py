@@ -155,3 +155,18 @@ def test_figures_leave_under_the_films_hash_and_never_its_name(analysis):
     mean, interval = page_of.beyond(rows, "deletion")
     assert mean == pytest.approx(one.elsewhere("deletion") - one.value("deletion"), abs=1e-6)
     assert interval is None
+
+
+def test_measuring_that_was_stopped_offers_to_begin_again_and_nothing_else(analysis, kept):
+    page = shown(analysis, kept)
+    kept.ask(Asked("Mass", ("fine", "coarse"), False))
+    kept.measuring.ended, kept.measuring._ended_key = "The measuring was stopped.", kept.asked
+    page.run()
+    assert [each.label for each in page.button] == ["Measure Mass again"]
+    assert plainly(page.warning[0].value) == "The measuring was stopped."
+    page.button[0].click().run()
+    for _ in range(5):
+        if (job := kept.measuring.job) is not None:
+            assert job.wait(60)
+            page.run()
+    assert len(kept.found) == 2

@@ -38,8 +38,10 @@ class Validation:
 
     @property
     def table(self) -> pd.DataFrame:
-        """A row for each finding and classifier, and the ensemble: n, positives, AUC with its interval of 95 %,
-        sensitivity, specificity and alerts per 100 films at the operating point of today.
+        """The figures in a row for each finding and classifier, and for the ensemble.
+
+        Columns are n, positives, auc with auc_low and auc_high (its interval of 95 %), and sensitivity, specificity
+        and alerts_per_100 at the operating_point of today.
         """
         rows = []
         for finding, of in self.record["findings"].items():

@@ -303,7 +303,7 @@ def _located(label: str, record: Mapping[str, Any], names: Mapping[str, str]) ->
             (names[id], each["n"], f"{decimal(each['hit'])} ({_span(each['hit_wilson'])})", f"{each['threshold']:.2f}",
              decimal(each["iou"]), decimal(each["dice"]), *chosen)
         )  # fmt: skip
-    words = f"Marked as {places['kind']} by {places['of']}, cut to what the networks see; means over its films."
+    words = f"Marks: {places['kind']}, {places['of']}; cut to what the networks see. Means over the films that have it."
     return ["<h3>Where the maps lie</h3>", _table(head, rows), f"<p>{escape(words)}</p>"]
 
 

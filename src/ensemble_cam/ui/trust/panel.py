@@ -119,7 +119,8 @@ def _show_request(
             "changes? Takes several times as long.",
         )
         wanted = Asked(asked.label, asked.ids, thorough)
-        if left := kept.lacks(analysis, wanted):
+        is_asked = kept.asked is not None and kept.asked.label == asked.label  # it goes on, or offers to begin again
+        if (left := kept.lacks(analysis, wanted)) and not is_asked:
             maps = "this map" if len(left) == 1 else f"these {len(left)} maps"
             st.button(
                 f"Measure {maps}",
