@@ -46,7 +46,9 @@ def dicom_codes() -> str:
 
 def dicom_attributes() -> str:
     """Return the attributes that are copied from the film."""
-    modules = (("Patient, Clinical Trial Subject", attributes.PATIENT), ("Study, Patient Study", attributes.STUDY))
+    patient = {**attributes.PATIENT, **attributes.PATIENT_SEQUENCES}
+    study = {**attributes.STUDY, **attributes.STUDY_SEQUENCES}
+    modules = (("Patient, Clinical Trial Subject", patient), ("Study, Patient Study", study))
     return table(["module", "attributes"], ((name, _keywords(read)) for name, read in modules))
 
 

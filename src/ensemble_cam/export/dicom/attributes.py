@@ -1,8 +1,8 @@
 """Which attributes of a film's header its objects carry, or refer to it by; no other one is ever looked at.
 
-Those of patient and study are copied as the bytes that they are, whatever their character set. Sequences among these
-modules are left out. Source: DICOM PS3.3 C.7.1.1 (Patient), C.7.2.1 (General Study), C.7.2.2 (Patient Study), C.7.1.3
-and C.7.2.3 (Clinical Trial Subject and Study), C.12.1 (SOP Common).
+Those of patient and study are copied as the bytes that they are, whatever their character set. Source: DICOM PS3.3
+C.7.1.1 (Patient), C.7.2.1 (General Study), C.7.2.2 (Patient Study), C.7.1.3 and C.7.2.3 (Clinical Trial Subject and
+Study), C.12.1 (SOP Common).
 """
 
 from collections.abc import Mapping
@@ -50,6 +50,29 @@ STUDY: Mapping[str, tuple[int, str]] = {
     "ClinicalTrialTimePointID": (0x00120050, "LO"),
     "ClinicalTrialTimePointDescription": (0x00120051, "ST"),
 }
+PATIENT_SEQUENCES: Mapping[str, tuple[int, str]] = {
+    "IssuerOfPatientIDQualifiersSequence": (0x00100024, "SQ"),
+    "OtherPatientIDsSequence": (0x00101002, "SQ"),
+    "EthnicGroupCodeSequence": (0x00102161, "SQ"),
+    "PatientSpeciesCodeSequence": (0x00102202, "SQ"),
+    "DeidentificationMethodCodeSequence": (0x00120064, "SQ"),
+}
+STUDY_SEQUENCES: Mapping[str, tuple[int, str]] = {
+    "IssuerOfAccessionNumberSequence": (0x00080051, "SQ"),
+    "ReferringPhysicianIdentificationSequence": (0x00080096, "SQ"),
+    "ConsultingPhysicianIdentificationSequence": (0x0008009D, "SQ"),
+    "ProcedureCodeSequence": (0x00081032, "SQ"),
+    "PhysiciansOfRecordIdentificationSequence": (0x00081049, "SQ"),
+    "PhysiciansReadingStudyIdentificationSequence": (0x00081062, "SQ"),
+    "RequestingServiceCodeSequence": (0x00321034, "SQ"),
+    "ReasonForPerformedProcedureCodeSequence": (0x00401012, "SQ"),
+    "AdmittingDiagnosesCodeSequence": (0x00081084, "SQ"),
+    "PatientSizeCodeSequence": (0x00101021, "SQ"),
+    "IssuerOfAdmissionIDSequence": (0x00380014, "SQ"),
+}
+SEQUENCES: Mapping[str, tuple[int, str]] = {**PATIENT_SEQUENCES, **STUDY_SEQUENCES}
+"""Of the same modules, copied item by item; see `sequences`."""
+
 COMMON: Mapping[str, tuple[int, str]] = {
     CHARACTER_SET: (0x00080005, "CS"),
     "TimezoneOffsetFromUTC": (0x00080201, "SH"),
@@ -81,10 +104,15 @@ REFERENCE: Mapping[str, tuple[int, str]] = {
     "PresentationLUTShape": (0x20500020, "CS"),
 }
 
-READ: Mapping[str, tuple[int, str]] = {**PATIENT, **STUDY, **COMMON, **REFERENCE}
+READ: Mapping[str, tuple[int, str]] = {**PATIENT, **STUDY, **SEQUENCES, **COMMON, **REFERENCE}
 """Keyword → tag, and the VR by PS3.6."""
 
-COPIED: Mapping[str, tuple[int, str]] = {**PATIENT, **STUDY, CHARACTER_SET: COMMON[CHARACTER_SET]}
+COPIED: Mapping[str, tuple[int, str]] = {
+    **PATIENT,
+    **STUDY,
+    **SEQUENCES,
+    CHARACTER_SET: COMMON[CHARACTER_SET],
+}
 """What is copied onto every object, as it stands in the film."""
 
 REQUIRED = (
