@@ -48,7 +48,7 @@ def test_boxes_and_outlines_are_drawn_kept_taken_back_and_stand_beside_the_maps(
     film = phantom_files(draw_phantom(5, findings=["Effusion"], size=SIDE, difficulty=0.1), 0)[film_name(0, "png")]
     upload(page, ("film.png", film))
     expect(page.locator(".viewer .set")).to_contain_text("film.png", timeout=PATIENCE)
-    verdict, shapes = page.locator(".verdict"), page.locator("svg.said polygon:not(.rim)")
+    verdict, shapes = page.locator(".verdict"), page.locator("svg.said polygon:not(.rim):not(.network)")
     expect(verdict.locator("#seen")).to_be_visible(timeout=PATIENCE)
     verdict.locator("#seen").select_option("Effusion")
     verdict.locator("#draw-box").click()
@@ -65,7 +65,18 @@ def test_boxes_and_outlines_are_drawn_kept_taken_back_and_stand_beside_the_maps(
     page.locator(".viewer .panel").first.focus()
     page.keyboard.press("v")
     expect(page.locator(".verdict #agree")).to_be_visible(timeout=PATIENCE)
-    expect(shapes.first).to_have_class("first", timeout=PATIENCE)
+    drawn = page.locator("svg.said").first.locator("polygon")
+    expect(drawn.and_(page.locator(".first"))).to_have_count(1, timeout=PATIENCE)
+    networks = drawn.and_(page.locator(".network"))
+    expect(networks.nth(2)).to_be_attached()  # each network calls it, in a region or more
+    assert len(set(networks.evaluate_all("all => all.map((each) => each.style.stroke)"))) == 3
+    expect(page.locator("svg.said text.network").first).to_have_text("Effusion · both")
+    page.keyboard.press("o")  # they go with the maps
+    expect(networks).to_have_count(0)
+    page.keyboard.press("o")
+    expect(networks.nth(2)).to_be_attached()
+    verdict.locator("#outlines").click()
+    expect(networks).to_have_count(0)
     table = page.locator(".lab-table", has_text="Dice")
     expect(table).to_contain_text("Effusion · Ensemble", timeout=PATIENCE)
     expect(verdict).to_contain_text("both: Effusion")

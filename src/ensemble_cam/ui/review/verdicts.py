@@ -24,6 +24,7 @@ from ensemble_cam.readers.verdicts import FilmState, Mark, Verdict
 from ensemble_cam.reviewing.scores import Call
 from ensemble_cam.settings.config import known_labels
 from ensemble_cam.settings.settings import displayed
+from ensemble_cam.ui.review.outlines import outlines
 from ensemble_cam.ui.scripts import linked
 from ensemble_cam.ui.session import films
 from ensemble_cam.ui.session.controls import Controls
@@ -68,7 +69,8 @@ def show_said(film: OpenFilm, analysis: "Analysis | None", controls: Controls, *
             "shapes": _shapes(here, film),
             "verdicts": {finding: said.verdict.value for finding, said in state.verdicts.items()},
             "notes": [{"finding": finding, "text": text} for finding, text in state.notes.items()],
-            "compared": _compared(seen, state),
+            "compared": (compared := _compared(seen, state)),
+            "outlines": [] if seen is None or compared is None else outlines(film, seen),
             "done": state.done is not None,
             "progress": progress(),
             "heard": here.heard,

@@ -3,7 +3,7 @@
 // @ts-check
 /** @import { Point } from "./marks.js" */
 /** @import { Panels } from "./panels.js" */
-/** @import { ReaderShape } from "./types.js" */
+/** @import { NetworkOutline, ReaderShape, Said } from "./types.js" */
 import { shape } from "./shapes.js"
 
 const A_STEP = 2 // CSS pixels between two points of an outline
@@ -133,6 +133,41 @@ export function around(corners, place, ratio, look) {
  */
 export function on([x, y], place, ratio) {
   return [(x * place.scale - place.left) / ratio, (y * place.scale - place.top) / ratio]
+}
+
+/**
+ * The networks' outlines, each finding's name with who has it once.
+ *
+ * @param {NetworkOutline[]} outlines
+ * @param {Said["compared"]} compared
+ * @param {{ scale: number, left: number, top: number }} place
+ * @param {number} ratio
+ */
+export function networksOutlines(outlines, compared, place, ratio) {
+  const named = new Set()
+  return outlines.flatMap(({ name, colour, lines }) => {
+    const drawn = lines.flatMap((line) => around(line, place, ratio, "network"))
+    for (const each of drawn) if (each instanceof SVGElement && each.classList.contains("network")) each.style.stroke = colour
+    const first = lines[0]?.[0]
+    if (!first || named.has(name)) return drawn
+    named.add(name)
+    const [x, y] = on(first, place, ratio)
+    const text = shape("text", { x: x + 4, y: y - 4, class: "network" })
+    text.textContent = `${name} · ${side(compared, name)}`
+    return [...drawn, text]
+  })
+}
+
+/**
+ * Who has a finding, in a word.
+ *
+ * @param {Said["compared"]} found
+ * @param {string} name the finding's
+ */
+function side(found, name) {
+  if (!found) return ""
+  if (found.both.includes(name)) return "both"
+  return found.you.includes(name) ? "only you" : "only networks"
 }
 
 /** @param {PointerEvent} event */

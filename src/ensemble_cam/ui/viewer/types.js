@@ -291,6 +291,16 @@
  */
 
 /**
+ * Where one network's map of a finding that it calls is at or above a threshold.
+ *
+ * @typedef {object} NetworkOutline
+ * @property {string} finding
+ * @property {string} name
+ * @property {string} colour of the network
+ * @property {[number, number][][]} lines in source pixels
+ */
+
+/**
  * What is kept of what a reader has said of the film on the stage.
  *
  * @typedef {object} Said
@@ -302,6 +312,7 @@
  * @property {Record<string, Verdict>} verdicts
  * @property {{ finding: string | null, text: string }[]} notes
  * @property {{ both: string[], you: string[], networks: string[] } | null} compared
+ * @property {NetworkOutline[]} outlines of what the networks call, once a first read is over
  * @property {boolean} done
  * @property {string} progress
  * @property {number} heard the last message that was dealt with

@@ -8,7 +8,7 @@
 /** @import { Panels } from "./panels.js" */
 /** @import { Readout } from "./readout.js" */
 /** @import { State } from "./state.js" */
-import { Drawing, around, on, outlined } from "./drawing.js"
+import { Drawing, around, networksOutlines, on, outlined } from "./drawing.js"
 import { element, one } from "./elements.js"
 import { filmKey, theStage } from "./stage.js"
 import { shape } from "./shapes.js"
@@ -42,6 +42,7 @@ export class Verdicts {
     this.of = "" // the film that it is chosen for
     this.armed = false // whether a click on the film sets a mark
     this.built = "" // what the box was built for
+    this.outlines = true // whether the networks' outlines are over a film whose first read is over
     const at = (/** @type {PointerEvent} */ event) => this.at(event)
     const drawn = (/** @type {"box" | "outline"} */ shape, /** @type {[number, number][]} */ points) => {
       if (this.chosen !== null) this.say({ kind: "shape", finding: this.chosen, shape, points })
@@ -169,7 +170,8 @@ export class Verdicts {
     }
     const { finding } = this.state
     const calls = this.list.rows.map(({ badge }) => badge.textContent)
-    const shown = JSON.stringify([said, this.chosen, this.armed, this.drawing.kind, finding?.label, calls])
+    const { armed, drawing, outlines } = this
+    const shown = JSON.stringify([said, this.chosen, armed, drawing.kind, outlines, finding?.label, calls])
     if (shown === this.built) return this.draw()
     this.built = shown
     const root = this.box.getRootNode()
@@ -216,7 +218,7 @@ export class Verdicts {
     const done = this.button(said.done ? "Done ✓ – next" : "Done – next", () => this.key("w"), "done", "W")
     const call = this.list.rows.find((each) => each.finding === finding)?.badge.textContent ?? ""
     const asked = line(finding ? `${finding.name} – ${call}: do you agree?` : "")
-    return [asked, verdicts, ...compared(said), missed, row(done, this.progress(said))]
+    return [asked, verdicts, ...compared(said), ...this.outlining(said), missed, row(done, this.progress(said))]
   }
 
   /**
@@ -269,6 +271,22 @@ export class Verdicts {
     return row(element("span", "", "Draw"), pencil("box", "Box"), pencil("outline", "Outline"), back, told)
   }
 
+  /**
+   * What shows and hides the networks' outlines.
+   *
+   * @param {Said} said
+   */
+  outlining({ outlines }) {
+    if (!outlines.length) return []
+    const press = () => {
+      this.outlines = !this.outlines
+      this.renew()
+    }
+    const made = this.button("Networks' outlines", press, "outlines", "Each in its colour, from half of its maximum on")
+    made.setAttribute("aria-pressed", String(this.outlines))
+    return [row(made)]
+  }
+
   /** @param {Said} said */
   note(said) {
     const { finding } = this.state
@@ -306,10 +324,13 @@ export class Verdicts {
     const { place, ratio, all } = this.panels
     const { drawing, said } = this
     const [marks, shapes] = [said?.marks ?? [], said?.shapes ?? []]
+    const { settings, held } = this.state
+    const seen = this.outlines && said?.phase === "after" && !settings.hidden && !held
+    const outlines = seen ? said.outlines : []
     for (const panel of all) {
       let svg = panel.screen.querySelector("svg.said")
       if (!svg) {
-        if (!marks.length && !shapes.length && !drawing.points.length) continue
+        if (!marks.length && !shapes.length && !drawing.points.length && !outlines.length) continue
         svg = document.createElementNS(SVG, "svg")
         svg.classList.add("said")
         svg.setAttribute("aria-hidden", "true") // it is said in the rail
@@ -317,7 +338,9 @@ export class Verdicts {
       }
       const begun = place ? around(drawing.corners, place, ratio, "begun") : []
       const all = place ? shapes.flatMap((each) => outlined(each, place, ratio)) : []
-      svg.replaceChildren(...(place ? marks.flatMap((mark) => drawn(mark, place, ratio)) : []), ...all, ...begun)
+      const theirs = place ? networksOutlines(outlines, said?.compared ?? null, place, ratio) : []
+      const own = place ? marks.flatMap((mark) => drawn(mark, place, ratio)) : []
+      svg.replaceChildren(...theirs, ...own, ...all, ...begun)
     }
   }
 }
