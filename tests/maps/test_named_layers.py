@@ -7,7 +7,7 @@ import ensemble_cam as ec
 from ensemble_cam.classifiers.loading import load_classifier
 from ensemble_cam.errors import ConfigError
 from ensemble_cam.maps.cams import cam_grids, expose
-from ensemble_cam.maps.torch_named_layers import check_named_layers
+from ensemble_cam.maps.torch_named_layers import check_named_layers, layers_of
 from ensemble_cam.reviewing.pipeline import model_input
 from ensemble_cam.reviewing.request import check_stages
 from ensemble_cam.settings.methods import Recipe
@@ -32,6 +32,38 @@ def test_a_map_can_be_made_at_each_stage_that_is_known_before_a_network_is_built
         assert len(stages) > 6
         for stage in stages:
             check_named_layers(Recipe("gradcam", layers=stage), [classifier])
+
+
+def test_where_an_activation_goes_below_0_is_known_before_a_network_is_built(classifiers, pixels):
+    below = rectified = 0
+    for classifier in classifiers:
+        network = layers_of(classifier)
+        for name, lowest in network.items():
+            known = classifier.config.family.goes_below_0(Recipe("gradcam++", layers=name))
+            assert known or lowest >= 0, (classifier.id, name, lowest)
+            below += known and lowest < 0
+            rectified += not known
+    assert below > 30
+    assert rectified > 15
+
+
+def test_a_review_says_where_its_method_is_unstable():
+    film = ec.draw_phantom(12, size=256)
+    named = "Grad-CAM++ is unstable for Teaching DenseNet, Teaching JF Healthcare at this layer"
+    for layers, method, said in [
+        ("several", "gradcam++", named),
+        ("denseblock1,layer4", "gradcam++", named),
+        ("denseblock1,layer4", "layercam", None),
+        ("last", "gradcam++", None),
+    ]:
+        told = [
+            line
+            for line in ec.review(film, set="teaching", top_k=1, layers=layers, method=method).record["input"][
+                "warnings"
+            ]
+            if "unstable" in line
+        ]
+        assert [line.partition(": ")[0] for line in told] == ([said] if said else [])
 
 
 def test_each_classifier_takes_the_names_of_its_own(classifiers, pixels):

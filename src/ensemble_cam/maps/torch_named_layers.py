@@ -89,6 +89,12 @@ def named_layers(recipe: Recipe, exposure: "Exposure", outputs: Sequence[int], s
     return as_numpy(torch.stack([relative_maps(enlarged(maps, size)) for maps in found]).mean(0))
 
 
+def layers_of(classifier: Classifier) -> dict[str, float]:
+    """Return the names of a classifier's layers, each with the least value of its activation of a picture of noise."""
+    known = {_short(each.name): each.lowest for each in _network(classifier).layers}
+    return {name: lowest for name, lowest in known.items() if name.partition(".")[0] in classifier.config.family.stages}
+
+
 def _found(classifier: Classifier, names: Sequence[str]) -> dict[str, str]:
     """Return which of the names are layers of a classifier's, each with the name that it has in `_network`."""
     known = {_short(each.name): each.name for each in _network(classifier).layers}

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ensemble_cam.classifiers.arrays import not_numbers_allowed
+from ensemble_cam.classifiers.arrays import as_numpy, not_numbers_allowed
 from ensemble_cam.classifiers.classifier import Classifier
 from ensemble_cam.classifiers.heads import Step
 from ensemble_cam.errors import Cancelled, ClassifierError, EnsembleCamError, is_out_of_memory
@@ -97,7 +97,7 @@ def examine(
     for classifier in classifiers:
         report(f"{classifier.config.name}: running")
         began = time.perf_counter()
-        scores, failure = {}, None
+        scores, failure, below_0 = {}, None, False
         try:
             pixels = inputs[classifier.config.input_size]
             with watch("backbones"):
@@ -109,10 +109,12 @@ def examine(
                 raise ClassifierError("its network gave values that are not numbers for this film")
             scores = classifier.scores(logits)
             exposures[classifier.id] = Exposure(classifier, pixels, activation, run)
+            below_0 = classifier.config.own is not None and bool((as_numpy(activation) < 0).any())
         except Exception as error:  # one classifier may fail in any way its network or device can; the others stand
             failure = _failure(classifier, error)
         meaningless = classifier.is_meaningless_on(phantom=radiograph.phantom)
-        results.append(ClassifierResult(classifier, scores, time.perf_counter() - began, meaningless, failure))
+        seconds = time.perf_counter() - began
+        results.append(ClassifierResult(classifier, scores, seconds, meaningless, failure, below_0))
     if not exposures:
         reasons = "; ".join(f"{result.classifier.config.name}: {result.failure}" for result in results)
         raise ClassifierError(f"No classifier could be run on this film. {reasons}.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ensemble_cam.maps.regions import Extent, extent_of
 from ensemble_cam.reviewing.analysis import Analysis
-from ensemble_cam.reviewing.sentences import expired_lines
+from ensemble_cam.reviewing.sentences import expired_lines, unstable_lines
 
 if TYPE_CHECKING:
     from ensemble_cam.settings.display import Display
@@ -74,4 +74,4 @@ class Review:
         """What every output says of the film: of these classifiers first, then what its file gave cause to."""
         radiograph = self.analysis.radiograph
         cautions = self.analysis.classifier_set.cautions(phantom=radiograph.phantom)
-        return (*expired_lines(self.analysis), *cautions, *radiograph.warnings)
+        return (*expired_lines(self.analysis), *unstable_lines(self.analysis), *cautions, *radiograph.warnings)

@@ -78,6 +78,7 @@ class ClassifierResult:
         seconds: from its input tensor to its last map.
         meaningless: whether its scores and maps of this film mean nothing, see `Classifier.is_meaningless_on`.
         failure: why there is nothing from it, or None.
+        below_0: whether the activation that it pooled has values below 0, as none of the program's own families has.
     """
 
     classifier: "Classifier"
@@ -85,6 +86,7 @@ class ClassifierResult:
     seconds: float
     meaningless: bool
     failure: str | None = None
+    below_0: bool = False
 
     @property
     def id(self) -> str:

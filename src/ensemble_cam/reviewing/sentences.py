@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ensemble_cam.purpose import MEANINGLESS_LINE, PURPOSE
 from ensemble_cam.reviewing.scores import Call
+from ensemble_cam.settings.methods import METHODS, UNSTABLE_BELOW_0
 from ensemble_cam.settings.settings import displayed
 from ensemble_cam.settings.vocabulary import ENSEMBLE
 
@@ -283,6 +284,24 @@ def expired_lines(analysis: "Analysis") -> tuple[str, ...]:
         f"{classifier.config.name}: {classifier.points_remark}. Validate again, or take them out of the configuration."
         for classifier in (result.classifier for result in analysis.results)
         if classifier.points_remark and not classifier.site_points
+    )
+
+
+def unstable_lines(analysis: "Analysis") -> tuple[str, ...]:
+    """Return whose maps the method is unstable for, as their activation has values below 0; one sentence or none."""
+    recipe = analysis.settings.recipe
+    if recipe.method not in UNSTABLE_BELOW_0:
+        return ()
+    names = [
+        result.classifier.config.name
+        for result in analysis.results
+        if result.failure is None and (result.below_0 or result.classifier.config.family.goes_below_0(recipe))
+    ]
+    if not names:
+        return ()
+    return (
+        f"{METHODS[recipe.method].title} is unstable for {', '.join(names)} at this layer: its activation can have "
+        "values below 0, where the formula's denominator crosses 0. Grad-CAM, HiResCAM and LayerCAM do not divide.",
     )
 
 

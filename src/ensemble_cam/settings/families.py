@@ -4,12 +4,18 @@ What takes one (how it is built and where it is cut) is in `classifiers.families
 files are held to are not here but in the configuration, where each site can set its own.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ensemble_cam.settings.methods import Recipe
 from ensemble_cam.settings.sets import CLINICAL, SITE, TEACHING, ClassifierSet
 from ensemble_cam.settings.vocabulary import TORCH, UNTRAINED
+
+# A block of a ResNet ends with its ReLU (layer4.2), one of a DenseNet begins with it; so do the layers within.
+_NOT_RECTIFIED = re.compile(r"(conv|bn|norm|downsample|denselayer|denseblock|transition)\d*|pool|\d")
+_BLOCK = re.compile(r"layer\d\.\d+")
 
 _MOST_PACKAGED_BYTES, _MOST_OWN_BYTES = 64 * 2**20, 16 * 2**30
 
@@ -73,6 +79,16 @@ class Family:
     files: tuple[WeightsFile, ...]
     points_in_file: bool = False
     stages: tuple[str, ...] = ()
+
+    def goes_below_0(self, recipe: Recipe) -> bool:
+        """Return whether an activation that maps are made of can have values below 0, with no ReLU at the layer's end.
+
+        The last one is rectified in every family here; of a network of the site's own nothing is known.
+        """
+        if recipe.layers == "several":
+            return any(stage.startswith("denseblock") for stage in self.stages)  # the stage before the last is one
+        own = [name for name in recipe.names if name.partition(".")[0] in self.stages]
+        return any(not _BLOCK.fullmatch(name) and _NOT_RECTIFIED.fullmatch(name.rpartition(".")[2]) for name in own)
 
     @property
     def weights(self) -> tuple[str, ...]:

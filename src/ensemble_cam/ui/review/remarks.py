@@ -21,12 +21,12 @@ def show_failures(analysis: Analysis) -> bool:
 
 
 def show_remarks(analysis: Analysis) -> None:
-    """Say, where it cannot be missed, whose weights are untrained or not the published ones, and whose points ended."""
+    """Say, where it cannot be missed, whose weights are not the published ones, whose points or maps do not hold."""
     for result in analysis.results:
         weights = result.classifier.weights
         if weights.published is not Published.YES:
             st.warning(plain(f"{result.classifier.config.name}: {weights.remark}"), icon=":material/warning:")
-    for line in sentences.expired_lines(analysis):
+    for line in (*sentences.expired_lines(analysis), *sentences.unstable_lines(analysis)):
         st.warning(plain(line), icon=":material/warning:")
 
 
