@@ -16,7 +16,7 @@ HERE = [(b"host", b"localhost:8501")]
 LOGIN = login_of({"by": "proxy", "proxy": ["192.0.2.1"], "header": "X-Remote-User", "readers": ["anna", "Jürgen"]})
 
 
-def asked(headers, peer="192.0.2.1", *, kind="http", path="/", login=LOGIN, host=HERE):
+def asked(headers, peer="192.0.2.1", *, kind="http", path="/", method="GET", login=LOGIN, host=HERE):
     """Return the refusal's sentence, or the name that the pages are told, and the headers that they get."""
     seen, sent = [], []
 
@@ -30,6 +30,7 @@ def asked(headers, peer="192.0.2.1", *, kind="http", path="/", login=LOGIN, host
         sent.append(message)
 
     scope = {"type": kind, "path": path, "headers": [*host, *headers], "extensions": {"websocket.http.response": {}}}
+    scope["method"] = method
     scope["client"] = None if peer is None else (peer, 50000)
     asyncio.run(Guard(behind, names=NAMES, headers=[], login=login)(scope, receive, send))
     if sent:
@@ -100,6 +101,7 @@ def test_the_servers_own_header_cannot_be_brought_along():
 
 def test_the_machines_own_look_is_answered_and_no_other_host_is():
     assert asked([], "127.0.0.1", path="/films/_stcore/health")[0] is None
+    assert asked([], "127.0.0.1", path="/films/_stcore/health", method="PUT") == NOBODY.sentence
     other = [(b"host", b"evil.example")]
     assert asked([(b"x-remote-user", b"anna")], host=other) == OTHER_NAME.sentence
 

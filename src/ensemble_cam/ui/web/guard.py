@@ -99,7 +99,9 @@ class Guard:
 
     def _refusal_of(self, name: str | None, scope: Scope) -> Refusal | None:
         """Return why somebody may not ask; where they log in on a page, that page is for everybody."""
-        if self._login is None or self._login.by != PROXY or scope["path"].endswith(_HEALTH):
+        if self._login is None or self._login.by != PROXY:
+            return None
+        if scope["path"].endswith(_HEALTH) and scope.get("method") in ("GET", "HEAD"):
             return None
         if name is None:
             return NOBODY
