@@ -1,6 +1,7 @@
 """A class set in Chromium: answered with the hand, kept over a reload, taken as it stands when time is over."""
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 
 from ensemble_cam.readers.class_answers import read_answers
 from ensemble_cam.readers.classes import ClassSet, Difficulty
@@ -28,12 +29,18 @@ def open_class(browser, server):
         yield open_one
 
 
+def serious(page) -> list[str]:
+    found = Axe().run(page).response["violations"]
+    return [(each["id"], each["nodes"][0]["html"][:150]) for each in found if each["impact"] in ("serious", "critical")]
+
+
 def test_films_are_marked_with_a_click_kept_over_a_reload_and_saved_as_a_file(open_class, tmp_path):
     page = open_class(ClassSet(4711, 2, Difficulty.MEDIUM), "Ann")
     viewer = Live(page)
     page.get_by_role("button", name="Mass", exact=True).click()
     page.get_by_role("radiogroup", name="Mass: how sure").get_by_role("radio", name="80").click()
     settled(page)
+    assert serious(page) == []
     box = viewer.one(".panel canvas").bounding_box()
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     expect(viewer.one(".truth text.mark")).to_have_text("Mass", timeout=PATIENCE)
@@ -56,6 +63,10 @@ def test_films_are_marked_with_a_click_kept_over_a_reload_and_saved_as_a_file(op
     saved.value.save_as(tmp_path / "answers.json")
     answers = read_answers((tmp_path / "answers.json").read_bytes())
     assert [list(film.named) for film in answers.films] == [["Mass"], []]
+    page.get_by_text("Make a set", exact=True).click()
+    page.get_by_role("button", name="Make the code").click()
+    expect(page.get_by_text("The code:")).to_be_visible(timeout=PATIENCE)
+    assert serious(page) == []
     x, y = answers.films[0].named["Mass"].at
     assert abs(x - 320) < 8
     assert abs(y - 320) < 8

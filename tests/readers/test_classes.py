@@ -13,7 +13,15 @@ from scipy import stats
 from ensemble_cam.errors import ConfigError
 from ensemble_cam.phantom import FINDINGS, OPERATING_POINT_SEEDS, TRAINING_SEEDS
 from ensemble_cam.readers import classes
-from ensemble_cam.readers.class_answers import Answers, FilmAnswer, Named, answers_file, learning, read_answers
+from ensemble_cam.readers.class_answers import (
+    Answers,
+    FilmAnswer,
+    Named,
+    answers_file,
+    learning,
+    over_time,
+    read_answers,
+)
 from ensemble_cam.readers.class_table import class_table
 from ensemble_cam.readers.classes import LETTERS, MOST_FILMS, SECONDS, SEEDS, ClassSet, Difficulty
 from ensemble_cam.validation.statistics import clopper_pearson, clustered_share
@@ -159,6 +167,22 @@ def test_a_file_that_is_none_is_refused_in_a_sentence(what):
     broken = BROKEN[what](told)
     with pytest.raises(ConfigError, match="This is no file of answers"):
         read_answers(broken if isinstance(broken, bytes) else json.dumps(broken).encode())
+
+
+def test_a_learners_curve_goes_over_several_sets_in_the_order_in_which_they_began():
+    later, other = replace(ONE, seed=9), replace(ONE, seed=10)
+
+    def said(of, began, *right, student="Ann"):
+        films = [
+            FilmAnswer(film.number, dict.fromkeys(film.findings if good else (FINDINGS[0],), Named(80)))
+            for film, good in zip(of.films, right, strict=False)
+        ]
+        return Answers(of, student, tuple(films), began)
+
+    one, two = said(ONE, "2026-03-01", True, False), said(later, "2026-03-02", False, True, True)
+    early, bea = said(later, "2026-03-02", False), said(other, "2026-03-01", True, student="Bea")
+    assert over_time([two, bea, one, early], "Ann") == [True, False, False, True, True]
+    assert over_time([two, one], "Bea") == []
 
 
 def test_a_name_that_is_none_is_refused():

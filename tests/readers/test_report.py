@@ -62,6 +62,33 @@ def test_readers_and_times_stand_in_it_only_if_asked_for(session):
     assert len(re.findall(r"A, first read, \d{4}-\d\d-\d\d \d\d:\d\d UTC: ", asked)) == 9
 
 
+def test_one_film_alone_goes_by_its_case_number_or_the_beginning_of_its_hash(session, tmp_path):
+    folder, store, reviews = session
+    sha256 = reviews[3].analysis.radiograph.sha256
+    with store.write() as file:
+        file.execute("UPDATE films SET case_number = '12' WHERE sha256 = ?", (sha256,))
+    out = tmp_path / "one.pdf"
+    command = ["readers", "report", "--session", str(folder), "--out", str(out)]
+    assert cli.main([*command, "--film", sha256[:10].upper()]) == 0
+    one = report_pdf(store, Asked(film="12"))
+    assert one == out.read_bytes()
+    (page,) = text_of(one)
+    assert "Reading of a film" in page
+    assert "1 film, 1 of them with a first read, 1 done; Reader 1; 1 disagreement" in page
+    others = {review.analysis.radiograph.sha256 for review in reviews} - {sha256}
+    assert sha256 in page
+    assert not any(other in page for other in others)
+    for name, told in (
+        ("13", "no film that was read goes"),
+        (sha256[:7], "no film that was read goes"),
+        ("", "no film"),
+    ):
+        with pytest.raises(SessionError, match=told):
+            report_pdf(store, Asked(film=name))
+    with store.write() as file:
+        file.execute("UPDATE films SET case_number = NULL")
+
+
 def test_same_session_gives_the_same_bytes(session):
     _, store, _ = session
     assert report_pdf(store, Asked()) == report_pdf(store, Asked())

@@ -1,6 +1,7 @@
 """The page of classes, asked without a browser: what it takes, what it hides, and what a reload keeps."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -125,7 +126,16 @@ def test_the_teachers_page_names_files_that_are_none_and_judges_the_others(monke
             return self._data
 
     good = answers_file(Answers(TWO, "<b>Zoë</b>", (FilmAnswer(1, {"Mass": Named(99)}), FilmAnswer(2))))
-    files = [Upload("one.json", good), Upload("two.json", json.dumps({"kind": "x"}).encode())]
+    later = answers_file(Answers(replace(TWO, seed=1), "<b>Zoë</b>", (FilmAnswer(1),), "2020-01-01"))
+    monkeypatch.setattr(
+        "streamlit.segmented_control", lambda label, options, *, default, **_: told.append(label) or default
+    )
+    monkeypatch.setattr("streamlit.selectbox", lambda label, options, **_: options[-1])
+    files = [
+        Upload("early.json", later),
+        Upload("one.json", good),
+        Upload("two.json", json.dumps({"kind": "x"}).encode()),
+    ]
     monkeypatch.setattr("streamlit.file_uploader", lambda *_, **__: files)
     held = ClassPage()
     show_handed_in(held)
@@ -139,6 +149,8 @@ def test_the_teachers_page_names_files_that_are_none_and_judges_the_others(monke
     assert "&lt;b&gt;Zoë&lt;/b&gt;" in said  # a name is no markup
     assert "<b>Zoë" not in said
     assert "Table as CSV" in said
+    assert "The files are of several sets" in said
+    assert "**Over all sets**, 3 films" in said
 
 
 def test_drawings_say_in_words_what_they_show():

@@ -36,6 +36,7 @@ def add(commands: Commands) -> None:
     )
     report.add_argument("--session", type=Path, required=True, metavar="DIR", help="the folder that the app kept it in")
     report.add_argument("--out", type=Path, required=True, metavar="FILE.pdf", help="where the report goes")
+    report.add_argument("--film", metavar="FILM", help="of one film alone: its case number, or its SHA-256's beginning")
     report.add_argument("--with-readers", action="store_true", help="say readers' names")
     report.add_argument("--with-dates", action="store_true", help="say when films were read")
     report.set_defaults(command=run_report)
@@ -82,7 +83,7 @@ def run_report(options: argparse.Namespace) -> int:
     from ensemble_cam.readers.table import write_export
 
     with Store.open(options.session, create=False) as store:
-        data = report_pdf(store, Asked(named=options.with_readers, dated=options.with_dates))
+        data = report_pdf(store, Asked(options.with_readers, options.with_dates, options.film))
         write_export(store, options.out, data)
         print(options.out, file=sys.stdout)
     return OK

@@ -88,6 +88,19 @@ def rights(answers: Answers) -> list[bool]:
     return [is_right(films[each.number - 1].findings, each) for each in answers.films]
 
 
+def over_time(handed_in: Sequence[Answers], student: str) -> list[bool]:
+    """Return whether each film that a student answered was right, over several sets in the order in which they began.
+
+    Of two files of one set the one with more answers counts.
+    """
+    by_set: dict[ClassSet, Answers] = {}
+    for each in handed_in:
+        before = by_set.get(each.set)
+        if each.student == student and (before is None or len(each.films) > len(before.films)):
+            by_set[each.set] = each
+    return [right for each in sorted(by_set.values(), key=lambda each: each.began) for right in rights(each)]
+
+
 def learning(right: Sequence[bool]) -> tuple[float, ...]:
     """Return a learner's curve: after each film, the share of the last `WINDOW` films that were right."""
     return tuple(sum(right[max(0, at - WINDOW) : at]) / min(at, WINDOW) for at in range(1, len(right) + 1))

@@ -1,7 +1,7 @@
 """A session's report: pages of A4 with every film, what was read, called and judged, and where readers disagree."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -24,6 +24,7 @@ from ensemble_cam.settings.settings import displayed
 
 _HEAD = Lettering(13, bold=True)
 _TOP, _BOTTOM, _SIDE, _GAP = 100, 200, 420, 40
+_LEAST_OF_A_HASH = 8
 _MARK = 9  # half the side of a reader's mark on a small film
 
 
@@ -34,23 +35,26 @@ class Asked:
     Attributes:
         named: whether readers stand in it by their names; else they are numbered.
         dated: whether it says when films were read.
+        film: the one film that it is of, by its SHA-256 or a beginning of that, or by its case number; None for all.
     """
 
     named: bool = False
     dated: bool = False
+    film: str | None = None
 
 
 def report_pdf(store: Store, asked: Asked) -> bytes:
     """Return a session's report as PDF; the same session gives the same bytes.
 
     Raises:
-        SessionError: if nothing was read in it, or it cannot be read.
+        SessionError: if nothing was read in it, no film or several go by the name that was asked for, or it cannot be
+            read.
     """
     from ensemble_cam.rendering.pdf import Pdf
 
     blocks = _body(store, asked)
     pages = paged(blocks, first=HEIGHT - _TOP - _BOTTOM, later=HEIGHT - _TOP - _BOTTOM)
-    pdf = Pdf("Reading session", {"Disclaimer": PURPOSE, "Software": _software()})
+    pdf = Pdf(_title(asked), {"Disclaimer": PURPOSE, "Software": _software()})
     for number, each in enumerate(pages, start=1):
         page, top = pdf.page(), _TOP
         for block in each:
@@ -65,6 +69,8 @@ def _body(store: Store, asked: Asked) -> list[Block]:
     by_film: dict[str, list[Line]] = {}
     for line in lines_of(store):
         by_film.setdefault(line.film, []).append(line)
+    if by_film and asked.film is not None:
+        by_film = _only(by_film, asked.film)
     if not by_film:
         raise SessionError("Nothing was read in this session. Open films in `ensemble-cam app --session` first.")
     readers = list(dict.fromkeys(line.reader for each in by_film.values() for line in each))
@@ -72,7 +78,7 @@ def _body(store: Store, asked: Asked) -> list[Block]:
     apart = [(film, line) for film, each in by_film.items() for line in _once(each) if _disagrees(line)]
     order = {film: number for number, film in enumerate(by_film, start=1)}
     blocks: list[Block] = [
-        *lines("Reading session", _HEAD),
+        *lines(_title(asked), _HEAD),
         Space(16),
         *lines(_purpose(store), NORMAL, WARN),
         *lines(_counts(by_film, names, len(apart)), NORMAL),
@@ -86,21 +92,43 @@ def _body(store: Store, asked: Asked) -> list[Block]:
         blocks += lines(f"Film {order[film]} · {displayed(line.finding)}{call} · {names[line.reader]}", NORMAL)
     if not apart:
         blocks += lines("Nowhere.", NORMAL)
-    return [*blocks, Space(_GAP), *_provenance(store)]
+    return [*blocks, Space(_GAP), *_provenance(store, by_film)]
+
+
+def _title(asked: Asked) -> str:
+    return "Reading session" if asked.film is None else "Reading of a film"
+
+
+def _only(by_film: dict[str, list[Line]], name: str) -> dict[str, list[Line]]:
+    """Return the one film that goes by a name."""
+    found = {
+        film: each
+        for film, each in by_film.items()
+        if each[0].case == name or (len(name) >= _LEAST_OF_A_HASH and film.startswith(name.lower()))
+    }
+    if len(found) != 1:
+        how = "no film that was read goes" if not found else f"{len(found)} films go"
+        raise SessionError(
+            f"In this session {how} by that name. Give a case number, or {_LEAST_OF_A_HASH} or more of the first "
+            "letters of a film's SHA-256, as `readers export` has them."
+        )
+    return found
 
 
 def _counts(by_film: dict[str, list[Line]], names: dict[str, str], apart: int) -> str:
     done = sum(any(line.state.done for line in each) for each in by_film.values())
     first = sum(any(line.state.first_read for line in each) for each in by_film.values())
-    told = f"{len(by_film)} films, {first} of them with a first read, {done} done; {', '.join(names.values())}"
+    count = f"{len(by_film)} {'film' if len(by_film) == 1 else 'films'}"
+    told = f"{count}, {first} of them with a first read, {done} done; {', '.join(names.values())}"
     return f"{told}; {apart} {'disagreement' if apart == 1 else 'disagreements'} with the networks."
 
 
-def _provenance(store: Store) -> Iterator[Block]:
+def _provenance(store: Store, films: Collection[str]) -> Iterator[Block]:
     yield from lines("Networks, maps and software", BOLD)
     said = dict.fromkeys(
         f"{row['classifier_set']} set · {row['method']}, threshold {row['threshold']:g} · {_weights(row['weights'])}"
-        for row in store.rows("SELECT * FROM reviews ORDER BY id")
+        for row in store.rows("SELECT reviews.*, sha256 FROM reviews JOIN films ON films.id = film ORDER BY reviews.id")
+        if row["sha256"] in films
     )
     for each in [*said, _software()]:
         yield from lines(each, SMALL, FAINT)

@@ -7,9 +7,10 @@ import streamlit as st
 
 from ensemble_cam.errors import ConfigError
 from ensemble_cam.machine.names import escaped
-from ensemble_cam.readers.class_answers import Answers, read_answers
+from ensemble_cam.readers.class_answers import Answers, over_time, read_answers
 from ensemble_cam.readers.class_csv import class_csv
 from ensemble_cam.readers.class_table import ClassTable, Mean, Part, Skill, class_table
+from ensemble_cam.readers.classes import ClassSet
 from ensemble_cam.settings.settings import displayed
 from ensemble_cam.ui.classes.charts import calibration, curve
 from ensemble_cam.ui.classes.sitting import ClassPage, session_class
@@ -40,7 +41,8 @@ def show_handed_in(held: ClassPage) -> None:
         type="json",
         accept_multiple_files=True,
         key="class files",
-        help="All of one set. They stay in this page's memory, and are written nowhere.",
+        help="Those of one set are one table; a student's curve goes over all sets. They stay in this page's memory, "
+        "and are written nowhere.",
     )
     if not uploads:
         st.markdown("Thirty files are one table: students and findings, marks, confidence, and the hardest films.")
@@ -49,15 +51,16 @@ def show_handed_in(held: ClassPage) -> None:
     answers = _read(data)
     if not answers:
         return
-    key = hashlib.sha256(b"".join(sorted(hashlib.sha256(each).digest() for _, each in data))).hexdigest()
-    table = held.judging.get(key, _judging(answers))
+    of = _chosen_set(answers)
+    key = of, hashlib.sha256(b"".join(sorted(hashlib.sha256(each).digest() for _, each in data))).hexdigest()
+    table = held.judging.get(key, _judging([each for each in answers if each.set == of]))
     if table is None:
         show_work(_slot, again="Try again", key="class judging")
         return
     _show_students(table)
     left, right = st.columns(2, gap="large")
     with left:
-        _show_confidence(table)
+        _show_confidence(table, answers)
     with right:
         _show_hardest(table)
     st.download_button(
@@ -78,6 +81,21 @@ def _read(data: Sequence[tuple[str, bytes]]) -> list[Answers]:
         except ConfigError as error:
             st.warning(plain(f"{escaped(name)}: {error}"))
     return found
+
+
+def _chosen_set(answers: Sequence[Answers]) -> ClassSet:
+    """Return the set that is looked at; where the files are of several, the teacher chooses."""
+    sets = list(dict.fromkeys(each.set for each in sorted(answers, key=lambda each: each.began)))
+    if len(sets) == 1:
+        return sets[0]
+    code = st.segmented_control(
+        "The files are of several sets",
+        [each.code for each in sets],
+        default=sets[-1].code,
+        required=True,
+        key="class of",
+    )
+    return next(each for each in sets if each.code == code)
 
 
 def _judging(answers: Sequence[Answers]) -> Callable[[Job[ClassTable]], ClassTable]:
@@ -156,7 +174,7 @@ def _points(share: float) -> str:
     return "0" if points == 0 else f"{points:+d}".replace("-", "−")
 
 
-def _show_confidence(table: ClassTable) -> None:
+def _show_confidence(table: ClassTable, handed_in: Sequence[Answers]) -> None:
     st.markdown(
         "**How sure, and how often right**",
         help="Of what was named with each confidence, the share that is there. On the dashed line, who says 80 % is "
@@ -169,6 +187,10 @@ def _show_confidence(table: ClassTable) -> None:
     if student is not None:
         st.markdown("**Over the films**: right, of the last five each")
         st.html(curve(table.rights(student)))
+        every = over_time(handed_in, student)
+        if len(every) > len(table.rights(student)):
+            st.markdown(f"**Over all sets**, {len(every)} films, in the order in which they were begun")
+            st.html(curve(every))
 
 
 def _show_hardest(table: ClassTable) -> None:
