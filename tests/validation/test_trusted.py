@@ -17,7 +17,7 @@ from ensemble_cam.settings.settings import Settings
 from ensemble_cam.validation.faithfulness import Faithfulness
 from ensemble_cam.validation.localisation import Judgement, judge
 from ensemble_cam.validation.subjects import MeasuredMap, measured, subject_of_review
-from ensemble_cam.validation.trust_words import Verdict, headline, right_or_faithful, statements, verdict
+from ensemble_cam.validation.trust_words import Grade, grade, headline, right_or_faithful, statements
 from ensemble_cam.validation.trusted import GONE, QUICK, THOROUGH, TrustedMap, map_key, maps_of, trust
 from support.networks import bright_classifier
 from support.reviews import dotted, made_review
@@ -50,7 +50,7 @@ def test_the_shortcut_networks_map_is_faithful_and_not_right_and_the_others_is_b
     phantom, analysis = edema
     said = {}
     for id in maps_of(analysis, "Edema"):
-        found = verdict(trust(analysis, "Edema", id))
+        found = grade(trust(analysis, "Edema", id))
         said[id] = right_or_faithful(found, judge(analysis.findings[0].maps[id], phantom.masks["Edema"]))
     assert said["teaching-resnet"].startswith("Faithful and right")
     assert said["teaching-shortcut"].startswith("Faithful, and not right")
@@ -94,7 +94,7 @@ def test_measuring_ends_where_no_more_is_wanted():
 def test_a_map_that_is_the_same_everywhere_is_not_measured_and_says_so():
     analysis = made_review(classifiers=[bright_classifier("fine", slope=0.0)]).analysis
     found = trust(analysis, "Nodule", "fine")
-    assert verdict(found) is Verdict.UNMEASURED
+    assert grade(found) is Grade.UNMEASURED
     assert "the same everywhere" in headline(found)
     assert (statements(found), found.removed, math.isnan(found.whole)) == ([], (), True)
 
@@ -102,16 +102,16 @@ def test_a_map_that_is_the_same_everywhere_is_not_measured_and_says_so():
 @pytest.mark.parametrize(
     ("own", "expected"),
     [
-        (BETTER, Verdict.FAITHFUL),
-        (BETTER | {"deletion": 1.0}, Verdict.MIXED),
-        ({"road": -1.0, "deletion": 1.0, "insertion": -1.0}, Verdict.UNFAITHFUL),
-        (BETTER | {"randomisation_all": 0.95}, Verdict.UNLEARNED),
-        (BETTER | {"randomisation_head": 0.95, "randomisation_all": 0.1}, Verdict.FAITHFUL),
-        ({}, Verdict.UNMEASURED),
+        (BETTER, Grade.FAITHFUL),
+        (BETTER | {"deletion": 1.0}, Grade.MIXED),
+        ({"road": -1.0, "deletion": 1.0, "insertion": -1.0}, Grade.UNFAITHFUL),
+        (BETTER | {"randomisation_all": 0.95}, Grade.UNLEARNED),
+        (BETTER | {"randomisation_head": 0.95, "randomisation_all": 0.1}, Grade.FAITHFUL),
+        ({}, Grade.UNMEASURED),
     ],
 )
 def test_what_figures_come_to(own, expected):
-    assert verdict(measured_map(own, MOVED)) is expected
+    assert grade(measured_map(own, MOVED)) is expected
 
 
 def test_sanity_contrast_and_stability_are_said_with_what_they_mean():
@@ -130,11 +130,11 @@ def test_sanity_contrast_and_stability_are_said_with_what_they_mean():
 @pytest.mark.parametrize(
     ("found", "hit", "begins"),
     [
-        (Verdict.FAITHFUL, True, "Faithful and right"),
-        (Verdict.FAITHFUL, False, "Faithful, and not right"),
-        (Verdict.UNFAITHFUL, True, "Right, and not faithful"),
-        (Verdict.UNFAITHFUL, False, "Neither"),
-        (Verdict.MIXED, True, ""),
+        (Grade.FAITHFUL, True, "Faithful and right"),
+        (Grade.FAITHFUL, False, "Faithful, and not right"),
+        (Grade.UNFAITHFUL, True, "Right, and not faithful"),
+        (Grade.UNFAITHFUL, False, "Neither"),
+        (Grade.MIXED, True, ""),
     ],
 )
 def test_faithful_and_right_are_two_things(found, hit, begins):

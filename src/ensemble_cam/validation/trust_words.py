@@ -21,7 +21,7 @@ AGAINST_ELSEWHERE = ("road", "deletion", "insertion")
 """The measures in which a map is set beside itself at another place."""
 
 
-class Verdict(StrEnum):
+class Grade(StrEnum):
     """What the figures of a map come to."""
 
     FAITHFUL = "faithful, as far as measured"
@@ -54,30 +54,30 @@ def better_than_elsewhere(trusted: TrustedMap, metric: str) -> bool | None:
     return own < elsewhere if METRICS[metric].better == "lower" else own > elsewhere
 
 
-def verdict(trusted: TrustedMap) -> Verdict:
+def grade(trusted: TrustedMap) -> Grade:
     """Return what a map's figures come to."""
     votes = [each for name in AGAINST_ELSEWHERE if (each := better_than_elsewhere(trusted, name)) is not None]
     if trusted.own.reason is not None or not votes:
-        return Verdict.UNMEASURED
+        return Grade.UNMEASURED
     if (shuffled := trusted.value("randomisation_all")) is not None and shuffled >= UNCHANGED:
-        return Verdict.UNLEARNED
+        return Grade.UNLEARNED
     if all(votes):
-        return Verdict.FAITHFUL
-    return Verdict.MIXED if any(votes) else Verdict.UNFAITHFUL
+        return Grade.FAITHFUL
+    return Grade.MIXED if any(votes) else Grade.UNFAITHFUL
 
 
 def headline(trusted: TrustedMap) -> str:
     """Return what a map's figures come to, in a sentence."""
-    found = verdict(trusted)
-    if found is Verdict.UNMEASURED:
+    found = grade(trusted)
+    if found is Grade.UNMEASURED:
         return trusted.own.reason or "Nothing was measured."
     votes = [better_than_elsewhere(trusted, name) for name in AGAINST_ELSEWHERE]
     better, count = votes.count(True), sum(each is not None for each in votes)
-    if found is Verdict.UNLEARNED:
+    if found is Grade.UNLEARNED:
         return "The map stays as it was when the network's values are shuffled: it shows nothing that was learned."
-    if found is Verdict.FAITHFUL:
+    if found is Grade.FAITHFUL:
         return f"By {better} of {count} measures the network uses what this map shows, beyond the same map elsewhere."
-    if found is Verdict.MIXED:
+    if found is Grade.MIXED:
         return f"By {better} of {count} measures alone the map does better than the same map elsewhere: undecided."
     return "The map does no better than the same map elsewhere: it does not show what the network uses."
 
@@ -142,16 +142,16 @@ def _stability(trusted: TrustedMap) -> Iterator[Said]:
         yield Said("A little change", text, steady)
 
 
-def right_or_faithful(found: Verdict, judged: Judgement | None) -> str:
+def right_or_faithful(found: Grade, judged: Judgement | None) -> str:
     """Return what it means that a map is faithful or not, and lies where the finding was planted or not.
 
     Args:
-        found: of `verdict`.
+        found: of `grade`.
         judged: how the map stands to the planted truth; None where nothing was planted that it could lie in.
     """
-    if found in (Verdict.UNMEASURED, Verdict.MIXED):
+    if found in (Grade.UNMEASURED, Grade.MIXED):
         return ""
-    faithful = found is Verdict.FAITHFUL
+    faithful = found is Grade.FAITHFUL
     if judged is None:
         return (
             "Nothing of this finding was planted: there is no right place, however faithful the map."

@@ -155,14 +155,14 @@ def _measure_all() -> None:
 
 def _show_means(rows: Sequence[Row]) -> None:
     """Show each network's figures over the films, beside those of its maps at another place."""
-    from ensemble_cam.validation.trust_words import Verdict, figure, verdict
+    from ensemble_cam.validation.trust_words import Grade, figure, grade
 
     head = ["Network", "Maps", "Films", "Faithful", "ROAD beyond elsewhere", "Deletion below", "Insertion beyond"]
     body: list[list[str | Marked]] = []
     meant = [each for each in rows if not each.map.meaningless]
     for network in dict.fromkeys(each.network for each in meant):
         own = [each for each in meant if each.network == network]
-        faithful = sum(verdict(each.map) is Verdict.FAITHFUL for each in own)
+        faithful = sum(grade(each.map) is Grade.FAITHFUL for each in own)
         line: list[str | Marked] = [
             network, str(len(own)), str(len({each.sha256 for each in own})), f"{faithful} of {len(own)}"
         ]  # fmt: skip
@@ -198,12 +198,16 @@ def beyond(rows: Sequence[Row], metric: str) -> tuple[float | None, tuple[float,
 
 
 def _show_rows(rows: Sequence[Row]) -> None:
-    from ensemble_cam.validation.trust_words import AGAINST_ELSEWHERE, better_than_elsewhere, figure, verdict
+    from ensemble_cam.validation.trust_words import AGAINST_ELSEWHERE, better_than_elsewhere, figure, grade
 
     body: list[list[str | Marked]] = []
     for each in rows:
         one = each.map
-        line: list[str | Marked] = [f"{each.film} · {displayed(one.own.finding)}", each.network, verdict(one).value]
+        line: list[str | Marked] = [
+            f"{each.film} · {displayed(one.own.finding)}",
+            each.network,
+            grade(one).value,
+        ]
         for metric in AGAINST_ELSEWHERE:
             own, elsewhere = one.value(metric), one.elsewhere(metric)
             text = "–" if own is None or elsewhere is None else f"{figure(own)} ({figure(elsewhere)})"

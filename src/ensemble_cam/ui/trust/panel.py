@@ -159,13 +159,13 @@ def _show_found(
 
 
 def _show_table(found: "Mapping[str, TrustedMap]", names: Mapping[str, str], truth: Truth | None) -> None:
-    from ensemble_cam.validation.trust_words import AGAINST_ELSEWHERE, verdict
+    from ensemble_cam.validation.trust_words import AGAINST_ELSEWHERE, grade
 
     head = ["Map of", "The network uses what it shows", "ROAD ↑", "Deletion ↓", "Insertion ↑"]
     head += [] if truth is None else ["It lies where the finding is"]
     rows: list[list[str | Marked]] = []
     for id, one in found.items():
-        row: list[str | Marked] = [names[id], _as_meant(verdict(one).value, one, None)]
+        row: list[str | Marked] = [names[id], _as_meant(grade(one).value, one, None)]
         row += [_beside(one, metric) for metric in AGAINST_ELSEWHERE]
         if truth is not None:
             row.append(_right(truth, id))
@@ -206,7 +206,7 @@ def _show_one(analysis: "Analysis", label: str, id: str, one: "TrustedMap", trut
         st.markdown(f":orange[**{plain(MEANINGLESS_LINE)}**]")
     st.markdown(f"**{plain(trust_words.headline(one))}**")
     if truth is not None and not one.meaningless:
-        said = trust_words.right_or_faithful(trust_words.verdict(one), truth.judged.get(id))
+        said = trust_words.right_or_faithful(trust_words.grade(one), truth.judged.get(id))
         if said:
             st.markdown(f":violet[**{plain(said)}**]")
     if one.own.reason is not None:
