@@ -10,10 +10,13 @@ from numpy.testing import assert_array_equal
 
 from ensemble_cam.archive.films import Film
 from ensemble_cam.errors import ConfigError
+from ensemble_cam.readers.table import write_tables
 from ensemble_cam.validation.labels import read_labels
 from ensemble_cam.validation.places import Boxes, Runs
 from ensemble_cam.validation.published_boxes import read_boxes
 from ensemble_cam.validation.published_masks import read_masks, runs_of_coco
+from support import films as pictures
+from support.sessions import read_by_two
 
 KNOWN = ("Effusion", "Infiltration", "Mass", "Pleural_Thickening", "Pneumonia", "Pneumothorax", "Lung Opacity")
 
@@ -48,6 +51,24 @@ def test_nih_labels_say_absent_of_all_that_is_not_named_and_know_odd_ages(tmp_pa
     assert dict(second.groups) == {"view": "AP", "sex": "F"}  # nobody is 414
     assert (labels.passed_over, labels.has_patients) == (1, True)
     assert "NIH ChestX-ray14" in labels.remarks[0]
+
+
+def test_a_sessions_first_reads_are_labels_and_its_verdicts_are_none(tmp_path):
+    (tmp_path / "session").mkdir()
+    store, _ = read_by_two(tmp_path / "session")
+    (tmp_path / "films").mkdir()
+    given = films_of(tmp_path, *(f"other name {number}.png" for number in range(4)), "not there.png")
+    for number, film in enumerate(given[:4]):
+        film.path.write_bytes(pictures.png(pictures.film(seed=number)))
+    with store:
+        write_tables(store, tmp_path / "readers.csv")
+    labels = read_labels(tmp_path / "readers.csv", given, (*KNOWN, "Hernia"))
+    # A marked two masses before the reveal, and agreed with or denied others afterwards.
+    assert [each.truth["Mass"] for each in labels.films] == [False, True, True, False]
+    assert [each.film.shown for each in labels.films] == [each.shown for each in given[:4]]
+    # B, who had seen the maps, added what A had not marked: one says yes and one no.
+    assert ("Hernia" not in labels.films[0].truth, labels.undecided, labels.unlabelled) == (True, 1, 1)
+    assert "first reads" in labels.remarks[0]
 
 
 CHEXPERT = """Path,Sex,Age,Frontal/Lateral,AP/PA,No Finding,Enlarged Cardiomediastinum,Cardiomegaly,Lung Opacity,\

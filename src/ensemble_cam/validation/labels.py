@@ -10,12 +10,15 @@ import csv
 import io
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 
 from ensemble_cam.archive.films import Film
-from ensemble_cam.errors import ConfigError, did_you_mean
+from ensemble_cam.errors import ConfigError, RadiographError, did_you_mean
+from ensemble_cam.film.sources import read_film_file
 from ensemble_cam.machine.files import read_file, why_unreadable
 from ensemble_cam.machine.names import escaped
 from ensemble_cam.settings.settings import displayed
@@ -71,6 +74,14 @@ class Labels:
     passed_over: int = 0
 
 
+def hash_of_file(film: Film) -> str:
+    """Return the SHA-256 of a film's file, in hex; empty where it cannot be read, which scoring says."""
+    try:
+        return sha256(read_film_file(film.path)).hexdigest()
+    except RadiographError:
+        return ""
+
+
 def read_labels(path: Path, films: Sequence[Film], known: Sequence[str]) -> Labels:
     """Read a table of labels.
 
@@ -91,8 +102,22 @@ def read_labels(path: Path, films: Sequence[Film], known: Sequence[str]) -> Labe
     return labels_of(data, path, films, known)
 
 
-def labels_of(data: bytes, path: Path, films: Sequence[Film], known: Sequence[str]) -> Labels:
-    """Read a table of labels from its bytes; `path` is where it would lie, the others are those of `read_labels`.
+def labels_of(
+    data: bytes,
+    path: Path,
+    films: Sequence[Film],
+    known: Sequence[str],
+    *,
+    hash_of: Callable[[Film], str] = hash_of_file,
+) -> Labels:
+    """Read a table of labels from its bytes.
+
+    Args:
+        data: of the CSV.
+        path: where it would lie.
+        films: as of `read_labels`.
+        known: likewise.
+        hash_of: a film's SHA-256 in hex, of its file, where the table knows films by that.
 
     Raises:
         ConfigError: if a line is not as it should be; it says which.
@@ -102,7 +127,7 @@ def labels_of(data: bytes, path: Path, films: Sequence[Film], known: Sequence[st
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise ConfigError(f"--labels: {name} is no text in UTF-8. Save it as CSV in UTF-8.") from None
-    table = _Table(name, _Names(path, films), known)
+    table = _Table(name, _Names(path, films, hash_of), known)
     table.read(text)
     return table.labels(films)
 
@@ -114,8 +139,8 @@ class _Fault(Exception):
 class _Names:
     """How a table may call films."""
 
-    def __init__(self, path: Path, films: Sequence[Film]):
-        self._folder = path.parent
+    def __init__(self, path: Path, films: Sequence[Film], hash_of: Callable[[Film], str]):
+        self._folder, self._films, self._hash_of = path.parent, films, hash_of
         self._by_place = {film.place: number for number, film in enumerate(films)}
         self._by_shown = {film.shown: number for number, film in enumerate(films)}
         self._by_name: dict[str, list[int]] = {}
@@ -124,9 +149,16 @@ class _Names:
             self._by_name.setdefault(film.place.replace("\\", "/").rpartition("/")[2], []).append(number)
             self._by_key.setdefault(film_key(film.place), []).append(number)
 
-    def number_of_key(self, key: str) -> int | None:
+    @cached_property
+    def _by_hash(self) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        for number, film in enumerate(self._films):
+            found.setdefault(self._hash_of(film), []).append(number)
+        return found
+
+    def number_of_key(self, key: str, *, by_hash: bool = False) -> int | None:
         """Return the film that a public set calls so; None where it was not given."""
-        numbers = self._by_key.get(key, [])
+        numbers = (self._by_hash if by_hash else self._by_key).get(key, [])
         if len(numbers) > 1:
             raise _Fault(f"{len(numbers)} films that were given are called so. Give each once.")
         return numbers[0] if numbers else None
@@ -216,7 +248,7 @@ class _Table:
         except KeyError:
             raise _Fault(f"it has fewer cells than a line of {published.title}. Fetch the file anew.") from None
         for entry in entries:
-            number = self._names.number_of_key(entry.film)
+            number = self._names.number_of_key(entry.film, by_hash=published.by_hash)
             name = OTHER_NAMES.get(entry.finding.casefold(), entry.finding)
             finding = self._by_name.get(displayed(name).casefold())
             if number is None:

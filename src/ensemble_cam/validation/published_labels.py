@@ -7,6 +7,7 @@
 | VinDr-CXR | image_labels_train.csv, …_test.csv | several readers a film, classes that no classifier knows |
 | RSNA pneumonia | stage_2_train_labels.csv | a line for each box, so that a film has several |
 | SIIM-ACR pneumothorax | train-rle.csv | a blank before a column's head, −1 for none, a line for each region |
+| a session of this program | of `readers export` | films by SHA-256, a line for each network; verdicts are no truth |
 
 Other public names of a finding are brought to upstream's. Films and findings that were not given are passed over: such
 files are of many more.
@@ -61,6 +62,7 @@ class PublishedLabels:
         entries: a line by its columns' heads → what it says.
         remark: what was made of its quirks, in a sentence for the report.
         several: whether a film may have several lines that say the same.
+        by_hash: whether films are known by the SHA-256 of their files, in hex, and not by name.
     """
 
     title: str
@@ -68,6 +70,7 @@ class PublishedLabels:
     entries: Callable[[Row], Iterable[Entry]]
     remark: str
     several: bool = False
+    by_hash: bool = False
 
 
 def film_key(name: str) -> str:
@@ -157,6 +160,16 @@ def _siim(row: Row) -> Iterator[Entry]:
     yield Entry(film_key(row["imageid"]), "Pneumothorax", row["encodedpixels"] not in ("-1", ""))
 
 
+def _readers(row: Row) -> Iterator[Entry]:
+    """Take what was said before the networks were seen, and what they had missed.
+
+    A verdict was given in sight of the scores: a classifier that is measured by it is measured by itself.
+    """
+    present = row["first_read"] == "marked" or row["missed"] == "true"
+    if present or row["first_read"] == "not marked":
+        yield Entry(row["film"], row["finding"], present, {"reader": row["reader"]})
+
+
 SETS = (
     PublishedLabels(
         "NIH ChestX-ray14",
@@ -190,6 +203,15 @@ SETS = (
         _siim,
         "Labels are the SIIM-ACR pneumothorax challenge's: a film with a region has a pneumothorax.",
         several=True,
+    ),
+    PublishedLabels(
+        "this program's readers",
+        ("reader", "film", "finding", "network", "first_read", "missed"),
+        _readers,
+        "Labels are readers': first reads, before any score was shown, and findings that they added afterwards; of "
+        "several readers more than half decide. Verdicts, given in sight of the scores, are not among them.",
+        several=True,
+        by_hash=True,
     ),
 )
 """The sets whose labels are read as they are published."""

@@ -126,7 +126,8 @@ def validating(
         if wish.prevalence is not None:
             asked = asked.at(dict.fromkeys(asked.known, wish.prevalence))
         given = [Film(Path(place), name, None) for place, (name, _) in held.items()]
-        labels = labels_of(wish.labels, _FILMS / wish.name, given, asked.known)
+        hashes = {film.place: sha256 for film, (_, sha256) in zip(given, wish.films, strict=True)}
+        labels = labels_of(wish.labels, _FILMS / wish.name, given, asked.known, hash_of=lambda film: hashes[film.place])
         classifiers = [networks.load(each) for each in ready]
 
         def told(film: "ScoredFilm | Refused") -> None:
