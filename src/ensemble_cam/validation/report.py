@@ -18,6 +18,7 @@ from ensemble_cam.purpose import PURPOSE
 from ensemble_cam.settings.settings import displayed
 from ensemble_cam.settings.vocabulary import ENSEMBLE
 from ensemble_cam.validation.model_card import card_name, card_of
+from ensemble_cam.validation.ranking_curves import curves_html
 from ensemble_cam.validation.report_pdf import report_pdf
 from ensemble_cam.validation.report_words import untold
 from ensemble_cam.validation.site import SMALLEST_GROUP, decimal
@@ -113,6 +114,8 @@ table { border-collapse: collapse; font-size: .86rem; margin: .4rem 0; font-vari
 th, td { border: 1px solid #b9c0c7; padding: .2rem .55rem; text-align: right; vertical-align: top; }
 th { background: #eef1f3; } th:first-child, td:first-child { text-align: left; }
 td { white-space: nowrap; } td.text { text-align: left; white-space: normal; overflow-wrap: anywhere; }
+.curves svg { font-size: 12px; margin-right: 1.5rem; } .curves { display: flex; }
+.legend { list-style: none; display: flex; flex-wrap: wrap; gap: .2rem 1.4rem; margin: .2rem 0; padding: 0; }
 @media print {
   @page { size: A4 landscape; margin: 12mm; }
   body { max-width: none; padding: 0; font-size: 11px; } table { font-size: 9.5px; }
@@ -206,6 +209,7 @@ def _finding(label: str, record: Mapping[str, Any]) -> list[str]:
         _table(today, rows),
         "<p>Resampled: patients drawn again. Shares with Wilson's interval; the exact one of Clopper and Pearson is in "
         f"{RECORD}. PPV and NPV: {stated}.</p>",
+        curves_html(figures, names),
         *_site(figures, names),
         *_calibration(figures, names),
         *_votes(figures, record["contradictions"].get(label, [])),

@@ -18,6 +18,7 @@ from ensemble_cam.settings.vocabulary import ENSEMBLE
 from ensemble_cam.validation import statistics
 from ensemble_cam.validation.calibration import calibration_record
 from ensemble_cam.validation.labels import SUBGROUPS
+from ensemble_cam.validation.ranking_curves import precision_recall, roc
 from ensemble_cam.validation.scoring import ScoredFilm
 from ensemble_cam.validation.statistics import Share
 from ensemble_cam.validation.votes import contradicted, votes_record
@@ -184,6 +185,8 @@ class Site:
                 )
             ),
             "average_precision": _rounded(statistics.average_precision(ranked[known], positive[known])),
+            "roc": roc(ranked[known], positive[known]),
+            "precision_recall": precision_recall(ranked[known], positive[known]),
             **self._at(label, id, self._current),
             **_call_record(called, known, positive, self._question.prevalence.get(label)),
         }

@@ -159,6 +159,22 @@ def roc_auc(scores: np.ndarray, positive: np.ndarray) -> float | None:
     return float(of_positives.mean())
 
 
+def called_counts(scores: np.ndarray, positive: np.ndarray) -> np.ndarray:
+    """Return how many positives and negatives are called as the point falls, (k, 2) whole numbers from (0, 0) to all.
+
+    Films that share a score are called together.
+
+    Args:
+        scores: (n,) of any scale, higher for the finding; n is at least 1.
+        positive: (n,) bool.
+    """
+    order = np.argsort(-scores, kind="stable")
+    falling, truth = scores[order], positive[order]
+    ends = np.append(np.flatnonzero(np.diff(falling)), len(falling) - 1)  # of films that share a score
+    found = np.cumsum(np.stack([truth, ~truth], axis=1), axis=0)[ends]
+    return np.concatenate([np.zeros((1, 2), dtype=found.dtype), found])
+
+
 def average_precision(scores: np.ndarray, positive: np.ndarray) -> float | None:
     """Return the area under the precision-recall steps, Σ (Rᵢ − Rᵢ₋₁) Pᵢ over falling scores; None without a positive.
 
@@ -166,10 +182,8 @@ def average_precision(scores: np.ndarray, positive: np.ndarray) -> float | None:
     """
     if not positive.any():
         return None
-    order = np.argsort(-scores, kind="stable")
-    falling, found = scores[order], np.cumsum(positive[order])
-    ends = np.append(np.flatnonzero(np.diff(falling)), len(falling) - 1)  # of films that share a score
-    recall, precision = found[ends] / found[-1], found[ends] / (ends + 1)
+    found = called_counts(scores, positive)[1:]
+    recall, precision = found[:, 0] / found[-1, 0], found[:, 0] / found.sum(axis=1)
     return float(np.sum(np.diff(recall, prepend=0.0) * precision))
 
 
