@@ -27,8 +27,9 @@ _AROUND = """() => {
 _HEAR = """(phase) => {
   const stage = window[Symbol.for("ensemble-cam stage")]
   const labels = [{ label: "Mass", name: "Mass" }, { label: "Effusion", name: "Effusion" }]
-  const said = { marks: [], shapes: [], verdicts: {}, notes: [], compared: null, done: false, progress: "0/1" }
-  stage.hear({ film: stage.shown, phase, labels, ...said, heard: 0, failed: "" })
+  const said = { marks: [], shapes: [], outlines: [], verdicts: {}, notes: [], compared: null }
+  const rest = { done: false, progress: "0/1", heard: 0, failed: "" }
+  stage.hear({ film: stage.shown, phase, labels, ...said, ...rest })
 }"""
 SAYING = {"Q": "first", "V": "first", "Backspace": "first", "Y F U": "after", "W": "after"}
 _LOOK = """(box) => JSON.stringify([

@@ -24,6 +24,7 @@ from ensemble_cam.ui.web.login import NAME_HEADER
 from ensemble_cam.ui.web.patches import patch_streamlit
 from support.asking import HANDSHAKE, STREAM
 from support.certificates import Authority
+from support.installed import replaced_for_a_while
 
 DEPLOY = Path(__file__).parents[2] / "examples" / "deploy"
 NAME = "reading.hospital.example"
@@ -51,7 +52,12 @@ async def tell_name(scope, receive, send):
 @pytest.fixture(scope="module")
 def app_port() -> Iterator[int]:
     """The port of an app's server behind its guard."""
-    patch_streamlit()
+    with replaced_for_a_while():
+        patch_streamlit()
+        yield from _served()
+
+
+def _served() -> Iterator[int]:
     names = ServedNames(frozenset({"127.0.0.1"}), frozenset({NAME}))
     guard = Guard(tell_name, names=names, headers=security_headers(), login=LOGIN)
     with socket.socket() as listening:

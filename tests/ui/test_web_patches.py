@@ -24,23 +24,14 @@ from ensemble_cam.ui.launch import app_script
 from ensemble_cam.ui.web.hosts import ServedNames
 from ensemble_cam.ui.web.patches import OFFER_GONE, hold_options, patch_streamlit
 from support import recording
+from support.installed import replaced_for_a_while
 
 
 @pytest.fixture
-def unpatched(monkeypatch):
+def unpatched():
     """Streamlit as it is installed, and so again afterwards."""
-    patch_streamlit.cache_clear()
-    for owner, name in (
-        (net_util, "get_external_ip"),
-        (net_util, "get_internal_ip"),
-        (AppSession, "_create_new_session_message"),
-        (config, "_main_script_path"),
-        (ProxyHeadersMiddleware, "__call__"),
-    ):
-        monkeypatch.setattr(owner, name, getattr(owner, name))
-    monkeypatch.setattr(backend_operation_handler._LOGGER, "filters", [])
-    yield
-    patch_streamlit.cache_clear()
+    with replaced_for_a_while():
+        yield
 
 
 def test_streamlit_still_asks_by_the_functions_that_are_replaced(unpatched):

@@ -173,6 +173,7 @@ def test_predictive_values_need_a_stated_prevalence(classifiers):
 
 def test_files_are_written_whole_or_not_at_all(tmp_path, monkeypatch):
     monkeypatch.setattr(report, "page", lambda record: "page")
+    monkeypatch.setattr(report, "report_pdf", lambda record: b"%PDF")
     monkeypatch.setattr(report, "points_toml", lambda record, points: "points")
     real, calls = report.os.replace, []
 
@@ -184,11 +185,13 @@ def test_files_are_written_whole_or_not_at_all(tmp_path, monkeypatch):
 
     monkeypatch.setattr(report.os, "replace", full)
     with pytest.raises(report.ExportError, match=r"could not be written \(No space left on device\)"):
-        report.write({}, {}, tmp_path / "out")
+        report.write({"classifiers": []}, {}, tmp_path / "out")
     assert list((tmp_path / "out").iterdir()) == []
     calls.extend([None] * 3)
-    report.write({"schema": 1}, {}, tmp_path / "out")
-    assert json.loads((tmp_path / "out" / report.RECORD).read_text()) == {"schema": 1}
-    assert {each.name for each in (tmp_path / "out").iterdir()} == {report.RECORD, report.POINTS, report.PAGE}
+    record = {"schema": 1, "classifiers": []}
+    report.write(record, {}, tmp_path / "out")
+    assert json.loads((tmp_path / "out" / report.RECORD).read_text()) == record
+    names = {report.RECORD, report.POINTS, report.PAGE, report.PRINTED}
+    assert {each.name for each in (tmp_path / "out").iterdir()} == names
     with pytest.raises(report.ConfigError, match=r"--out: .+ has a validation\.json already"):
         report.check_free(tmp_path / "out")
