@@ -277,7 +277,11 @@ def test_two_runs_of_a_page_that_overlap_get_the_same_outcome_of_one_job():
         return len(runs)
 
     for key in range(1, 21):
-        threads = [threading.Thread(target=lambda: got.append(slot.get(key, work))) for _ in range(4)]  # noqa: B023
+
+        def ask(key=key):
+            got.append(slot.get(key, work, patience=30))  # it waits, on a busy machine, too
+
+        threads = [threading.Thread(target=ask) for _ in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:
