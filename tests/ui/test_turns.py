@@ -67,6 +67,29 @@ def test_who_steps_aside_lets_others_go_and_goes_on_with_a_turn():
     assert all._taken == 0
 
 
+def test_who_is_soon_back_is_not_kept_waiting_by_a_less_urgent_one(monkeypatch):
+    monkeypatch.setattr(turns, "PATIENCE", 3 * LONG)
+    monkeypatch.setattr(turns, "BRIEF", LONG)
+    all, order, threads = Turns(), [], []
+
+    def run(rank: int) -> None:
+        with all.turn(rank):
+            order.append(rank)
+
+    with all.turn(FILM):
+        with all.aside():
+            for waiting, rank in enumerate((OPENING, FILM)):
+                threads.append(Thread(target=run, args=(rank,), daemon=True))
+                threads[-1].start()
+                if rank == OPENING:
+                    wait_for_waiting(all, waiting + 1)
+            threads[-1].join(LONG)  # as urgent, so it goes ahead
+            assert order == [FILM]
+        order.append("back")
+    threads[0].join(LONG)
+    assert order == [FILM, "back", OPENING]
+
+
 def test_stepping_aside_without_a_turn_takes_none():
     all = Turns()
     with all.aside():
