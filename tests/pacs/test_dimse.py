@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -96,6 +97,18 @@ def test_an_ae_title_that_is_not_known_is_an_error_and_never_no_studies(orthanc,
 
 
 def test_another_archives_title_is_an_error(orthanc, capsys):
+    assert pacs("find", orthanc.dimse.replace("ORTHANC", "OTHER"), "--patient-id", "1") == 3
+    assert "or is not OTHER" in capsys.readouterr().err
+
+
+def test_a_refusal_is_heard_however_late_this_thread_wakes(orthanc, capsys, monkeypatch):
+    associate, closed = AE.associate, Event()
+
+    def late(self, *arguments, evt_handlers, **named):
+        handlers = [(evt.EVT_REQUESTED, lambda _: closed.wait(60)), (evt.EVT_CONN_CLOSE, lambda _: closed.set())]
+        return associate(self, *arguments, evt_handlers=[*evt_handlers, *handlers], **named)
+
+    monkeypatch.setattr(AE, "associate", late)
     assert pacs("find", orthanc.dimse.replace("ORTHANC", "OTHER"), "--patient-id", "1") == 3
     assert "or is not OTHER" in capsys.readouterr().err
 

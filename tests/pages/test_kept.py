@@ -135,7 +135,10 @@ def test_next_start_finds_films_settings_and_place(end, tmp_path, browser):
     session = tmp_path / "session"
     header = {"PatientName": films.IDENTITY[0], "PatientID": films.IDENTITY[1]}
     dicom = films.dicom(films.film(300, 260, bits=12), **header)
-    with serving(tmp_path, "--session", str(session)) as (address, process), pages_of(browser, address) as open_one:
+    with (
+        serving(tmp_path, "--session", str(session)) as (address, process),
+        pages_of(browser, address, until_it_ends=True) as open_one,
+    ):
         page = open_one()
         expect(page.locator(".kept")).to_have_text("kept · Reader", timeout=PATIENCE)
         upload(page, ("one.png", phantom(1)), ("two.png", phantom(2)), ("secret_name.dcm", dicom))
@@ -146,7 +149,7 @@ def test_next_start_finds_films_settings_and_place(end, tmp_path, browser):
         before = told(page)
         expect(page.locator(".films .name", has_text="secret_name.dcm")).to_be_visible()
         os.killpg(process.pid, end)
-        process.wait(20)
+        process.wait(60)
     kept = b"".join(path.read_bytes() for path in session.iterdir())
     assert not any(identity.encode() in kept for identity in (*films.IDENTITY, "secret_name"))
 

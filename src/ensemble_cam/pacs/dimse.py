@@ -10,11 +10,13 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
+from threading import Event
 from typing import Any
 
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, build_context, build_role, evt
+from pynetdicom.pdu import A_ASSOCIATE_RJ
 from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made when it is imported
     StudyRootQueryRetrieveInformationModelFind,
     StudyRootQueryRetrieveInformationModelGet,
@@ -182,14 +184,24 @@ class Dimse:
     ) -> Iterator[Any]:
         """Associate, and release in the end; nothing of it is logged, as what is asked for names patients."""
         logger = logging.getLogger("pynetdicom")
-        level, peer = logger.level, self._peer
+        level, peer, refused = logger.level, self._peer, Event()
+
+        def note(event: Any) -> None:
+            if isinstance(event.pdu, A_ASSOCIATE_RJ):
+                refused.set()  # where this thread wakes late, the association itself says that it was never connected
+
         logger.setLevel(logging.CRITICAL + 1)
         try:
             association = self._entity().associate(
-                peer.host, peer.port, list(contexts), peer.title, ext_neg=list(roles), evt_handlers=list(handlers)
+                peer.host,
+                peer.port,
+                list(contexts),
+                peer.title,
+                ext_neg=list(roles),
+                evt_handlers=[*handlers, (evt.EVT_PDU_RECV, note)],
             )
             if not association.is_established:
-                raise PacsError(_why(association, peer))
+                raise PacsError(_why(association, peer, refused=refused.is_set()))
             try:
                 yield association
             except ValueError:  # a service or an object's class that it did not agree to
@@ -201,8 +213,8 @@ class Dimse:
             logger.setLevel(level)
 
 
-def _why(association: Any, peer: Peer) -> str:
-    if association.is_rejected:
+def _why(association: Any, peer: Peer, *, refused: bool) -> str:
+    if refused:
         return (
             f"The archive refuses the association: it does not know {peer.own_title}, or is not {peer.title}. "
             "Ask who runs it to add this program's AE title."
