@@ -27,6 +27,8 @@ TESTS = Path(__file__).parent
 REAL_NETWORKS = {"weights_dir", "loaded", "untrained"}
 # Handed out first, so that no worker is left with a long file at the end.
 LONG_FOLDERS = ("pages", "contracts", "reference", "teaching", "classifiers", "cli", "phantom")
+# Their tests wait for a browser, a server, other processes or threads; what was run twice is named at the end.
+WAITING_FOLDERS = ("pages", "ui", "pacs", "archive", "machine", "benchmark")
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -41,10 +43,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark tests by their folders, and put long ones first; `quick` is what is neither long nor marked `slow`."""
     for item in items:
         folder = _folder(item)
+        if folder in WAITING_FOLDERS:
+            item.add_marker(pytest.mark.flaky(reruns=1))
         if folder in ("pages", "reference"):
             item.add_marker(folder)
-            if folder == "pages":  # a browser on a busy machine; what was run twice is named at the end
-                item.add_marker(pytest.mark.flaky(reruns=1))
         elif REAL_NETWORKS & set(item.fixturenames):
             item.add_marker("slow")
         elif item.get_closest_marker("slow") is None:
