@@ -6,11 +6,17 @@ from dataclasses import replace
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from ensemble_cam.phantom import draw_phantom
+from ensemble_cam.phantom.files import film_bytes
 from ensemble_cam.readers.class_answers import Answers, FilmAnswer, Named, answers_file, read_answers
+from ensemble_cam.readers.class_table import class_table
 from ensemble_cam.readers.classes import ClassSet, Difficulty
+from ensemble_cam.readers.film_sets import FilmSet, set_file
+from ensemble_cam.readers.truth import Kind, Shape, keep_shape
 from ensemble_cam.ui.classes.charts import calibration, curve
 from ensemble_cam.ui.classes.handed_in import show_handed_in
 from ensemble_cam.ui.classes.sitting import ClassPage, Sitting
+from ensemble_cam.ui.session.films import SessionFilms
 
 TWO = ClassSet(4711, 2, Difficulty.FOLLOWS, ("Effusion", "Mass", "Nodule"))
 
@@ -110,6 +116,53 @@ def test_a_set_is_made_of_what_was_chosen(class_page):
     page.button(key="class make").click().run()
     assert "one at least, each once" in page.error[0].value
     assert not page.code
+
+
+def test_a_set_of_own_films_is_made_saved_opened_where_its_films_are_and_answered(class_page, monkeypatch):
+    saved: list[FilmSet] = []
+    monkeypatch.setattr("ensemble_cam.ui.classes.making.set_file", lambda of: saved.append(of) or set_file(of))
+    page, films = class_page, SessionFilms()
+    data = [film_bytes(draw_phantom(seed, findings=["Mass"], size=size)) for seed, size in ((1, 320), (2, 256))]
+    page.session_state["films"] = films
+    kept = [films.add(name, each) for name, each in zip(("*one*", "two"), data, strict=True)]
+    page.button_group(key="class part").set_value("Make a set").run()
+    page.button_group(key="class films of").set_value("Films of your own").run()
+    here = page.session_state["keeping"]
+    box = Shape.drawn("Effusion", Kind.BOX, [(10, 20), (60, 90)], width=320, height=320)
+    keep_shape(here.store, here.reader, here.row(kept[0]), box)
+    page.run()
+    page.text_input(key=f"class own question {kept[0].id.key}").set_value("What is in the *lower* zones?").run()
+    assert not page.exception
+    of = saved[-1]
+    assert [(film.sha256, film.size, film.findings) for film in of.films] == [
+        (kept[0].id.sha256, (320, 320), ("Effusion",)),
+        (kept[1].id.sha256, (256, 256), ()),
+    ]
+    assert [shape.points for shape in of.films[0].shapes] == [((10.0, 20.0), (60.0, 90.0))]
+    page.checkbox(key=f"class own {kept[1].id.key}").uncheck().run()
+    assert saved[-1].count == 1
+
+    page.button_group(key="class part").set_value("Answer").run()
+    films.remove(kept[1].id.number)
+    page.file_uploader(key="class set file").upload("set.json", set_file(of), "application/json").run()
+    assert kept[1].id.sha256[:8] in page.warning[0].value.replace("\\", "")
+    assert page.button(key="class begin now").disabled
+    films.add("again", data[1])
+    page.run()
+    page.text_input(key="class student").set_value("Ann")
+    settled(page.button(key="class begin now").click().run())
+    sitting = page.session_state["class"].sitting
+    assert sitting.drawing.value.sha256 == kept[0].id.sha256
+    assert page.button_group(key="class findings 1").label == r"What is in the \*lower\* zones?"
+    page.button_group(key="class findings 1").set_value(["Effusion"]).run()
+    page.button_group(key="class sure 1 Effusion").set_value(80).run()
+    sitting.marks["Effusion"] = (30, 40)
+    settled(page.button(key="class answer 1").click().run())
+    settled(page.button(key="class answer 2").click().run())
+    page.toggle(key="class truth").set_value(True).run()
+    assert any("2 of 2 films right" in each.value for each in page.markdown)
+    read = read_answers(answers_file(sitting.answers), [of])
+    assert class_table([read]).skill().hits.part == 1
 
 
 def test_the_teachers_page_names_files_that_are_none_and_judges_the_others(monkeypatch):

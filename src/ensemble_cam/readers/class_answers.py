@@ -2,17 +2,17 @@
 
 The file is JSON of a few kilobytes, made to be sent by whatever way a class has: the set's code, the name that the
 student goes by, and of each film what was named, how sure, where, and how long it took. It is read as what it is:
-something that anybody can have written.
+something that anybody can have written. Answers to a teacher's own films are read beside the file of their set.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ensemble_cam.errors import ConfigError
-from ensemble_cam.phantom import FINDINGS
 from ensemble_cam.readers.classes import SIZE, ClassSet
+from ensemble_cam.readers.film_sets import CODE, AnySet, FilmSet
 
 SCHEMA = 1
 KIND = "class answers"
@@ -71,7 +71,7 @@ class Answers:
         began: when, in UTC, as ISO 8601 has it; empty where it is not known.
     """
 
-    set: ClassSet
+    set: AnySet
     student: str
     films: tuple[FilmAnswer, ...] = ()
     began: str = ""
@@ -93,7 +93,7 @@ def over_time(handed_in: Sequence[Answers], student: str) -> list[bool]:
 
     Of two files of one set the one with more answers counts.
     """
-    by_set: dict[ClassSet, Answers] = {}
+    by_set: dict[AnySet, Answers] = {}
     for each in handed_in:
         before = by_set.get(each.set)
         if each.student == student and (before is None or len(each.films) > len(before.films)):
@@ -145,11 +145,15 @@ def answers_file(answers: Answers) -> bytes:
     return (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode()
 
 
-def read_answers(data: bytes) -> Answers:
+def read_answers(data: bytes, film_sets: Iterable[FilmSet] = ()) -> Answers:
     """Read a file that was handed in.
 
+    Args:
+        data: the file.
+        film_sets: sets of own films that it may be of.
+
     Raises:
-        ConfigError: if it is none, or of a set that this program does not draw.
+        ConfigError: if it is none, or of a set that is not here or that this program does not draw.
     """
     if len(data) > MOST_BYTES:
         raise ConfigError(f"This is no file of answers: it has more than {MOST_BYTES >> 20} MB. {_ASK}")
@@ -160,7 +164,7 @@ def read_answers(data: bytes) -> Answers:
         code, student, began = record["code"], record["student"], record["began"]
         if not all(isinstance(each, str) for each in (code, student, began)):
             raise TypeError
-        of = ClassSet.of(code)
+        of = _set_of(code, film_sets)
         films = tuple(_answer(each, place, of) for place, each in enumerate(record["films"], start=1))
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         raise ConfigError(f"This is no file of answers that is read here. {_ASK}") from None
@@ -170,24 +174,39 @@ def read_answers(data: bytes) -> Answers:
 _ASK = "Ask the student for the file that the page gave them."
 
 
-def _answer(told: Any, place: int, of: ClassSet) -> FilmAnswer:
+def _set_of(code: str, film_sets: Iterable[FilmSet]) -> AnySet:
+    if not code.startswith(CODE):
+        return ClassSet.of(code)
+    found = next((each for each in film_sets if each.code == code), None)
+    if found is None:
+        raise ConfigError("These answers are to a set of own films. Open the file of that set with them.")
+    return found
+
+
+def _answer(told: Any, place: int, of: AnySet) -> FilmAnswer:
     """Return a film's answer; films come in their order, none left out."""
     number, seconds = told["film"], float(told["seconds"])
     if type(number) is not int or number != place or place > of.count or not 0 <= seconds <= _MOST_SECONDS:
         raise ValueError
-    named = {each["finding"]: _named(each) for each in told["named"]}
+    size = size_of(of, number)
+    named = {each["finding"]: _named(each, size) for each in told["named"]}
     if len(named) != len(told["named"]) or not set(named) <= set(of.findings):
         raise ValueError
-    return FilmAnswer(number, {label: named[label] for label in FINDINGS if label in named}, seconds)
+    return FilmAnswer(number, {label: named[label] for label in of.findings if label in named}, seconds)
 
 
-def _named(told: Any) -> Named:
+def size_of(of: AnySet, number: int) -> tuple[int, int]:
+    """Return (width, height) of a film of a set, in source pixels."""
+    return of.films[number - 1].size if isinstance(of, FilmSet) else (SIZE, SIZE)
+
+
+def _named(told: Any, size: tuple[int, int]) -> Named:
     confidence, at = told["confidence"], told["at"]
     if type(confidence) is not int or confidence not in CONFIDENCES:
         raise ValueError
     if at is None:
         return Named(confidence)
     x, y = at
-    if type(x) is not int or type(y) is not int or not (0 <= x < SIZE and 0 <= y < SIZE):
+    if type(x) is not int or type(y) is not int or not (0 <= x < size[0] and 0 <= y < size[1]):
         raise ValueError
     return Named(confidence, (x, y))

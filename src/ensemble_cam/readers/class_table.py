@@ -13,7 +13,8 @@ import numpy as np
 from ensemble_cam.errors import ConfigError
 from ensemble_cam.phantom import draw_phantom
 from ensemble_cam.readers.class_answers import CONFIDENCES, Answers, FilmAnswer, is_right, rights
-from ensemble_cam.readers.classes import SIZE, ClassSet
+from ensemble_cam.readers.classes import SIZE, Planned
+from ensemble_cam.readers.film_sets import AnySet, FilmSet, OwnFilm
 from ensemble_cam.validation.localisation import points_at
 from ensemble_cam.validation.statistics import CONFIDENCE, Interval, clustered_share
 
@@ -139,9 +140,7 @@ class Hardness:
     """How hard a film was.
 
     Attributes:
-        film: its number.
-        seed: what its chest is drawn from.
-        planted: what is there.
+        film: as its set has it.
         right: how many students said just that.
         answered: how many said anything of it.
         overlooked: finding that is there → how many did not name it.
@@ -149,9 +148,7 @@ class Hardness:
         seconds: the median time.
     """
 
-    film: int
-    seed: int
-    planted: tuple[str, ...]
+    film: Planned | OwnFilm
     right: int
     answered: int
     overlooked: Mapping[str, int]
@@ -170,7 +167,7 @@ class ClassTable:
         answers: to every finding of every film, all students'.
     """
 
-    set: ClassSet
+    set: AnySet
     students: tuple[str, ...]
     handed_in: Mapping[str, Answers]
     answers: tuple[Answer, ...]
@@ -204,7 +201,10 @@ class ClassTable:
         """Return the films, the one that fewest students had right first."""
         found = [_hardness(self, number) for number in range(1, self.set.count + 1)]
         return tuple(
-            sorted((each for each in found if each.answered), key=lambda each: (each.right / each.answered, each.film))
+            sorted(
+                (each for each in found if each.answered),
+                key=lambda each: (each.right / each.answered, each.film.number),
+            )
         )
 
     def rights(self, student: str) -> list[bool]:
@@ -224,8 +224,10 @@ class ClassTable:
         return sum(levels[len(levels) // 2 :]) / len(levels[len(levels) // 2 :])
 
 
-def masks_of(of: ClassSet, number: int, difficulty: float | None) -> Masks:
-    """Draw a film of a set for its truth."""
+def masks_of(of: AnySet, number: int, difficulty: float | None) -> Masks:
+    """Return the truth of a film: a phantom is drawn for it, on a teacher's own film it was drawn by hand."""
+    if isinstance(of, FilmSet):
+        return of.masks(number)
     planned = of.films[number - 1]
     return draw_phantom(planned.seed, findings=planned.findings, size=SIZE, difficulty=difficulty).masks
 
@@ -233,7 +235,7 @@ def masks_of(of: ClassSet, number: int, difficulty: float | None) -> Masks:
 def class_table(
     handed_in: Sequence[Answers],
     *,
-    truth: Callable[[ClassSet, int, float | None], Masks] = masks_of,
+    truth: Callable[[AnySet, int, float | None], Masks] = masks_of,
     progress: Callable[[str, float], None] | None = None,
 ) -> ClassTable:
     """Judge what students handed in.
@@ -258,7 +260,7 @@ def class_table(
     judged: list[Answer] = []
     for done, ((number, difficulty), films) in enumerate(sorted(wanted.items(), key=lambda item: str(item[0]))):
         if progress is not None:
-            progress(f"Drawing film {number} for its truth", done / len(wanted))
+            progress(f"Looking at the truth of film {number}", done / len(wanted))
         planted = of.films[number - 1].findings
         marked = any(label in planted and named.at for _, film in films for label, named in film.named.items())
         masks = truth(of, number, difficulty) if marked else {}
@@ -286,12 +288,12 @@ def _by_name(handed_in: Sequence[Answers]) -> dict[str, Answers]:
     return found
 
 
-def _judged(of: ClassSet, name: str, film: FilmAnswer, masks: Masks) -> Iterable[Answer]:
+def _judged(of: AnySet, name: str, film: FilmAnswer, masks: Masks) -> Iterable[Answer]:
     planted = of.films[film.number - 1].findings
     for label in of.findings:
         named = film.named.get(label)
         hit = None
-        if named is not None and named.at is not None and label in planted:
+        if named is not None and named.at is not None and label in planted and label in masks:
             hit = points_at(named.at, masks[label])
         yield Answer(
             student=name,
@@ -309,9 +311,7 @@ def _hardness(table: ClassTable, number: int) -> Hardness:
     said = [films[number - 1] for each in table.handed_in.values() if len(films := each.films) >= number]
     counts = {label: sum(label in each.named for each in said) for label in table.set.findings}
     return Hardness(
-        film=number,
-        seed=planned.seed,
-        planted=planned.findings,
+        film=planned,
         right=sum(is_right(planned.findings, each) for each in said),
         answered=len(said),
         overlooked={label: len(said) - counts[label] for label in planned.findings if counts[label] < len(said)},

@@ -6,14 +6,17 @@ import streamlit as st
 
 from ensemble_cam.errors import ConfigError
 from ensemble_cam.film.geometry import Geometry
+from ensemble_cam.film.radiograph import Radiograph
 from ensemble_cam.readers.class_answers import CONFIDENCES, answers_file, checked_name, rights
 from ensemble_cam.readers.classes import ClassSet
+from ensemble_cam.readers.film_sets import FilmSet, OwnFilm, missing, read_set
 from ensemble_cam.settings.display import Display
 from ensemble_cam.settings.settings import displayed
 from ensemble_cam.ui.classes.charts import curve
-from ensemble_cam.ui.classes.sitting import ClassPage, Sitting, session_class
-from ensemble_cam.ui.lab.work import LabFilm, drawing
+from ensemble_cam.ui.classes.sitting import ClassPage, Sitting, at_hand, film_work, session_class
+from ensemble_cam.ui.lab.blind import show_target
 from ensemble_cam.ui.scripts import linked
+from ensemble_cam.ui.session.films import show_uploader
 from ensemble_cam.ui.session.reviewing import show_work
 from ensemble_cam.ui.session.slot import Slot
 from ensemble_cam.ui.session.stage import emptied
@@ -26,7 +29,7 @@ from ensemble_cam.ui.viewer.pointed import Pointed
 from ensemble_cam.ui.words import plain
 from ensemble_cam.validation.localisation import THRESHOLD
 
-_CODE, _NAME = "class code", "class student"
+_CODE, _NAME, _FILE = "class code", "class student", "class set file"
 _VIEWER = "lab-viewer"  # the page gives it the room that the lab's has
 
 _CLOCK_CSS = """
@@ -56,23 +59,47 @@ def show_answering(held: ClassPage) -> None:
 def _show_beginning(held: ClassPage) -> None:
     st.title("Answer a class set")
     st.markdown(
-        "Your teacher has a code of twelve letters for you. It stands for chest films that are drawn by code, with "
-        "findings planted at known places. You name what is there, say how sure you are, and mark it; nothing tells "
+        "Your teacher has a code of twelve letters for you, which stands for chest films that are drawn by code, or a "
+        "file that names films of your own. You name what is there, say how sure you are, and mark it; nothing tells "
         "whether you are right before the end. Then you get a file to hand in."
     )
     st.session_state.setdefault(_CODE, st.query_params.get("code", ""))
-    with st.form("class begin", border=False, width=420):
-        st.text_input("Code", key=_CODE, placeholder="ABCD-EFGH-JKLM", max_chars=40)
+    with st.container(width=420):
+        of, left = _opened(), ""
+        form = st.container()
+        st.file_uploader("Or a file, where the set is of films of your own", type="json", key=_FILE)
+        if of is not None and (left := missing(of, at_hand())):
+            _ask_for_films(left)
+    with form, st.form("class begin", border=False):
+        if of is None:
+            st.text_input("Code", key=_CODE, placeholder="ABCD-EFGH-JKLM", max_chars=40)
+        else:
+            st.markdown(f"**{plain(of.title)}** · {of.count} films")
         st.text_input("Your name, or one that your teacher knows you by", key=_NAME, max_chars=64)
-        st.form_submit_button("Begin", type="primary", on_click=_begin, key="class begin now")
+        st.form_submit_button("Begin", type="primary", on_click=_begin, disabled=bool(left), key="class begin now")
     if held.failed:
         st.error(plain(held.failed))
+
+
+def _ask_for_films(missing: str) -> None:
+    st.warning(plain(missing))
+    show_uploader("Open the set's films", "They are known by their files' SHA-256, whatever they are called.")
+
+
+def _opened() -> FilmSet | None:
+    """Return the set whose file is opened; None where none is, or after saying why it cannot be."""
+    file = st.session_state.get(_FILE)
+    try:
+        return None if file is None else read_set(file.getvalue())
+    except ConfigError as error:
+        st.error(plain(str(error)))
+        return None
 
 
 def _begin() -> None:
     held, state = session_class(), st.session_state
     try:
-        held.sitting = Sitting(ClassSet.of(state[_CODE]), checked_name(state[_NAME]))
+        held.sitting = Sitting(_opened() or ClassSet.of(state[_CODE]), checked_name(state[_NAME]))
         held.failed = ""
     except ConfigError as error:
         held.failed = str(error)
@@ -80,11 +107,13 @@ def _begin() -> None:
 
 def _show_film(sitting: Sitting) -> None:
     said, stage = st.container(key="said"), st.container()
-    film = sitting.drawing.get(sitting.number, drawing(sitting.wish()))
+    film = sitting.drawing.get(sitting.number, film_work(sitting.wish()))
     with said:
         st.markdown(f"**Film {sitting.number} of {sitting.set.count}** · {plain(sitting.student)}")
         if film is None:
             show_work(_slot, again="Try again", key="class drawing")
+            if isinstance(sitting.set, FilmSet) and (told := missing(sitting.set, at_hand())):
+                _ask_for_films(told)
             return
         if sitting.set.seconds is not None:
             left = max(0.0, sitting.set.seconds - sitting.seconds())
@@ -96,15 +125,15 @@ def _show_film(sitting: Sitting) -> None:
         _show_stage(sitting.number, _sent(sitting, film, over))
 
 
-def _slot() -> Slot[LabFilm] | None:
+def _slot() -> Slot[Radiograph] | None:
     sitting = session_class().sitting
     return None if sitting is None else sitting.drawing
 
 
 def _show_questions(sitting: Sitting) -> Planted:
-    number, marks = sitting.number, sitting.marks
+    number, marks, asked = sitting.number, sitting.marks, sitting.set.films[sitting.number - 1]
     named = st.pills(
-        "What is there?",
+        plain(asked.question) if isinstance(asked, OwnFilm) and asked.question else "What is there?",
         sitting.set.findings,
         selection_mode="multi",
         format_func=displayed,
@@ -120,7 +149,7 @@ def _show_questions(sitting: Sitting) -> Planted:
         )
         for label in named
     ]
-    target = _show_target(number, named, list(marks)) if named else None
+    target = show_target(named, list(marks), key=f"class target {number}") if named else None
     ready = None not in sure
     st.button(
         "Answer" if named else "Answer: nothing, a normal film",
@@ -135,21 +164,6 @@ def _show_questions(sitting: Sitting) -> Planted:
         marks={displayed(label): point for label, point in marks.items() if label in named},
         target=target,
         asks=None if target is None else displayed(target),
-    )
-
-
-def _show_target(number: int, named: list[str], marked: list[str]) -> str:
-    unmarked = [label for label in named if label not in marked]
-    if len(named) == 1:
-        st.caption(f"Click on the film where you see it best{' (marked ✓)' if not unmarked else ''}.")
-        return named[0]
-    return st.segmented_control(
-        "A click on the film marks",
-        named,
-        default=unmarked[0] if unmarked else named[-1],
-        format_func=lambda label: ("✓ " if label in marked else "") + displayed(label),
-        required=True,
-        key=f"class target {number} {len(named)} {len(set(marked) & set(named))}",
     )
 
 
@@ -171,15 +185,14 @@ def _time_is_over() -> None:
         _answer(sitting.number)
 
 
-def _sent(sitting: Sitting, film: LabFilm, over: Planted) -> Payload:
-    read = film.radiograph
-    if sitting.part is None or sitting.part[0] is not film:
-        sitting.part = film, FilmPart.of(read)
+def _sent(sitting: Sitting, read: Radiograph, over: Planted) -> Payload:
+    if sitting.part is None or sitting.part[0] is not read:
+        sitting.part = read, FilmPart.of(read)
     start = sitting.committed or Committed(display=Display(THRESHOLD, 0.5))
     return payload(
         sitting.number,
         sitting.part[1],
-        Geometry.framed((read.width, read.height), framing="crop", cells=1),
+        Geometry.framed((read.width, read.height), framing="pad", cells=1),
         Words(set=f"Class set · Film {sitting.number} of {sitting.set.count}"),
         planted=over,
         start=start.start(),
@@ -209,7 +222,7 @@ def _take_point(sitting: Sitting, pointed: Pointed) -> bool:
     sitting.pointed = pointed.serial
     if pointed.target not in sitting.set.findings:  # it comes from the browser
         return False
-    size = film.radiograph.width, film.radiograph.height
+    size = film.width, film.height
     x, y = (min(max(int(at), 0), most - 1) for at, most in zip(pointed.at, size, strict=True))
     sitting.marks[pointed.target] = x, y
     return True
@@ -227,7 +240,7 @@ def _show_end(sitting: Sitting) -> None:
         on_click="ignore",
         key="class save",
     )
-    if st.toggle("Show what was planted", key="class truth"):
+    if st.toggle(f"Show what {_there(sitting)}", key="class truth"):
         _show_own(sitting)
     st.button("Answer another set", on_click=_begin_anew, key="class anew", type="tertiary")
 
@@ -244,7 +257,11 @@ def _show_own(sitting: Sitting) -> None:
         rows.append([str(each.number), planted, Marked(said or "normal", mark), f"{each.seconds:.0f} s"])
     st.markdown(f"**{sum(right)} of {len(right)} films right.** Over the last five films each:")
     st.html(curve(right))
-    show_table(["Film", "Planted", "You said", "Time"], rows)
+    show_table(["Film", _there(sitting).removeprefix("was ").capitalize(), "You said", "Time"], rows)
+
+
+def _there(sitting: Sitting) -> str:
+    return "is there" if isinstance(sitting.set, FilmSet) else "was planted"
 
 
 def _begin_anew() -> None:
@@ -252,4 +269,5 @@ def _begin_anew() -> None:
     if held.sitting is not None:
         held.sitting.drawing.close()
     held.sitting = None
-    st.session_state.pop(_CODE, None)
+    for key in (_CODE, _FILE):
+        st.session_state.pop(key, None)

@@ -10,7 +10,8 @@ from ensemble_cam.machine.names import escaped
 from ensemble_cam.readers.class_answers import Answers, over_time, read_answers
 from ensemble_cam.readers.class_csv import class_csv
 from ensemble_cam.readers.class_table import ClassTable, Mean, Part, Skill, class_table
-from ensemble_cam.readers.classes import ClassSet
+from ensemble_cam.readers.classes import Planned
+from ensemble_cam.readers.film_sets import AnySet, FilmSet, OwnFilm, is_set_file, read_set
 from ensemble_cam.settings.settings import displayed
 from ensemble_cam.ui.classes.charts import calibration, curve
 from ensemble_cam.ui.classes.sitting import ClassPage, session_class
@@ -41,8 +42,8 @@ def show_handed_in(held: ClassPage) -> None:
         type="json",
         accept_multiple_files=True,
         key="class files",
-        help="Those of one set are one table; a student's curve goes over all sets. They stay in this page's memory, "
-        "and are written nowhere.",
+        help="Those of one set are one table; a student's curve goes over all sets. Open the file of a set of "
+        "own films with them. They stay in this page's memory, and are written nowhere.",
     )
     if not uploads:
         st.markdown("Thirty files are one table: students and findings, marks, confidence, and the hardest films.")
@@ -74,16 +75,20 @@ def show_handed_in(held: ClassPage) -> None:
 
 
 def _read(data: Sequence[tuple[str, bytes]]) -> list[Answers]:
+    sets: list[FilmSet] = []
     found = []
-    for name, each in data:
+    for name, each in sorted(data, key=lambda item: not is_set_file(item[1])):  # a set's file before its answers
         try:
-            found.append(read_answers(each))
+            if is_set_file(each):
+                sets.append(read_set(each))
+            else:
+                found.append(read_answers(each, sets))
         except ConfigError as error:
             st.warning(plain(f"{escaped(name)}: {error}"))
     return found
 
 
-def _chosen_set(answers: Sequence[Answers]) -> ClassSet:
+def _chosen_set(answers: Sequence[Answers]) -> AnySet:
     """Return the set that is looked at; where the files are of several, the teacher chooses."""
     sets = list(dict.fromkeys(each.set for each in sorted(answers, key=lambda each: each.began)))
     if len(sets) == 1:
@@ -111,7 +116,8 @@ def _slot() -> Slot[ClassTable]:
 
 def _show_students(table: ClassTable) -> None:
     students = len(table.students)
-    told = f"{students} student{'s' * (students != 1)} · {table.set.count} films · code {table.set.code}"
+    called = f"“{plain(table.set.title)}”" if isinstance(table.set, FilmSet) else f"code {table.set.code}"
+    told = f"{students} student{'s' * (students != 1)} · {table.set.count} films · {called}"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{told}**", help=_HELP, width="stretch")
         which = st.segmented_control(
@@ -194,17 +200,23 @@ def _show_confidence(table: ClassTable, handed_in: Sequence[Answers]) -> None:
 
 
 def _show_hardest(table: ClassTable) -> None:
-    st.markdown("**Hardest films**", help="The phantom lab draws a film by its seed and findings.")
+    own = isinstance(table.set, FilmSet)
+    help = "Films stand here by their number in the set and the beginning of their files' SHA-256."
+    st.markdown("**Hardest films**", help=help if own else "The phantom lab draws a film by its seed and findings.")
     rows = []
     for each in table.hardest()[:10]:
         rows.append(
             [
-                f"{each.film} (seed {each.seed})",
-                ", ".join(map(displayed, each.planted)) or "normal",
+                _film_name(each.film),
+                ", ".join(map(displayed, each.film.findings)) or "normal",
                 f"{each.right}/{each.answered}",
                 _most(each.overlooked),
                 _most(each.invented),
                 f"{each.seconds:.0f} s",
             ]
         )
-    show_table(["Film", "Planted", "Right", "Not named by", "Named, not there", "Time"], rows)
+    show_table(["Film", "There", "Right", "Not named by", "Named, not there", "Time"], rows)
+
+
+def _film_name(film: Planned | OwnFilm) -> str:
+    return f"{film.number} (seed {film.seed})" if isinstance(film, Planned) else f"{film.number} ({film.sha256[:8]}…)"

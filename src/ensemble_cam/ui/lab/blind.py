@@ -1,5 +1,7 @@
 """Blind reading in the phantom lab: the learner says what is there, and where, before truth and maps are shown."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from ensemble_cam.phantom import FINDINGS
@@ -8,6 +10,8 @@ from ensemble_cam.ui.lab.state import session_lab
 from ensemble_cam.ui.lab.tally import Answer
 from ensemble_cam.ui.lab.work import LabFilm
 from ensemble_cam.ui.viewer.planted import Planted
+
+_MARKS = "Where it is seen best. Marks are judged as the hottest points of maps are; a finding may stay unmarked."
 
 
 def show_questions(film: LabFilm) -> Planted:
@@ -22,7 +26,7 @@ def show_questions(film: LabFilm) -> Planted:
         key=f"lab findings {film.sha256}",
         wrap=True,
     )
-    target = _show_target(film, named, list(marks)) if named else None
+    target = show_target(named, list(marks), key=f"lab target {film.sha256}") if named else None
     with st.container(horizontal=True, gap="small"):
         st.button(
             "Answer" if named else "Answer: nothing, a normal film",
@@ -39,17 +43,26 @@ def show_questions(film: LabFilm) -> Planted:
     )
 
 
-def _show_target(film: LabFilm, named: list[str], marked: list[str]) -> str:
-    """Let the learner choose which of the named findings the next click marks: the first unmarked one by itself."""
+def show_target(named: Sequence[str], marked: Sequence[str], *, key: str) -> str:
+    """Let who answers choose which of the named findings the next click marks: the first unmarked one by itself.
+
+    Args:
+        named: findings, one at least.
+        marked: those that have a mark.
+        key: of the film's choice on the page.
+    """
     unmarked = [label for label in named if label not in marked]
+    if len(named) == 1:
+        st.caption(f"A click on the film marks it{' (✓ marked)' if not unmarked else ''}.", help=_MARKS)
+        return named[0]
     return st.segmented_control(
         "A click on the film marks",
         named,
         default=unmarked[0] if unmarked else named[-1],
         format_func=lambda label: ("✓ " if label in marked else "") + displayed(label),
         required=True,
-        key=f"lab target {film.sha256} {len(named)} {len(marked)}",  # with another key it takes its default again
-        help="Where it is seen best. Marks are judged as the hottest points of maps are; a finding may stay unmarked.",
+        key=f"{key} {len(named)} {len(set(marked) & set(named))}",  # with another key it takes its default again
+        help=_MARKS,
     )
 
 

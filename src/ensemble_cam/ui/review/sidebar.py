@@ -40,18 +40,10 @@ _STILL, _FAILED = "still pictures", "viewer failed"
 
 def show_film_picker(defaults: ReviewDefaults) -> None:
     """Show the uploader and, for several films, which one is on the stage and what is known of them."""
-    key = films.uploader_key()
-    uploads = st.file_uploader(
+    films.show_uploader(
         "Open films",
-        accept_multiple_files=True,
-        key=key,
-        on_change=films.take_late_uploads,
-        args=(key,),
-        help="PNG, JPEG, TIFF, BMP or DICOM, told apart by content. Films stay on this machine and in this session.",
+        "PNG, JPEG, TIFF, BMP or DICOM, told apart by content. Films stay on this machine and in this session.",
     )
-    if uploads:  # the callback was broken off
-        films.take_uploads(uploads)
-        st.rerun()
     show_film_list(films_told(defaults))
 
 

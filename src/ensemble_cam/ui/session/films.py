@@ -339,6 +339,17 @@ def take_late_uploads(key: str) -> None:
         take_uploads(uploads)
 
 
+def show_uploader(label: str, help: str) -> None:
+    """Let the reader open films, which come to the end of this session's."""
+    key = uploader_key()
+    uploads = st.file_uploader(
+        label, accept_multiple_files=True, key=key, on_change=take_late_uploads, args=(key,), help=help
+    )
+    if uploads:  # the callback was broken off
+        take_uploads(uploads)
+        st.rerun()
+
+
 def take_uploads(uploads: list[UploadedFile]) -> None:
     """Move uploaded files into the session's films, and out of Streamlit's own store; the first goes on the stage.
 

@@ -42,7 +42,7 @@ def listed(film: OpenFilm, *, hidden: bool, threshold: float) -> dict[str, objec
     read, analysis = film.radiograph, film.reviewing.value
     if read is None:
         return told | {"state": "failed" if film.failure else "unread"}
-    told["picture"] = film.kept("picture", read, _picture)
+    told["picture"] = film.kept("picture", read, picture_of)
     if hidden:
         return told | {"state": "hidden"}
     if analysis is None or analysis.radiograph.sha256 != read.sha256:
@@ -55,7 +55,8 @@ def listed(film: OpenFilm, *, hidden: bool, threshold: float) -> dict[str, objec
 _SAYS_NOTHING: dict[str, object] = {"called": [], "split": [], "distance": None, "overlap": None}
 
 
-def _picture(read: Radiograph) -> str:
+def picture_of(read: Radiograph) -> str:
+    """Return a small picture of a film, as an address that holds it."""
     scale = _SIDE / max(read.width, read.height)
     size = max(1, round(read.width * scale)), max(1, round(read.height * scale))
     small = cv2.resize(read.display, size, interpolation=cv2.INTER_AREA)
