@@ -9,26 +9,11 @@ import pytest
 from ensemble_cam.phantom import draw_phantom
 from ensemble_cam.phantom.files import film_name, phantom_files
 from ensemble_cam.readers.store import NAME
-from support.apps import NO_WAY_OUT, started
-from support.browsing import PATIENCE, expect, needs_chromium, pages_of, settled, upload
+from support.browsing import PATIENCE, expect, needs_chromium, settled, upload
 
 pytestmark = needs_chromium
 
 SIDE = 300
-
-
-@pytest.fixture
-def page(tmp_path, browser):
-    session = tmp_path / "session"
-    command = ["-m", "ensemble_cam.cli", "app", "--port", "{port}", "--no-browser", "--session", str(session)]
-    with (
-        started(command, folder=tmp_path, log=tmp_path / "log", **NO_WAY_OUT) as (address, _),
-        pages_of(browser, address) as open_one,
-    ):
-        page = open_one()
-        page.get_by_text("Read first", exact=True).click()
-        settled(page)
-        yield page
 
 
 def stroke(page, *shares: tuple[float, float]) -> None:
@@ -44,7 +29,8 @@ def stroke(page, *shares: tuple[float, float]) -> None:
     page.mouse.up()
 
 
-def test_boxes_and_outlines_are_drawn_kept_taken_back_and_stand_beside_the_maps(page, tmp_path):
+def test_boxes_and_outlines_are_drawn_kept_taken_back_and_stand_beside_the_maps(read_first, session):
+    page = read_first
     film = phantom_files(draw_phantom(5, findings=["Effusion"], size=SIDE, difficulty=0.1), 0)[film_name(0, "png")]
     upload(page, ("film.png", film))
     expect(page.locator(".viewer .set")).to_contain_text("film.png", timeout=PATIENCE)
@@ -82,7 +68,7 @@ def test_boxes_and_outlines_are_drawn_kept_taken_back_and_stand_beside_the_maps(
     expect(verdict).to_contain_text("both: Effusion")
     expect(page.get_by_text("Beside what you drew")).to_be_attached()
     settled(page)
-    with closing(sqlite3.connect(tmp_path / "session" / NAME)) as file:
+    with closing(sqlite3.connect(session / NAME)) as file:
         rows = file.execute("SELECT phase, finding, kind, points, withdraws FROM shapes ORDER BY id").fetchall()
     assert [(phase, finding, kind) for phase, finding, kind, *_ in rows] == [
         ("first", "Effusion", "box"),

@@ -12,8 +12,7 @@ from ensemble_cam import cli
 from ensemble_cam.phantom import draw_phantom
 from ensemble_cam.phantom.files import film_name, phantom_files
 from ensemble_cam.readers.store import NAME
-from support.apps import NO_WAY_OUT, started
-from support.browsing import PATIENCE, expect, needs_chromium, pages_of, settled, upload
+from support.browsing import PATIENCE, expect, needs_chromium, upload
 
 pytestmark = needs_chromium
 
@@ -22,24 +21,6 @@ FILMS = 10
 
 def phantom(seed: int) -> bytes:
     return phantom_files(draw_phantom(seed, size=300), 0)[film_name(0, "png")]
-
-
-@pytest.fixture
-def session(tmp_path) -> Path:
-    return tmp_path / "session"
-
-
-@pytest.fixture
-def page(session, tmp_path, browser):
-    command = ["-m", "ensemble_cam.cli", "app", "--port", "{port}", "--no-browser", "--session", str(session)]
-    with (
-        started(command, folder=tmp_path, log=tmp_path / "log", **NO_WAY_OUT) as (address, _),
-        pages_of(browser, address) as open_one,
-    ):
-        page = open_one()
-        page.get_by_text("Read first", exact=True).click()
-        settled(page)
-        yield page
 
 
 def rows(session: Path, statement: str) -> list[tuple]:
@@ -61,7 +42,8 @@ def said(page) -> str:
     return page.locator(".verdict").inner_text()
 
 
-def test_ten_films_are_read_by_the_keyboard_alone(page, session, tmp_path):
+def test_ten_films_are_read_by_the_keyboard_alone(read_first, session, tmp_path):
+    page = read_first
     upload(page, *((f"film {number}.png", phantom(number)) for number in range(FILMS)))
     on_stage(page, "film 0.png")
     page.locator(".viewer .panel").first.focus()
@@ -97,7 +79,8 @@ def test_ten_films_are_read_by_the_keyboard_alone(page, session, tmp_path):
     assert out.read_text().count('"marked"') >= FILMS
 
 
-def test_first_read_is_locked_and_compared_with_the_networks(page, session):
+def test_first_read_is_locked_and_compared_with_the_networks(read_first, session):
+    page = read_first
     upload(page, ("one.png", phantom_files(draw_phantom(3, findings=["Effusion"], size=300), 0)[film_name(0, "png")]))
     on_stage(page, "one.png")
     for label, at in (("Effusion", (60, 200)), ("Nodule", (120, 90))):

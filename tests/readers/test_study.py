@@ -5,13 +5,15 @@ import json
 import sqlite3
 from collections import Counter
 from contextlib import closing
+from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
 from ensemble_cam import cli
-from ensemble_cam.errors import ConfigError
+from ensemble_cam.errors import ConfigError, SessionError
+from ensemble_cam.readers import sitting as sitting_module
 from ensemble_cam.readers import study_scores
 from ensemble_cam.readers.draws import Draws
 from ensemble_cam.readers.reviews import keep_review
@@ -223,6 +225,45 @@ def test_what_was_not_as_planned_is_told(sittings, tmp_path):
     # Seen again with networks, and left without a word: not read. The rest was not even opened.
     assert study_scores.NOT_READ in by[read.reader, read.case.sha256, 2].deviations
     assert sum(study_scores.NOT_READ in each.deviations for each in found) == len(found) - 2
+
+
+def test_a_sitting_leads_by_the_plan_holds_no_truth_and_knows_when_the_washout_is_over(sittings, tmp_path, capsys):
+    folder, told = sittings
+    told = planned(told.finding, {c.sha256: c.truth for c in told.cases}, told.readers, seed=1, washout=10)
+    (tmp_path / "study.json").write_bytes(told.file())
+    words = ["readers", "study", "begin", str(folder / "films"), "--study", str(tmp_path / "study.json")]
+    words += ["--sitting", "2", "--session", str(tmp_path / "s2")]
+    assert cli.main([*words, "--after", str(folder / "s1")]) == 0
+    assert cli.main([*words, "--after", str(folder / "s1")]) == 0  # once more, where it was stopped
+    text = (tmp_path / "s2" / sitting_module.NAME).read_text()
+    assert "truth" not in text
+    assert ".png" not in text
+    made = sitting_module.read_sitting(tmp_path / "s2")
+    assert {(who, n, turn.sha256, turn.arm) for who in made.orders for n, turn in enumerate(made.orders[who], 1)} == {
+        (r.reader, r.place, r.case.sha256, r.arm) for r in told.reads() if r.sitting == 2
+    }
+    with closing(sqlite3.connect(folder / "s1" / NAME)) as file:
+        opened = file.execute(
+            "SELECT name, sha256, reads.at FROM reads JOIN readers ON readers.id = reader JOIN films ON films.id = film"
+            " WHERE event = 'opened'"
+        ).fetchall()
+    for who, sha256, at in opened:
+        (turn,) = [each for each in made.orders[who] if each.sha256 == sha256]
+        days = datetime.fromisoformat(turn.rested) - datetime.fromisoformat(at)
+        assert timedelta(days=10) - timedelta(minutes=1) < days <= timedelta(days=10)
+    with closing(sqlite3.connect(tmp_path / "s2" / NAME)) as file:
+        cases = file.execute("SELECT sha256, case_number FROM films JOIN pixels ON film = id ORDER BY place").fetchall()
+    assert cases == [(case.sha256, case.name) for case in told.cases]
+
+    assert cli.main(["readers", "study", "begin", str(folder / "films"), *words[4:7], "1", *words[8:]]) == 2
+    assert "This session is of another sitting" in capsys.readouterr().err
+    first = next((folder / "films").iterdir())
+    assert cli.main(["readers", "study", "begin", str(first), *words[4:]]) == 2
+    assert "These films of the study are not there: case 00" in capsys.readouterr().err
+    (tmp_path / "s2" / sitting_module.NAME).write_text("{}")
+    with pytest.raises(SessionError, match="no sitting that is read here"):
+        sitting_module.read_sitting(tmp_path / "s2")
+    assert sitting_module.read_sitting(tmp_path) is None
 
 
 def test_nothing_but_hashes_and_case_numbers_names_a_film(sittings):

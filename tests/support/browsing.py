@@ -42,12 +42,12 @@ def pages_of(
 
     With `until_it_ends` the server ends while pages are open, and they may say that they do not reach it.
 
-    Its `prepare(page)` comes before the app is loaded. The drawer of films and settings is opened, unless `drawer` is
-    false.
+    Its `prepare(page)` comes before the app is loaded, which `begins` with a text. The drawer of films and settings is
+    opened, unless `drawer` is false.
     """
     contexts, errors, elsewhere = [], [], []
 
-    def open_one(prepare=None, *, width=1366, height=768, drawer=True):
+    def open_one(prepare=None, *, width=1366, height=768, drawer=True, begins="Open films"):
         context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
         contexts.append(context)
         page = context.new_page()
@@ -63,7 +63,7 @@ def pages_of(
             ),
         )
         page.goto(address)
-        expect(page.get_by_text("Open films").first).to_be_visible(timeout=PATIENCE)
+        expect(page.get_by_text(begins).first).to_be_visible(timeout=PATIENCE)
         if drawer:
             open_drawer(page)
         return page

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ensemble_cam.cli.arguments import Commands, whole
 from ensemble_cam.cli.exit_codes import OK
-from ensemble_cam.errors import ConfigError, did_you_mean
+from ensemble_cam.errors import ConfigError, SessionError, did_you_mean
 from ensemble_cam.machine.files import read_file, why_unreadable
 from ensemble_cam.machine.names import escaped
 from ensemble_cam.settings.settings import displayed
@@ -54,6 +54,26 @@ def add(actions: Commands) -> None:
         help="between the sittings; a case that is read again sooner is told (%(default)s)",
     )
     plan.set_defaults(command=run_plan)
+    begin = steps.add_parser(
+        "begin",
+        help="make a session of a sitting, through which the app leads each reader",
+        description="Put the study's films and its plan, without the truth, into a session. With `ensemble-cam app "
+        "--session DIR` each reader is then led through their cases in their order, and nothing of networks is shown "
+        "where a case is read without them.",
+    )
+    begin.add_argument("films", nargs="+", metavar="FILM", help="the study's films, or folders with them")
+    begin.add_argument("--study", type=Path, required=True, metavar="STUDY.json", help="the plan")
+    begin.add_argument(
+        "--sitting", type=int, choices=(1, 2), required=True, metavar="N", help="which of the two, 1 or 2"
+    )
+    begin.add_argument("--session", type=Path, required=True, metavar="DIR", help="a new folder, for this sitting")
+    begin.add_argument(
+        "--after",
+        type=Path,
+        metavar="DIR",
+        help="the first sitting's session: the app then says of each case when its washout is over",
+    )
+    begin.set_defaults(command=run_begin)
     export = steps.add_parser(
         "export",
         help="write the scores of both sittings as iMRMC reads them",
@@ -102,6 +122,46 @@ def run_plan(options: argparse.Namespace) -> int:
     write_whole(options.out, study.file())
     write_whole(schedule, csv_of(SCHEDULE_COLUMNS, reads))
     print(options.out, schedule, sep="\n", file=sys.stdout)
+    return OK
+
+
+def run_begin(options: argparse.Namespace) -> int:
+    """Make a session of a sitting.
+
+    Raises:
+        ConfigError: if the plan is none, or a film of it is not there.
+        SessionError: if a session cannot be had, or holds another sitting.
+        RadiographError: if a film cannot be read.
+        ExportError: if the plan cannot be written there.
+    """
+    from contextlib import ExitStack
+
+    from ensemble_cam.archive.places import find_places
+    from ensemble_cam.export.drafts import write_whole
+    from ensemble_cam.film.decoding import decode_apart
+    from ensemble_cam.readers import sitting
+    from ensemble_cam.readers.lists import number_case
+    from ensemble_cam.readers.pixels import keep_pixels
+    from ensemble_cam.readers.store import Store
+    from ensemble_cam.readers.study import read_study
+    from ensemble_cam.readers.verdicts import keep_film
+
+    study = read_study(_read(options.study))
+    places = {_sha256(film): film.path for film in find_places(options.films).films}
+    sitting.check_films(study, places)
+    with ExitStack() as stack:
+        before = None if options.after is None else stack.enter_context(Store.open(options.after, create=False))
+        begun = sitting.StudySitting.of(study, options.sitting, before=before)
+        file = options.session / sitting.NAME
+        if file.exists() and file.read_bytes() != begun.file():
+            raise SessionError("This session is of another sitting. Name a new folder.")
+        store = stack.enter_context(Store.open(options.session))
+        for done, case in enumerate(study.cases, start=1):
+            row = keep_film(store, case.sha256)
+            keep_pixels(store, row, decode_apart(_read(places[case.sha256])))
+            number_case(store, row, case.name)
+            print(f"{done} of {len(study.cases)} cases", file=sys.stdout)
+        write_whole(file, begun.file())
     return OK
 
 

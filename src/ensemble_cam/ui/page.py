@@ -18,6 +18,7 @@ from ensemble_cam.ui.session import networks
 from ensemble_cam.ui.session.answers import keep_answers
 from ensemble_cam.ui.session.films import session_films
 from ensemble_cam.ui.session.garbage import collect_at_rest
+from ensemble_cam.ui.session.keeping import study_sitting
 from ensemble_cam.ui.session.person import may_come_in
 from ensemble_cam.ui.session.tab import show_kept, show_readers, show_tab
 from ensemble_cam.ui.session.turns import TURNS
@@ -74,9 +75,12 @@ def _drawer() -> Literal["auto", "collapsed"]:
 
 
 def _pages() -> list[StreamlitPage]:
+    review = st.Page(show_review_page, title="Review", icon=":material/radiology:", default=True)
+    if study_sitting() is not None:
+        return [review]  # whoever is led through a study sees nothing beside it
     archive = [st.Page(_show_archive, title="Archive", icon=":material/dns:", url_path="archive")]
     return [
-        st.Page(show_review_page, title="Review", icon=":material/radiology:", default=True),
+        review,
         *(archive if offers_archive() else []),
         st.Page(_show_lab, title="Phantom lab", icon=":material/science:", url_path="phantom-lab"),
         st.Page(_show_class, title="Class", icon=":material/school:", url_path="class"),

@@ -18,10 +18,18 @@ from ensemble_cam.ui.overlay_key import pass_on_overlay_key, show_overlays_butto
 from ensemble_cam.ui.review import live, opening, verdicts
 from ensemble_cam.ui.review.case import show_case
 from ensemble_cam.ui.review.remarks import offer_meaningless, show_failures, show_origin, show_remarks
-from ensemble_cam.ui.review.sidebar import films_told, show_controls, show_film_picker, show_read_first
+from ensemble_cam.ui.review.sidebar import (
+    films_told,
+    fixed_controls,
+    show_controls,
+    show_film_picker,
+    show_read_first,
+)
 from ensemble_cam.ui.session import films, networks
 from ensemble_cam.ui.session.controls import Controls
 from ensemble_cam.ui.session.films import OpenFilm
+from ensemble_cam.ui.session.keeping import study_sitting
+from ensemble_cam.ui.session.led import Led, lead, led, reads_alone
 from ensemble_cam.ui.session.networks import Identities, Ready, identities
 from ensemble_cam.ui.session.reading import EXAMPLES
 from ensemble_cam.ui.session.reviewing import reviewing, seen_by, show_work
@@ -45,6 +53,9 @@ _ALL = 18  # findings, as many as any set of classifiers knows
 def show_review_page() -> None:
     """Show the sidebar, and the film on the stage with its review; then read the other films that came."""
     config = networks.configuration()
+    if (study := led()) is not None:
+        _show_case(config, study)
+        return
     with st.sidebar:
         show_film_picker(config.review)
         new, progress = films.unread(), st.empty()
@@ -65,6 +76,26 @@ def show_review_page() -> None:
         note_films(films_told(config.review))
 
 
+def _show_case(config: Config, study: Led) -> None:
+    """Show the case of a readers' study that its reader is led to, or that there is none."""
+    lead(study, films.session_films())
+    with st.sidebar:
+        st.markdown(f"**Readers' study**: {plain(displayed(study.sitting.finding))}")
+        if study.order:
+            st.markdown(plain(study.progress))
+        about = st.container()
+        st.caption(PURPOSE)
+    if study.film is None:
+        st.title("Readers' study")
+        st.markdown(plain(study.says))
+        return
+    controls = fixed_controls(config, study.sitting.finding)
+    if not controls.live:
+        st.error("The viewer cannot run in this browser, and a study needs it. Use another browser.")
+        return
+    _show_stage(config, study.film, controls, about)
+
+
 def _show_stage(config: Config, film: OpenFilm | None, controls: Controls, about: DeltaGenerator) -> None:
     """Show the film on the stage with its review, and what is said beside it; what is to be done first without one.
 
@@ -76,7 +107,8 @@ def _show_stage(config: Config, film: OpenFilm | None, controls: Controls, about
     above, stage, below = st.container(key="said"), st.container(), st.container()
     with above:
         fetching.end_fetching()
-        sets.show_set(config, controls.set)
+        if study_sitting() is None:
+            sets.show_set(config, controls.set)
         fetching.show_progress()
         ready = fetching.show_weights(controls.choices)
         controls = controls.for_classifiers([each.choice for each in ready])
@@ -114,6 +146,8 @@ def _show_heading(film: OpenFilm, controls: Controls) -> None:
         if not controls.live:
             pass_on_overlay_key()
             show_overlays_button("The film")
+        if study_sitting() is not None:
+            return
         if film.planted is not None:
             opening.show_phantom_button("Another phantom")
         st.button(
@@ -134,7 +168,7 @@ def _planted(film: OpenFilm, controls: Controls) -> str:
 
 
 def _hidden(film: OpenFilm, controls: Controls) -> bool:
-    return controls.read_first and not film.revealed
+    return (controls.read_first and not film.revealed) or reads_alone(film)
 
 
 def _geometry(read: Radiograph, controls: Controls) -> Geometry:
@@ -157,7 +191,8 @@ def _show_live(
         film_view.show_warnings(read)
         if hidden:
             _show_reveal(film)
-        analysis = _review(film, read, controls, ready) if ready else None
+        alone = reads_alone(film)  # then nothing is asked of the networks, either
+        analysis = _review(film, read, controls, ready) if ready and not alone else None
         withheld = False
         if analysis is not None and not hidden:
             _show_remarks(film, analysis)
@@ -173,8 +208,14 @@ def _show_live(
 
 
 def _show_reveal(film: OpenFilm) -> None:
+    study = led()
+    if study is not None and study.too_early:
+        st.warning(plain(study.too_early))
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown("Read the film first. Scores and maps are hidden.")
+        told = "Read the film first. Scores and maps are hidden." if study is None else study.asks
+        st.markdown(plain(told))
+        if study is not None and study.alone:
+            return
         st.button(
             "Show scores and maps",
             on_click=_reveal,
@@ -249,7 +290,7 @@ def _show_cautions(read: Radiograph, set: ClassifierSet) -> None:
 
 
 def _reveal(number: int) -> None:
-    if film := films.film(number):
+    if (film := films.film(number)) and not reads_alone(film):
         film.revealed = True
 
 

@@ -18,7 +18,7 @@ from ensemble_cam.ui import sets
 from ensemble_cam.ui.session import choices as held
 from ensemble_cam.ui.session import films
 from ensemble_cam.ui.session.controls import Controls
-from ensemble_cam.ui.session.networks import Choice
+from ensemble_cam.ui.session.networks import Choice, default_choices
 from ensemble_cam.ui.session.stage import listed_films, show_film_list
 from ensemble_cam.ui.viewer.payload import COLORMAP_NOTES
 from ensemble_cam.ui.words import RELATIVE_ACTIVATION, plain
@@ -104,6 +104,35 @@ def show_controls(config: Config, film: films.OpenFilm | None, *, read_first: bo
         pixels=pixels,
         read_first=read_first,
         live=not still,
+    )
+
+
+def fixed_controls(config: Config, finding: str) -> Controls:
+    """Return what is set in a readers' study, where readers set nothing: what the configuration begins with.
+
+    Args:
+        config: the classifiers and the defaults.
+        finding: that the study asks for.
+    """
+    defaults, set = config.review, sets.chosen_set(config)
+    choices = default_choices(config, set.name)
+    return Controls(
+        set=set,
+        display=Display(defaults.threshold, defaults.opacity, defaults.colormap),
+        settings=Settings(
+            top_k=defaults.top_k,
+            labels=(finding,),
+            method=defaults.method,
+            layers=defaults.layers,
+            aug_smooth=defaults.aug_smooth,
+            eigen_smooth=defaults.eigen_smooth,
+            framing=defaults.framing,
+            ensemble_weights={choice.config.id: choice.ensemble_weight for choice in choices},
+        ),
+        choices=choices,
+        pixels=Pixels(defaults.intensity),
+        read_first=True,
+        live=not held.chosen(_STILL, False),
     )
 
 

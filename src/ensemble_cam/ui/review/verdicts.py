@@ -29,7 +29,8 @@ from ensemble_cam.ui.scripts import linked
 from ensemble_cam.ui.session import films
 from ensemble_cam.ui.session.controls import Controls
 from ensemble_cam.ui.session.films import OpenFilm, SessionFilms
-from ensemble_cam.ui.session.keeping import Keeping, keeping, progress
+from ensemble_cam.ui.session.keeping import Keeping, keeping, progress, study_sitting
+from ensemble_cam.ui.session.led import led, reads_alone
 
 if TYPE_CHECKING:
     from ensemble_cam.reviewing.analysis import Analysis
@@ -57,13 +58,15 @@ def show_said(film: OpenFilm, analysis: "Analysis | None", controls: Controls, *
         state = here.state(film)
     except SessionError as error:
         failed, state = str(error), FilmState()
-    seen = None if hidden else analysis
+    seen, study = None if hidden else analysis, led()
     labels = dict.fromkeys(label for each in controls.choices for label in known_labels(each.config, each.weights))
+    labels = labels if study is None else {study.sitting.finding: None}
     _component(
         key=_KEY,
         data={
             "film": {"number": film.id.number, "sha256": film.id.sha256},
             "phase": _phase(seen, state, hidden=hidden),
+            "alone": study is not None and study.alone,
             "labels": [{"label": label, "name": displayed(label)} for label in sorted(labels, key=displayed)],
             "marks": [_mark(mark, "first") for mark in state.first] + [_mark(mark, "after") for mark in state.after],
             "shapes": _shapes(here, film),
@@ -72,7 +75,7 @@ def show_said(film: OpenFilm, analysis: "Analysis | None", controls: Controls, *
             "compared": (compared := _compared(seen, state)),
             "outlines": [] if seen is None or compared is None else outlines(film, seen),
             "done": state.done is not None,
-            "progress": progress(),
+            "progress": progress() if study is None else study.progress,
             "heard": here.heard,
             "failed": failed,
         },
@@ -200,7 +203,7 @@ def _do(here: Keeping, session: SessionFilms, message: Mapping[str, Any]) -> Non
         reader.judge(row, finding, Verdict(message["verdict"]), review=here.reviews.get(film.id.number))
     elif kind == "note":
         reader.note(row, _text(message.get("text")) or "", finding=finding)
-    elif kind == "reveal":
+    elif kind == "reveal" and not reads_alone(film):
         film.revealed = True
     elif kind == "done":
         reader.finish(row)
@@ -236,7 +239,9 @@ def _change_last(here: Keeping, row: int, confidence: int | None) -> None:
 
 
 def _go_on(here: Keeping, session: SessionFilms, film: OpenFilm) -> None:
-    """Put the next film on the stage that the reader is not done with; none where there is none."""
+    """Put the next film on the stage that the reader is not done with; none where there is none, or a study leads."""
+    if study_sitting() is not None:
+        return
     order = list(session.values())
     at = order.index(film)
     for other in (*order[at + 1 :], *order[:at]):

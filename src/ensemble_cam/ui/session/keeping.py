@@ -26,6 +26,7 @@ from ensemble_cam.film.decoding import decode_apart
 from ensemble_cam.readers.audit import Event, note
 from ensemble_cam.readers.lists import films_of, forget_film, is_shared, number_case, share_film
 from ensemble_cam.readers.pixels import has_pixels, keep_pixels, read_pixels
+from ensemble_cam.readers.sitting import StudySitting, read_sitting
 from ensemble_cam.readers.store import Store
 from ensemble_cam.readers.verdicts import FilmState, Reader, Verdict, assessments, keep_film
 from ensemble_cam.reviewing.scores import Call
@@ -220,6 +221,7 @@ def keeping() -> Keeping:
     found: Keeping | None = st.session_state.get(_KEEPING)
     if found is None:
         store = _file()
+        study_sitting()  # if it cannot be read, nobody is to read on as if there were none
         lasting = store is not None
         store = store or Store.in_memory()
         here = person()
@@ -316,6 +318,17 @@ def _file() -> Store | None:
     return store
 
 
+@cache
+def study_sitting() -> StudySitting | None:
+    """Return the sitting of a readers' study that this server leads through; None where its session is no study's.
+
+    Raises:
+        SessionError: if its file cannot be read.
+    """
+    folder = os.environ.get(SESSION_VARIABLE)
+    return read_sitting(Path(folder)) if folder else None
+
+
 def _last_reader(store: Store) -> str:
     rows = store.rows(
         "SELECT name FROM readers LEFT JOIN reads ON readers.id = reader GROUP BY readers.id"
@@ -328,6 +341,8 @@ def _open_kept(here: Keeping, films: SessionFilms) -> None:
     for row in films_of(here.store, None if here.person is None else here.reader):
         planted = None if row["planted"] is None else tuple(filter(None, row["planted"].split("\n")))
         name = f"Film {row['id']}" if planted is None else f"Phantom {row['id']}"
+        if study_sitting() is not None:
+            name = row["case_number"] or name
         stored = partial(read_pixels, here.store, row["id"])
         film = films.add_kept(row["sha256"], name, stored, planted=planted, case=row["case_number"])
         here.rows[film.id.number] = row["id"]

@@ -151,16 +151,19 @@ def show_readers() -> None:
         return
     if not here.lasting:
         return
-    names = keeping.readers(here.store)
+    study = keeping.study_sitting()
+    names = keeping.readers(here.store) if study is None else list(study.orders)
     st.selectbox(
         "Reader",
         names,
-        index=names.index(here.reader.name),
+        index=names.index(here.reader.name) if here.reader.name in names else None,
+        placeholder="Who reads here?",
         key=f"reader {here.reader.id} {len(names)}",
-        accept_new_options=True,
+        accept_new_options=study is None,
         on_change=_read_as,
         args=(f"reader {here.reader.id} {len(names)}",),
-        help="Who reads here; type a new name to add one. Each has their own first reads, verdicts and settings.",
+        help="Who reads here. Each has their own first reads, verdicts and settings."
+        + ("" if study is not None else " Type a new name to add one."),
     )
     if failed := st.session_state.pop(_FAILED, ""):
         st.error(plain(failed))

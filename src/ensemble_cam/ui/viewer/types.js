@@ -306,6 +306,7 @@
  * @typedef {object} Said
  * @property {FilmId} film
  * @property {"first" | "again" | "after" | "none"} phase a first read, a film that is hidden again, verdicts, neither
+ * @property {boolean} alone whether it is read without networks, as a readers' study has it: nothing is revealed
  * @property {{ label: string, name: string }[]} labels that can be marked
  * @property {ReaderMark[]} marks
  * @property {ReaderShape[]} shapes

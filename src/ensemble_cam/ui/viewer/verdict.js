@@ -70,12 +70,12 @@ export class Verdicts {
     if (!said || said.phase === "none") return false
     const verdict = VERDICTS.get(key)
     if (said.phase === "after" && verdict) return this.judge(verdict[0])
-    if (said.phase === "first" && key === "v") return this.say({ kind: "reveal" })
+    if (said.phase === "first" && key === "v" && !said.alone) return this.say({ kind: "reveal" })
     if (said.phase === "first" && (key === "j" || key === "k")) return this.choose(key === "j" ? 1 : -1)
     if (said.phase === "first" && SURE.includes(Number(key))) return this.say({ kind: "sure", confidence: Number(key) })
     if (key === "q") return this.mark(this.pointed ?? this.middle)
     if (key === "backspace") return this.say({ kind: "back" })
-    if (key === "w" && said.phase === "after") return this.say({ kind: "done" })
+    if (key === "w" && (said.phase === "after" || said.alone)) return this.say({ kind: "done" })
     return false
   }
 
@@ -197,8 +197,9 @@ export class Verdicts {
         return made
       }),
     )
-    const hint = element("span", "hint", "V: lock it, show maps")
-    return [...this.marking(said, "Your first read"), sure, row(hint, this.progress(said))]
+    const next = this.button("Done – next", () => this.key("w"), "done", "W")
+    const then = said.alone ? next : element("span", "hint", "V: lock it, show maps")
+    return [...this.marking(said, "Your first read"), sure, row(then, this.progress(said))]
   }
 
   /** @param {Said} said */
