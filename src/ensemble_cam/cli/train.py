@@ -1,6 +1,7 @@
 """`ensemble-cam train`: a network of one's own, from pictures in folders by class."""
 
 import argparse
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,8 @@ def add(commands: Commands) -> None:
             "Train a network on pictures that lie in a folder for each class. Of each class 70 % are learned from, 15 "
             "% say when to stop, and 15 % are kept for the test. Written are the weights, their classes in "
             "<stem>.classes.json, and <stem>_training/: training.json, classes.png, curves.png, confusion.png and "
-            ".csv, wrong.png and .csv. What comes out can be explained by `explain --checkpoint`, and put into a set."
+            ".csv, wrong.png and .csv; where MLflow is installed a run of it in mlruns/ beside the weights, too. What "
+            "comes out can be explained by `explain --checkpoint`, and put into a set."
         ),
     )
     train.add_argument("folder", type=Path, metavar="FOLDER", help="holds a folder of pictures for each class")
@@ -98,7 +100,25 @@ def run(options: argparse.Namespace) -> int:
     line.line(f"Trained: {kept}{', as the loss fell no more' if trained.stopped_early else ''}")
     line.line(f"{training.line}.")
     line.line(f"→ {escaped(str(options.out))}")
+    _log_run(line, options.out)
     return OK
+
+
+def _log_run(line: TerminalLine, out: Path) -> None:
+    """Write a run of MLflow, where that is installed; a training is whole without."""
+    from ensemble_cam.training import mlflow_run
+    from ensemble_cam.training.places import RECORD, places
+
+    if not mlflow_run.is_installed():
+        return
+    _, _, folder = places(out)
+    runs = out.parent / mlflow_run.FOLDER
+    try:
+        run = mlflow_run.log_run(json.loads((folder / RECORD).read_text(encoding="utf-8")), out.stem, folder, runs)
+    except OSError as error:
+        line.line(f"No run of MLflow could be written ({escaped(str(error))}); all else is there.")
+        return
+    line.line(f"MLflow: run {run} in {escaped(str(runs))}")
 
 
 def _tell(line: TerminalLine, epoch: "Epoch", epochs: int) -> None:

@@ -7,6 +7,7 @@ from ensemble_cam.classifiers.checkpoints import CLASSES
 from ensemble_cam.errors import ConfigError
 from ensemble_cam.machine.names import escaped
 
+RECORD = "training.json"
 _ENDING = ".safetensors"
 
 

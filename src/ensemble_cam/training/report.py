@@ -20,12 +20,11 @@ from ensemble_cam.machine.names import cell
 from ensemble_cam.purpose import PURPOSE
 from ensemble_cam.training import sheets
 from ensemble_cam.training.folders import PARTS, TEST, TRAIN, Folders
-from ensemble_cam.training.places import places
+from ensemble_cam.training.places import RECORD, places
 from ensemble_cam.training.torch_loop import Plan, Start, Trained
 from ensemble_cam.validation.statistics import CONFIDENCE, Share
 
 SCHEMA = 1
-RECORD = "training.json"
 _MOST_WRONG = 64  # on the sheet; the table has all
 
 
