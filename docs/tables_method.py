@@ -8,6 +8,8 @@ from ensemble_cam.settings.config import load_config
 from ensemble_cam.settings.families import FAMILIES, Family, WeightsFile
 from ensemble_cam.settings.methods import METHODS, Recipe
 from ensemble_cam.settings.metrics import BASELINES, METRICS
+from ensemble_cam.settings.settings import displayed
+from ensemble_cam.validation.published_figures import FIGURES
 
 _CUTS = {
     "densenet": "behind the ReLU that follows `norm5`",
@@ -92,6 +94,15 @@ def metrics() -> str:
     return table(["measure", "in", "what it is", "speaks for the map", "what it does not show", "source"], rows)
 
 
+def published_places() -> str:
+    """Write what others have published of where people and maps point."""
+    rows = []
+    for label, of in FIGURES.items():
+        hit, iou = (f"{a:.3f} ({b:.3f} to {c:.3f})" for a, b, c in (of.people_hit, of.machine_iou))
+        rows.append([displayed(label), hit, f"{of.people_iou:.3f}", iou])
+    return table(["finding", "radiologists: point inside", "radiologists: IoU", "Grad-CAM: IoU"], rows)
+
+
 def baselines() -> str:
     """Return what may stand where pixels were removed, and what each hides."""
     rows = ((code(each.name), sentence(each.what), each.hides) for each in BASELINES.values())
@@ -106,4 +117,5 @@ TABLES = {
     "methods and the package": methods_and_the_package,
     "methods and settings": methods_and_settings,
     "operating points": operating_points,
+    "published places": published_places,
 }

@@ -14,6 +14,7 @@ from ensemble_cam.ui.session import networks
 from ensemble_cam.ui.session.films import SessionFilms
 from ensemble_cam.ui.session.jobs import JobQueue
 from ensemble_cam.ui.trust.validation import Held, share, usable, validating, wish_for, zipped
+from ensemble_cam.validation.published_figures import FIGURES
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +48,7 @@ def ready():
 def wish(films, folder, ready, **changed):
     asked = {"sensitivity": None, "alert_rate": None, "prevalence": 0.1, "by": "me"} | changed
     labels = (folder / "labels.csv").read_bytes()
+    asked.setdefault("marks", tuple((each.name, each.read_bytes()) for each in folder.glob("phantom_???_*.png")))
     return wish_for(usable(list(films.values())), labels, "labels.csv", ready, **asked)
 
 
@@ -61,10 +63,13 @@ def found(films, folder, ready):
 
 def test_figures_are_those_of_the_command(found, folder, tmp_path):
     asked = ["validate", str(folder), "--labels", str(folder / "labels.csv"), "--set", "teaching", "--prevalence", ".1"]
-    assert main([*asked, "--classifiers", "teaching-resnet", "--out", str(tmp_path / "out"), "--quiet"]) == 0
+    asked += ["--classifiers", "teaching-resnet", "--masks", str(folder), "--out", str(tmp_path / "out"), "--quiet"]
+    assert main(asked) == 0
     record = json.loads((tmp_path / "out" / "validation.json").read_text(encoding="utf-8"))
     assert json.loads(json.dumps(found.outcome.record["findings"])) == record["findings"]
     assert found.outcome.record["films"] == record["films"]
+    assert json.loads(json.dumps(found.outcome.record["places"])) == record["places"]
+    assert record["places"]["findings"]
     assert (found.failures, found.outcome.record["by"]) == ((), "me")
     with zipfile.ZipFile(io.BytesIO(zipped(found.outcome))) as archive:
         assert "report.pdf" in archive.namelist()
@@ -78,6 +83,7 @@ def test_a_table_with_a_fault_is_its_sentence(films, folder, ready):
     assert job.wait(60)
     assert isinstance(job.outcome(), ConfigError)
     assert "lacks label" in str(job.outcome())
+    assert "--" not in str(job.outcome())  # no option of a command line
 
 
 def test_films_that_were_scored_are_not_again_when_the_work_has_made_way(films, folder, ready):
@@ -111,7 +117,13 @@ def test_the_page_shows_each_finding_with_its_sentence_and_what_can_be_filed(fil
     assert "5 films" in shown
     assert found.outcome.record["findings"][FINDINGS[0]]["teaching-resnet"]["sentence"] in shown
     assert "never on patients" in shown
-    assert sum("lab-table" in each.body for each in made.get("html")) == len(found.outcome.record["findings"])
+    places = found.outcome.record["places"]["findings"]
+    tables = [each.body for each in made.get("html") if "lab-table" in each.body]
+    assert len(tables) == len(found.outcome.record["findings"]) + len(places)
+    assert set(places) - set(found.outcome.record["findings"])  # of findings with masks and without labels, too
+    of_people = [each for each in tables if "radiologists, published" in each]
+    assert len(of_people) == sum(label in FIGURES for label in places) > 0
+    assert "doi:10.1038/s42256-022-00536-x" in shown
 
 
 @pytest.mark.parametrize(("text", "value"), [("", None), (" 5 ", 0.05), ("12%", 0.12), ("0.5", 0.005)])

@@ -14,7 +14,8 @@ from ensemble_cam.readers.table import write_tables
 from ensemble_cam.validation.labels import read_labels
 from ensemble_cam.validation.places import Boxes, Runs
 from ensemble_cam.validation.published_boxes import read_boxes
-from ensemble_cam.validation.published_masks import read_masks, runs_of_coco
+from ensemble_cam.validation.published_figures import FIGURES, published_record
+from ensemble_cam.validation.published_masks import places_of, read_masks, runs_of_coco
 from support import films as pictures
 from support.sessions import read_by_two
 
@@ -241,6 +242,43 @@ def test_masks_of_ones_own_are_pictures_of_the_films_size(tmp_path, blob):
     assert_array_equal(place.mask(70, 90), blob)
     with pytest.raises(ConfigError, match=r"a_Mass.png is of 70×90 pixels; its film is of 90×70"):
         place.mask(90, 70)
+
+
+def test_marks_of_two_films_of_one_name_are_refused(tmp_path):
+    films = films_of(tmp_path, "one/a.png", "other/a.png", "b.png")
+    table = "file,finding,x0,y0,x1,y1\n{}.png,Mass,1,2,3,4\n"
+    assert read_boxes(written(tmp_path, "b.csv", table.format("b")), films, KNOWN).by_film
+    with pytest.raises(ConfigError, match="2 films are called a"):
+        read_boxes(written(tmp_path, "a.csv", table.format("a")), films, KNOWN)
+    (tmp_path / "masks").mkdir()
+    (tmp_path / "masks" / "a_Mass.png").write_bytes(b"")
+    with pytest.raises(ConfigError, match="2 films are called a"):
+        read_masks(tmp_path / "masks", films, KNOWN)
+
+
+def test_files_are_known_by_what_they_hold_and_not_mixed(tmp_path, blob):
+    films = films_of(tmp_path, "a.png")
+    boxes = b"file,finding,x0,y0,x1,y1\na.png,Mass,1,2,3,4\n"
+    runs = b"ImageId, EncodedPixels\na, 1 2\n"
+    picture = cv2.imencode(".png", blob.astype(np.uint8) * 255)[1].tobytes()
+    kinds = [places_of([(name, data)], films, KNOWN) for name, data in (("x.csv", boxes), ("y.csv", runs))]
+    assert [(each.kind, each.title) for each in kinds] == [
+        ("boxes", "the site's own"),
+        ("masks", "SIIM-ACR pneumothorax"),
+    ]
+    own = places_of([("a_Mass.png", picture), ("c_Mass.png", b"")], films, KNOWN).by_film[films[0].place]["Mass"]
+    assert_array_equal(own.mask(70, 90), blob)
+    for mixed in ([("x.csv", boxes), ("a_Mass.png", picture)], [("a_Mass.png", picture), ("x.csv", boxes)]):
+        with pytest.raises(ConfigError, match="either one CSV or JSON, or pictures"):
+            places_of(mixed, films, KNOWN)
+
+
+def test_published_figures_are_shares_with_intervals_round_them():
+    for label, of in FIGURES.items():
+        for value, low, high in (of.people_hit, of.machine_iou):
+            assert 0 <= low <= value <= high <= 1, label
+    assert published_record("Effusion")["Grad-CAM, published"]["iou"] == 0.158
+    assert published_record("Hernia") is None
 
 
 @pytest.mark.parametrize(

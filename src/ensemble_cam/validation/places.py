@@ -5,7 +5,7 @@ What public sets publish is read by `published_boxes` and `published_masks`.
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -97,21 +97,24 @@ class Runs:
 
 
 @dataclass(frozen=True)
-class MaskFile:
-    """A mask as a grey picture: what is brighter than half is the finding."""
+class MaskPicture:
+    """A mask as a grey picture: what is brighter than half is the finding.
 
-    path: Path
+    Attributes:
+        name: of its file.
+        read: gives its bytes.
+    """
+
+    name: str
+    read: Callable[[], bytes]
 
     def mask(self, width: int, height: int) -> np.ndarray:
         """See `Place`."""
-        try:
-            data = np.frombuffer(read_file(self.path, most=MOST_BYTES), np.uint8)
-        except OSError as error:
-            raise ConfigError(f"--masks: {escaped(self.path.name)}: {why_unreadable(error)}.") from None
-        found = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
+        data = np.frombuffer(self.read(), np.uint8)
+        found = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE) if data.size else None
         if found is None or found.shape != (height, width):
             what = "is no picture" if found is None else f"is of {found.shape[1]}×{found.shape[0]} pixels"
-            raise ConfigError(f"--masks: {escaped(self.path.name)} {what}; its film is of {width}×{height}.")
+            raise ConfigError(f"--masks: {escaped(self.name)} {what}; its film is of {width}×{height}.")
         return np.asarray(found > 127)
 
 
@@ -134,31 +137,53 @@ class Found:
     """Films and findings that are here, by the names of a set."""
 
     def __init__(self, films: Sequence[Film], known: Sequence[str]):
-        self._films = {film_key(film.place): film.place for film in films}
+        self._films: dict[str, list[str]] = {}
+        for film in films:
+            self._films.setdefault(film_key(film.place), []).append(film.place)
         self._known = {displayed(label).casefold(): label for label in known}
 
     def of(self, film: str, finding: str) -> tuple[str, str] | None:
-        """Return a film's place and upstream's name of a finding; None where one of them is not here."""
-        place = self._films.get(film_key(film.strip()))
+        """Return a film's place and upstream's name of a finding; None where one of them is not here.
+
+        Raises:
+            ConfigError: if two films have that name.
+        """
+        places = self._films.get(film_key(film.strip()), ())
         name = OTHER_NAMES.get(finding.strip().casefold(), finding.strip())
         label = self._known.get(displayed(name).casefold())
-        return None if place is None or label is None else (place, label)
+        if not places or label is None:
+            return None
+        if len(places) > 1:
+            raise ConfigError(
+                f"Boxes and masks: {len(places)} films are called {escaped(film_key(film.strip()))}, and nobody knows "
+                "which one is meant. Rename them, or give one alone."
+            )
+        return places[0], label
 
 
-def rows_of(path: Path, option: str) -> Iterator[list[str]]:
-    """Yield a CSV's rows; `option` is what its faults are told under.
+def file_bytes(path: Path, option: str) -> bytes:
+    """Return a file's bytes; `option` is what its faults are told under.
 
     Raises:
         ConfigError: if it cannot be read.
     """
-    name = escaped(path.name)
     try:
-        text = read_file(path, most=MOST_BYTES).decode("utf-8-sig")
+        return read_file(path, most=MOST_BYTES)
+    except OSError as error:
+        raise ConfigError(f"{option}: {escaped(path.name)}: {why_unreadable(error)}. Check its path.") from None
+
+
+def rows_of(data: bytes, name: str, option: str) -> Iterator[list[str]]:
+    """Yield a CSV's rows; `option` is what its faults are told under.
+
+    Raises:
+        ConfigError: if it is none.
+    """
+    try:
+        text = data.decode("utf-8-sig")
         yield from (row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if any(row))
     except (UnicodeDecodeError, csv.Error):
-        raise ConfigError(f"{option}: {name} is no CSV in UTF-8. Save it anew.") from None
-    except OSError as error:
-        raise ConfigError(f"{option}: {name}: {why_unreadable(error)}. Check its path.") from None
+        raise ConfigError(f"{option}: {escaped(name)} is no CSV in UTF-8. Save it anew.") from None
 
 
 def checked(places: Places, where: str) -> Places:

@@ -16,24 +16,34 @@ import numpy as np
 from ensemble_cam.archive.films import Film
 from ensemble_cam.errors import ConfigError
 from ensemble_cam.machine.names import escaped
-from ensemble_cam.validation.places import SIDE, Boxes, Found, Place, Places, checked, rows_of
+from ensemble_cam.validation.places import SIDE, Boxes, Found, Place, Places, checked, file_bytes, rows_of
 
 OWN_HEAD = ("file", "finding", "x0", "y0", "x1", "y1")
 
 
 def read_boxes(path: Path, films: Sequence[Film], known: Sequence[str]) -> Places:
-    """Read boxes.
+    """Read boxes; see `boxes_of`.
+
+    Raises:
+        ConfigError: if the file cannot be read, or has no box of a film and a finding that are here.
+    """
+    return boxes_of(file_bytes(path, "--boxes"), path.name, films, known)
+
+
+def boxes_of(data: bytes, name: str, films: Sequence[Film], known: Sequence[str]) -> Places:
+    """Return the boxes that a file holds.
 
     Args:
-        path: a CSV of NIH's, VinDr-CXR's, the RSNA challenge's, or of one's own.
+        data: a CSV of NIH's, VinDr-CXR's, the RSNA challenge's, or of one's own.
+        name: what it is called.
         films: those that were given; boxes of others are passed over.
         known: the findings of the classifiers; others are passed over.
 
     Raises:
-        ConfigError: if it cannot be read, or has no box of a film and a finding that are here.
+        ConfigError: if it is none, or has no box of a film and a finding that are here.
     """
-    name = escaped(path.name)
-    rows = list(rows_of(path, "--boxes"))
+    name = escaped(name)
+    rows = list(rows_of(data, name, "--boxes"))
     heads = [each.strip().casefold() for each in rows[0]] if rows else []
     readers = {
         ("image index", "finding label"): _nih_boxes,

@@ -8,25 +8,29 @@
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from ensemble_cam.archive.films import Film
 from ensemble_cam.errors import ConfigError
-from ensemble_cam.machine.files import read_file, why_unreadable
 from ensemble_cam.machine.names import escaped
 from ensemble_cam.validation.places import (
-    MOST_BYTES,
     SIDE,
     Found,
-    MaskFile,
+    MaskPicture,
     Place,
     Places,
     Runs,
     checked,
+    file_bytes,
     rows_of,
 )
+from ensemble_cam.validation.published_boxes import boxes_of
 from ensemble_cam.validation.published_labels import film_key
+
+_OPTION = "--masks"  # what faults are told under
+_HEAD = 1000  # bytes, in which a table's first line ends
 
 
 def read_masks(path: Path, films: Sequence[Film], known: Sequence[str]) -> Places:
@@ -40,33 +44,71 @@ def read_masks(path: Path, films: Sequence[Film], known: Sequence[str]) -> Place
     Raises:
         ConfigError: if it cannot be read, or has no mask of a film and a finding that are here.
     """
-    name, names = escaped(path.name), Found(films, known)
+    if not path.is_dir():
+        return masks_of(file_bytes(path, _OPTION), path.name, films, known)
+    pictures = {each.name: partial(file_bytes, each, _OPTION) for each in path.iterdir() if each.is_file()}
+    return pictures_of(pictures, path.name, films, known)
+
+
+def pictures_of(
+    pictures: Mapping[str, Callable[[], bytes]], name: str, films: Sequence[Film], known: Sequence[str]
+) -> Places:
+    """Return masks that are pictures by the names `<film>_<finding>.png`, each with what gives its bytes.
+
+    Raises:
+        ConfigError: if none is of a film and a finding that are here; `name` is said then.
+    """
+    names = Found(films, known)
     by_film: dict[str, dict[str, Place]] = {}
-    if path.is_dir():
-        title = "the site's own"
-        for film in films:
-            for label in known:
-                file = path / f"{film_key(film.place)}_{label}.png"
-                if file.is_file():
-                    by_film.setdefault(film.place, {})[label] = MaskFile(file)
-    elif path.suffix.lower() == ".json":
+    for stem in dict.fromkeys(film_key(film.place) for film in films):
+        for label in known:
+            read = pictures.get(each := f"{stem}_{label}.png")
+            if read is not None and (key := names.of(f"{stem}.png", label)) is not None:
+                by_film.setdefault(key[0], {})[label] = MaskPicture(each, read)
+    return checked(Places("the site's own", by_film, "masks"), f"{_OPTION}: {escaped(name)}")
+
+
+def masks_of(data: bytes, name: str, films: Sequence[Film], known: Sequence[str]) -> Places:
+    """Return the masks that a file holds: CheXlocalize's JSON by its ending, else SIIM-ACR's CSV.
+
+    Raises:
+        ConfigError: if it is neither, or has no mask of a film and a finding that are here.
+    """
+    names, name = Found(films, known), escaped(name)
+    by_film: dict[str, dict[str, Place]] = {}
+    if name.lower().endswith(".json"):
         title = "CheXlocalize"
-        for film_name, finding, place in _chexlocalize(path):
+        for film_name, finding, place in _chexlocalize(data, name):
             if (key := names.of(film_name, finding)) is not None:
                 by_film.setdefault(key[0], {})[key[1]] = place
     else:
         title = "SIIM-ACR pneumothorax"
-        for film_name, runs in _siim(path).items():
+        for film_name, runs in _siim(data, name).items():
             if (key := names.of(film_name, "Pneumothorax")) is not None:
                 by_film.setdefault(key[0], {})[key[1]] = Runs(runs, (SIDE, SIDE), exact=False)
-    return checked(Places(title, by_film, "masks"), f"--masks: {name}")
+    return checked(Places(title, by_film, "masks"), f"{_OPTION}: {name}")
 
 
-def _siim(path: Path) -> dict[str, tuple[tuple[int, int], ...]]:
+def places_of(files: Sequence[tuple[str, bytes]], films: Sequence[Film], known: Sequence[str]) -> Places:
+    """Return the boxes or masks that files hold, each by its name and bytes: pictures, or one CSV or JSON.
+
+    Raises:
+        ConfigError: if they are none, are of several kinds, or have none of a film and a finding that are here.
+    """
+    (name, data), *others = files
+    if all(each.lower().endswith(".png") for each, _ in files):
+        return pictures_of({each: partial(bytes, held) for each, held in files}, name, films, known)
+    if others:
+        raise ConfigError("Boxes and masks: take either one CSV or JSON, or pictures <film>_<finding>.png alone.")
+    head = data[:_HEAD].decode("utf-8-sig", "replace").partition("\n")[0].casefold()
+    is_masks = name.lower().endswith(".json") or "encodedpixels" in head
+    return (masks_of if is_masks else boxes_of)(data, name, films, known)
+
+
+def _siim(data: bytes, name: str) -> dict[str, tuple[tuple[int, int], ...]]:
     """Return film → runs; starts are from the end of the run before, and a film may have several lines."""
-    name = escaped(path.name)
     found: dict[str, list[tuple[int, int]]] = {}
-    rows = list(rows_of(path, "--masks"))
+    rows = list(rows_of(data, name, _OPTION))
     if not rows or [each.strip().casefold() for each in rows[0][:2]] != ["imageid", "encodedpixels"]:
         raise ConfigError(
             f"--masks: {name} is not known. Known are a folder of <film>_<finding>.png, SIIM-ACR's CSV and "
@@ -89,13 +131,11 @@ def _siim(path: Path) -> dict[str, tuple[tuple[int, int], ...]]:
     return {film: tuple(runs) for film, runs in found.items()}
 
 
-def _chexlocalize(path: Path) -> Iterator[tuple[str, str, Runs]]:
-    name = escaped(path.name)
+def _chexlocalize(data: bytes, name: str) -> Iterator[tuple[str, str, Runs]]:
     try:
-        record = json.loads(read_file(path, most=MOST_BYTES))
-    except (OSError, ValueError) as error:
-        reason = why_unreadable(error) if isinstance(error, OSError) else "it is no JSON"
-        raise ConfigError(f"--masks: {name}: {reason}. Fetch the file anew.") from None
+        record = json.loads(data)
+    except ValueError:
+        raise ConfigError(f"--masks: {name}: it is no JSON. Fetch the file anew.") from None
     try:
         for film, findings in record.items():
             for finding, each in findings.items():

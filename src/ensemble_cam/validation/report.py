@@ -20,7 +20,7 @@ from ensemble_cam.settings.vocabulary import ENSEMBLE
 from ensemble_cam.validation.model_card import card_name, card_of
 from ensemble_cam.validation.ranking_curves import curves_html
 from ensemble_cam.validation.report_pdf import report_pdf
-from ensemble_cam.validation.report_words import untold
+from ensemble_cam.validation.report_words import located_table, located_words, marked_alone, names_of, untold
 from ensemble_cam.validation.site import SMALLEST_GROUP, decimal
 
 SCHEMA = 1
@@ -137,6 +137,7 @@ def page(record: Mapping[str, Any]) -> str:
         *_films(record),
         *_classifiers(record),
         *(part for label in record["findings"] for part in _finding(label, record)),
+        *(part for label in marked_alone(record) for part in _marked(label, record)),
         *_comparisons(record),
         "<h2>What this does not tell</h2>",
         f"<ul>{''.join(f'<li>{escape(each)}</li>' for each in untold(record))}</ul>",
@@ -184,7 +185,7 @@ def _classifiers(record: Mapping[str, Any]) -> list[str]:
 
 
 def _finding(label: str, record: Mapping[str, Any]) -> list[str]:
-    names = {each["id"]: each["name"] for each in record["classifiers"]} | {ENSEMBLE: "Ensemble"}
+    names = names_of(record)
     figures = record["findings"][label]
     today = ("classifier", "n", "positives", "AUC", "interval", "resampled", "average precision",
              "operating point", "sensitivity", "specificity", "alerts per 100", "PPV", "NPV")  # fmt: skip
@@ -214,7 +215,7 @@ def _finding(label: str, record: Mapping[str, Any]) -> list[str]:
         *_calibration(figures, names),
         *_votes(figures, record["contradictions"].get(label, [])),
         *_subgroups(figures, names),
-        *_located(label, record, names),
+        *_located(label, record),
     ]
 
 
@@ -290,25 +291,16 @@ def _subgroups(figures: Mapping[str, Any], names: Mapping[str, str]) -> list[str
     return ["<h3>Subgroups, at the operating points of today</h3>", _table(head, sorted(rows)), few] if rows else []
 
 
-def _located(label: str, record: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
-    places = record["places"]
-    of = {} if places is None else places["findings"].get(label, {})
-    if not of:
+def _marked(label: str, record: Mapping[str, Any]) -> list[str]:
+    return [f"<h2>{escape(displayed(label))}</h2>", *_located(label, record)]
+
+
+def _located(label: str, record: Mapping[str, Any]) -> list[str]:
+    head, rows = located_table(label, record)
+    if not rows:
         return []
-    head = ("map of", "films", "hottest point inside", "from", "IoU", "Dice", "best from", "IoU, other half",
-            "Dice, other half")  # fmt: skip
-    rows = []
-    for id, each in of.items():
-        best = each["best"]
-        chosen = ("too few films", "–", "–") if best is None else (
-            f"{best['threshold']:.2f}", decimal(best["iou"]), decimal(best["dice"])
-        )  # fmt: skip
-        rows.append(
-            (names[id], each["n"], f"{decimal(each['hit'])} ({_span(each['hit_wilson'])})", f"{each['threshold']:.2f}",
-             decimal(each["iou"]), decimal(each["dice"]), *chosen)
-        )  # fmt: skip
-    words = f"Marks: {places['kind']}, {places['of']}; cut to what the networks see. Means over the films that have it."
-    return ["<h3>Where the maps lie</h3>", _table(head, rows), f"<p>{escape(words)}</p>"]
+    said = "".join(f"<p>{escape(each)}</p>" for each in located_words(label, record["places"]))
+    return ["<h3>Where the maps lie</h3>", _table(head, rows), said]
 
 
 def _comparisons(record: Mapping[str, Any]) -> list[str]:

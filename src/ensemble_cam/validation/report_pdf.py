@@ -7,8 +7,7 @@ from ensemble_cam.export.blocks import HAIR, HEIGHT, MARGIN, ROOM, WIDTH, Block,
 from ensemble_cam.purpose import PURPOSE
 from ensemble_cam.rendering.page import BOLD, FAINT, INK, NORMAL, SMALL, WARN, Canvas, Lettering
 from ensemble_cam.settings.settings import displayed
-from ensemble_cam.settings.vocabulary import ENSEMBLE
-from ensemble_cam.validation.report_words import untold
+from ensemble_cam.validation.report_words import located_words, marked_alone, names_of, untold
 from ensemble_cam.validation.site import decimal
 
 TITLE = "Validation on the site's own films"
@@ -63,6 +62,10 @@ def _blocks(record: Mapping[str, Any]) -> Iterator[Block]:
     yield from _about(record)
     for label in record["findings"]:
         yield from _finding(label, record)
+    for label in marked_alone(record):
+        yield Space(_GAP)
+        yield from lines(displayed(label), BOLD)
+        yield from _located(label, record)
     yield from _end(record)
 
 
@@ -91,7 +94,7 @@ def _about(record: Mapping[str, Any]) -> Iterator[Block]:
 
 
 def _finding(label: str, record: Mapping[str, Any]) -> Iterator[Block]:
-    names = {each["id"]: each["name"] for each in record["classifiers"]} | {ENSEMBLE: "Ensemble"}
+    names = names_of(record)
     widths = (0.2, 0.08, 0.08, 0.16, 0.24, 0.24)
     yield Space(_GAP)
     yield from lines(displayed(label), BOLD)
@@ -110,10 +113,21 @@ def _finding(label: str, record: Mapping[str, Any]) -> Iterator[Block]:
         yield Row((names[id], str(on["n"]), str(on["positives"]), point, *figures), widths)
     for id, each in record["findings"][label].items():
         yield from lines(f"{names[id]}: {each['sentence']}", SMALL, FAINT)
+    yield from _located(label, record)
+
+
+def _located(label: str, record: Mapping[str, Any]) -> Iterator[Block]:
+    names = names_of(record)
     places = {} if record["places"] is None else record["places"]["findings"].get(label, {})
     for id, each in places.items():
         hit = f"hottest point inside on {decimal(each['hit'])} of {each['n']} films"
         yield from lines(f"{names[id]}, map: {hit}, IoU {decimal(each['iou'])} from {each['threshold']:.2f} on.", SMALL)
+    if places:
+        for who, each in (record["places"]["published"]["findings"][label] or {}).items():
+            hit = "" if each["hit"] is None else f"point inside on {decimal(each['hit'])} of the films, "
+            yield from lines(f"{who}: {hit}IoU {decimal(each['iou'])}.", SMALL, FAINT)
+        for text in located_words(label, record["places"])[1:]:
+            yield from lines(text, SMALL, FAINT)
 
 
 def _end(record: Mapping[str, Any]) -> Iterator[Block]:

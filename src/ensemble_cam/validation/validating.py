@@ -27,6 +27,7 @@ from ensemble_cam.settings.vocabulary import UNTRAINED
 from ensemble_cam.validation.labels import Labels
 from ensemble_cam.validation.locating import places_record
 from ensemble_cam.validation.places import Places
+from ensemble_cam.validation.published_figures import NOT_COMPARABLE, SOURCE, published_record
 from ensemble_cam.validation.report import PAGE, PRINTED, RECORD, SCHEMA, check_free, write
 from ensemble_cam.validation.scoring import NOWHERE, Refused, ScoredFilm, score_films
 from ensemble_cam.validation.site import Question, Site, films_digest
@@ -251,7 +252,13 @@ class Validation:
 
 def _places(films: Sequence[ScoredFilm], site: Site, places: Places, threshold: float) -> dict[str, Any]:
     found = places_record([film.located for film in films], site.halves[0], threshold)
-    return {"of": places.title, "kind": places.kind, "findings": found}
+    published = {label: published_record(label) for label in found}
+    return {
+        "of": places.title,
+        "kind": places.kind,
+        "findings": found,
+        "published": {"source": SOURCE, "note": NOT_COMPARABLE, "findings": published},
+    }
 
 
 def _remarks(site: Site, labels: Labels) -> list[str]:

@@ -1,6 +1,7 @@
 """What the page of a validation holds, and what it computes: the session's films with labels through the networks."""
 
 import io
+import re
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -36,6 +37,7 @@ class Wish:
         films: number and SHA-256 of each film.
         labels: the table's bytes.
         name: what its file is called.
+        marks: name and bytes of each file of boxes or masks.
         sensitivity, alert_rate: as of `site.Rule`.
         prevalence: of every finding; None where none is stated.
         by: who validates; None where nobody said.
@@ -46,6 +48,7 @@ class Wish:
     films: tuple[tuple[int, str], ...]
     labels: bytes = field(repr=False)
     name: str
+    marks: tuple[tuple[str, bytes], ...] = field(repr=False)
     sensitivity: float | None
     alert_rate: float | None
     prevalence: float | None
@@ -95,11 +98,19 @@ def usable(films: Sequence[OpenFilm]) -> list[OpenFilm]:
     return [film for film in films if film.data and not film.example]
 
 
-def wish_for(films: Sequence[OpenFilm], labels: bytes, name: str, ready: Sequence[Ready], **asked: object) -> Wish:
+def wish_for(
+    films: Sequence[OpenFilm],
+    labels: bytes,
+    name: str,
+    ready: Sequence[Ready],
+    *,
+    marks: tuple[tuple[str, bytes], ...] = (),
+    **asked: object,
+) -> Wish:
     """Return what is asked for; `asked` are further attributes of `Wish`."""
     numbers = tuple((film.id.number, film.id.sha256) for film in films)
     set = ready[0].choice.config.set
-    return Wish(numbers, labels, name, networks=identities(ready), set=set, **asked)  # type: ignore[arg-type]
+    return Wish(numbers, labels, name, marks, networks=identities(ready), set=set, **asked)  # type: ignore[arg-type]
 
 
 def validating(
@@ -115,6 +126,7 @@ def validating(
         from ensemble_cam.reviewing.options import ReviewOptions
         from ensemble_cam.reviewing.preparing import Choice
         from ensemble_cam.validation.labels import labels_of
+        from ensemble_cam.validation.published_masks import places_of
         from ensemble_cam.validation.scoring import Refused
         from ensemble_cam.validation.site import Question, Rule
         from ensemble_cam.validation.validating import Validation
@@ -127,7 +139,13 @@ def validating(
             asked = asked.at(dict.fromkeys(asked.known, wish.prevalence))
         given = [Film(Path(place), name, None) for place, (name, _) in held.items()]
         hashes = {film.place: sha256 for film, (_, sha256) in zip(given, wish.films, strict=True)}
-        labels = labels_of(wish.labels, _FILMS / wish.name, given, asked.known, hash_of=lambda film: hashes[film.place])
+        try:
+            labels = labels_of(
+                wish.labels, _FILMS / wish.name, given, asked.known, hash_of=lambda film: hashes[film.place]
+            )
+            places = places_of(wish.marks, given, asked.known) if wish.marks else None
+        except ConfigError as error:
+            raise ConfigError(re.sub("^--[a-z]+: ", "", str(error))) from None  # no option of a command line here
         classifiers = [networks.load(each) for each in ready]
 
         def told(film: "ScoredFilm | Refused") -> None:
@@ -138,6 +156,7 @@ def validating(
         outcome = asked.outcome(
             labels,
             classifiers,
+            places=places,
             by=wish.by,
             told=told,
             bytes_of=lambda place: held[place][1],

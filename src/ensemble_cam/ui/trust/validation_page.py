@@ -8,7 +8,6 @@ import streamlit as st
 from ensemble_cam.errors import ConfigError
 from ensemble_cam.purpose import PURPOSE
 from ensemble_cam.settings.settings import displayed
-from ensemble_cam.settings.vocabulary import ENSEMBLE
 from ensemble_cam.ui import sets
 from ensemble_cam.ui.session import networks
 from ensemble_cam.ui.session.closing import when_closed
@@ -31,9 +30,12 @@ from ensemble_cam.ui.trust.validation import (
 from ensemble_cam.ui.words import plain
 
 if TYPE_CHECKING:
+    from streamlit.runtime.uploaded_file_manager import UploadedFile as Upload
+
     from ensemble_cam.validation.validating import Outcome
 
 _LABELS, _RULE, _AT, _PREVALENCE, _BY = "labels", "labels rule", "labels at", "labels prevalence", "labels by"
+_MARKS = "labels marks"
 _YOUDEN, _SENSITIVITY, _ALERTS = "Youden's index", "a sensitivity to reach", "an alert rate to keep"
 _COLUMNS = "file,finding,label[,patient,reader,view,device,sex,age]"
 
@@ -68,6 +70,15 @@ def _show_request(held: Held, films: Sequence[OpenFilm], ready: Sequence[Ready])
         help=f"{_COLUMNS}, or the labels of NIH ChestX-ray14, CheXpert, VinDr-CXR, RSNA or SIIM-ACR as published. "
         "Films are known by their files' names. The table stays in this session's memory.",
     )
+    marks = st.file_uploader(
+        "Where findings are: boxes or masks (optional)",
+        type=["csv", "json", "png"],
+        accept_multiple_files=True,
+        key=_MARKS,
+        help="Maps are judged by them. Boxes: file,finding,x0,y0,x1,y1 in source pixels, or those of NIH ChestX-ray14, "
+        "VinDr-CXR or RSNA as published. Masks: pictures <film>_<finding>.png of the film's size, or the file of "
+        "SIIM-ACR or CheXlocalize.",
+    )
     rule = st.selectbox(
         "Choose operating points by", [_YOUDEN, _SENSITIVITY, _ALERTS], key=_RULE, persist_state="session"
     )
@@ -85,12 +96,19 @@ def _show_request(held: Held, films: Sequence[OpenFilm], ready: Sequence[Ready])
     ready_to_go = bool(films) and bool(ready) and upload is not None and held.validating.job is None
     if st.button("Validate", type="primary", key="validate", disabled=not ready_to_go) and upload is not None:
         try:
-            _ask(held, films, ready, upload.getvalue(), upload.name, rule)
+            _ask(held, films, ready, upload, marks, rule)
         except ConfigError as error:
             st.error(plain(str(error)))
 
 
-def _ask(held: Held, films: Sequence[OpenFilm], ready: Sequence[Ready], labels: bytes, name: str, rule: str) -> None:
+def _ask(
+    held: Held,
+    films: Sequence[OpenFilm],
+    ready: Sequence[Ready],
+    labels: "Upload",
+    marks: Sequence["Upload"],
+    rule: str,
+) -> None:
     state = st.session_state
     at = state.get(f"{_AT} {rule}") or ""
     most = 100.0001 if rule == _SENSITIVITY else 100.0
@@ -99,9 +117,10 @@ def _ask(held: Held, films: Sequence[OpenFilm], ready: Sequence[Ready], labels: 
         raise ConfigError(f"{rule}: got nothing; write a number in percent.")
     held.wish = wish_for(
         films,
-        labels,
-        name,
+        labels.getvalue(),
+        labels.name,
         ready,
+        marks=tuple((each.name, each.getvalue()) for each in marks),
         sensitivity=None if rule != _SENSITIVITY or value is None else min(value, 1.0),
         alert_rate=value if rule == _ALERTS else None,
         prevalence=share(state.get(_PREVALENCE) or "", "Prevalence"),
@@ -140,8 +159,9 @@ def _show_welcome() -> None:
         "- for each finding and network the area under the ROC curve, sensitivity and specificity with their "
         "intervals, and the sentence that so few or many films allow;\n"
         "- operating points chosen on one half of the patients and reported on the other, for the configuration;\n"
-        "- a report to read, to print and to file, and a model card for each network.\n\n"
-        "Boxes and masks, by which maps are judged, are for the command line: `ensemble-cam validate --masks`."
+        "- a report to read, to print and to file, and a model card for each network;\n"
+        "- with boxes or masks, how often the maps' hottest point lies in them and how far the regions agree, beside "
+        "what was published of radiologists and another network."
     )
     st.code("file,finding,label,patient\nfilm_001.dcm,Effusion,1,P1\nfilm_001.dcm,Nodule,0,P1", language=None)
 
@@ -149,6 +169,8 @@ def _show_welcome() -> None:
 def _show_outcome(outcome: "Outcome") -> None:
     record = outcome.record
     films = record["films"]
+    from ensemble_cam.validation.report_words import marked_alone
+
     for text in (*([f"{record['notice']}."] if record["notice"] else []), *record["cautions"]):
         st.markdown(f":orange[**{plain(text)}**]")
     st.markdown(
@@ -160,6 +182,9 @@ def _show_outcome(outcome: "Outcome") -> None:
     _show_downloads(outcome)
     for label, of in record["findings"].items():
         _show_finding(label, of, record, outcome.contradictions.get(label, ()))
+    for label in marked_alone(record):
+        st.markdown(f"**{plain(displayed(label))}**")
+        _show_places(label, record)
 
 
 def _show_downloads(outcome: "Outcome") -> None:
@@ -179,7 +204,9 @@ def _show_downloads(outcome: "Outcome") -> None:
 
 
 def _show_finding(label: str, of: Mapping[str, Any], record: Mapping[str, Any], contradicted: Sequence[str]) -> None:
-    names = {each["id"]: each["name"] for each in record["classifiers"]} | {ENSEMBLE: "Ensemble"}
+    from ensemble_cam.validation.report_words import names_of
+
+    names = names_of(record)
     st.markdown(f"**{plain(displayed(label))}**")
     rows = [
         [names[id], str(each["n"]), str(each["positives"]), _auc(each), _share(each, "sensitivity"),
@@ -191,6 +218,7 @@ def _show_finding(label: str, of: Mapping[str, Any], record: Mapping[str, Any], 
     show_table(head, rows)
     sentences = dict.fromkeys(each["sentence"] for each in of.values())
     st.caption("  \n".join(map(plain, sentences)))
+    _show_places(label, record)
     if contradicted:
         st.warning(
             plain(
@@ -198,6 +226,16 @@ def _show_finding(label: str, of: Mapping[str, Any], record: Mapping[str, Any], 
             ),
             icon=":material/compare_arrows:",
         )
+
+
+def _show_places(label: str, record: Mapping[str, Any]) -> None:
+    from ensemble_cam.validation.report_words import located_table, located_words
+
+    columns, rows = located_table(label, record)
+    if rows:
+        st.markdown("Where the maps lie")
+        show_table(columns, rows)
+        st.caption("  \n".join(map(plain, located_words(label, record["places"]))))
 
 
 def _auc(each: Mapping[str, Any]) -> str:
