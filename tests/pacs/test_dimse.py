@@ -23,6 +23,8 @@ from ensemble_cam import cli
 from ensemble_cam.errors import ConfigError
 from ensemble_cam.pacs import access
 from ensemble_cam.pacs.access import Peer
+from ensemble_cam.pacs.opening import archive_at
+from ensemble_cam.pacs.query import Query
 from support.archives import free_port, running_orthanc
 from support.dicom_films import PLANTED, computed_radiography, objects, phantom_dx, spot, with_header
 
@@ -156,6 +158,19 @@ def test_a_search_that_is_not_answered_to_its_end_is_an_error(answer, words, cap
     told = capsys.readouterr()
     assert told.out == ""
     assert words in told.err
+
+
+def test_a_name_in_chinese_is_read_without_what_announces_its_characters():
+    def answers(event):
+        for status, found in _one_study(event):
+            found.SpecificCharacterSet = ["", "ISO 2022 IR 58"]
+            found.PatientName = b"Zhang^XiaoDong=\x1b$)A\xd5\xc5^\x1b$)A\xd0\xa1\xb6\xab"  # PS3.5 K.2
+            yield status, found
+
+    handlers = [(evt.EVT_C_FIND, answers)]
+    with peer(handlers, classes=(StudyRootQueryRetrieveInformationModelFind,)) as url:
+        (study,) = archive_at(url).studies(Query.of_texts(["patient-id=1"]))
+    assert study.patient.name == "Zhang^XiaoDong=张^小东"
 
 
 def test_a_service_that_an_archive_has_not_is_an_error(capsys, report):
