@@ -278,7 +278,7 @@ def _ended(answers: Iterator[tuple[Dataset, Dataset | None]], *, most: int | Non
 
 
 def _text(found: Dataset, keyword: str) -> str:
-    # PS3.5 annex K: ESC $ ) A announces Chinese (ISO 2022 IR 58); pydicom 3.0 decodes it and leaves the escape in the text.
+    # PS3.5 annex K: ESC $ ) A announces Chinese (ISO 2022 IR 58), which pydicom 3.0 decodes and leaves in the text.
     return str(found.get(keyword) or "").replace("\x1b$)A", "")
 
 
