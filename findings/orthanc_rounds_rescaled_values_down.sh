@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Orthanc 1.10.1 (Debian's) beside pydicom 3.0.2: an array of `/numpy` is float32, and its rescaled values are rounded down.
+# Orthanc 1.10.1 (Debian's) beside pydicom 3.0.2: rescaled values of `/numpy` are rounded down, and come as float32.
 #
 # One would expect: what the Orthanc Book says of "downloading decoded images from Python", for use in pipelines of
 # artificial intelligence: the array "contains floating-point values", and Rescale Slope and Intercept "are applied to
 # the floating-point values".
-# What happens: the product is rounded down to a whole number, and that is what is handed out as float32. With a slope of
+# What happens: each rescaled value is rounded down to a whole number, which is handed out as float32. With a slope of
 # 0.001, as optical densities have, 4096 levels of grey become five; a fraction in slope or intercept shifts each value
 # by up to one. With whole numbers, as in most CT, nothing is seen of it.
 # What to do: ask for `/numpy?rescale=false` and rescale the stored values, or read the file.
