@@ -48,18 +48,42 @@ def words_of(steps: list[Step], word: str) -> list[str]:
     return json.loads(found)
 
 
-def in_own_root(root: Path, script: str, *, source: Path) -> list[str]:
+def run_of(steps: list[Step], root: Path, context: Path, arguments: dict[str, str]) -> str:
+    """Return the script that runs a container file's steps in an empty root, one stage after the other in the same.
+
+    Args:
+        steps: its instructions; of those that only say how it is started, nothing is run.
+        root: the root that `in_own_root` has made.
+        context: the folder that is copied from.
+        arguments: name → value of what a builder is told, and of what else the steps find in their environment.
+    """
+    lines, folder, given = [], "/", dict(arguments)
+    for step in steps:
+        if step.word == "WORKDIR":
+            folder = step.text
+            lines.append(f"mkdir -p {root}{folder}")
+        elif step.word == "COPY" and "--from" not in step.text:
+            assert step.text == ". .", step
+            lines.append(f"cp -r {context}/. {root}{folder}")
+        elif step.word == "ENV":
+            given |= environment_of([step])
+        elif step.word == "RUN":
+            inside = ["env", "-i", *(f"{name}={value}" for name, value in given.items()), "sh", "-ec"]
+            lines.append(f"chroot {root} {shlex.join([*inside, f'cd {folder}; {step.text}'])}")
+    return "\n".join(lines)
+
+
+def in_own_root(root: Path, script: str) -> list[str]:
     """Return the command that runs a script in an empty root, with this machine's programs and Python bound into it.
 
     All of it ends with the command: it has mounts of its own.
 
     Args:
         root: an empty folder.
-        script: of the shell, run in the root as root.
-        source: the package's source, which Python is told of.
+        script: of the shell, run as root beside the root.
     """
     bound = [Path(each) for each in _SYSTEM if Path(each).exists() and not Path(each).is_symlink()]
-    bound += [Path(sys.prefix), Path(sys.base_prefix), source]
+    bound += [Path(sys.prefix), Path(sys.base_prefix)]
     lines = ["set -e", f"mount -t tmpfs none {root}", f"mkdir -p {root}/proc {root}/tmp"]
     lines += [f"mount -t proc none {root}/proc", f"mount -t tmpfs -o mode=1777 none {root}/tmp"]
     for link in (Path(each) for each in _SYSTEM if Path(each).is_symlink()):
