@@ -110,6 +110,27 @@ def test_two_readers_do_not_see_each_others_films_and_both_see_the_work_list(ses
     assert hashes(session("anna")) == hashes(teacher) + hashes(anna)
 
 
+def test_who_sits_there_gets_what_comes_onto_the_work_list_behind_their_own_films_and_only_once(session):
+    anna, bert, teacher = session("anna"), session("bert"), session("tea")
+    session("anna", anna)
+    open_films(anna, 1)
+    own = hashes(anna)
+    session("tea", teacher)
+    open_films(teacher, 2, 3)
+    press(teacher, "Put 2 films on the work list")
+    session("anna", anna)
+    assert hashes(anna) == own + hashes(teacher)
+    assert anna.session_state["films"].on_stage.id.sha256 == own[0]
+    session("bert", bert)
+    assert hashes(bert) == hashes(teacher)
+    here = anna.session_state["films"]
+    here.put_on_stage(list(here.values())[-1])
+    session("anna", anna)
+    press(anna, "Remove this film")
+    session("anna", anna)
+    assert hashes(anna) == own + hashes(teacher)[:1]
+
+
 def test_the_audit_log_says_who_did_what_with_which_film(session):
     anna, teacher = session("anna"), session("tea")
     open_films(teacher, 4)

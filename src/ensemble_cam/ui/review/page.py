@@ -1,5 +1,6 @@
 """The review page: the sidebar, the chosen film, and its review while it is made and when it is there."""
 
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from ensemble_cam.errors import SessionError
 from ensemble_cam.film.geometry import Geometry
 from ensemble_cam.film.radiograph import Radiograph
 from ensemble_cam.purpose import PURPOSE
@@ -28,11 +30,12 @@ from ensemble_cam.ui.review.sidebar import (
 from ensemble_cam.ui.session import films, networks
 from ensemble_cam.ui.session.controls import Controls
 from ensemble_cam.ui.session.films import OpenFilm
-from ensemble_cam.ui.session.keeping import study_sitting
+from ensemble_cam.ui.session.keeping import keeping, study_sitting
 from ensemble_cam.ui.session.led import Led, lead, led, reads_alone
 from ensemble_cam.ui.session.networks import Identities, Ready, identities
 from ensemble_cam.ui.session.reading import EXAMPLES
 from ensemble_cam.ui.session.reviewing import reviewing, seen_by, show_work
+from ensemble_cam.ui.session.sitting import SITTING
 from ensemble_cam.ui.session.slot import PATIENCE, Slot
 from ensemble_cam.ui.session.stage import note_film, note_films, of_film
 from ensemble_cam.ui.session.told import last_committed
@@ -73,7 +76,25 @@ def show_review_page() -> None:
     with progress:  # once there is a film to look at
         films.read_in_turn(new)
     with st.sidebar:
-        note_films(films_told(config.review))
+        _show_what_came(config)
+
+
+@st.fragment
+def _show_what_came(config: Config) -> None:
+    """Say what is known of the films by now, also of those that come onto the work list while the reader sits here.
+
+    Each is read in a run of its own, between which the reader is attended to.
+    """
+    here = films.session_films()
+    wake = SITTING.wait() if keeping().lasting else None
+    if wake is not None:
+        with suppress(SessionError):  # the page's next run says so
+            if keeping().take_up(here) and here.on_stage is None:
+                st.rerun()
+            for each in films.unread()[:1]:
+                each.read()
+                wake.now()
+    note_films(films_told(config.review))
 
 
 def _show_case(config: Config, study: Led) -> None:

@@ -107,13 +107,16 @@ class FilmList {
   }
 
   /**
-   * Take in what has become known of the films since the list was drawn.
+   * Take in what has become known of the films since the list was drawn, and those that came since.
    *
-   * @param {ListedFilm[]} films without their pictures
+   * @param {ListedFilm[]} films those that are listed without their pictures
    */
   learn(films) {
+    const listed = new Map(this.opened.map((film) => [filmKey(film), film]))
     const known = new Map(films.map((film) => [filmKey(film), film]))
-    const opened = this.opened.map((film) => ({ ...film, ...known.get(filmKey(film)), picture: film.picture }))
+    const opened = [...new Map([...listed, ...known])].map(([key, film]) => {
+      return { ...film, picture: film.picture ?? listed.get(key)?.picture ?? null }
+    })
     if (JSON.stringify(opened) === JSON.stringify(this.opened)) return
     this.opened = opened
     this.told = JSON.stringify(opened)

@@ -191,6 +191,7 @@ class SessionFilms(Mapping[int, OpenFilm]):
         owner: the browser session that shows them; None before one says so.
         anew: changes where a page goes on as another one was left.
         beside: what other pages keep of the session's films, for as long as these are there.
+        listed: numbers of the films that the list of films was drawn with last.
         drawn: part of the page → what it was last drawn for, and in which of its two places; see `stage.emptied`.
     """
 
@@ -204,6 +205,7 @@ class SessionFilms(Mapping[int, OpenFilm]):
         self.owner: str | None = None
         self.anew = ""
         self.beside: dict[str, Any] = {}
+        self.listed: frozenset[int] = frozenset()
         self.drawn: dict[str, tuple[str, int]] = {}
 
     def __getitem__(self, number: int) -> OpenFilm:

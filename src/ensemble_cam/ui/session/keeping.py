@@ -34,6 +34,7 @@ from ensemble_cam.ui.launch import SESSION_VARIABLE
 from ensemble_cam.ui.session import choices, networks
 from ensemble_cam.ui.session.films import OpenFilm, SessionFilms, session_films
 from ensemble_cam.ui.session.person import Person, login, person
+from ensemble_cam.ui.session.sitting import SITTING
 from ensemble_cam.ui.session.told import last_committed, put
 from ensemble_cam.ui.session.turns import TURNS
 from ensemble_cam.ui.viewer.committed import Committed
@@ -61,6 +62,7 @@ class Keeping:
         reader: who reads here.
         person: who has logged in; None where the app asks nobody.
         rows: number of a film on this page → its row.
+        known: the rows of the films that this page has had, those among them that were removed on it.
         settings: the page's settings as they were last kept.
         cases: number of a film → its case number as it was last kept.
         reviewed: number of a film → the review of it that was last kept, whose row is in `reviews`.
@@ -74,6 +76,7 @@ class Keeping:
     reader: Reader
     person: Person | None = None
     rows: dict[int, int] = field(default_factory=dict)
+    known: set[int] = field(default_factory=set)
     settings: str = ""
     cases: dict[int, str | None] = field(default_factory=dict)
     reviewed: "dict[int, Analysis]" = field(default_factory=dict, repr=False)
@@ -107,6 +110,7 @@ class Keeping:
         number = film.id.number
         if number not in self.rows:
             self.rows[number] = keep_film(self.store, film.id.sha256, planted=film.planted, owner=self._owner)
+            self.known.add(self.rows[number])
             self.audit(Event.ADDED, film.id.sha256)
         return self.rows[number]
 
@@ -151,6 +155,34 @@ class Keeping:
             share_film(self.store, self.row(film))
             self.audit(Event.SHARED, film.id.sha256)
             self.cases.pop(film.id.number, None)
+            SITTING.tell()
+
+    def take_up(self, films: SessionFilms) -> bool:
+        """Put films at the end of the list that are the session's or this reader's, and new to this page.
+
+        The stage stays as it is. Nothing comes back that was removed on this page.
+
+        Returns:
+            Whether there were any.
+
+        Raises:
+            SessionError: if they cannot be had.
+        """
+        with self.lock:
+            rows = films_of(self.store, None if self.person is None else self.reader) if self.lasting else []
+            new = [row for row in rows if row["id"] not in self.known]
+            for row in new:
+                planted = None if row["planted"] is None else tuple(filter(None, row["planted"].split("\n")))
+                name = f"Film {row['id']}" if planted is None else f"Phantom {row['id']}"
+                if study_sitting() is not None:
+                    name = row["case_number"] or name
+                stored = partial(read_pixels, self.store, row["id"])
+                film = films.add_kept(row["sha256"], name, stored, planted=planted, case=row["case_number"])
+                self.known.add(row["id"])
+                self.rows[film.id.number] = row["id"]
+                self.cases[film.id.number] = row["case_number"]
+                film.revealed = self.state(film).revealed is not None
+        return bool(new)
 
     def _forget(self, row: int) -> None:
         """Take a film out of the list that it is on; of the work list, where that is this reader's to decide."""
@@ -227,12 +259,10 @@ def keeping() -> Keeping:
         here = person()
         name = here.name if here is not None else _last_reader(store)
         found = Keeping(store, lasting, Reader.named(store, name), here)
-        films = session_films()
-        if lasting:
-            _open_kept(found, films)
+        found.take_up(session_films())
         st.session_state[_KEEPING] = found
         if lasting:
-            _set_kept(found, films)
+            _set_kept(found, session_films())
         found.audit(Event.CAME)
     return found
 
@@ -335,19 +365,6 @@ def _last_reader(store: Store) -> str:
         " ORDER BY max(coalesce(reads.at, readers.at)) DESC LIMIT 1"
     )
     return rows[0]["name"] if rows else _FIRST_READER
-
-
-def _open_kept(here: Keeping, films: SessionFilms) -> None:
-    for row in films_of(here.store, None if here.person is None else here.reader):
-        planted = None if row["planted"] is None else tuple(filter(None, row["planted"].split("\n")))
-        name = f"Film {row['id']}" if planted is None else f"Phantom {row['id']}"
-        if study_sitting() is not None:
-            name = row["case_number"] or name
-        stored = partial(read_pixels, here.store, row["id"])
-        film = films.add_kept(row["sha256"], name, stored, planted=planted, case=row["case_number"])
-        here.rows[film.id.number] = row["id"]
-        here.cases[film.id.number] = row["case_number"]
-    here.renew_reveals(films)
 
 
 def _set_kept(here: Keeping, films: SessionFilms) -> None:

@@ -90,6 +90,7 @@ def show_film_list(told: list[dict[str, object]]) -> None:
     shown = films.on_stage
     if shown is None:
         return
+    films.listed = frozenset(films)
     _list(
         key=_LIST_KEY,
         data={"films": told, "on_stage": _told(shown), "revision": films.revision, "progress": keeping.progress()},
@@ -106,7 +107,8 @@ def note_films(told: list[dict[str, object]]) -> None:
         told: see `listed_films`.
     """
     if len(told) > 1:
-        films = [{name: value for name, value in film.items() if name != "picture"} for film in told]
+        drawn = session_films().listed
+        films = [{**film, "picture": None} if film["number"] in drawn else film for film in told]
         _list_note(key="film list note", data={"films": films})
 
 

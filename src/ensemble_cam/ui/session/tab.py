@@ -94,6 +94,8 @@ def show_tab() -> None:
         SessionError: if the session's file cannot be had.
     """
     here, films, session = keeping.keeping(), session_films(), _session()
+    if keeping.study_sitting() is None and here.take_up(films) and films.on_stage is None:
+        films.put_on_stage(next(iter(films.values())))
     token = st.session_state.setdefault(_TOKEN, secrets.token_hex(_BYTES))
     films.owner = session
     with _LOCK:
