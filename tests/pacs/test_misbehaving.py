@@ -1,6 +1,9 @@
 """What goes wrong between this machine and an archive, a line each, without a word of whom it was about."""
 
+import gzip
+import json
 import logging
+import re
 import threading
 from pathlib import Path
 
@@ -169,6 +172,122 @@ def test_what_answers_and_is_no_archive_is_a_line(capsys):
             code = pacs("find", archive, "--patient-id", "1")
             told = capsys.readouterr()
             assert (code == 3 and "none of DICOMweb" in told.err) or (code == 0 and "no date" in told.out)
+
+
+def a_study(number: int) -> dict:
+    return {"0020000D": {"vr": "UI", "Value": [f"1.2.{number}"]}, "00080020": {"vr": "DA", "Value": ["20260102"]}}
+
+
+def page_of(path: str, most: int) -> list[dict]:
+    offset = re.search(r"offset=(\d+)", path)
+    first = int(offset[1]) if offset else 0
+    return [a_study(number) for number in range(first, min(first + most, 25))]
+
+
+@pytest.mark.parametrize("most", [10, 20, 25, 1000])
+def test_an_archive_that_gives_less_at_once_than_it_has_is_asked_for_the_rest(most, capsys):
+    with fake_archive(says=lambda path: (200, {}, json.dumps(page_of(path, most)).encode())) as archive:
+        assert pacs("find", archive, "--modality", "CR", "--json") == 0
+    uids = [json.loads(line)["study"] for line in capsys.readouterr().out.splitlines()]
+    assert uids == [f"1.2.{number}" for number in range(25)]
+
+
+@pytest.mark.parametrize("beyond", [200, 204, 400, 404, 416])
+def test_an_archive_that_knows_no_offset_is_not_asked_for_ever(beyond, capsys):
+    def says(path):
+        whole = json.dumps([a_study(number) for number in range(25)]).encode()
+        return (beyond, {}, b"" if beyond == 204 else whole) if "offset" in path else (200, {}, whole)
+
+    with fake_archive(says=says) as archive:
+        assert pacs("find", archive, "--modality", "CR", "--json") == 0
+    assert len(capsys.readouterr().out.splitlines()) == 25
+    assert len(archive.asked) == 2
+
+
+def test_an_archive_that_goes_away_between_two_pages_is_an_error_and_no_shorter_list(capsys):
+    with fake_archive(
+        says=lambda path: (503 if "offset" in path else 200, {}, json.dumps(page_of(path, 10)).encode())
+    ) as archive:
+        assert pacs("find", archive, "--modality", "CR") == 3
+    told = capsys.readouterr()
+    assert "too much to do (HTTP 503)" in told.err
+    assert told.out == ""
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{"0020000D": "1.2.99"}, {"0020000D": {"vr": "UI"}}, {"0020000D": {"vr": "UI", "Value": [None]}}, {}],
+    ids=["bare", "empty", "null", "nothing"],
+)
+def test_a_record_without_a_uid_is_left_out_and_one_with_odd_values_is_not(odd, capsys):
+    strange = a_study(7) | {"00080061": "CR", "00100010": {"Value": ["ZZ"]}, "00201208": {"Value": {"ZZ": 1}}}
+    with fake_archive(studies=[odd, strange]) as archive:
+        assert pacs("find", archive, "--modality", "CR", "--json") == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert json.loads(line)["study"] == "1.2.7"
+
+
+@pytest.mark.parametrize("kind", ["text/html", "application/dicom+json"])
+def test_the_page_of_a_login_in_place_of_an_answer_is_a_line(kind, film, tmp_path, capsys):
+    with fake_archive(says=lambda path: (200, {"Content-Type": kind}, b"<html>ZZ log in</html>")) as archive:
+        assert pacs("find", archive, "--modality", "CR") == 3
+        assert pacs("fetch", archive, "--study", STUDY, "--out", tmp_path / "films") == 3
+    told = capsys.readouterr()
+    assert told.err.count("none of DICOMweb") == 2
+    assert "ZZ" not in told.err + told.out
+
+
+def parted(film: bytes, boundary: str, before: bytes = b"") -> bytes:
+    mark = f"--{boundary}".encode()
+    return before + mark + b"\r\nContent-Type: application/dicom\r\n\r\n" + film + b"\r\n" + mark + b"--\r\n"
+
+
+@pytest.mark.parametrize(
+    ("kind", "boundary", "before"),
+    [
+        ("multipart/related; boundary=b1", "b1", b"A word first.\r\n\r\nAnd another.\r\n"),
+        ("multipart/related; boundary=b1", "b1", b"\r\n\r\n"),
+        ('Multipart/Related; Boundary="a b\'()+_,-./:=?"; type="application/dicom"', "a b'()+_,-./:=?", b""),
+        ('multipart/related;type="application/dicom";boundary=----=_P.1;start="<1>"', "----=_P.1", b""),
+    ],
+    ids=["preamble", "empty lines", "odd letters", "dashes"],
+)
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_film_comes_whole_in_a_message_of_any_form(kind, boundary, before, packed, film, tmp_path):
+    body, head = parted(film, boundary, before), {"Content-Type": kind}
+    if packed:
+        body, head = gzip.compress(body), head | {"Content-Encoding": "gzip"}
+    says = lambda path: (200, dict(head), body) if path.endswith(sop_uid(film)) else None  # noqa: E731
+    with fake_archive(stored={sop_uid(film): film}, says=says) as archive:
+        assert pacs("fetch", archive, "--study", STUDY, "--out", tmp_path / "films") == 0
+    assert (tmp_path / "films" / f"{sop_uid(film)}.dcm").read_bytes() == film
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "words"),
+    [(206, b"first half", "broke off"), (204, b"", "holds no DICOM object"), (429, b"", "too much to do (HTTP 429)")],
+)
+def test_what_is_no_whole_film_is_none(status, body, words, film, tmp_path, capsys):
+    kind = {"Content-Type": "application/dicom"} if body else {"Content-Type": "text/plain"}
+    says = lambda path: (status, dict(kind), body) if path.endswith(sop_uid(film)) else None  # noqa: E731
+    with fake_archive(stored={sop_uid(film): film}, says=says) as archive:
+        assert pacs("fetch", archive, "--study", STUDY, "--out", tmp_path / "films") == 3
+    assert words in capsys.readouterr().err
+    assert list((tmp_path / "films").glob("*.dcm")) == []
+
+
+def test_a_result_that_is_too_large_for_the_archive_is_said_to_be(result, capsys):
+    with fake_archive(store_status=413) as archive:
+        assert pacs("send", archive, result) == 3
+    assert "not stored: refused as too large (HTTP 413)" in capsys.readouterr().err
+
+
+def test_an_archive_that_has_too_much_to_do_has_refused_nothing(result, capsys):
+    with fake_archive(status=429) as archive:
+        assert pacs("send", archive, result) == 3
+    told = capsys.readouterr()
+    assert "Ask again later" in told.err + told.out
+    assert "refused" not in told.err + told.out
 
 
 def test_a_film_comes_whole_by_either_form_of_an_answer(film, tmp_path):

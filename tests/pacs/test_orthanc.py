@@ -66,7 +66,7 @@ def test_studies_are_found_by_each_of_the_keys_and_no_identity_but_theirs_is_pri
         assert pacs("find", orthanc, *query, "--json") == 0
         (line,) = capsys.readouterr().out.splitlines()
         found = json.loads(line)
-        assert (found["uid"], found["modalities"], found["date"]) == (STUDY, ["DX"], PLANTED["StudyDate"])
+        assert (found["study"], found["modalities"], found["date"]) == (STUDY, ["DX"], PLANTED["StudyDate"])
     assert pacs("find", orthanc, "--patient-id", "NOBODY") == 0
     told = capsys.readouterr()
     assert (told.out, told.err) == ("", "The archive has no such study.\n")

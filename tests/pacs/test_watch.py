@@ -61,6 +61,15 @@ def test_each_film_is_reviewed_and_sent_once_and_its_results_are_not_reviewed(tm
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system kills in another way")
+def test_a_study_that_the_archive_does_not_tell_of_is_a_line_and_the_others_are_reviewed(tmp_path, capsys):
+    gone, none = ({"0020000D": {"vr": "UI", "Value": [uid]}} for uid in ("1.2.3.9", "no UID"))
+    with in_archive(film(1), says=lambda path: (404, {}, b"") if "/1.2.3.9/" in path else None) as archive:
+        archive.studies = [gone, none, STUDY]
+        assert cli.main(arguments(archive, tmp_path)) == 3
+    assert done(tmp_path) == {"1.2.3.1": "sent"}
+    assert "1.2.3.9: The archive has nothing there (HTTP 404)" in capsys.readouterr().err
+
+
 def test_a_watch_that_is_killed_while_it_sends_goes_on_with_the_same_objects(tmp_path):
     at_work, go_on = threading.Event(), threading.Event()
 

@@ -132,6 +132,7 @@ class FakeArchive:
         breaks_without_length: whether an object's length is not told.
         single: whether an object is sent by itself, not as the part of a message.
         gate: waited for in the middle of an object.
+        says: path with query → status, headers and body of an answer; None for the one that it gives otherwise.
         asked: method, path with query, headers.
     """
 
@@ -146,6 +147,7 @@ class FakeArchive:
     breaks_without_length: bool = False
     single: bool = False
     gate: threading.Event | None = None
+    says: Callable[[str], tuple[int, dict[str, str], bytes] | None] = lambda path: None
     asked: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
 
 
@@ -183,6 +185,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         archive = self.archive
         if archive.status is not None:
             return self._answer(archive.status, b"ZZ no", "text/plain", {"Location": "http://127.0.0.1:9/ZZ"})
+        said = archive.says(self.path)
+        if said is not None:
+            status, headers, body = said
+            return self._answer(status, body, headers.pop("Content-Type", "application/dicom+json"), headers)
         found = re.search(r"/instances/([\d.]+)$", self.path)
         if found:
             return self._send_instance(found[1])
@@ -220,8 +226,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self._note()
         body = self.rfile.read(int(self.headers["Content-Length"]))
         archive = self.archive
-        if archive.status is not None:
-            return self._answer(archive.status, b"ZZ no", "text/plain")
+        if archive.status is not None or archive.store_status == 413:
+            return self._answer(archive.status or 413, b"ZZ no", "text/plain")
         boundary = re.search(r"boundary=(\w+)", self.headers["Content-Type"])[1].encode()
         for part in body.split(b"--" + boundary)[1:-1]:
             data = part.partition(b"\r\n\r\n")[2].removesuffix(b"\r\n")

@@ -139,7 +139,8 @@ def _find(options: argparse.Namespace) -> int:
 
 def _told(study: "Study") -> dict[str, object]:
     """Return what is told of a study: whose it is, is not."""
-    return {name: value for name, value in asdict(study).items() if name != "patient"}
+    told = {name: value for name, value in asdict(study).items() if name not in ("uid", "patient")}
+    return {"study": study.uid, **told}
 
 
 def _line(study: "Study") -> str:

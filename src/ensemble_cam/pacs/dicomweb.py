@@ -13,6 +13,7 @@ import uuid
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import requests
@@ -29,7 +30,11 @@ CONNECT, READ = 10.0, 60.0
 """Seconds until a connection stands, and between two pieces of an answer."""
 
 _STILL = f"The archive sent nothing for {READ:.0f} s, and was given up. Ask again."
+_NONE = "The archive's answer is none of DICOMweb. Check the address of its service."
 _CHUNK = 2**20
+_LEAST_PAGE = 10  # records: an archive that gives less at once has no more
+_NO_MORE = (400, 404, 416, 501)  # of an archive that knows no offset, or nothing beyond it
+_LATER = (408, 429)
 _SILENT = ("dicomweb_client", "dicomweb_client.web", "urllib3", "urllib3.connectionpool", "requests")
 _FIELDS = ("StudyDescription", "ModalitiesInStudy", "NumberOfStudyRelatedSeries", "NumberOfStudyRelatedInstances")
 _SERIES_FIELDS = ("BodyPartExamined", "SeriesDescription")
@@ -76,11 +81,10 @@ class DicomWeb:
         Raises:
             PacsError: if the archive cannot be asked, or does not answer as one does.
         """
-        with _told():
-            found = self._client.search_for_studies(
-                search_filters=query.filters(), fields=list(_FIELDS), limit=MOST_STUDIES
-            )
-        return [_study(each) for each in _records(found)]
+        search = partial(
+            self._client.search_for_studies, search_filters=query.filters(), fields=list(_FIELDS), limit=MOST_STUDIES
+        )
+        return [_study(each) for each in _all_pages(search, "0020000D")[:MOST_STUDIES]]
 
     def instances(self, study: str) -> list[Instance]:
         """Return the instances of a study.
@@ -88,8 +92,7 @@ class DicomWeb:
         Raises:
             PacsError: as in `studies`.
         """
-        with _told():
-            found = self._client.search_for_instances(study, fields=["SOPClassUID", *_SERIES_FIELDS])
+        search = partial(self._client.search_for_instances, study, fields=["SOPClassUID", *_SERIES_FIELDS])
         return [
             Instance(
                 study,
@@ -99,7 +102,7 @@ class DicomWeb:
                 _text(each, "00180015").strip().upper(),
                 _text(each, "0008103E"),
             )
-            for each in _records(found)
+            for each in _all_pages(search, "00080018")
         ]
 
     def retrieve(self, instance: Instance, write: Callable[[bytes], object]) -> int:
@@ -119,6 +122,8 @@ class DicomWeb:
         accepted = 'multipart/related; type="application/dicom"; transfer-syntax=*'
         with _told(), self._session.get(place, headers={"Accept": accepted}, stream=True) as response:
             response.raise_for_status()
+            if response.status_code == requests.codes.partial_content:
+                raise _broken()
             return _copy(response, write)
 
     def store(self, data: bytes, study: str) -> str | None:
@@ -139,7 +144,7 @@ class DicomWeb:
         }
         with _told():
             response = self._session.post(f"{self._url}/studies/{study}", data=body, headers=headers)
-            if response.status_code in (401, 403) or response.status_code >= 500:
+            if response.status_code in (401, 403, *_LATER) or response.status_code >= 500:
                 response.raise_for_status()
             return _refused(response)
 
@@ -159,28 +164,61 @@ def _study(record: Mapping[str, Any]) -> Study:
     return Study(
         uid=_text(record, "0020000D"),
         date=_text(record, "00080020"),
-        modalities=tuple(map(str, record.get("00080061", {}).get("Value", ()))),
+        modalities=tuple(each for each in _values(record, "00080061") if isinstance(each, str)),
         series=_count(record, "00201206"),
         instances=_count(record, "00201208"),
         patient=Patient(_name(record, "00100010"), _text(record, "00100020")),
     )
 
 
-def _records(found: Any) -> list[Mapping[str, Any]]:
-    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
-        raise PacsError("The archive's answer is none of DICOMweb. Check the address of its service.")
-    return found
+def _all_pages(search: Callable[..., Any], uid: str) -> list[Mapping[str, Any]]:
+    """Return all that a search finds: an archive may give less at once than it has, and need not say so.
+
+    Args:
+        search: asks from an `offset` on.
+        uid: the tag of what tells its records apart: an archive that knows no offset gives the same ones again.
+
+    Raises:
+        PacsError: if it cannot be asked, or does not answer as an archive does.
+    """
+    found: dict[str, Mapping[str, Any]] = {}
+    count = 0
+    while True:
+        with _told():
+            try:
+                page = search(offset=count or None)
+            except requests.HTTPError as error:
+                if count and error.response is not None and error.response.status_code in _NO_MORE:
+                    break
+                raise
+        if not isinstance(page, list) or not all(isinstance(each, dict) for each in page):
+            raise PacsError(_NONE)
+        new = {name: each for each in page if (name := _text(each, uid)) and name not in found}
+        if page and not new and not found:
+            raise PacsError(_NONE)
+        found |= new
+        count += len(page)
+        if not new or len(page) < _LEAST_PAGE or count >= MOST_STUDIES:
+            break
+    return list(found.values())
+
+
+def _values(record: Mapping[str, Any], tag: str) -> list[Any]:
+    """Return an attribute's values, none where the archive has written something else (PS3.18 F.2.2)."""
+    attribute = record.get(tag)
+    values = attribute.get("Value") if isinstance(attribute, dict) else None
+    return values if isinstance(values, list) else []
 
 
 def _text(record: Mapping[str, Any], tag: str) -> str:
-    values = record.get(tag, {}).get("Value") or [""]
-    return str(values[0])
+    first = next(iter(_values(record, tag)), None)
+    return str(first) if isinstance(first, (str, int, float)) else ""
 
 
 def _name(record: Mapping[str, Any], tag: str) -> str:
     """Return a name by its first spelling that there is (PS3.18 F.2.2)."""
-    values = record.get(tag, {}).get("Value") or [{}]
-    spelt = values[0] if isinstance(values[0], dict) else {}
+    first = next(iter(_values(record, tag)), None)
+    spelt = first if isinstance(first, dict) else {}
     return str(next((spelt[kind] for kind in ("Alphabetic", "Ideographic", "Phonetic") if spelt.get(kind)), ""))
 
 
@@ -194,7 +232,7 @@ def _copy(response: requests.Response, write: Callable[[bytes], object]) -> int:
     kind = response.headers.get("Content-Type", "")
     if kind.lower().startswith("application/dicom") and "+" not in kind:
         return _all(response.iter_content(_CHUNK), write)
-    found = re.search(r'boundary="?([^";]+)"?', kind)
+    found = re.search(r'boundary="?([^";]+)"?', kind, re.IGNORECASE)
     if not kind.lower().startswith("multipart/related") or found is None:
         raise PacsError("The archive's answer holds no DICOM object. Check the address of its service.")
     return _all(_part(response.iter_content(_CHUNK), found[1].strip().encode()), write)
@@ -211,11 +249,12 @@ def _all(pieces: Iterator[bytes], write: Callable[[bytes], object]) -> int:
 
 
 def _part(pieces: Iterator[bytes], boundary: bytes) -> Iterator[bytes]:
-    """Yield the body of the first part; without the end of a part it is not whole."""
-    buffer, end = b"", b"\r\n--" + boundary
+    """Yield the body of the first part; without the end of a part it is not whole (RFC 2046 5.1.1)."""
+    buffer, end = b"\r\n", b"\r\n--" + boundary
     for piece in pieces:
         buffer += piece
-        start = buffer.find(b"\r\n\r\n")
+        begins = buffer.find(end)  # what stands before it says nothing
+        start = buffer.find(b"\r\n\r\n", begins + len(end)) if begins >= 0 else -1
         if start >= 0:
             buffer = buffer[start + 4 :]
             break
@@ -248,9 +287,11 @@ def _refused(response: requests.Response) -> str | None:
     except ValueError:
         answer = {}
     answer = answer[0] if isinstance(answer, list) and answer else answer
-    failed = answer.get("00081198", {}).get("Value") if isinstance(answer, dict) else None
-    if failed:
+    failed = _values(answer, "00081198") if isinstance(answer, dict) else None
+    if failed and isinstance(failed[0], dict):
         return f"refused with reason {_text(failed[0], '00081197')}"
+    if response.status_code == requests.codes.request_entity_too_large:
+        return "refused as too large (HTTP 413)"
     return None if response.ok else f"refused with HTTP {response.status_code}"
 
 
@@ -258,6 +299,7 @@ _REASONS: Mapping[int, str] = {
     401: "The archive asks who asks, or does not take the token or password (HTTP 401). Set it in the environment.",
     403: "The archive does not allow this to whoever asks (HTTP 403).",
     404: "The archive has nothing there (HTTP 404). Check the address of its service, and the UIDs.",
+    **{status: f"The archive has too much to do (HTTP {status}). Ask again later." for status in (*_LATER, 503)},
 }
 
 
@@ -287,7 +329,7 @@ def _told() -> Iterator[None]:
             raise PacsError(_STILL) from None
         raise PacsError("The archive cannot be reached. Check its address, and whether it runs.") from None
     except (requests.RequestException, ValueError):
-        raise PacsError("The archive's answer is none of DICOMweb. Check the address of its service.") from None
+        raise PacsError(_NONE) from None
     finally:
         for logger, level in levels:
             logger.setLevel(level)

@@ -19,7 +19,7 @@ from ensemble_cam.errors import ExportError, PacsError
 from ensemble_cam.export.drafts import remove_dead_drafts
 from ensemble_cam.pacs.archive import Archive, Instance
 from ensemble_cam.pacs.fetch import OWN, fetch, films_of
-from ensemble_cam.pacs.query import Query
+from ensemble_cam.pacs.query import Query, is_uid
 from ensemble_cam.pacs.send import outgoing, send
 
 FILMS, REVIEWS, DONE = "films", "reviews", "watched.jsonl"
@@ -103,6 +103,8 @@ class Watch:
     def round(self) -> int:
         """Review what has arrived and send its results; return how many films were done.
 
+        A study that the archive does not tell of is a line, and the others are done.
+
         Raises:
             PacsError: if the archive cannot be asked; what is not done is done in the next round.
             ExportError: if nothing can be written.
@@ -110,7 +112,13 @@ class Watch:
         done = Ledger(self.folder / DONE)
         count = 0
         for study in self.archive.studies(self.query):
-            instances = [each for each in films_of(self.archive, study.uid)[0] if each.uid not in done]
+            if not is_uid(study.uid):
+                continue
+            try:
+                instances = [each for each in films_of(self.archive, study.uid)[0] if each.uid not in done]
+            except PacsError as error:
+                self.say(f"{study.uid}: {error}", True)
+                continue
             films = [Film.of(path) for path in self._fetched(instances, done)]
             if not films:
                 continue
