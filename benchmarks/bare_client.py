@@ -42,8 +42,13 @@ class BareSession:
         alerts: what its boxes of errors and remarks have said, in order.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, *, resumes: str = "", headers: Mapping[str, str] | None = None) -> None:
         """Open the page at `address`, "http://HOST:PORT", as a browser at that address does.
+
+        Args:
+            address: the server's.
+            resumes: the id of the session that it asks to go on with; empty for a new one.
+            headers: that a proxy would add to all that is asked.
 
         Raises:
             OSError: if nothing answers there.
@@ -53,7 +58,7 @@ class BareSession:
         self.running = True
         self.said: list[str] = []
         self.alerts: list[str] = []
-        self._host = urlsplit(address).netloc
+        self._host, self._headers = urlsplit(address).netloc, dict(headers or {})
         self._token = self._cookie()
         self._page = self._uploader = ""
         self._urls: list[FileURLs] = []
@@ -64,7 +69,8 @@ class BareSession:
             connect(
                 f"ws://{self._host}/_stcore/stream",
                 origin=address,
-                subprotocols=["streamlit", self._token],
+                subprotocols=["streamlit", self._token, *([resumes] if resumes else [])],
+                additional_headers={**self._headers, "Cookie": f"{_COOKIE}={self._token}"},
                 max_size=None,
                 max_queue=None,  # a page that is closed reads no more, and would wait for the server in vain
             )
@@ -108,6 +114,16 @@ class BareSession:
             OSError: if the server does not take the film.
         """
         self.wait(lambda: bool(self._uploader), 60)
+        urls = self.place_for(name)
+        self.put(urls.upload_url, name, data)
+        self.running = True
+        state = WidgetState(id=self._uploader)
+        info = UploadedFileInfo(name=name, size=len(data), file_id=urls.file_id, file_urls=urls)
+        state.file_uploader_state_value.uploaded_file_info.append(info)
+        self._run(state)
+
+    def place_for(self, name: str) -> FileURLs:
+        """Return the addresses that the server names for a file."""
         self._urls.clear()
         asked = BackMsg()
         asked.file_urls_request.request_id = uuid.uuid4().hex
@@ -115,13 +131,7 @@ class BareSession:
         asked.file_urls_request.file_names.append(name)
         self._socket.send(asked.SerializeToString())
         self.wait(lambda: bool(self._urls), 60)
-        urls = self._urls.pop()
-        self._put(urls.upload_url, name, data)
-        self.running = True
-        state = WidgetState(id=self._uploader)
-        info = UploadedFileInfo(name=name, size=len(data), file_id=urls.file_id, file_urls=urls)
-        state.file_uploader_state_value.uploaded_file_info.append(info)
-        self._run(state)
+        return self._urls.pop()
 
     def wait(self, reached: Callable[[], bool], seconds: float) -> None:
         """Take the server's messages until something is reached.
@@ -217,20 +227,25 @@ class BareSession:
     def _cookie(self) -> str:
         """Return the token against forged requests that the server gives to a browser."""
         connection = http.client.HTTPConnection(self._host, timeout=60)
-        connection.request("GET", "/_stcore/health")
+        connection.request("GET", "/_stcore/health", headers=self._headers)
         answer = connection.getresponse()
         cookies = answer.headers.get_all("Set-Cookie") or []
         connection.close()
         pairs = [each.partition(";")[0].partition("=") for each in cookies]
         return next((value for name, _, value in pairs if name == _COOKIE), "")
 
-    def _put(self, path: str, name: str, data: bytes) -> None:
+    def put(self, path: str, name: str, data: bytes) -> None:
+        """Hand a file to one of the server's addresses.
+
+        Raises:
+            OSError: if it is not taken.
+        """
         boundary = uuid.uuid4().hex
         head = (
             f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"; filename="{name}"\r\n'
             "Content-Type: application/octet-stream\r\n\r\n"
         )
-        headers = {
+        headers = self._headers | {
             "Content-Type": f"multipart/form-data; boundary={boundary}",
             "Cookie": f"{_COOKIE}={self._token}",
             "X-Xsrftoken": self._token,

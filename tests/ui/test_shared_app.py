@@ -3,6 +3,7 @@
 import hashlib
 
 import pytest
+from bare_client import BareSession
 from streamlit.testing.v1 import AppTest
 
 from ensemble_cam.readers.audit import check
@@ -55,6 +56,34 @@ def test_the_served_app_believes_a_name_of_the_proxys_socket_alone(tmp_path, con
                 assert (answer.status, answer.body) == (403, f"{NOBODY.sentence}\n")
         assert ask(server, "/films", source=PROXY, **{NAME: "mallory"}).body == f"{NO_READER.sentence}\n"
         assert ask(server, "/films/_stcore/health").body == "ok"
+
+
+@pytest.mark.slow
+def test_an_address_of_anothers_page_is_worth_nothing(tmp_path, config):
+    config.write_text(config.read_text().replace(PROXY, "127.0.0.1"))
+    patience = 120
+
+    def page(name: str, resumes: str = "") -> BareSession:
+        return BareSession(server, headers={NAME: name}, resumes=resumes)
+
+    def opened(one: BareSession) -> str:
+        one.wait(lambda: bool(one.id) and not one.running, patience)
+        return one.id
+
+    with serving_app(tmp_path, ENSEMBLE_CAM_CONFIG=str(config)) as server:
+        film = films.png(films.film(seed=1))
+        with page("anna") as anna:
+            mine = opened(anna)
+            place = anna.place_for("film.png").upload_url
+            with page("bert", resumes=mine) as bert:
+                assert opened(bert) != mine  # while her page is open
+                with pytest.raises(OSError, match="404"):
+                    bert.put(place, "film.png", film)
+            anna.put(place, "film.png", film)
+        with page("bert", resumes=mine) as bert:
+            assert opened(bert) != mine  # once it was closed
+        with page("anna", resumes=mine) as anna:
+            assert opened(anna) == mine
 
 
 @pytest.fixture

@@ -78,6 +78,7 @@ def test_a_header_from_another_address_is_refused(kind, peer, more):
     [
         [],
         [(b"x-remote-user", b"")],
+        [(b"x_remote_user", b"anna")],  # as some gateways make of it, and some of them of this
         [(b"x-remote-user", b"anna"), (b"X-Remote-User", b"bert")],  # the reader's own beside the proxy's
         [(b"x-remote-user", b"anna\x1b[2J")],
         [(NAME_HEADER.encode(), b"anna")],

@@ -3,6 +3,7 @@
 Messages of an accepted WebSocket pass untouched and uncounted.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,10 +12,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ensemble_cam.settings.login import PROXY, Login
 from ensemble_cam.ui.web.headers import Headers
 from ensemble_cam.ui.web.hosts import ServedNames
-from ensemble_cam.ui.web.login import name_from_proxy, named
+from ensemble_cam.ui.web.login import name_from_proxy, named, reader_of
 
 # Below any base path. Streamlit answers the first two to everybody, whatever its configuration says.
 _CLOSED = ("/_stcore/agent/", "/_stcore/metrics/")
+_UPLOAD = re.compile("/_stcore/upload_file/([^/]+)")  # whose page a file is for stands in its address, as logs have it
 _STREAM = "/_stcore/stream"
 _HEALTH = "/_stcore/health"  # says "ok" and nothing else, to whoever looks after the machine
 
@@ -105,7 +107,10 @@ class Guard:
             return None
         if name is None:
             return NOBODY
-        return None if self._login.admits(name) else NO_READER
+        if not self._login.admits(name):
+            return NO_READER
+        upload = _UPLOAD.search(scope["path"])
+        return NOTHING_HERE if upload is not None and reader_of(upload[1]) != name else None
 
     def _headed(self, send: Send, scope: Scope) -> Send:
         own = f"{scope.get('scheme', 'http')}://{_values(scope, b'host')[0]}/".encode("latin-1")

@@ -8,6 +8,7 @@ name by a header of the server's own, which no request can bring along.
 from urllib.parse import quote, unquote
 
 from starlette.types import Scope
+from streamlit import runtime
 
 from ensemble_cam.settings.login import Login, reader_name
 
@@ -46,6 +47,12 @@ def named(scope: Scope, login: Login | None, name: str | None) -> Scope:
     if name is not None:
         headers.append((NAME_HEADER.encode(), quote(name, safe="").encode()))
     return {**scope, "headers": headers}
+
+
+def reader_of(session: str) -> str | None:
+    """Return whose page a session of Streamlit's is; None where there is none of this name."""
+    found = runtime.get_instance().get_app_session(session) if runtime.exists() else None
+    return None if found is None else read_name(found._user_info.get(NAME_KEY))
 
 
 def read_name(told: object) -> str | None:
