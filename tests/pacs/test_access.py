@@ -104,3 +104,15 @@ def test_a_query_is_asked_by_dicoms_keywords():
 
     assert query.filters(date(2026, 3, 4)) == {"ModalitiesInStudy": "CR", "StudyDate": "20260304"}
     assert repr(Query.of({"patient-id": "ZZ"})) == "Query(by patient-id)"
+
+
+def test_a_watch_of_today_looks_at_the_day_before_from_its_second_day_on():
+    began, next_day = date(2026, 2, 28), date(2026, 3, 1)
+    query = Query.of({"modality": "CR", "date": "today"})
+    assert query.since(began, began).filters(began)["StudyDate"] == "20260228"
+    assert query.since(began, next_day).filters(next_day) == {
+        "ModalitiesInStudy": "CR",
+        "StudyDate": "20260228-20260301",
+    }
+    named = Query.of({"date": "20260101"})
+    assert named.since(began, next_day) is named

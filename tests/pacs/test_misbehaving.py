@@ -136,6 +136,18 @@ def test_of_a_batch_with_one_that_is_refused_the_others_are_stored(tmp_path, rep
     assert "report_sr.dcm: not stored" in told.err
 
 
+def test_of_several_films_results_each_line_says_whose_it_is(tmp_path, report, capsys):
+    other = objects(computed_radiography(spot(), SOPInstanceUID="1.2.3.77"), kinds=("sr",))[0]["report_sr.dcm"]
+    for name, data in (("one", report), ("two", other)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "report_sr.dcm").write_bytes(data)
+    with fake_archive() as archive:
+        assert pacs("send", archive, tmp_path) == 0
+    told = capsys.readouterr().out
+    assert "one/report_sr.dcm: stored" in told
+    assert "two/report_sr.dcm: stored" in told
+
+
 def test_nothing_but_objects_of_this_program_is_sent(tmp_path, film, capsys):
     (tmp_path / "film.dcm").write_bytes(film)
     (tmp_path / "text.dcm").write_bytes(b"no DICOM")

@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -185,7 +185,13 @@ def _send(options: argparse.Namespace) -> int:
     from ensemble_cam.pacs.send import outgoing, send
 
     line, failed = TerminalLine(None if options.quiet else sys.stdout), False
-    files = [outgoing(path) for path in _objects(options.files)]
+    paths = _objects(options.files)
+    files = [outgoing(path) for path in paths]
+    if len({path.parent for path in paths}) > 1:  # objects of several films have the same names
+        files = [
+            replace(each, shown=escaped(f"{path.parent.name}/{path.name}"))
+            for each, path in zip(files, paths, strict=True)
+        ]
     for number, each in enumerate(files, start=1):
         line.transient(f"[{number}/{len(files)}] {each.shown}: sending")
         try:

@@ -6,7 +6,7 @@ Archives answer a keyword that they do not know, and an empty value, with every 
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from ensemble_cam.errors import ConfigError, did_you_mean
 
@@ -74,6 +74,16 @@ class Query:
                 raise ConfigError(f"--query: allowed: KEY=VALUE, where KEY is one of {', '.join(KEYS)}.{meant}")
             given[names[name]] = value
         return cls.of(given)
+
+    def since(self, began: date, today: date | None = None) -> "Query":
+        """Return what a watch asks that began on some day: later, `TODAY` has the day before in it.
+
+        What was taken shortly before midnight comes after it.
+        """
+        now = today or date.today()
+        if self.given.get("date") != TODAY or now <= began:
+            return self
+        return Query({**self.given, "date": f"{now - timedelta(days=1):%Y%m%d}-{now:%Y%m%d}"})
 
     def filters(self, today: date | None = None) -> dict[str, str]:
         """Return DICOM keyword → value."""

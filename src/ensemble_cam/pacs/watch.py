@@ -10,7 +10,8 @@ import json
 import os
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
 from ensemble_cam.archive.films import Film
@@ -86,6 +87,7 @@ class Watch:
         folder: where films, reviews and the list of what is done lie.
         review: reviews films into `folder / REVIEWS`.
         say: where lines go.
+        began: the day on which it began to watch.
     """
 
     archive: Archive
@@ -93,6 +95,7 @@ class Watch:
     folder: Path
     review: Review
     say: Say
+    began: date = field(default_factory=date.today)
 
     def clean(self) -> None:
         """Remove what a run that was killed had begun; nobody else may watch with this folder."""
@@ -111,7 +114,7 @@ class Watch:
         """
         done = Ledger(self.folder / DONE)
         count = 0
-        for study in self.archive.studies(self.query):
+        for study in self.archive.studies(self.query.since(self.began)):
             if not is_uid(study.uid):
                 continue
             try:
