@@ -6,8 +6,9 @@ import pytest
 
 from ensemble_cam.readers.store import Store
 from ensemble_cam.settings.config import default_config_path
+from support import films
 from support.apps import serving_app
-from support.browsing import PATIENCE, chromium, expect, needs_chromium
+from support.browsing import PATIENCE, chromium, expect, needs_chromium, settled, upload
 
 pytest.importorskip("authlib", reason="Authlib is not installed")
 pytest.importorskip("httpx", reason="httpx is not installed")
@@ -52,5 +53,8 @@ def test_whoever_logs_in_reads_under_their_name_and_nobody_else_reads(tmp_path):
             log_in(email="tea@hospital.example", email_verified=True)
             expect(page.get_by_text("kept · tea@hospital.example")).to_be_visible(timeout=PATIENCE)
             expect(page.get_by_role("button", name="Log in")).to_have_count(0)
+            settled(page)
+            upload(page, ("film.png", films.png(films.film())))
+            expect(page.locator('.films [aria-checked="true"] .name')).to_have_text("film.png", timeout=PATIENCE)
     with Store.open(tmp_path / "session") as store:  # of the other two nothing is kept
         assert [row["name"] for row in store.rows("SELECT name FROM readers")] == ["tea@hospital.example"]

@@ -1,15 +1,18 @@
 """A proxy's word for who asks: whom it is believed of, and what the pages get to see of it."""
 
 import asyncio
+from types import SimpleNamespace
+from urllib.parse import quote
 
 import pytest
 
 from ensemble_cam.errors import ConfigError
 from ensemble_cam.settings.login import login_of
 from ensemble_cam.ui.launch import EVERYBODY_VARIABLE
-from ensemble_cam.ui.web.guard import NO_READER, NOBODY, OTHER_NAME, Guard
+from ensemble_cam.ui.web import login
+from ensemble_cam.ui.web.guard import NO_READER, NOBODY, NOTHING_HERE, OTHER_NAME, Guard
 from ensemble_cam.ui.web.hosts import ServedNames, check_readable
-from ensemble_cam.ui.web.login import NAME_HEADER, read_name
+from ensemble_cam.ui.web.login import NAME_HEADER, NAME_KEY, read_name
 
 NAMES = ServedNames(frozenset({"localhost"}), frozenset())
 HERE = [(b"host", b"localhost:8501")]
@@ -105,6 +108,30 @@ def test_the_machines_own_look_is_answered_and_no_other_host_is():
     assert asked([], "127.0.0.1", path="/films/_stcore/health", method="PUT") == NOBODY.sentence
     other = [(b"host", b"evil.example")]
     assert asked([(b"x-remote-user", b"anna")], host=other) == OTHER_NAME.sentence
+
+
+@pytest.mark.parametrize("base", ["", "/films"])
+def test_uploads_are_taken_for_a_readers_own_page_and_for_nobodys_else(base, monkeypatch):
+    oidc = login_of({"by": "oidc", "readers": ["anna@hospital.example"]})
+    users = {
+        "anna": {NAME_KEY: "anna"},
+        "jürgen": {NAME_KEY: quote("Jürgen")},
+        "in": {"is_logged_in": True, "email": "anna@hospital.example"},
+        "other": {"is_logged_in": True, "email": "mallory@elsewhere.example"},
+        "out": {"is_logged_in": False, "email": "anna@hospital.example"},
+        "nobody": {},
+    }
+    pages = {name: SimpleNamespace(_user_info=user) for name, user in users.items()}
+    server = SimpleNamespace(exists=lambda: True, get_instance=lambda: SimpleNamespace(get_app_session=pages.get))
+    monkeypatch.setattr(login, "runtime", server)
+
+    def taken(page: str, headers=(), **given) -> bool:
+        path = f"{base}/_stcore/upload_file/{page}/1"
+        return asked(list(headers), path=path, method="PUT", **given) != NOTHING_HERE.sentence
+
+    anna = [(b"x-remote-user", b"anna")]
+    assert [page for page in [*users, "gone"] if taken(page, anna)] == ["anna"]
+    assert [page for page in [*users, "gone"] if taken(page, login=oidc)] == ["in"]
 
 
 @pytest.mark.parametrize("address", ["192.0.2.7", "0.0.0.0", "::", "films.example", None])

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from ensemble_cam.settings.login import OIDC, PROXY, Login, reader_name
+from ensemble_cam.settings.login import OIDC, PROXY, Login
 from ensemble_cam.ui.session import networks
 from ensemble_cam.ui.session.films import SessionFilms, put_films, session_films
-from ensemble_cam.ui.web.login import NAME_KEY, read_name
+from ensemble_cam.ui.web.login import name_of_user
 from ensemble_cam.ui.words import plain
 
 _PERSON = "person"
@@ -45,18 +45,8 @@ def _user() -> Mapping[str, object]:
 
 def person_of(login: Login, user: Mapping[str, object]) -> Person | None:
     """Return who somebody is by what Streamlit's server knows of them."""
-    name = _name(login, user)
+    name = name_of_user(login, user)
     return None if name is None or not login.admits(name) else Person(name, name in login.teachers)
-
-
-def _name(login: Login, user: Mapping[str, object]) -> str | None:
-    if login.by == PROXY:
-        return read_name(user.get(NAME_KEY))
-    if user.get("is_logged_in") is not True:
-        return None
-    if login.claim == "email" and user.get("email_verified") is False:
-        return None  # anybody can write an address into an account of their own
-    return reader_name(user.get(login.claim))
 
 
 def may_come_in() -> bool:
@@ -99,7 +89,7 @@ def _show_door(login: Login) -> None:
     if user.get("is_logged_in") is not True:
         st.button("Log in", on_click=st.login, icon=":material/login:", type="primary")
         return
-    if _name(login, user) is None:
+    if name_of_user(login, user) is None:
         st.error(f"Your login says no {plain(login.claim)} that can be relied on. Ask who runs this app.")
     else:
         st.error("You are logged in, and not among this app's readers. Ask who runs it to add you.")

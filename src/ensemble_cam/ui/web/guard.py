@@ -101,16 +101,19 @@ class Guard:
 
     def _refusal_of(self, name: str | None, scope: Scope) -> Refusal | None:
         """Return why somebody may not ask; where they log in on a page, that page is for everybody."""
-        if self._login is None or self._login.by != PROXY:
+        if self._login is None:
             return None
+        upload = _UPLOAD.search(scope["path"])
+        owner = None if upload is None else reader_of(upload[1], self._login)
+        if self._login.by != PROXY:
+            return NOTHING_HERE if upload is not None and owner is None else None
         if scope["path"].endswith(_HEALTH) and scope.get("method") in ("GET", "HEAD"):
             return None
         if name is None:
             return NOBODY
         if not self._login.admits(name):
             return NO_READER
-        upload = _UPLOAD.search(scope["path"])
-        return NOTHING_HERE if upload is not None and reader_of(upload[1]) != name else None
+        return NOTHING_HERE if upload is not None and owner != name else None
 
     def _headed(self, send: Send, scope: Scope) -> Send:
         own = f"{scope.get('scheme', 'http')}://{_values(scope, b'host')[0]}/".encode("latin-1")

@@ -5,12 +5,13 @@ of the socket's own peer: what `X-Forwarded-For` says of addresses is not looked
 name by a header of the server's own, which no request can bring along.
 """
 
+from collections.abc import Mapping
 from urllib.parse import quote, unquote
 
 from starlette.types import Scope
 from streamlit import runtime
 
-from ensemble_cam.settings.login import Login, reader_name
+from ensemble_cam.settings.login import PROXY, Login, reader_name
 
 NAME_HEADER = "x-ensemble-cam-reader"
 """By which the server itself tells the pages the name, its letters percent-encoded."""
@@ -49,10 +50,27 @@ def named(scope: Scope, login: Login | None, name: str | None) -> Scope:
     return {**scope, "headers": headers}
 
 
-def reader_of(session: str) -> str | None:
-    """Return whose page a session of Streamlit's is; None where there is none of this name."""
+def reader_of(session: str, login: Login) -> str | None:
+    """Return whose page a session of Streamlit's is; None where it is no reader's, or there is none of this id."""
     found = runtime.get_instance().get_app_session(session) if runtime.exists() else None
-    return None if found is None else read_name(found._user_info.get(NAME_KEY))
+    name = None if found is None else name_of_user(login, found._user_info)
+    return name if name is not None and login.admits(name) else None
+
+
+def name_of_user(login: Login, user: Mapping[str, object]) -> str | None:
+    """Return the name that somebody has logged in by; None where they have not, or it cannot be relied on.
+
+    Args:
+        login: how the app knows who opens it.
+        user: what Streamlit's server knows of them.
+    """
+    if login.by == PROXY:
+        return read_name(user.get(NAME_KEY))
+    if user.get("is_logged_in") is not True:
+        return None
+    if login.claim == "email" and user.get("email_verified") is False:
+        return None  # anybody can write an address into an account of their own
+    return reader_name(user.get(login.claim))
 
 
 def read_name(told: object) -> str | None:
