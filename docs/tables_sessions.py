@@ -41,6 +41,11 @@ HOLDS = {
     "threshold": "at which the maps were compared",
     "weights_sha256": "of the network's weights",
     "truth": "`present` or `absent` for a phantom that was drawn in the session; empty where nobody knows",
+    "drawn": "`before maps` or `after maps`: when the reader drew around the finding; empty where nothing is drawn",
+    "hit": "`true`: the map's hottest point lies in what was drawn, or at most 5 % of the film's width beside it; "
+    "empty where no maps were shown beside what is drawn now",
+    "iou": "of the map's region at the threshold and what was drawn: intersection over union",
+    "dice": "of the same two",
 }
 AGREEMENT_HOLDS = {
     "finding": "the label",

@@ -70,12 +70,15 @@ def test_boxes_and_outlines_are_drawn_kept_taken_back_and_stand_beside_the_maps(
     settled(page)
     with closing(sqlite3.connect(session / NAME)) as file:
         rows = file.execute("SELECT phase, finding, kind, points, withdraws FROM shapes ORDER BY id").fetchall()
+        judged = file.execute("SELECT network, shapes FROM judgements WHERE finding = 'Effusion'").fetchall()
     assert [(phase, finding, kind) for phase, finding, kind, *_ in rows] == [
         ("first", "Effusion", "box"),
         ("first", "Effusion", "outline"),
         ("first", "Effusion", "outline"),
     ]
     assert rows[2][4] == 2
+    assert {shapes for _, shapes in judged} == {"1"}
+    assert len(judged) == 4  # three networks and the ensemble
     (x0, y0), (x1, y1) = json.loads(rows[0][3])
     assert (x0, y0, x1, y1) == pytest.approx((0.2 * SIDE, 0.6 * SIDE, 0.4 * SIDE, 0.8 * SIDE), abs=3)
     assert len(json.loads(rows[1][3])) > 10

@@ -30,6 +30,8 @@ ROWS = {
     "notes": "INSERT INTO notes (reader, film, text, at) VALUES (1, 1, 'n', :at)",
     "shapes": "INSERT INTO shapes (reader, film, phase, finding, kind, points, at) "
     "VALUES (1, 1, 'after', 'Mass', 'box', '[[1.0, 2.0], [3.0, 4.0]]', :at)",
+    "judgements": "INSERT INTO judgements (reader, film, review, finding, network, shapes, hit, iou, dice, at) "
+    "VALUES (1, 1, 1, 'Mass', 'a', '1', 1, 0.5, 0.6, :at)",
     "exports": "INSERT INTO exports (kind, sha256, lines, at) VALUES ('csv', 'x', 3, :at)",
 }
 

@@ -12,12 +12,15 @@ from ensemble_cam.errors import SessionError
 from ensemble_cam.film.decoding import decode_apart
 from ensemble_cam.maps.heatmap import at_or_above
 from ensemble_cam.readers.pixels import keep_pixels
+from ensemble_cam.readers.reviews import keep_review
 from ensemble_cam.readers.store import Store
+from ensemble_cam.readers.table import COLUMNS, csv_of, lines, row_of
 from ensemble_cam.readers.truth import (
     MOST_POINTS,
     Kind,
     Shape,
     against,
+    keep_against,
     keep_shape,
     shapes_of,
     union,
@@ -129,6 +132,44 @@ def test_maps_stand_to_the_truth_by_hit_iou_and_dice():
         assert each.hit == points_at(heatmap.hottest, seen)
     assert against(analysis, []) == []
     assert against(analysis, [Shape("Hernia", Kind.BOX, ((0, 0), (9, 9)))]) == []
+
+
+def test_the_table_has_how_each_map_stands_to_what_stands_drawn_and_when_that_was_drawn(tmp_path):
+    review = made_review(films.png(films.film(seed=3)), top_k=3)
+    analysis = review.analysis
+    width, height = analysis.radiograph.width, analysis.radiograph.height
+
+    def rows() -> list[dict[str, str]]:
+        found = csv.DictReader(csv_of(COLUMNS, map(row_of, lines(store))).decode().splitlines())
+        return [row for row in found if row["finding"] == "Mass"]
+
+    with Store.open(tmp_path) as store:
+        reader, other = Reader.named(store, "A"), Reader.named(store, "B")
+        film = keep_film(store, analysis.radiograph.sha256)
+        kept = keep_review(store, film, review)
+        for each in (reader, other):
+            each.open(film)
+        corners = [(width / 4, height / 4), (width / 2, height / 2)]
+        box = Shape.drawn("Mass", Kind.BOX, corners, width=width, height=height)
+        keep_shape(store, reader, film, box)
+        for each in (reader, other):
+            each.reveal(film, review=kept, first_read=True)
+        assert {(row["drawn"], row["hit"]) for row in rows() if row["reader"] == "A"} == {("before maps", "")}
+        found = against(analysis, shapes_of(store, film, reader), threshold=review.display.threshold)
+        for _ in range(2):
+            keep_against(store, reader, film, kept, found, shapes_of(store, film, reader))
+        assert store.rows("SELECT count(*) FROM judgements")[0][0] == len(found) == 3
+        own = {row["network"]: row for row in rows() if row["reader"] == "A"}
+        for each in found:
+            row = own[each.network]
+            assert (row["drawn"], row["hit"]) == ("before maps", str(each.hit).lower())
+            assert (float(row["iou"]), float(row["dice"])) == pytest.approx((each.iou, each.dice))
+        assert {(row["drawn"], row["hit"], row["iou"]) for row in rows() if row["reader"] == "B"} == {("", "", "")}
+        keep_shape(store, reader, film, box)  # of what is drawn now, no map was judged yet
+        assert {(row["drawn"], row["hit"]) for row in rows() if row["reader"] == "A"} == {("after maps", "")}
+        withdraw_last_shape(store, reader, film)
+        assert {row["drawn"] for row in rows() if row["reader"] == "A"} == {"before maps"}
+        assert rows()[0]["iou"] == own["ensemble"]["iou"]
 
 
 def test_files_hold_what_was_drawn_and_coco_its_pixels(tmp_path):

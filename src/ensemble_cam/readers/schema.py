@@ -3,7 +3,7 @@
 A version's script is never changed once files of it may lie somewhere: what is new is the next version's.
 """
 
-APPEND_ONLY = ("readers", "reads", "marks", "verdicts", "notes", "reviews", "calls", "exports", "shapes")
+APPEND_ONLY = ("readers", "reads", "marks", "verdicts", "notes", "reviews", "calls", "exports", "shapes", "judgements")
 """Tables whose rows stay what they were: a change is a new row."""
 
 _FIRST = """
@@ -200,12 +200,32 @@ WHEN NEW.phase = 'first' AND EXISTS (
 ) BEGIN SELECT RAISE (ABORT, 'the first read is locked'); END;
 """
 
+# How a network's map of a review stands to what a reader drew around its finding; `shapes`: the rows of that table that
+# were the truth, with commas between.
+_JUDGEMENTS = """
+CREATE TABLE judgements (
+    id INTEGER PRIMARY KEY,
+    reader INTEGER NOT NULL REFERENCES readers (id),
+    film INTEGER NOT NULL REFERENCES films (id),
+    review INTEGER NOT NULL REFERENCES reviews (id),
+    finding TEXT NOT NULL,
+    network TEXT NOT NULL,
+    shapes TEXT NOT NULL,
+    hit INTEGER NOT NULL,
+    iou REAL NOT NULL,
+    dice REAL NOT NULL,
+    at TEXT NOT NULL,
+    UNIQUE (reader, review, finding, network, shapes)
+) STRICT;
+"""
+
 _FIRST_KEPT = ("readers", "reads", "marks", "verdicts", "notes", "reviews", "calls", "exports")
 
 MIGRATIONS = (
     _FIRST + "".join(_KEEP.format(table=table) for table in _FIRST_KEPT),
     _OWN_FILMS + _AUDIT,
     _SHAPES + _KEEP.format(table="shapes"),
+    _JUDGEMENTS + _KEEP.format(table="judgements"),
 )
 """What makes each version of the one before; the first makes it of nothing."""
 

@@ -16,7 +16,16 @@ from ensemble_cam.export.drafts import write_whole
 from ensemble_cam.machine.names import cell
 from ensemble_cam.readers.agreement import Answers, Comparison, Kappa, comparisons, fleiss_kappa
 from ensemble_cam.readers.store import Store
-from ensemble_cam.readers.verdicts import ASSESSMENTS, SUPPLEMENTED, FilmState, Mark, opinion, state_of
+from ensemble_cam.readers.truth import Beside, beside, shapes_of
+from ensemble_cam.readers.verdicts import (
+    ASSESSMENTS,
+    SUPPLEMENTED,
+    FilmState,
+    Mark,
+    Reader,
+    opinion,
+    state_of,
+)
 from ensemble_cam.reviewing.scores import Call
 from ensemble_cam.settings.vocabulary import ENSEMBLE
 from ensemble_cam.validation.statistics import Interval, Share
@@ -26,6 +35,7 @@ COLUMNS = (
     *("opened_at", "revealed_at", "seconds_to_reveal", "verdict", "verdict_at", "seconds_to_verdict"),
     *("verdict_changes", "assessment", "opinion", "missed", "after_x", "after_y", "note", "score", "call", "split"),
     *("agreement", "box", "set", "method", "threshold", "weights_sha256", "truth"),
+    *("drawn", "hit", "iou", "dice"),
 )
 """Of the table: a row for each finding, network and reader. See the manual for what each holds."""
 
@@ -51,6 +61,7 @@ class Line:
         together: what the networks together said of the finding; None where none knows it, or nothing was revealed.
         network: the row of what this network said; None likewise.
         truth: whether it was drawn into the film; None where the truth is not known.
+        drawn: what the reader drew around it, and how the network's map stands to that; None where nothing is drawn.
     """
 
     reader: str
@@ -61,6 +72,7 @@ class Line:
     together: Call | None
     network: sqlite3.Row | None
     truth: bool | None
+    drawn: Beside | None = None
 
     @property
     def first(self) -> Mark | None:
@@ -104,10 +116,12 @@ def lines(store: Store) -> Iterator[Line]:
                 of_film = [states[each["id"], film["id"]] for each in readers]
                 named = [mark.finding for each in of_film for mark in (*each.first, *each.after)]
                 named += [finding for each in of_film for finding in each.verdicts]
-                yield from _lines_of(store, reader["name"], film, state, named)
+                yield from _lines_of(store, Reader(store, reader["id"], reader["name"]), film, state, named)
 
 
-def _lines_of(store: Store, reader: str, film: sqlite3.Row, state: FilmState, named: Sequence[str]) -> Iterator[Line]:
+def _lines_of(
+    store: Store, reader: Reader, film: sqlite3.Row, state: FilmState, named: Sequence[str]
+) -> Iterator[Line]:
     calls: dict[int, dict[str, list[sqlite3.Row]]] = {}
 
     def calls_of(review: int | None) -> dict[str, list[sqlite3.Row]]:
@@ -125,15 +139,21 @@ def _lines_of(store: Store, reader: str, film: sqlite3.Row, state: FilmState, na
             calls[review] = found
         return calls[review]
 
+    shapes = list(dict.fromkeys(each.finding for each in shapes_of(store, film["id"], reader)))
     planted = None if film["planted"] is None else film["planted"].split("\n")
-    for finding in dict.fromkeys([*calls_of(state.review), *named]):
+    for finding in dict.fromkeys([*calls_of(state.review), *named, *shapes]):
         said = state.verdicts.get(finding)
         of = calls_of(said.review if said is not None and said.review is not None else state.review).get(finding, [])
         together = next((Call(row["call"]) for row in of if row["network"] == ENSEMBLE), None)
         truth = None if planted is None else finding in planted
         networks: list[sqlite3.Row | None] = [*of]
         for network in networks or [None]:
-            yield Line(reader, film["sha256"], film["case_number"], finding, state, together, network, truth)
+            drawn = None
+            if finding in shapes:
+                of_map = ("", None) if network is None else (network["network"], network["review"])
+                drawn = beside(store, reader, film["id"], finding, *of_map)
+            who = reader.name, film["sha256"], film["case_number"]
+            yield Line(*who, finding, state, together, network, truth, drawn)
 
 
 def row_of(line: Line) -> list[object]:
@@ -157,8 +177,16 @@ def row_of(line: Line) -> list[object]:
         *(network and network["call"], network and str(bool(network["split"])).lower()),
         *(network and network["agreement"], network and network["box"], network and network["classifier_set"]),
         *(network and network["method"], network and network["threshold"], weights, _there(line.truth)),
+        *_drawn_cells(line.drawn),
     )
     return ["" if value is None else value for value in cells]
+
+
+def _drawn_cells(drawn: Beside | None) -> tuple[object, ...]:
+    if drawn is None:
+        return ("", "", "", "")
+    when = "before maps" if drawn.before_reveal else "after maps"
+    return (when, "" if drawn.hit is None else str(drawn.hit).lower(), drawn.iou, drawn.dice)
 
 
 def assessment_rows(of: Sequence[Line]) -> Iterator[list[object]]:

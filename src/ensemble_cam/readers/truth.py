@@ -218,3 +218,76 @@ def against(analysis: "Analysis", shapes: Sequence[Shape], *, threshold: float =
                 dice = 2 * judged.iou / (1 + judged.iou)
                 found.append(Against(finding.label, network, judged.hit, judged.iou, dice, judged.empty))
     return found
+
+
+def keep_against(
+    store: Store, reader: Reader, film: int, review: int, found: Iterable[Against], shapes: Iterable[Shape]
+) -> None:
+    """Keep how a review's maps stand to what a reader has drawn; what is kept already is not kept twice.
+
+    Args:
+        store: the session's file.
+        reader: who drew.
+        film: its row.
+        review: the row of the review that the maps are of.
+        found: see `against`, by the review's threshold.
+        shapes: that it is held to.
+
+    Raises:
+        SessionError: if it cannot be kept.
+    """
+    truth = _ids(shapes)
+    with store.write() as file:
+        file.executemany(
+            "INSERT INTO judgements (reader, film, review, finding, network, shapes, hit, iou, dice, at)"
+            " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 WHERE NOT EXISTS (SELECT 1 FROM judgements"
+            " WHERE reader = ?1 AND review = ?3 AND finding = ?4 AND network = ?5 AND shapes = ?6)",
+            [
+                (
+                    *(reader.id, film, review, each.finding, each.network, truth[each.finding]),
+                    *(int(each.hit), each.iou, each.dice, store.now()),
+                )
+                for each in found
+            ],
+        )
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What a reader drew around a finding, and how a network's map stands to it.
+
+    Attributes:
+        before_reveal: whether all of it was drawn before scores and maps were shown.
+        hit: see `Against`; None, as the next two, where this was not kept of this map.
+        iou: likewise.
+        dice: likewise.
+    """
+
+    before_reveal: bool
+    hit: bool | None = None
+    iou: float | None = None
+    dice: float | None = None
+
+
+def beside(store: Store, reader: Reader, film: int, finding: str, network: str, review: int | None) -> Beside | None:
+    """Return how a network's map of a review stands to what a reader drew; None where nothing is drawn.
+
+    What was kept beside another truth, as one of the shapes was taken back since, does not count.
+    """
+    shapes = [each for each in shapes_of(store, film, reader) if each.finding == finding]
+    if not shapes:
+        return None
+    rows = store.rows(
+        "SELECT hit, iou, dice FROM judgements"
+        " WHERE reader = ? AND review = ? AND finding = ? AND network = ? AND shapes = ?",
+        (reader.id, review, finding, network, _ids(shapes)[finding]),
+    )
+    first = all(each.first for each in shapes)
+    return Beside(first, bool(rows[0]["hit"]), rows[0]["iou"], rows[0]["dice"]) if rows else Beside(first)
+
+
+def _ids(shapes: Iterable[Shape]) -> dict[str, str]:
+    found: dict[str, list[str]] = {}
+    for each in shapes:
+        found.setdefault(each.finding, []).append(str(each.id))
+    return {finding: ",".join(ids) for finding, ids in found.items()}

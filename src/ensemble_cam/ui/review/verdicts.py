@@ -16,6 +16,8 @@ from ensemble_cam.readers.truth import (
     MOST_POINTS,
     Kind,
     Shape,
+    against,
+    keep_against,
     keep_shape,
     shapes_of,
     withdraw_last_shape,
@@ -100,9 +102,23 @@ def _note(here: Keeping, film: OpenFilm, analysis: "Analysis | None", controls: 
         explained = analysis.first(min(controls.settings.top_k, len(analysis.findings)))
         kept = keep_review(here.store, row, downloads.review_of(explained, controls.display, case=film.case))
         here.reviewed[number], here.reviews[number] = analysis, kept
+    if here.lasting and not analysis.meaningless:
+        _keep_against(here, film, analysis, controls.display.threshold)
     if state.revealed is None:
         here.reader.reveal(row, review=here.reviews.get(number), first_read=controls.read_first)
         here.changed()
+
+
+def _keep_against(here: Keeping, film: OpenFilm, analysis: "Analysis", threshold: float) -> None:
+    """Keep how the review's maps stand to what the reader drew, once for each review and all that is drawn."""
+    number = film.id.number
+    row, review = here.rows[number], here.reviews[number]
+    shapes = shapes_of(here.store, row, here.reader)
+    now = (here.reader.id, review, *(each.id for each in shapes))
+    if shapes and here.judged.get(number) != now:
+        found = against(analysis, shapes, threshold=threshold)
+        keep_against(here.store, here.reader, row, review, found, shapes)
+        here.judged[number] = now
 
 
 def _phase(seen: "Analysis | None", state: FilmState, *, hidden: bool) -> str:

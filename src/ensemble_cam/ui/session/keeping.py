@@ -66,6 +66,7 @@ class Keeping:
         settings: the page's settings as they were last kept.
         cases: number of a film → its case number as it was last kept.
         reviewed: number of a film → the review of it that was last kept, whose row is in `reviews`.
+        judged: number of a film → reader, review and shapes of which it was last kept how maps stand to these.
         heard: the number of the last message of the browser's that was dealt with.
         looked: numbers of the films that were shown on this page.
         lock: held while messages are: two runs of a page can overlap.
@@ -81,6 +82,7 @@ class Keeping:
     cases: dict[int, str | None] = field(default_factory=dict)
     reviewed: "dict[int, Analysis]" = field(default_factory=dict, repr=False)
     reviews: dict[int, int] = field(default_factory=dict)
+    judged: dict[int, tuple[object, ...]] = field(default_factory=dict)
     heard: float = 0
     looked: set[int] = field(default_factory=set)
     lock: Lock = field(default_factory=Lock, repr=False)
