@@ -48,11 +48,27 @@ def test_boxes_and_outlines_are_drawn_kept_taken_back_and_stand_beside_the_maps(
     expect(shapes).to_have_count(2, timeout=PATIENCE)
     verdict.locator("#undraw").click()
     expect(shapes).to_have_count(1, timeout=PATIENCE)
+    # By keys alone: from the middle of the film, ten pixels a step with Shift.
+    settled(page)
+    verdict.locator("#draw-box").press("Enter")
+    right, down, left = (f"Shift+Arrow{way}" for way in ("Right", "Down", "Left"))
+    for key in ("Enter", right, right, right, "Backspace", "Enter", down, down, down, "ArrowUp"):
+        page.keyboard.press(key)
+    expect(shapes).to_have_count(2)  # the kept one, and what is begun
+    for key in (*[left] * 6, "Enter"):
+        page.keyboard.press(key)
+    expect(verdict.locator("#draw-box")).to_have_attribute("aria-pressed", "false", timeout=PATIENCE)
+    expect(shapes).to_have_count(2, timeout=PATIENCE)
+    settled(page)
+    verdict.locator("#draw-outline").press("Enter")
+    for key in ("Enter", right, "Enter", down, "Enter", "Enter"):
+        page.keyboard.press(key)
+    expect(shapes).to_have_count(3, timeout=PATIENCE)
     page.locator(".viewer .panel").first.focus()
     page.keyboard.press("v")
     expect(page.locator(".verdict #agree")).to_be_visible(timeout=PATIENCE)
     drawn = page.locator("svg.said").first.locator("polygon")
-    expect(drawn.and_(page.locator(".first"))).to_have_count(1, timeout=PATIENCE)
+    expect(drawn.and_(page.locator(".first"))).to_have_count(3, timeout=PATIENCE)
     networks = drawn.and_(page.locator(".network"))
     expect(networks.nth(2)).to_be_attached()  # each network calls it, in a region or more
     assert len(set(networks.evaluate_all("all => all.map((each) => each.style.stroke)"))) == 3
@@ -75,9 +91,13 @@ def test_boxes_and_outlines_are_drawn_kept_taken_back_and_stand_beside_the_maps(
         ("first", "Effusion", "box"),
         ("first", "Effusion", "outline"),
         ("first", "Effusion", "outline"),
+        ("first", "Effusion", "box"),
+        ("first", "Effusion", "outline"),
     ]
+    assert json.loads(rows[3][3]) == [[120, 150], [180, 179]]
+    assert json.loads(rows[4][3]) == [[150, 150], [160, 150], [160, 160]]
     assert rows[2][4] == 2
-    assert {shapes for _, shapes in judged} == {"1"}
+    assert {shapes for _, shapes in judged} == {"1,4,5"}
     assert len(judged) == 4  # three networks and the ensemble
     (x0, y0), (x1, y1) = json.loads(rows[0][3])
     assert (x0, y0, x1, y1) == pytest.approx((0.2 * SIDE, 0.6 * SIDE, 0.4 * SIDE, 0.8 * SIDE), abs=3)

@@ -5,12 +5,13 @@ import pytest
 
 from ensemble_cam.errors import SessionError
 from ensemble_cam.film.decoding import decode_apart
+from ensemble_cam.readers.lists import forget_film
 from ensemble_cam.readers.pixels import has_pixels, keep_pixels, read_pixels
 from ensemble_cam.readers.store import NAME, Store
 from ensemble_cam.readers.verdicts import Reader, keep_film
 from ensemble_cam.settings.pixels import Pixels
 from ensemble_cam.ui.session.films import SessionFilms
-from ensemble_cam.ui.session.keeping import Keeping
+from ensemble_cam.ui.session.keeping import Keeping, others_done, said_of
 from ensemble_cam.ui.session.reading import Reading
 from support import films as made
 
@@ -98,3 +99,16 @@ def test_damaged_pixels_are_a_sentence(damage, tmp_path):
             read_pixels(store, film)
         assert "damaged" in Reading.of_stored(lambda: read_pixels(store, film), "ab" * 32, Pixels()).failure
     assert (tmp_path / NAME).exists()
+
+
+def test_the_list_says_how_many_others_are_done_with_a_film_and_of_films_that_are_one_readers_own_nothing(here, films):
+    here.keep(films)
+    for name, numbers in (("A", [1]), ("B", [1, 2]), ("C", [1])):
+        for number in numbers:
+            Reader.named(here.store, name).finish(here.rows[number])
+            Reader.named(here.store, name).finish(here.rows[number])
+    assert others_done(here) == {1: 2, 2: 1}
+    forget_film(here.store, here.rows[2])
+    assert others_done(here) == {1: 2}
+    assert said_of(here, films[1], 2)["said"] == "✓ done · 2 other readers done"
+    assert said_of(here, films[2], 1)["said"] == "1 other reader done"

@@ -307,19 +307,37 @@ def progress() -> str:
     return f"{told} · {apart} {'disagreement' if apart == 1 else 'disagreements'}" if apart else told
 
 
-def said_of(film: OpenFilm) -> dict[str, object]:
-    """Return what the list of films tells of the reader's work on one.
+def others_done(here: Keeping) -> dict[int, int]:
+    """Return number of a film on the work list → how many other readers are done with it; never what they said."""
+    rows = here.store.rows(
+        "SELECT film, count(DISTINCT reader) AS others FROM reads JOIN films ON films.id = film"
+        " WHERE event = 'done' AND reader <> ? AND place IS NOT NULL GROUP BY film",
+        (here.reader.id,),
+    )
+    by_row = {row["film"]: row["others"] for row in rows}
+    return {number: by_row[row] for number, row in here.rows.items() if row in by_row}
+
+
+def said_of(here: Keeping, film: OpenFilm, others: int) -> dict[str, object]:
+    """Return what the list of films tells of the readers' work on one.
+
+    Args:
+        here: what the reader's page keeps.
+        film: one of the session's.
+        others: how many other readers are done with it.
 
     Returns:
         `said` (in words; empty where there is nothing), `done`, `apart` (how many findings the reader disagrees on) and
         `noted`.
     """
-    state = keeping().state(film)
+    state = here.state(film)
     parts = ["✓ done"] if state.done else ["first read kept"] if state.first_read else []
     if apart := _disagreements(state):
         parts.append(f"{apart} disagreed")
     if state.notes:
         parts.append("note")
+    if others:
+        parts.append(f"{others} other {'reader' if others == 1 else 'readers'} done")
     return {
         "said": " · ".join(parts),
         "done": state.done is not None,

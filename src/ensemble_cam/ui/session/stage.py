@@ -74,8 +74,11 @@ def listed_films(*, read_first: bool, threshold: float) -> list[dict[str, object
         read_first: whether nothing is told of the review of a film that was not revealed.
         threshold: of the regions whose overlap films can be ordered by, in relative activation.
     """
+    here = keeping.keeping()
+    others = keeping.others_done(here)
     return [
-        listed(film, hidden=read_first and not film.revealed, threshold=threshold) | keeping.said_of(film)
+        listed(film, hidden=read_first and not film.revealed, threshold=threshold)
+        | keeping.said_of(here, film, others.get(film.id.number, 0))
         for film in session_films().values()
     ]
 

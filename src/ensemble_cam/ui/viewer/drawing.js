@@ -1,4 +1,4 @@
-// A box or an outline that a hand draws on the film in one stroke: pressed, drawn, let go.
+// A box or an outline that a hand draws on the film in one stroke: pressed, drawn, let go; or by keys, corner by corner.
 
 // @ts-check
 /** @import { Point } from "./marks.js" */
@@ -6,6 +6,14 @@
 /** @import { NetworkOutline, ReaderShape, Said } from "./types.js" */
 import { shape } from "./shapes.js"
 
+/** @type {Map<string, Point>} */
+const STEPS = new Map([
+  ["ArrowLeft", [-1, 0]],
+  ["ArrowRight", [1, 0]],
+  ["ArrowUp", [0, -1]],
+  ["ArrowDown", [0, 1]],
+])
+const FAR = 10 // pixels of a step with Shift, as the tools that measure have it
 const A_STEP = 2 // CSS pixels between two points of an outline
 const MOST = 2000 // points, as `readers.truth` has it
 
@@ -25,6 +33,9 @@ export class Drawing {
     this.kind = null
     /** @type {Point[]} of the stroke under way, on the film */
     this.points = []
+    /** @type {Point | null} where keys would set the next corner, on the film */
+    this.cursor = null
+    this.pressed = false // whether a stroke is under way
     /** @type {[number, number]} where it was last, CSS pixels of the page */
     this.last = [0, 0]
     const { box } = panels
@@ -43,13 +54,69 @@ export class Drawing {
   take(kind) {
     this.kind = this.kind === kind ? null : kind
     this.points = []
+    this.cursor = null
+    this.pressed = false
     this.panels.box.toggleAttribute("data-measuring", this.kind !== null)
     this.hand.changed()
+    if (this.kind) this.panels.all[0]?.root.focus({ preventScroll: true })
   }
 
   /** The corners of what is drawn so far. @returns {Point[]} */
   get corners() {
-    return this.kind === "box" ? cornersOf(this.points) : this.points
+    const points = [...this.points, ...(this.cursor ? [this.cursor] : [])]
+    return this.kind === "box" ? cornersOf(points) : points
+  }
+
+  /**
+   * Whether a key of a panel's is for the pencil: arrows move its point, Enter sets a corner, Backspace takes the last one
+   * back, Escape lays it down. A box has two corners; an outline ends where a corner is set twice.
+   *
+   * @param {string} key
+   * @param {boolean} shift
+   * @param {Point} size the film's width and height
+   */
+  key(key, shift, [width, height]) {
+    const { kind, cursor, points } = this
+    if (!kind || this.pressed) return false
+    const step = STEPS.get(key)
+    if (step) {
+      const [x, y] = cursor ?? [Math.round(width / 2), Math.round(height / 2)]
+      const [across, down] = step.map((each) => each * (shift ? FAR : 1))
+      this.cursor = [Math.min(Math.max(x + across, 0), width), Math.min(Math.max(y + down, 0), height)]
+    } else if (key === "Enter") this.set(kind, cursor ?? [Math.round(width / 2), Math.round(height / 2)])
+    else if (key === "Backspace" && points.length) this.points = points.slice(0, -1)
+    else if (key === "Escape") this.take(null)
+    else return false
+    this.hand.changed()
+    return true
+  }
+
+  /**
+   * @param {Kind} kind
+   * @param {Point} corner
+   */
+  set(kind, corner) {
+    const [x, y] = this.points.at(-1) ?? []
+    const again = x === corner[0] && y === corner[1]
+    const points = again ? this.points : [...this.points, corner]
+    this.cursor = corner
+    this.points = points
+    if (kind === "box" ? points.length < 2 : !again || points.length < 3) return
+    this.take(null)
+    this.hand.drawn(kind, points)
+  }
+
+  /**
+   * What is drawn so far, and where keys would set the next corner.
+   *
+   * @param {{ scale: number, left: number, top: number }} place
+   * @param {number} ratio
+   */
+  begun(place, ratio) {
+    const corners = around(this.corners, place, ratio, "begun")
+    if (!this.cursor) return corners
+    const [x, y] = on(this.cursor, place, ratio)
+    return [...corners, shape("path", { d: `M${x - 9} ${y}H${x + 9}M${x} ${y - 9}V${y + 9}`, class: "cursor" })]
   }
 
   /** @param {PointerEvent} event */
@@ -59,12 +126,14 @@ export class Drawing {
     hold(event)
     if (event.target instanceof HTMLCanvasElement) event.target.setPointerCapture(event.pointerId)
     this.points = [at]
+    this.cursor = null
+    this.pressed = true
     this.last = [event.clientX, event.clientY]
   }
 
   /** @param {PointerEvent} event */
   move(event) {
-    if (!this.points.length) return
+    if (!this.pressed) return
     hold(event)
     const at = this.hand.at(event)
     const far = Math.hypot(event.clientX - this.last[0], event.clientY - this.last[1]) >= A_STEP
@@ -77,7 +146,7 @@ export class Drawing {
   /** @param {PointerEvent} event */
   up(event) {
     const { kind, points } = this
-    if (!kind || !points.length) return
+    if (!kind || !this.pressed) return
     hold(event)
     this.take(kind)
     if (points.length > 1) this.hand.drawn(kind, points)

@@ -97,7 +97,10 @@ export class Keys {
     const [target] = event.composedPath()
     if (takesText(target)) return
     const onPanels = target instanceof Element && target.closest(".panels") !== null
-    if (onPanels && this.hand.tools.key(event.key, event.shiftKey)) return event.preventDefault()
+    const { tools, verdicts } = this.hand
+    const { width, height } = this.state.review.header.film
+    const drawn = onPanels && verdicts.drawing.key(event.key, event.shiftKey, [width, height])
+    if (drawn || (onPanels && tools.key(event.key, event.shiftKey))) return event.preventDefault()
     if (event.key === " ") {
       if (takesSpace(target)) return
       if (!event.repeat) this.hold(true)

@@ -8,7 +8,7 @@
 /** @import { Panels } from "./panels.js" */
 /** @import { Readout } from "./readout.js" */
 /** @import { State } from "./state.js" */
-import { Drawing, around, networksOutlines, on, outlined } from "./drawing.js"
+import { Drawing, networksOutlines, on, outlined } from "./drawing.js"
 import { element, one } from "./elements.js"
 import { filmKey, theStage } from "./stage.js"
 import { shape } from "./shapes.js"
@@ -268,7 +268,10 @@ export class Verdicts {
     const back = this.button("Take back", () => this.say({ kind: "unshape" }), "undraw", "The last one that was drawn")
     back.disabled = !own.length
     const count = said.shapes.length
-    const told = element("span", "hint", count ? `${count} drawn` : "")
+    const ends = this.drawing.kind === "outline" ? "; the last one twice" : ""
+    const how = this.drawing.kind ? `Or by keys: arrows, Enter at each corner${ends}` : ""
+    const told = element("span", "hint", how || (count ? `${count} drawn` : ""))
+    told.setAttribute("role", "status")
     return row(element("span", "", "Draw"), pencil("box", "Box"), pencil("outline", "Outline"), back, told)
   }
 
@@ -331,13 +334,13 @@ export class Verdicts {
     for (const panel of all) {
       let svg = panel.screen.querySelector("svg.said")
       if (!svg) {
-        if (!marks.length && !shapes.length && !drawing.points.length && !outlines.length) continue
+        if (!marks.length && !shapes.length && !drawing.corners.length && !outlines.length) continue
         svg = document.createElementNS(SVG, "svg")
         svg.classList.add("said")
         svg.setAttribute("aria-hidden", "true") // it is said in the rail
         panel.screen.append(svg)
       }
-      const begun = place ? around(drawing.corners, place, ratio, "begun") : []
+      const begun = place ? drawing.begun(place, ratio) : []
       const all = place ? shapes.flatMap((each) => outlined(each, place, ratio)) : []
       const theirs = place ? networksOutlines(outlines, said?.compared ?? null, place, ratio) : []
       const own = place ? marks.flatMap((mark) => drawn(mark, place, ratio)) : []
