@@ -41,6 +41,7 @@ def test_a_film_of_the_work_list_comes_to_who_sits_there_and_stays_off_their_sta
         assert names.all_inner_texts()[:-1] == listed
         expect(anna.locator(".films .state").last).to_contain_text("not reviewed yet", timeout=PATIENCE)
         expect(anna.locator(".films img.picture")).to_have_count(len(listed) + 1)
+        expect(anna.locator("p.progress")).to_have_text("0/2", timeout=PATIENCE)  # the one that came among them
         assert marked.inner_text() == "own.png"
         assert film_views(anna) == seen
         names.last.click()

@@ -109,15 +109,17 @@ class FilmList {
   /**
    * Take in what has become known of the films since the list was drawn, and those that came since.
    *
-   * @param {ListedFilm[]} films those that are listed without their pictures
+   * @param {{ films: ListedFilm[], progress: string }} told those that are listed without their pictures, and how far
+   *   the reader is
    */
-  learn(films) {
+  learn({ films, progress }) {
     const listed = new Map(this.opened.map((film) => [filmKey(film), film]))
     const known = new Map(films.map((film) => [filmKey(film), film]))
     const opened = [...new Map([...listed, ...known])].map(([key, film]) => {
       return { ...film, picture: film.picture ?? listed.get(key)?.picture ?? null }
     })
-    if (JSON.stringify(opened) === JSON.stringify(this.opened)) return
+    this.far = progress
+    if (JSON.stringify(opened) === JSON.stringify(this.opened)) return this.count()
     this.opened = opened
     this.told = JSON.stringify(opened)
     this.arrange()

@@ -7,8 +7,8 @@ import { theStage } from "../viewer/stage.js"
 /**
  * Streamlit calls this when the component appears, and at every change of data or theme.
  *
- * @param {Appearance<{ films: ListedFilm[] }>} appearance
+ * @param {Appearance<{ films: ListedFilm[], progress: string }>} appearance
  */
 export default function ({ data }) {
-  theStage().tell(data.films)
+  theStage().tell(data.films, data.progress)
 }

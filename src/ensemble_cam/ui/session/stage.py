@@ -112,7 +112,7 @@ def note_films(told: list[dict[str, object]]) -> None:
     if len(told) > 1:
         drawn = session_films().listed
         films = [{**film, "picture": None} if film["number"] in drawn else film for film in told]
-        _list_note(key="film list note", data={"films": films})
+        _list_note(key="film list note", data={"films": films, "progress": keeping.progress()})
 
 
 def _take_request() -> None:

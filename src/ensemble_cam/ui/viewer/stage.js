@@ -80,12 +80,13 @@ class Stage extends EventTarget {
   }
 
   /**
-   * Say what has become known of the films, their pictures aside.
+   * Say what has become known of the films, the pictures of those that are listed aside.
    *
    * @param {ListedFilm[]} films
+   * @param {string} progress how far the reader is with them
    */
-  tell(films) {
-    this.dispatchEvent(new CustomEvent("told", { detail: films }))
+  tell(films, progress) {
+    this.dispatchEvent(new CustomEvent("told", { detail: { films, progress } }))
   }
 
   /**
