@@ -118,6 +118,7 @@ def test_marks_are_held_to_what_was_drawn_and_the_rest_to_what_is_there():
     assert (one.found.part, one.found.whole, one.spared.part, one.spared.whole) == (3, 3, 6, 6)
     assert (one.hits.part, one.hits.whole) == (1, 2)  # nothing is drawn on the second film: its mark hits nothing
     assert (other.hits.part, other.hits.whole) == (1, 1)  # 10 pixels beside the box, of 200: within the tolerance
+    assert other.excess.interval[1] == 1  # of three films, and yet no more than all
     assert [each.film.number for each in table.hardest()] == [1, 2, 3]
     assert table.hardest()[0].film.sha256 == HASHES[0]
     assert class_csv(table).count(SET.code.encode()) == 3 * (1 + len(SET.findings))

@@ -321,7 +321,7 @@ def _hardness(table: ClassTable, number: int) -> Hardness:
 
 
 def _mean(values: Iterable[tuple[int, float]]) -> Mean | None:
-    """Return the mean of (film, value), with Student's interval over films (Cochran 1977, 2.11: a ratio)."""
+    """Return the mean of (film, value), values in [-1, 1], with Student's interval over films (Cochran 1977, 2.11)."""
     from scipy.special import stdtrit
 
     by_film: dict[int, list[float]] = {}
@@ -336,4 +336,4 @@ def _mean(values: Iterable[tuple[int, float]]) -> Mean | None:
         return Mean(mean, None, count)
     off = sum((sum(each) - mean * len(each)) ** 2 for each in by_film.values())
     half = float(stdtrit(films - 1, 0.5 + CONFIDENCE / 2)) * (films / (films - 1) * off) ** 0.5 / count
-    return Mean(mean, (mean - half, mean + half), count)
+    return Mean(mean, (max(-1.0, mean - half), min(1.0, mean + half)), count)
