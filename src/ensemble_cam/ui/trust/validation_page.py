@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 _LABELS, _RULE, _AT, _PREVALENCE, _BY = "labels", "labels rule", "labels at", "labels prevalence", "labels by"
 _MARKS = "labels marks"
+_TO = "\u2060–\u2060"  # between word joiners, as a line would break behind the dash
 _YOUDEN, _SENSITIVITY, _ALERTS = "Youden's index", "a sensitivity to reach", "an alert rate to keep"
 _COLUMNS = "file,finding,label[,patient,reader,view,device,sex,age]"
 
@@ -255,7 +256,7 @@ def _at_chosen(site: Mapping[str, Any]) -> list[str]:
 
 
 def _span(interval: Sequence[float] | None) -> str:
-    return "" if interval is None else f"({'–'.join(map(_decimal, interval))})"
+    return "" if interval is None else f"({_TO.join(map(_decimal, interval))})"
 
 
 def _decimal(value: float | None) -> str:
