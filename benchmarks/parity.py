@@ -1,12 +1,17 @@
 """Any network's maps beside the grad-cam package's, which hooks the whole network: one row for a network.
 
     uv run python benchmarks/parity.py [NAME…]
+    uv run python benchmarks/parity.py --speed
 
 Each number is the largest difference of a cell, over three classes, in shares of the package's largest value. The
 networks' values are seeded. Methods that divide by the activation are left out where that is below 0 somewhere.
+
+With `--speed`: how long Grad-CAM takes of one class and of fifty, here by `ec.explain` with all that it returns, and by
+the package as people use it, one call for each class; in turns, medians of five, one thread.
 """
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -117,9 +122,61 @@ def rows(names: list[str]) -> Iterator[str]:
         yield f"| {name} | {network.layer.name}, {network.cut.way} | {logits:.0e} | {' | '.join(cells)} |{reason}"
 
 
-if __name__ == "__main__":
+SPEED = {"torchvision:efficientnet_b0": "features", "torchvision:densenet121": "features"}
+SIDE, CLASSES, TURNS = 224, 50, 5
+
+
+def speed() -> Iterator[str]:
+    """Yield a line of the table of times for each network and number of classes."""
+    values = np.random.default_rng(0).random((SIDE, SIDE, 3)).astype(np.float32)
+    for name, layer in SPEED.items():
+        classes = [str(number) for number in range(CLASSES)]
+        module = ec.load_network(name, classes=classes, input_size=SIDE).module
+        settle(module)
+        network = ec.Network(module, classes=classes, input_size=SIDE, name=name)
+        pixels = network.pixels(torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1))))
+        for count in (1, CLASSES):
+            target = "all" if count == CLASSES else classes[0]
+            taken = np.array([_turn(network, values, target, module, layer, pixels, count) for _ in range(TURNS)])
+            (ours, theirs), (of_ours, of_theirs) = np.median(taken, axis=0).T
+            yield (
+                f"| {name} | {count} | {1000 * ours:.0f} ms | {1000 * theirs:.0f} ms | {theirs / ours:.1f}× | "
+                f"{of_theirs / of_ours:.1f}× |"
+            )
+
+
+def _turn(
+    network: ec.Network, values: np.ndarray, target: str, module: nn.Module, layer: str, pixels: Tensor, count: int
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    def theirs() -> None:
+        with GradCAM(module, [module.get_submodule(layer)]) as cam:
+            for each in range(count):
+                cam(pixels, [ClassifierOutputTarget(each)])
+
+    return _timed(lambda: ec.explain(network, values, target=target, method="gradcam")), _timed(theirs)
+
+
+def _timed(work: Callable[[], object]) -> tuple[float, float]:
+    """Return seconds of the clock and of the processor."""
+    began = time.perf_counter(), time.process_time()
+    work()
+    return time.perf_counter() - began[0], time.process_time() - began[1]
+
+
+def main() -> None:
+    """Print a table."""
     torch.set_num_threads(1)
+    if sys.argv[1:] == ["--speed"]:
+        print("| network, 224 px | classes | here | grad-cam | times | of the processor's time |")
+        print("|---|---|---|---|---|---|")
+        for line in speed():
+            print(line, flush=True)
+        return
     print(f"| network | layer, cut | logits | {' | '.join(METHODS)} |")
     print("|---|---|---|" + "---|" * len(METHODS))
     for line in rows(sys.argv[1:] or list(NETWORKS)):
         print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,10 +1,15 @@
-"""A small network to train from scratch: grey pictures of 128 px, and maps of 16×16 cells."""
+"""A small network to train from scratch: grey pictures of 128 px, and maps of 16×16 cells.
+
+Its maps are made at the second block, whose cells see 41 px of the picture across. Those of the last see 105 of the
+128: what they answer to may lie anywhere. Two blocks follow, so a map by HiResCAM is meant, which takes each cell's own
+gradient.
+"""
 
 from torch import Tensor, nn
 
 TOML = """[network]
 factory = "small_network:small"
-layer = "stages"
+layer = "stages.1"
 channels = 1
 input_size = 128
 mean = 0.5

@@ -29,7 +29,7 @@ from ensemble_cam.validation.statistics import Share
 FINDINGS = {"consolidation": "Consolidation", "effusion": "Effusion", "normal": None}
 FIRST_SEED, FIRST_OF_TEST = 5_000_000, 7_000_000
 SIZE = 256
-METHOD = "gradcam"
+METHOD = "hirescam"
 
 
 @dataclass(frozen=True)

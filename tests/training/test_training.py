@@ -51,7 +51,7 @@ def test_what_was_planted_is_learned_and_its_map_lies_there(material, result):
     assert (found.probabilities.argmax(1) == truth).mean() >= 0.9
     assert found.probabilities.sum(1) == pytest.approx(1)
     assert not start.network.module.training
-    told = ec.explain(start.network, picture("dark", 9999), method="gradcam")
+    told = ec.explain(start.network, picture("dark", 9999), method="hirescam")
     assert told.predicted == "dark"
     values = told.map_in_picture()
     row, column = np.unravel_index(values.argmax(), values.shape)
