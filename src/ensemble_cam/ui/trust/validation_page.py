@@ -235,7 +235,7 @@ def _show_places(label: str, record: Mapping[str, Any]) -> None:
     columns, rows = located_table(label, record)
     if rows:
         st.markdown("Where the maps lie")
-        show_table(columns, rows)
+        show_table(columns, [[cell.replace("–", _TO) for cell in row] for row in rows])
         st.caption("  \n".join(map(plain, located_words(label, record["places"]))))
 
 
