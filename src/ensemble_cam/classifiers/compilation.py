@@ -104,10 +104,15 @@ def cache_folder() -> Path:
 
 
 class CompiledBackbone:
-    """A compiled network for films of one size; any number of threads may call it at once."""
+    """A compiled network for films of one size; any number of threads may call it at once.
 
-    def __init__(self, compiled: Any) -> None:
-        self._compiled = compiled
+    Args:
+        compiled: OpenVINO's.
+        held: the memory that it reads values from, which OpenVINO does not keep alive.
+    """
+
+    def __init__(self, compiled: Any, held: np.ndarray | None = None) -> None:
+        self._compiled, self._held = compiled, held
         # A request serves one call at a time; there are as many as there ever were calls at once.
         self._idle: queue.LifoQueue[Any] = queue.LifoQueue()
 
@@ -184,21 +189,27 @@ def _read(path: Path) -> Compiled | None:
             if len(told) < _HEAD.size:
                 return None
             check, length = _HEAD.unpack(told)
-            # Apart, as a copy of a hundred megabytes takes as long as reading them.
-            head, exported = file.read(min(length, _MOST_BYTES)), file.read(_MOST_BYTES)
+            head = file.read(min(length, _MOST_BYTES))
+            # Into memory of its size, which the network then reads from: as `bytes`, a hundred megabytes would be
+            # gathered, and copied once more. Not mapped: a file that another machine replaces on a shared disk would
+            # take this process with it.
+            exported = np.empty(min(max(os.fstat(file.fileno()).st_size - file.tell(), 0), _MOST_BYTES), dtype=np.uint8)
+            exported = exported[: file.readinto(exported)]
     except OSError:
         return None
     if crc32(exported, crc32(head)) != check:
         return None
     numbers = load(head)
     try:
-        network = openvino().Core().import_model(exported, "CPU", {**_PROPERTIES, **_threads})
+        package = openvino()
+        tensor = package.Tensor(exported, shared_memory=True)
+        network = package.Core().import_model(tensor, "CPU", {**_PROPERTIES, **_threads})
     except RuntimeError as error:  # made on another processor
         logger.info("The compiled network in the cache is made anew: %s", str(error).splitlines()[-1][:200])
         return None
     with suppress(OSError):
         os.utime(path)
-    return Compiled(CompiledBackbone(network), numbers)
+    return Compiled(CompiledBackbone(network, exported), numbers)
 
 
 def _write(path: Path, numbers: Mapping[str, np.ndarray], exported: BytesIO) -> None:
