@@ -272,7 +272,7 @@ def whole(out: Path) -> list[str]:
     return names(out) if out.exists() else []
 
 
-@pytest.mark.parametrize("stage", [*STAGES, "_summary"])
+@pytest.mark.parametrize("stage", [*STAGES, "findings_line"])
 def test_ctrl_c_at_any_stage_leaves_whole_folders_alone_and_the_next_run_goes_on(paths, out, monkeypatch, stage):
     def interrupt(call: int) -> None:
         if call == 3:

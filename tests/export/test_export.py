@@ -25,6 +25,7 @@ from ensemble_cam.archive.batch import Batch
 from ensemble_cam.archive.films import Film, FoundFilms
 from ensemble_cam.classifiers.classifier import Classifier, WeightsInfo
 from ensemble_cam.errors import ExportError
+from ensemble_cam.export import drafts
 from ensemble_cam.export import folder as export
 from ensemble_cam.export import overlays as drawing
 from ensemble_cam.export import record as records
@@ -537,7 +538,7 @@ def test_what_is_there_already_keeps_its_name_and_its_content(review, tmp_path, 
 
 
 def test_threads_that_take_the_same_name_at_once_get_a_folder_each(review, tmp_path, monkeypatch):
-    count, real, waited = 3, export.os.rename, threading.local()
+    count, real, waited = 3, drafts.os.rename, threading.local()
     barrier = threading.Barrier(count)
 
     def rename_together(source, target):
@@ -546,7 +547,7 @@ def test_threads_that_take_the_same_name_at_once_get_a_folder_each(review, tmp_p
             barrier.wait(timeout=60)
         real(source, target)
 
-    monkeypatch.setattr(export.os, "rename", rename_together)
+    monkeypatch.setattr(drafts.os, "rename", rename_together)
     folders = []
     threads = [
         threading.Thread(target=lambda: folders.append(write_review(review, tmp_path, "film"))) for _ in range(count)

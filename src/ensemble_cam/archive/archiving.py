@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from ensemble_cam.archive.asked import Asked
 from ensemble_cam.archive.film_record import FilmRecord
@@ -14,10 +14,11 @@ from ensemble_cam.archive.places import known_by
 from ensemble_cam.archive.store import ArchiveStore, opened_archive, place_of
 from ensemble_cam.archive.table import file_of, tables_of
 from ensemble_cam.archive.workers import Engine
-from ensemble_cam.errors import ConfigError, WeightsMissing
+from ensemble_cam.errors import ConfigError
 from ensemble_cam.machine.names import escaped
 from ensemble_cam.machine.terminal import Pace, TerminalLine, films_per_second, status, ticking
-from ensemble_cam.settings.sets import SETS, TEACHING, WITHOUT_DOWNLOAD
+from ensemble_cam.reviewing.preparing import remedied
+from ensemble_cam.settings.sets import SETS
 
 # What a run that is killed loses at most: so many films, or the films of so many seconds.
 _FILMS_OF_PART, _SECONDS_OF_PART, _BYTES_OF_PART = 512, 30.0, 32 * 2**20
@@ -51,8 +52,8 @@ def archive(
         WeightsError: if weights are missing or unusable.
     """
     with closing(start(asked)) as engine:
-        with ticking(line, "Loading the networks"):
-            described = _described(engine, asked)
+        with ticking(line, "Loading the networks"), remedied(asked.config, asked.choice):
+            described = engine.describe()
         line.line("Classifiers: " + "; ".join(described["classifiers"]))
         if words := SETS[asked.choice.set].notice:
             line.line(f"{words}.")
@@ -60,15 +61,6 @@ def archive(
         about = {"notice": described["notice"], "settings": key["settings"], "classifiers": key["classifiers"]}
         with opened_archive(out, key, about, asked.detail) as store:
             return _Run(store, found, out, asked, line, errors).go(engine)
-
-
-def _described(engine: Engine, asked: Asked) -> dict[str, Any]:
-    try:
-        return engine.describe()
-    except WeightsMissing as error:
-        if not (SETS[asked.choice.set].needs_download and asked.config.in_set(TEACHING.name)):
-            raise
-        raise WeightsMissing(f"{error}\n{WITHOUT_DOWNLOAD}") from None
 
 
 class _Run:

@@ -1,25 +1,19 @@
-"""Loaded classifiers and options for any number of films: `ensemble-cam review`."""
+"""Loaded classifiers and options for any number of films, reviewed in this process: `ensemble-cam review`."""
 
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
 from ensemble_cam.archive.films import FoundFilms
 from ensemble_cam.archive.flow import Flow
-from ensemble_cam.archive.report import RunReport
-from ensemble_cam.archive.summary import Summary
+from ensemble_cam.archive.run import run_through, tell_classifiers
 from ensemble_cam.classifiers.classifier import Classifier
-from ensemble_cam.errors import WeightsMissing
 from ensemble_cam.export.dicom.objects import DicomOptions
-from ensemble_cam.export.drafts import remove_dead_drafts
-from ensemble_cam.machine.names import escaped
 from ensemble_cam.machine.terminal import TerminalLine
 from ensemble_cam.reviewing.options import ReviewOptions
-from ensemble_cam.reviewing.preparing import Choice, checked, load_classifiers, run_info
+from ensemble_cam.reviewing.preparing import Choice, checked, load_classifiers, remedied, run_info
 from ensemble_cam.reviewing.review import RunInfo
 from ensemble_cam.settings.config import Config
-from ensemble_cam.settings.sets import SETS, TEACHING, WITHOUT_DOWNLOAD
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,15 +42,9 @@ class Batch:
             WeightsError: if a file cannot be used.
         """
         options = checked(config, choice, options)
-        try:
+        with remedied(config, choice):
             loaded = load_classifiers(config, choice, options, progress=lambda what, _: line.transient(what))
-        except WeightsMissing as error:
-            if not (SETS[choice.set].needs_download and config.in_set(TEACHING.name)):
-                raise
-            raise WeightsMissing(f"{error}\n{WITHOUT_DOWNLOAD}") from None
-        line.line("Classifiers: " + "; ".join(_named(classifier) for classifier in loaded))
-        if words := SETS[choice.set].notice:
-            line.line(f"{words}.")
+        tell_classifiers(line, [classifier.told for classifier in loaded], choice.set)
         return cls(loaded, options, run_info(choice, options, loaded), line)
 
     def review(
@@ -85,27 +73,4 @@ class Batch:
             ExportError: if the summary cannot be written.
         """
         flow = Flow(self.classifiers, self.options, self.run, out=out, save_maps=save_maps, pdf=pdf, dicom=dicom)
-        report = RunReport(self.line, errors, found)
-        sheet = Summary(found, out) if summary else None
-        if removed := remove_dead_drafts(out):
-            self.line.line(f"Removed from {escaped(str(out))} what a run that was broken off had begun: {removed}.")
-        report.report_on(1, found.films[0])("reading", 0.0)
-        try:
-            with closing(flow.review(found.films, report.report_on)) as outcomes:
-                for outcome in outcomes:
-                    report.tell(outcome)
-                    if sheet is not None:
-                        sheet.add(outcome)
-        except KeyboardInterrupt:
-            self.line.line("What is finished stays; the same command goes on from there.")
-            raise
-        report.end(out)
-        if sheet is not None:
-            written = " and ".join(escaped(str(path)) for path in sheet.write())
-            self.line.line(f"Summary: {written}")
-        return report.failed
-
-
-def _named(classifier: Classifier) -> str:
-    told = [classifier.weights.name, classifier.weights.remark, classifier.points_remark]
-    return f"{classifier.config.name} ({', '.join(filter(None, told))})"
+        return run_through(flow.review, found, out, line=self.line, errors=errors, summary=summary)

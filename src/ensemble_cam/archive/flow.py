@@ -1,4 +1,6 @@
-"""Many films on their way through a review: read ahead, shown to the networks, and written behind, side by side.
+"""Films on their way through a review in one process: read ahead, shown to the networks, and written behind.
+
+More than a few go through processes of their own where OpenVINO runs the networks, see `apart`.
 
 Reading and writing have threads of their own; the networks run in the caller's thread, one film at a time. Whatever
 the threads do meanwhile, films get their folders' names, and outcomes come, in the order in which films were given.
@@ -16,25 +18,32 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
+from ensemble_cam.archive.arrivals import Arrivals
 from ensemble_cam.archive.films import Film
-from ensemble_cam.archive.finished import FinishedReviews, review_key
+from ensemble_cam.archive.finished import review_key
+from ensemble_cam.archive.outcome import (
+    Outcome,
+    Remarks,
+    failed,
+    findings_line,
+    reason_of,
+    reviewed,
+    seconds_of,
+    warnings_of,
+)
 from ensemble_cam.classifiers.classifier import Classifier
 from ensemble_cam.errors import EnsembleCamError, ExportError
 from ensemble_cam.export.dicom.objects import DicomObjects, DicomOptions, dicom_objects, why_none
 from ensemble_cam.export.folder import write_review
 from ensemble_cam.film.radiograph import Radiograph, read_radiograph
 from ensemble_cam.film.sources import read_film_file
-from ensemble_cam.machine.names import escaped
 from ensemble_cam.machine.report import Report
 from ensemble_cam.machine.side_by_side import PixelBudget, in_threads
 from ensemble_cam.reviewing.analysis import Analysis
 from ensemble_cam.reviewing.options import ReviewOptions
 from ensemble_cam.reviewing.pipeline import analyse
 from ensemble_cam.reviewing.review import Review, RunInfo
-from ensemble_cam.reviewing.sentences import brief
-from ensemble_cam.settings.sets import SETS
 
 # Films that are decoded before the networks ask for them, and reviews that are being written or wait for that.
 AHEAD, BEHIND = 2, 3
@@ -43,27 +52,6 @@ WRITERS = 2
 # From so many pixels on, of all decoded films on their way together, no other film is decoded: some 7 bytes each,
 # beside what is drawn. A large film has 8 megapixels; huge ones go one or two at a time.
 MOST_PIXELS = 32_000_000
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a film.
-
-    Attributes:
-        number: its place among all, from 1.
-        film: the film.
-        state: what became of it.
-        sentence: the last thing to say: its findings and its folder, or why there is none.
-        remarks: lines to say before, each with whether it is a mere detail.
-        folder: where its review lies; None where it failed.
-    """
-
-    number: int
-    film: Film
-    state: Literal["reviewed", "passed over", "failed"]
-    sentence: str
-    remarks: tuple[tuple[str, bool], ...] = ()
-    folder: Path | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,8 +100,8 @@ class Flow:
         self._out, self._save_maps, self._pdf, self._dicom = out, save_maps, pdf, dicom
         asked = None if dicom is None else dicom.record
         key = review_key(classifiers, options.settings, options.display, run, save_maps=save_maps, pdf=pdf, dicom=asked)
-        self._finished = FinishedReviews(out, key)
         self._budget = PixelBudget(most_pixels=MOST_PIXELS)
+        self._arrivals = Arrivals(out, key, self._budget)
 
     def review(self, films: Sequence[Film], report_on: Callable[[int, Film], Report]) -> Generator[Outcome, None, None]:
         """Review films into folders of their own, and yield what became of each, in their order.
@@ -138,29 +126,23 @@ class Flow:
             return self._decoded(number, film)
         except (EnsembleCamError, MemoryError) as error:
             self._budget.release(number)
-            return _failed(number, film, error)
+            return failed(number, film, reason_of(error))
 
     def _decoded(self, number: int, film: Film) -> _Read | Outcome:
+        arrived = self._arrivals.arrive(number, film)
+        if isinstance(arrived, Outcome):
+            return arrived
         began = time.perf_counter()
-        data = read_film_file(film.path)
-        sha256 = hashlib.sha256(data).hexdigest()
-        name = sha256[:16] if film.name is None else film.name
-        seconds = time.perf_counter() - began
-        self._budget.reserve(number, sha256=sha256, name=name)
-        began = time.perf_counter()
-        if folder := self._finished.find(name, sha256, case=film.case):
-            self._budget.release(number)
-            return Outcome(number, film, "passed over", f"reviewed before, see {escaped(str(folder))}", folder=folder)
         pixels = self._options.pixels
         radiograph = read_radiograph(
-            data,
+            arrived.data,
             intensity=pixels.intensity,
             rescale=pixels.rescale,
             negative=pixels.negative,
             cancelled=self._budget.is_closed,
         )
         self._budget.charge(number, radiograph.width * radiograph.height)
-        return _Read(number, film, name, seconds + time.perf_counter() - began, radiograph)
+        return _Read(number, film, arrived.name, arrived.seconds + time.perf_counter() - began, radiograph)
 
     def _analyse(self, read: _Read | Outcome, report_on: Callable[[int, Film], Report]) -> _Analysed | Outcome:
         if isinstance(read, Outcome):
@@ -171,7 +153,7 @@ class Flow:
             analysis = analyse(read.radiograph, self._classifiers, self._options.settings, progress=report)
         except (EnsembleCamError, MemoryError) as error:
             self._budget.release(read.number)
-            return _failed(read.number, read.film, error, self._warnings(read.radiograph))
+            return failed(read.number, read.film, reason_of(error), self._warnings(read.radiograph))
         report("writing", 1.0)
         return _Analysed(read, analysis, read.seconds + time.perf_counter() - began)
 
@@ -180,7 +162,7 @@ class Flow:
             return analysed
         read, analysis = analysed.read, analysed.analysis
         number, film = read.number, read.film
-        remarks = self._warnings(read.radiograph) + _seconds(analysis)
+        remarks = self._warnings(read.radiograph) + seconds_of(analysis)
         try:
             self._budget.wait_for_turn(number)
             began = time.perf_counter()
@@ -190,11 +172,10 @@ class Flow:
             folder = write_review(review, self._out, read.name, save_maps=self._save_maps, pdf=self._pdf, dicom=dicom)
             seconds = analysed.seconds + time.perf_counter() - began
         except (EnsembleCamError, MemoryError) as error:
-            return _failed(number, film, error, remarks)
+            return failed(number, film, reason_of(error), remarks)
         finally:
             self._budget.release(number)
-        sentence = f"{_summary(analysis)} → {escaped(str(folder))} ({seconds:.1f} s)"
-        return Outcome(number, film, "reviewed", sentence, remarks, folder)
+        return reviewed(number, film, findings_line(analysis), folder, seconds, remarks)
 
     def _objects(self, review: Review, film: Film) -> DicomObjects | None:
         """Return a film's DICOM objects, for which its file is read again: nothing kept what its header says."""
@@ -210,27 +191,5 @@ class Flow:
         except ExportError as error:
             return DicomObjects(self._dicom, remarks=(f"No DICOM objects. {error}",))
 
-    def _warnings(self, radiograph: Radiograph) -> tuple[tuple[str, bool], ...]:
-        cautions = SETS[self._run.set].cautions(phantom=radiograph.phantom)
-        return tuple((warning, False) for warning in (*cautions, *radiograph.warnings))
-
-
-def _failed(
-    number: int, film: Film, error: EnsembleCamError | MemoryError, remarks: tuple[tuple[str, bool], ...] = ()
-) -> Outcome:
-    reason = str(error) if isinstance(error, EnsembleCamError) else "This machine ran out of memory for it."
-    return Outcome(number, film, "failed", reason, remarks)
-
-
-def _seconds(analysis: Analysis) -> tuple[tuple[str, bool], ...]:
-    return tuple(
-        (
-            f"{result.classifier.config.name} {result.failure or f'{result.seconds:.2f} s'}",
-            result.failure is None,
-        )
-        for result in analysis.results
-    )
-
-
-def _summary(analysis: Analysis) -> str:
-    return ", ".join(map(brief, analysis.findings))
+    def _warnings(self, radiograph: Radiograph) -> Remarks:
+        return warnings_of(radiograph, self._run.set)

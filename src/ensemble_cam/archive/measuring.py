@@ -66,7 +66,7 @@ class Examiner:
         return {
             "key": archive_key(self._classifiers, self.asked, self._run),
             "notice": answering_for(each.classifier_set for each in self._classifiers).notice,
-            "classifiers": [_named(classifier) for classifier in self._classifiers],
+            "classifiers": [classifier.told for classifier in self._classifiers],
         }
 
     def records(self, places: Sequence[str]) -> Iterator[FilmRecord]:
@@ -212,8 +212,3 @@ def box_and_area(heatmap: Heatmap, threshold: float) -> tuple[list[int] | None, 
 
 def _rounded(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else round(value, _DIGITS)
-
-
-def _named(classifier: Classifier) -> str:
-    remark = classifier.weights.remark
-    return f"{classifier.config.name} ({classifier.weights.name}{', ' + remark if remark else ''})"

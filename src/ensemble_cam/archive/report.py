@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TextIO
 
 from ensemble_cam.archive.films import Film, FoundFilms
-from ensemble_cam.archive.flow import Outcome
+from ensemble_cam.archive.outcome import Outcome
 from ensemble_cam.machine.names import escaped
 from ensemble_cam.machine.report import Report
 from ensemble_cam.machine.terminal import Pace, TerminalLine, films_per_second, status

@@ -15,7 +15,7 @@ from typing import Any
 from ensemble_cam.archive.contact_sheet import FailedFilm, Sheet, SheetFilm, SheetFinding, contact_sheet
 from ensemble_cam.archive.films import RECORD, FoundFilms, folder_name
 from ensemble_cam.archive.finished import read_record
-from ensemble_cam.archive.flow import Outcome
+from ensemble_cam.archive.outcome import Outcome
 from ensemble_cam.classifiers.classifier import WeightsInfo
 from ensemble_cam.errors import ExportError
 from ensemble_cam.export.drafts import draft

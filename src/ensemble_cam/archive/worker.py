@@ -26,7 +26,7 @@ from ensemble_cam.settings.methods import METHODS
 _SECONDS_OF_A_FILM, _SECONDS_OF_A_SLOW_METHOD = 300.0, 4 * 3600.0
 _QUICK = ("gradient", "activation")
 # Of address space, of which little is ever filled.
-_MEMORY, _MOST_GROWN = 2**36, 2**31
+_MEMORY, MOST_GROWN = 2**36, 2**31
 
 _examiner: Examiner | None = None
 _failure: EnsembleCamError | None = None
@@ -41,13 +41,18 @@ def main(arguments: Sequence[str]) -> None:
     logging.disable()
     warnings.simplefilter("ignore")
     text, threads = arguments
-    serve(answer, first=allowance, prepare=lambda: _load(Asked.from_text(text), int(threads)), most_grown=_MOST_GROWN)
+    serve(answer, first=allowance, prepare=lambda: _load(Asked.from_text(text), int(threads)), most_grown=MOST_GROWN)
 
 
 def allowance(request: bytes) -> Allowance:
     """Return what a request may take."""
     films = 1 if request == DESCRIBE else len(json.loads(request))
-    is_quick = _examiner is None or METHODS[_examiner.asked.options.settings.method].kind in _QUICK
+    return of_films(films, None if _examiner is None else _examiner.asked.options.settings.method)
+
+
+def of_films(films: int, method: str | None) -> Allowance:
+    """Return what so many films may take by a method; None for networks alone."""
+    is_quick = method is None or METHODS[method].kind in _QUICK
     seconds = films * (_SECONDS_OF_A_FILM if is_quick else _SECONDS_OF_A_SLOW_METHOD)
     return Allowance(processor=64 * seconds, seconds=seconds, memory=_MEMORY)
 

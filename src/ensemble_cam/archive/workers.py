@@ -37,6 +37,10 @@ _ENVIRONMENT = {"MALLOC_ARENA_MAX": "2"}
 DIED = "The film made the process crash that was reviewing it. Export or copy the film again."
 KILLED = "The process that was reviewing the film was ended from outside, perhaps for want of memory."
 TOOK_TOO_LONG = "Reviewing the film took far longer than a film takes, and was stopped."
+_CANNOT_START = (
+    "No film can be reviewed on this machine: networks run in processes of their own, which could not be started. "
+    "Close other programs, or choose fewer --workers."
+)
 
 
 class Engine(Protocol):
@@ -70,18 +74,21 @@ def default_workers() -> int:
     return max(1, min(cores(), memory // _BYTES_OF_A_PROCESS))
 
 
-class Workers:
-    """Processes of this machine.
+class EndedOver(Exception):
+    """A process ended over what was asked of it; its text is the sentence for a film that was."""
+
+
+class Processes:
+    """Processes of this machine that load the same networks, whichever module they run.
 
     Args:
-        request: what is asked of every film, by `Asked.to_text`.
-        count: how many processes.
-        threads: of each one's networks; None for those that share the cores out among the processes.
         module: what they run.
+        request: what is asked of every film, by its `to_text`.
+        count: how many there are at most.
+        threads: of each one's networks; None for those that share the cores out among the processes.
     """
 
-    def __init__(self, request: str, count: int, *, threads: int | None = None, module: str = MODULE):
-        self._count = count
+    def __init__(self, module: str, request: str, count: int, *, threads: int | None = None):
         self._children = Children(
             module,
             most=count,
@@ -94,21 +101,57 @@ class Workers:
         self._children.start()
 
     def describe(self) -> dict[str, Any]:
-        """Return what the first process loaded, see `Examiner.description`.
+        """Return what the first process says that it loaded.
 
         Raises:
             WeightsError: if weights are missing or unusable.
             ClassifierError: if no process can be started.
         """
         try:
-            told: dict[str, Any] = json.loads(self._children.ask(DESCRIBE, _bytes))
-        except CannotStart:
-            raise _cannot_start() from None
-        except (Died, Killed, TookTooLong):
+            told: dict[str, Any] = json.loads(self.ask(DESCRIBE))
+        except EndedOver:
             raise ClassifierError("The process that loads the networks ended, perhaps for want of memory.") from None
         if "refused" in told:
             raise refusal(*told["refused"])
         return told
+
+    def ask(self, request: bytes, *, cancelled: Callable[[], bool] | None = None) -> bytes:
+        """Return a process's answer.
+
+        Raises:
+            Cancelled: if it was.
+            EndedOver: if the process ended.
+            ClassifierError: if none can be started.
+        """
+        try:
+            return self._children.ask(request, _bytes, cancelled=cancelled)
+        except CannotStart:
+            raise ClassifierError(_CANNOT_START) from None
+        except (Died, Killed, TookTooLong) as error:
+            raise EndedOver({Killed: KILLED, TookTooLong: TOOK_TOO_LONG}.get(type(error), DIED)) from None
+
+    def close(self) -> None:
+        """End the processes."""
+        self._children.close()
+
+
+class Workers:
+    """Processes of this machine that make records.
+
+    Args:
+        request: what is asked of every film, by `Asked.to_text`.
+        count: how many processes.
+        threads: of each one's networks; None for those that share the cores out among the processes.
+        module: what they run.
+    """
+
+    def __init__(self, request: str, count: int, *, threads: int | None = None, module: str = MODULE):
+        self._count = count
+        self._processes = Processes(module, request, count, threads=threads)
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the first process loaded, see `Examiner.description` and `Processes.describe`."""
+        return self._processes.describe()
 
     def records(self, places: Sequence[str]) -> Generator[FilmRecord, None, None]:
         """Yield the record of each film, in their order; the iterator has to be closed."""
@@ -128,18 +171,15 @@ class Workers:
             ClassifierError: if no process can be started.
         """
         try:
-            return records_of(self._children.ask(json.dumps(places).encode(), _bytes, cancelled=cancelled))
-        except CannotStart:
-            raise _cannot_start() from None
-        except (Died, Killed, TookTooLong) as error:
+            return records_of(self._processes.ask(json.dumps(places).encode(), cancelled=cancelled))
+        except EndedOver as ended:
             if len(places) > 1:
                 return [record for place in places for record in self.share([place], cancelled=cancelled)]
-            reason = {Killed: KILLED, TookTooLong: TOOK_TOO_LONG}.get(type(error), DIED)
-            return [FilmRecord(hash_of(places[0]), reason)]
+            return [FilmRecord(hash_of(places[0]), str(ended))]
 
     def close(self) -> None:
         """End the processes."""
-        self._children.close()
+        self._processes.close()
 
 
 class Shares:
@@ -189,13 +229,6 @@ def hash_of(place: str) -> str | None:
         return hashlib.sha256(read_place(place)).hexdigest()
     except RadiographError:
         return None
-
-
-def _cannot_start() -> ClassifierError:
-    return ClassifierError(
-        "No film can be reviewed on this machine: networks run in processes of their own, which could not be started. "
-        "Close other programs, or choose fewer --workers."
-    )
 
 
 def _bytes(head: bytes, length: int, read: Callable[[memoryview], None]) -> bytes:

@@ -140,6 +140,12 @@ class Classifier:
         missing = [label for label in self.config.family.outputs(self.weights.name) if label not in self.outputs]
         return f"{told}, without one for {', '.join(missing)}, not asked" if missing else told
 
+    @property
+    def told(self) -> str:
+        """Its name, and which weights and operating points stand behind it, in a line."""
+        told = [self.weights.name, self.weights.remark, self.points_remark]
+        return f"{self.config.name} ({', '.join(filter(None, told))})"
+
     def is_meaningless_on(self, *, phantom: bool) -> bool:
         """Return whether its scores and maps of a film mean nothing: the only place that decides it.
 

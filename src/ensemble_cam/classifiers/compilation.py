@@ -194,7 +194,7 @@ def _read(path: Path) -> Compiled | None:
             # gathered, and copied once more. Not mapped: a file that another machine replaces on a shared disk would
             # take this process with it.
             exported = np.empty(min(max(os.fstat(file.fileno()).st_size - file.tell(), 0), _MOST_BYTES), dtype=np.uint8)
-            exported = exported[: file.readinto(exported)]
+            exported = exported[: file.readinto(exported.data)]
     except OSError:
         return None
     if crc32(exported, crc32(head)) != check:

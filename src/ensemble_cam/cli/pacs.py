@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
     from ensemble_cam.archive.films import Film
-    from ensemble_cam.archive.flow import Outcome
+    from ensemble_cam.archive.outcome import Outcome
     from ensemble_cam.machine.report import Report
     from ensemble_cam.pacs.archive import Archive, Study
 

@@ -7,6 +7,7 @@ import os
 import stat
 import sys
 from contextlib import suppress
+from functools import partial
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,7 +32,12 @@ from ensemble_cam.machine.terminal import LOADING, TerminalLine, ticking
 from ensemble_cam.settings.vocabulary import COLORMAPS, DICOM_OBJECTS
 
 if TYPE_CHECKING:
+    from ensemble_cam.archive.films import FoundFilms
     from ensemble_cam.export.dicom.objects import DicomOptions
+    from ensemble_cam.reviewing.options import ReviewOptions
+
+# Films from which on processes of their own save more than their start takes.
+_MANY = 12
 
 
 def add(commands: Commands) -> None:
@@ -122,31 +128,87 @@ def run(options: argparse.Namespace) -> int:
     if options.log is not None:
         _log_to(options.log)
     dicom = _dicom(options)
-    from ensemble_cam.film import decoding
-
-    decoding.start(found.films[0].path)  # while this process imports what the networks need
     chosen = given.chosen()
-    keep_few_arenas()
     line = TerminalLine(None if options.quiet else sys.stdout)
-    with ticking(line, LOADING):
-        from ensemble_cam.archive.batch import Batch
-
-        choice = given.choice()
-    batch = Batch.prepare(given.config, choice, chosen, line)
     try:
-        failed = batch.review(
-            found,
-            options.out,
-            errors=sys.stderr,
-            save_maps=options.save_maps,
-            pdf=options.pdf,
-            dicom=dicom,
-            summary=options.summary,
+        processes = _processes(given, len(found.films))
+        failed = (_here if processes == 1 else partial(_apart, processes=processes))(
+            options, given, chosen, found, dicom, line
         )
     except ExportError as error:  # of the summary: the films are done
         print(f"ensemble-cam: {error}", file=sys.stderr)
         return FILMS
     return FILMS if failed else OK
+
+
+def _processes(given: Given, films: int) -> int:
+    """Return how many processes review so many films: this one, or one on each core where that is worth their start."""
+    if films < _MANY:
+        return 1
+    from ensemble_cam.classifiers.runtime import choose_device, choose_runtime
+
+    if choose_runtime(given.values["runtime"], choose_device(given.values["device"])) != "openvino":
+        return 1  # PyTorch takes a gigabyte in each of them, and a card serves one
+    from ensemble_cam.archive.workers import default_workers
+
+    return default_workers()
+
+
+def _here(
+    options: argparse.Namespace,
+    given: Given,
+    chosen: "ReviewOptions",
+    found: "FoundFilms",
+    dicom: "DicomOptions | None",
+    line: TerminalLine,
+) -> int:
+    from ensemble_cam.film import decoding
+
+    decoding.start(found.films[0].path)  # while this process imports what the networks need
+    keep_few_arenas()
+    with ticking(line, LOADING):
+        from ensemble_cam.archive.batch import Batch
+
+        choice = given.choice()
+    return Batch.prepare(given.config, choice, chosen, line).review(
+        found,
+        options.out,
+        errors=sys.stderr,
+        save_maps=options.save_maps,
+        pdf=options.pdf,
+        dicom=dicom,
+        summary=options.summary,
+    )
+
+
+def _apart(
+    options: argparse.Namespace,
+    given: Given,
+    chosen: "ReviewOptions",
+    found: "FoundFilms",
+    dicom: "DicomOptions | None",
+    line: TerminalLine,
+    *,
+    processes: int,
+) -> int:
+    with ticking(line, LOADING):
+        from ensemble_cam.archive.apart import review_apart
+        from ensemble_cam.archive.asked import AskedReviews
+        from ensemble_cam.reviewing.preparing import checked
+
+        choice = given.choice()
+    asked = AskedReviews(
+        given.config,
+        choice,
+        checked(given.config, choice, chosen),
+        save_maps=options.save_maps,
+        pdf=options.pdf,
+        dicom=dicom,
+        logged=options.log is not None,
+    )
+    return review_apart(
+        asked, found, options.out, processes=processes, line=line, errors=sys.stderr, summary=options.summary
+    )
 
 
 def _dicom(options: argparse.Namespace) -> "DicomOptions | None":

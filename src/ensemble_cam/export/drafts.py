@@ -60,6 +60,32 @@ def write_whole(path: Path, data: bytes, *, what: str = "file") -> None:
         ) from None
 
 
+def move_to_free_name(unfinished: Path, out: Path, name: str) -> Path:
+    """Move a finished draft to the first free one of `name`, `name_2`, … in a folder, and return its place there.
+
+    Raises:
+        OSError: if it cannot be moved.
+    """
+    number, folder = 1, out / name
+    while True:
+        if not folder.exists():
+            try:
+                os.rename(unfinished, folder)
+            except OSError:
+                if not folder.exists():
+                    raise
+            else:
+                return folder
+        number += 1
+        folder = out / f"{name}_{number}"
+
+
+def not_written(error: Exception) -> ExportError:
+    """Return the sentence that a review could not be written, and why."""
+    reason = getattr(error, "strerror", None) or type(error).__name__
+    return ExportError(f"The review could not be written ({reason}). Free space, or choose another folder.")
+
+
 def remove_dead_drafts(out: Path) -> int:
     """Remove the drafts in a folder that nobody writes any more, and return how many that were.
 

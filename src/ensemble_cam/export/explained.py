@@ -17,8 +17,7 @@ import numpy as np
 
 from ensemble_cam.errors import ExportError
 from ensemble_cam.explanation.result import UNTRAINED_LINE, ClassMap, Explained, Explainer, Place
-from ensemble_cam.export.drafts import draft
-from ensemble_cam.export.folder import move_to_free_name
+from ensemble_cam.export.drafts import draft, move_to_free_name
 from ensemble_cam.export.provenance import software
 from ensemble_cam.film.picture import Picture
 from ensemble_cam.purpose import MEANINGLESS_MAP_LINE, PURPOSE

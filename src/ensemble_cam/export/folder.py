@@ -5,16 +5,16 @@ what it is for. Nothing that a header says of a patient, and no file's name, is 
 or not at all, and nothing is ever overwritten.
 """
 
-import os
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from ensemble_cam.errors import ExportError
 from ensemble_cam.export.dicom.objects import DicomObjects
-from ensemble_cam.export.drafts import draft
+from ensemble_cam.export.drafts import draft, move_to_free_name, not_written
 from ensemble_cam.export.figure import figure_pdf, figure_png
 from ensemble_cam.export.overlays import drawing_threads, overlays_drawn_by
 from ensemble_cam.export.record import review_json
@@ -61,47 +61,54 @@ def write_review(
     Raises:
         ExportError: if it cannot be written.
     """
-    try:
-        with draft(out) as unfinished:
-            unfinished.mkdir()
-            with drawing_threads(review) as threads:
-                figure = threads.submit(figure_png, review)
-                paper = threads.submit(figure_pdf, review) if pdf else None
-                maps = threads.submit(_write_maps, unfinished / _MAPS, review.analysis) if save_maps else None
-                for file, data in overlays_drawn_by(threads, review):
-                    (unfinished / file).write_bytes(data)
-                (unfinished / _FIGURE).write_bytes(figure.result())
-                if paper:
-                    (unfinished / _PDF).write_bytes(paper.result())
-                if maps:
-                    maps.result()
-            for file, data in dicom.files if dicom else ():
-                (unfinished / file).write_bytes(data)
-            record = review_json(review, save_maps=save_maps, pdf=pdf, dicom=dicom.options.record if dicom else None)
-            (unfinished / _RECORD).write_text(record, encoding="utf-8")
-            return move_to_free_name(unfinished, out, name)
-    except (OSError, cv2.error) as error:
-        reason = getattr(error, "strerror", None) or type(error).__name__
-        raise ExportError(
-            f"The review could not be written ({reason}). Free space, or choose another folder."
-        ) from None
+    with _told_in_a_sentence(), draft(out) as unfinished:
+        unfinished.mkdir()
+        write_files(review, unfinished, save_maps=save_maps, pdf=pdf, dicom=dicom)
+        return move_to_free_name(unfinished, out, name)
 
 
-def move_to_free_name(unfinished: Path, out: Path, name: str) -> Path:
-    """Move a finished draft to the first free one of `name`, `name_2`, … in a folder, and return its place there.
+def write_files(
+    review: Review,
+    folder: Path,
+    *,
+    save_maps: bool = False,
+    pdf: bool = False,
+    dicom: DicomObjects | None = None,
+    threads: int | None = None,
+) -> None:
+    """Write a review's files into a folder that is there, and that nobody takes for a review's before all of them are.
+
+    Args:
+        review: the film's.
+        folder: where they go.
+        save_maps, pdf, dicom: as in `write_review`.
+        threads: how many draw at once; None for one on each core.
 
     Raises:
-        OSError: if it cannot be moved.
+        ExportError: if they cannot be written.
     """
-    number, folder = 1, out / name
-    while True:
-        if not folder.exists():
-            try:
-                os.rename(unfinished, folder)
-            except OSError:
-                if not folder.exists():
-                    raise
-            else:
-                return folder
-        number += 1
-        folder = out / f"{name}_{number}"
+    with _told_in_a_sentence():
+        with drawing_threads(review, threads) as drawing:
+            figure = drawing.submit(figure_png, review)
+            paper = drawing.submit(figure_pdf, review) if pdf else None
+            maps = drawing.submit(_write_maps, folder / _MAPS, review.analysis) if save_maps else None
+            for file, data in overlays_drawn_by(drawing, review):
+                (folder / file).write_bytes(data)
+            (folder / _FIGURE).write_bytes(figure.result())
+            if paper:
+                (folder / _PDF).write_bytes(paper.result())
+            if maps:
+                maps.result()
+        for file, data in dicom.files if dicom else ():
+            (folder / file).write_bytes(data)
+        record = review_json(review, save_maps=save_maps, pdf=pdf, dicom=dicom.options.record if dicom else None)
+        (folder / _RECORD).write_text(record, encoding="utf-8")
+
+
+@contextmanager
+def _told_in_a_sentence() -> Iterator[None]:
+    """Say in a sentence what a disk or a picture did not let be written."""
+    try:
+        yield
+    except (OSError, cv2.error) as error:
+        raise not_written(error) from None

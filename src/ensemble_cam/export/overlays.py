@@ -84,9 +84,15 @@ def overlay_png(review: Review, finding: Finding, id: str, heatmap: Heatmap, pla
 
 
 @contextmanager
-def drawing_threads(review: Review) -> Iterator[ThreadPoolExecutor]:
-    """Provide threads for drawing a review; what is left undone at the end is dropped, and all of them have ended."""
-    threads = ThreadPoolExecutor(_threads_for(review), thread_name_prefix="drawing")
+def drawing_threads(review: Review, most: int | None = None) -> Iterator[ThreadPoolExecutor]:
+    """Provide threads for drawing a review; what is left undone at the end is dropped, and all of them have ended.
+
+    Args:
+        review: the film's.
+        most: how many; None for one on each core.
+    """
+    count = _threads_for(review) if most is None else most
+    threads = ThreadPoolExecutor(count, thread_name_prefix="drawing")
     try:
         yield threads
     finally:

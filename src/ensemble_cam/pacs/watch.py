@@ -15,7 +15,7 @@ from datetime import date
 from pathlib import Path
 
 from ensemble_cam.archive.films import Film
-from ensemble_cam.archive.flow import Outcome
+from ensemble_cam.archive.outcome import Outcome
 from ensemble_cam.errors import ExportError, PacsError
 from ensemble_cam.export.drafts import remove_dead_drafts
 from ensemble_cam.pacs.archive import Archive, Instance

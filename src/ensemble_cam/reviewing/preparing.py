@@ -1,6 +1,7 @@
 """From choices to loaded classifiers: what is wrong with a choice is said before any weights are looked for."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from ensemble_cam.reviewing.options import ReviewOptions
 from ensemble_cam.reviewing.request import check_stages, resolve
 from ensemble_cam.reviewing.review import RunInfo
 from ensemble_cam.settings.config import ClassifierConfig, Config, known_labels
+from ensemble_cam.settings.sets import SETS, TEACHING, WITHOUT_DOWNLOAD
 from ensemble_cam.settings.vocabulary import UNTRAINED
 
 
@@ -97,6 +99,17 @@ def load_classifiers(
 
         check_named_layers(recipe, loaded)
     return tuple(loaded)
+
+
+@contextmanager
+def remedied(config: Config, choice: Choice) -> Iterator[None]:
+    """Say of weights that are missing which set needs no download, where the configuration has one."""
+    try:
+        yield
+    except WeightsMissing as error:
+        if not (SETS[choice.set].needs_download and config.in_set(TEACHING.name)):
+            raise
+        raise WeightsMissing(f"{error}\n{WITHOUT_DOWNLOAD}") from None
 
 
 def _at(progress: Report, share: float, what: str) -> None:
