@@ -1,4 +1,5 @@
 import logging
+import mmap
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -56,6 +57,19 @@ def test_a_second_start_reads_the_compiled_network_and_compiles_nothing(config, 
     monkeypatch.setattr(loading, "_drawn", lambda *_: pytest.fail("it was compiled again"))
     again = in_openvino(config).backbone(film)
     assert np.array_equal(first, again)
+
+
+@pytest.mark.parametrize(("disk", "is_mapped"), [("ext4", True), ("nfs4", False), ("", False)])
+def test_a_compiled_network_is_mapped_on_this_machines_disks_alone(disk, is_mapped, config, film, cache, monkeypatch):
+    first = in_openvino(config).backbone(film)
+    monkeypatch.setattr(compilation, "file_system", lambda folder: disk)
+    again = in_openvino(config).backbone
+    base = again._held
+    while isinstance(base, np.ndarray):
+        base = base.base
+    assert isinstance(getattr(base, "obj", base), mmap.mmap) == is_mapped
+    files(cache)[0].unlink()
+    assert np.array_equal(first, again(film))
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from support.networks import Brightness, Failing, bright_classifier
 from support.reviews import bits
 
 RANGE = 2048  # of torchxrayvision's pixels
+RUN_TOGETHER = ("first", 1.0, 64), ("second", 2.0, 96), ("third", 3.0, 64)
 XRAYS = Path(__file__).parents[3] / "shared" / "xrays"
 
 
@@ -330,6 +331,36 @@ class FailingRun:
 
     def gradients(self, outputs):
         raise RuntimeError("out of memory")
+
+
+def test_classifiers_that_run_side_by_side_say_the_same_in_the_same_order():
+    barrier = Barrier(3, timeout=30)
+
+    class Together(Brightness):
+        def __call__(self, pixels: np.ndarray) -> np.ndarray:
+            barrier.wait()  # broken where one runs before the other two have begun
+            return super().__call__(pixels)
+
+    given = [bright_classifier(id, slope=slope, input_size=side) for id, slope, side in RUN_TOGETHER]
+    together = [replace(classifier, backbone=Together(16)) for classifier in given]
+    seen = film(seed=3)
+    one_by_one = analyse(seen, given, Settings(top_k=2))
+    told: list[str] = []
+
+    at_once = analyse(seen, together, Settings(top_k=2), at_once=3, progress=lambda what, share: told.append(what))
+
+    assert [result.id for result in at_once.results] == ["first", "second", "third"]
+    assert [result.scores for result in at_once.results] == [result.scores for result in one_by_one.results]
+    assert bits(at_once) == bits(one_by_one)
+    assert told[:4] == ["Preparing the film", *(f"{id.capitalize()}: running" for id, *_ in RUN_TOGETHER)]
+    assert at_once.seconds.keys() == one_by_one.seconds.keys()
+
+
+def test_a_classifier_that_fails_beside_others_leaves_them_alone():
+    given = [bright_classifier(id, slope=slope, input_size=side) for id, slope, side in RUN_TOGETHER]
+    given[1] = replace(given[1], backbone=Failing(RuntimeError("broken")))
+    results = examine(film(), given, at_once=3).results
+    assert [result.failure is None for result in results] == [True, False, True]
 
 
 def test_a_classifier_that_fails_at_its_maps_keeps_its_scores(monkeypatch):

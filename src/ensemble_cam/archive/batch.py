@@ -9,7 +9,7 @@ from ensemble_cam.archive.flow import Flow
 from ensemble_cam.archive.run import run_through, tell_classifiers
 from ensemble_cam.classifiers.classifier import Classifier
 from ensemble_cam.export.dicom.objects import DicomOptions
-from ensemble_cam.machine.terminal import TerminalLine
+from ensemble_cam.machine.terminal import TerminalLine, Ticker
 from ensemble_cam.reviewing.options import ReviewOptions
 from ensemble_cam.reviewing.preparing import Choice, checked, load_classifiers, remedied, run_info
 from ensemble_cam.reviewing.review import RunInfo
@@ -25,16 +25,20 @@ class Batch:
         options: with the labels and ensemble weights of these classifiers.
         run: what the reviews say of how they were run.
         line: where all is said but failures.
+        at_once: how many classifiers run side by side, see `pipeline.analyse`.
     """
 
     classifiers: tuple[Classifier, ...]
     options: ReviewOptions
     run: RunInfo
     line: TerminalLine
+    at_once: int = 1
 
     @classmethod
-    def prepare(cls, config: Config, choice: Choice, options: ReviewOptions, line: TerminalLine) -> "Batch":
-        """Check every choice, then load the classifiers; see `reviewing.preparing`.
+    def prepare(
+        cls, config: Config, choice: Choice, options: ReviewOptions, line: TerminalLine, *, at_once: int = 1
+    ) -> "Batch":
+        """Check every choice, then load the classifiers, so many at once; see `reviewing.preparing`.
 
         Raises:
             ConfigError: if something is not allowed; it comes before anything that is wrong with the weights.
@@ -42,10 +46,16 @@ class Batch:
             WeightsError: if a file cannot be used.
         """
         options = checked(config, choice, options)
-        with remedied(config, choice):
-            loaded = load_classifiers(config, choice, options, progress=lambda what, _: line.transient(what))
+        ticker = Ticker(line, "Loading the networks")
+        try:
+            with remedied(config, choice):
+                loaded = load_classifiers(
+                    config, choice, options, progress=lambda what, _: ticker.now(what), at_once=at_once
+                )
+        finally:
+            ticker.end()
         tell_classifiers(line, [classifier.told for classifier in loaded], choice.set)
-        return cls(loaded, options, run_info(choice, options, loaded), line)
+        return cls(loaded, options, run_info(choice, options, loaded), line, at_once)
 
     def review(
         self,
@@ -72,5 +82,14 @@ class Batch:
         Raises:
             ExportError: if the summary cannot be written.
         """
-        flow = Flow(self.classifiers, self.options, self.run, out=out, save_maps=save_maps, pdf=pdf, dicom=dicom)
+        flow = Flow(
+            self.classifiers,
+            self.options,
+            self.run,
+            out=out,
+            save_maps=save_maps,
+            pdf=pdf,
+            dicom=dicom,
+            at_once=self.at_once,
+        )
         return run_through(flow.review, found, out, line=self.line, errors=errors, summary=summary)

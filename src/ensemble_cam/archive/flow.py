@@ -83,6 +83,7 @@ class Flow:
         save_maps: whether every map is written on the source grid.
         pdf: whether every figure is written as a PDF, too.
         dicom: which DICOM objects are written of films that came as DICOM; None for none.
+        at_once: how many classifiers run side by side, see `pipeline.analyse`.
     """
 
     def __init__(
@@ -95,8 +96,9 @@ class Flow:
         save_maps: bool,
         pdf: bool = False,
         dicom: DicomOptions | None = None,
+        at_once: int = 1,
     ):
-        self._classifiers, self._options, self._run = classifiers, options, run
+        self._classifiers, self._options, self._run, self._at_once = classifiers, options, run, at_once
         self._out, self._save_maps, self._pdf, self._dicom = out, save_maps, pdf, dicom
         asked = None if dicom is None else dicom.record
         key = review_key(classifiers, options.settings, options.display, run, save_maps=save_maps, pdf=pdf, dicom=asked)
@@ -150,7 +152,8 @@ class Flow:
         began = time.perf_counter()
         report = report_on(read.number, read.film)
         try:
-            analysis = analyse(read.radiograph, self._classifiers, self._options.settings, progress=report)
+            settings = self._options.settings
+            analysis = analyse(read.radiograph, self._classifiers, settings, progress=report, at_once=self._at_once)
         except (EnsembleCamError, MemoryError) as error:
             self._budget.release(read.number)
             return failed(read.number, read.film, reason_of(error), self._warnings(read.radiograph))

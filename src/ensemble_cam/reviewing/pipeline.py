@@ -9,8 +9,10 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -29,6 +31,8 @@ from ensemble_cam.settings.methods import Recipe
 from ensemble_cam.settings.settings import Settings
 
 logger = logging.getLogger(__name__)
+
+Ran = TypeVar("Ran")
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +61,7 @@ def analyse(
     *,
     progress: Report | None = None,
     cancelled: Callable[[], bool] | None = None,
+    at_once: int = 1,
 ) -> Analysis:
     """Review one film: run the classifiers, rank the findings, map and average the first of them.
 
@@ -68,13 +73,16 @@ def analyse(
         settings: what to explain, and how.
         progress: called before each step.
         cancelled: asked before each step.
+        at_once: how many classifiers run side by side, where each computes in a share of the cores.
 
     Raises:
         Cancelled: if `cancelled` said so.
         ClassifierError: if every classifier failed.
         ConfigError: if a label is asked for that none of the classifiers knows, or all ensemble weights are 0.
     """
-    examination = examine(radiograph, classifiers, framing=settings.framing, progress=progress, cancelled=cancelled)
+    examination = examine(
+        radiograph, classifiers, framing=settings.framing, progress=progress, cancelled=cancelled, at_once=at_once
+    )
     return explain(examination, settings, progress=progress, cancelled=cancelled)
 
 
@@ -85,6 +93,7 @@ def examine(
     framing: Framing = "crop",
     progress: Report | None = None,
     cancelled: Callable[[], bool] | None = None,
+    at_once: int = 1,
 ) -> Examination:
     """Run every classifier's backbone and head over a film; see `analyse`."""
     report = _Reporter(progress, cancelled, first=0.0, last=0.85, steps=len(classifiers) + 1)
@@ -93,32 +102,64 @@ def examine(
     sizes = dict.fromkeys(classifier.config.input_size for classifier in classifiers)
     with watch("input"):
         inputs = {size: model_input(radiograph, framing=framing, size=size) for size in sizes}
+
+    def run(classifier: Classifier) -> tuple[ClassifierResult, Exposure | None, _Stopwatch]:
+        return _run(classifier, inputs[classifier.config.input_size], phantom=radiograph.phantom)
+
     results, exposures = [], {}
-    for classifier in classifiers:
-        report(f"{classifier.config.name}: running")
-        began = time.perf_counter()
-        scores, failure, below_0 = {}, None, False
-        try:
-            pixels = inputs[classifier.config.input_size]
-            with watch("backbones"):
-                activation = classifier.backbone(pixels)
-            with watch("heads"), not_numbers_allowed():
-                run = classifier.head.run(activation)
-                logits = run.logits.tolist()
-            if not all(map(math.isfinite, logits)):
-                raise ClassifierError("its network gave values that are not numbers for this film")
-            scores = classifier.scores(logits)
-            exposures[classifier.id] = Exposure(classifier, pixels, activation, run)
-            below_0 = classifier.config.own is not None and bool((as_numpy(activation) < 0).any())
-        except Exception as error:  # one classifier may fail in any way its network or device can; the others stand
-            failure = _failure(classifier, error)
-        meaningless = classifier.is_meaningless_on(phantom=radiograph.phantom)
-        seconds = time.perf_counter() - began
-        results.append(ClassifierResult(classifier, scores, seconds, meaningless, failure, below_0))
+    for classifier, (result, exposure, seconds) in zip(
+        classifiers, _each(run, classifiers, report, at_once=at_once), strict=True
+    ):
+        results.append(result)
+        watch.add(seconds)
+        if exposure is not None:
+            exposures[classifier.id] = exposure
     if not exposures:
         reasons = "; ".join(f"{result.classifier.config.name}: {result.failure}" for result in results)
         raise ClassifierError(f"No classifier could be run on this film. {reasons}.")
     return Examination(radiograph, framing, tuple(results), exposures, watch.seconds)
+
+
+def _each(
+    run: Callable[[Classifier], Ran], classifiers: Sequence[Classifier], report: "_Reporter", *, at_once: int
+) -> Iterator[Ran]:
+    """Yield what `run` makes of each classifier, in their order, so many at once."""
+    if at_once == 1:
+        for classifier in classifiers:
+            report(f"{classifier.config.name}: running")
+            yield run(classifier)
+        return
+    # The largest inputs first: what takes longest does not begin last.
+    by_time = sorted(classifiers, key=lambda classifier: classifier.config.input_size, reverse=True)
+    with ThreadPoolExecutor(at_once, thread_name_prefix="network") as threads:
+        running = {classifier.id: threads.submit(run, classifier) for classifier in by_time}
+        for classifier in classifiers:
+            report(f"{classifier.config.name}: running")
+            yield running[classifier.id].result()
+
+
+def _run(
+    classifier: Classifier, pixels: np.ndarray, *, phantom: bool
+) -> tuple[ClassifierResult, Exposure | None, "_Stopwatch"]:
+    """Return what a classifier says of a film, what it saw, kept open for maps, and how long that took."""
+    began, watch = time.perf_counter(), _Stopwatch()
+    scores, failure, below_0, exposure = {}, None, False, None
+    try:
+        with watch("backbones"):
+            activation = classifier.backbone(pixels)
+        with watch("heads"), not_numbers_allowed():
+            run = classifier.head.run(activation)
+            logits = run.logits.tolist()
+        if not all(map(math.isfinite, logits)):
+            raise ClassifierError("its network gave values that are not numbers for this film")
+        scores = classifier.scores(logits)
+        exposure = Exposure(classifier, pixels, activation, run)
+        below_0 = classifier.config.own is not None and bool((as_numpy(activation) < 0).any())
+    except Exception as error:  # one classifier may fail in any way its network or device can; the others stand
+        failure = _failure(classifier, error)
+    meaningless = classifier.is_meaningless_on(phantom=phantom)
+    seconds = time.perf_counter() - began
+    return ClassifierResult(classifier, scores, seconds, meaningless, failure, below_0), exposure, watch
 
 
 def explain(
@@ -256,6 +297,11 @@ class _Stopwatch:
 
     def __init__(self, seconds: Mapping[str, float] | None = None):
         self.seconds: dict[str, float] = dict(seconds or {})
+
+    def add(self, other: "_Stopwatch") -> None:
+        """Add another one's seconds."""
+        for stage, seconds in other.seconds.items():
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:

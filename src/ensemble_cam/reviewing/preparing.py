@@ -1,6 +1,7 @@
 """From choices to loaded classifiers: what is wrong with a choice is said before any weights are looked for."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -53,7 +54,7 @@ def checked(config: Config, choice: Choice, options: ReviewOptions) -> ReviewOpt
 
 
 def load_classifiers(
-    config: Config, choice: Choice, options: ReviewOptions, *, progress: Report = unheard
+    config: Config, choice: Choice, options: ReviewOptions, *, progress: Report = unheard, at_once: int = 1
 ) -> tuple[Classifier, ...]:
     """Load the chosen classifiers, in the order of the configuration, and make them ready for their runtime.
 
@@ -61,7 +62,8 @@ def load_classifiers(
         config: where they are described.
         choice: which of them.
         options: as `checked` returned them.
-        progress: told of each step.
+        progress: told of each step, from the threads that load where there are several.
+        at_once: how many are loaded side by side.
 
     Raises:
         WeightsMissing: if files are not on this machine; it names all of them, a line each.
@@ -71,24 +73,30 @@ def load_classifiers(
     device = choose_device(options.device)
     runtime = choose_runtime(options.runtime, device)
     configured = config.for_review(choice.set, choice.ids)
-    loaded, missing = [], []
-    for number, classifier in enumerate(configured):
+
+    def load(numbered: tuple[int, ClassifierConfig]) -> Classifier | WeightsMissing:
+        number, classifier = numbered
         share = number / len(configured)
         progress(f"Loading {classifier.name}", share)
         try:
-            weights = (choice.weights or {}).get(classifier.id)
-            loaded.append(
-                load_classifier(
-                    classifier,
-                    weights=weights,
-                    weights_dir=choice.weights_dir,
-                    device=device,
-                    runtime=runtime,
-                    report=partial(_at, progress, share),
-                )
+            return load_classifier(
+                classifier,
+                weights=(choice.weights or {}).get(classifier.id),
+                weights_dir=choice.weights_dir,
+                device=device,
+                runtime=runtime,
+                report=partial(_at, progress, share),
             )
         except WeightsMissing as error:
-            missing.append(str(error))
+            return error
+
+    if at_once == 1:
+        found = [*map(load, enumerate(configured))]
+    else:
+        with ThreadPoolExecutor(at_once, thread_name_prefix="loading") as threads:
+            found = [*threads.map(load, enumerate(configured))]
+    loaded = [each for each in found if isinstance(each, Classifier)]
+    missing = [str(each) for each in found if isinstance(each, WeightsMissing)]
     if len(missing) > 1:
         missing.append("All of them are fetched by `ensemble-cam weights fetch`.")
     if missing:
