@@ -13,8 +13,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
-
 from ensemble_cam.archive.asked import AskedReviews
 from ensemble_cam.archive.finished import review_key
 from ensemble_cam.archive.outcome import Remarks, findings_line, reason_of, seconds_of, warnings_of
@@ -27,7 +25,7 @@ from ensemble_cam.export.folder import write_files
 from ensemble_cam.film import decoding
 from ensemble_cam.film.radiograph import read_radiograph
 from ensemble_cam.machine.child import Allowance, Grant, serve
-from ensemble_cam.machine.threads import wait_briefly
+from ensemble_cam.machine.threads import draw_in, wait_briefly
 from ensemble_cam.reviewing.pipeline import analyse
 from ensemble_cam.reviewing.preparing import load_classifiers, run_info
 from ensemble_cam.reviewing.review import Review
@@ -160,7 +158,7 @@ def _load(asked: AskedReviews, threads: int) -> None:
     global _reviewer, _failure
     wait_briefly()
     compute_in(threads)
-    cv2.setNumThreads(threads)  # its own wait for one another by turning in circles
+    draw_in(threads)
     decoding.start()
     try:
         _reviewer = Reviewer(asked, threads)

@@ -19,7 +19,7 @@ from ensemble_cam.classifiers.compilation import compute_in
 from ensemble_cam.errors import EnsembleCamError
 from ensemble_cam.film import decoding
 from ensemble_cam.machine.child import Allowance, Grant, serve
-from ensemble_cam.machine.threads import wait_briefly
+from ensemble_cam.machine.threads import draw_in, wait_briefly
 from ensemble_cam.settings.methods import METHODS
 
 # Far more than any machine takes; methods that run a network once for every channel take a hundred times as long.
@@ -72,6 +72,7 @@ def _load(asked: Asked, threads: int) -> None:
     global _examiner, _failure
     wait_briefly()
     compute_in(threads)
+    draw_in(threads)
     decoding.start()
     try:
         _examiner = Examiner(asked)

@@ -29,6 +29,7 @@ from ensemble_cam.errors import ConfigError, ExportError
 from ensemble_cam.machine.memory import keep_few_arenas
 from ensemble_cam.machine.names import escaped
 from ensemble_cam.machine.terminal import LOADING, TerminalLine, ticking
+from ensemble_cam.machine.threads import draw_in
 from ensemble_cam.settings.vocabulary import COLORMAPS, DICOM_OBJECTS
 
 if TYPE_CHECKING:
@@ -186,8 +187,10 @@ def _here(
     keep_few_arenas()
     with ticking(line, LOADING):
         from ensemble_cam.archive.batch import Batch
+        from ensemble_cam.archive.workers import cores
 
         choice = given.choice()
+    draw_in(max(1, cores() // 2))  # as a large film's pictures are drawn two at a time
     batch = Batch.prepare(given.config, choice, chosen, line, at_once=_at_once(given, choice))
     return batch.review(
         found,
