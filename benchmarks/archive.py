@@ -123,8 +123,7 @@ def speed(options: argparse.Namespace) -> None:
             found = ran(verb, *given, *rest, "--set", "teaching", "--out", fresh())
             best[name] = max(best.get(name, found), found, key=lambda each: each.rate)
     for name, run in best.items():
-        # Each process of an archive starts by itself.
-        start = starts[name.split()[0]] * (1 if name == "review" else _workers())
+        start = starts[name.split()[0]] * _workers()  # each process starts by itself
         each = (run.processor - start) / counts[name]
         ratio = run.rate / best["review"].rate
         print(
