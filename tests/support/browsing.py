@@ -20,7 +20,21 @@ PATIENCE = 90_000  # ms: a cold start imports PyTorch
 _LOOKS = 100  # at the panels, a tenth of a second apart
 SHOW_ANYWAY = "Show anyway: maps that mean nothing"
 FETCH = re.compile(r"Fetch the clinical weights \(\d+ MB\)")  # the button
-_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+# Of each context's window, whose address nobody types, Chromium prepares the list of suggestions, in two pages of its
+# own: half a second. A list of features takes the place of Playwright's, which is the rest of it.
+_DISABLED = (
+    "WebUIOmniboxPopup,WebUIOmniboxAimPopup,AimEnabled,AvoidCorsURLLoaderRestartOnRedirect,"
+    "AvoidUnnecessaryBeforeUnloadCheckSync,DestroyProfileOnBrowserClose,HttpsFirstBalancedModeAutoEnable,HttpsUpgrades,"
+    "LensOverlay,MediaRouter,NetworkTimeServiceQuerying,OptimizationHints,PaintHolding,PreconnectToSearch,"
+    "ThirdPartyStoragePartitioning"
+)
+_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    f"--disable-features={_DISABLED}",
+]
 
 
 @contextmanager
