@@ -39,7 +39,7 @@ KILLED = "The process that was reviewing the film was ended from outside, perhap
 TOOK_TOO_LONG = "Reviewing the film took far longer than a film takes, and was stopped."
 _CANNOT_START = (
     "No film can be reviewed on this machine: networks run in processes of their own, which could not be started. "
-    "Close other programs, or choose fewer --workers."
+    "Close other programs, so that there is memory for them."
 )
 
 
