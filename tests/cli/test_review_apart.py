@@ -1,12 +1,15 @@
 """`ensemble-cam review` of many films, by processes of their own: the same files and words as by one."""
 
+import hashlib
 import json
 import logging
 import re
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from ensemble_cam import cli
 from ensemble_cam.cli import review as command
@@ -38,12 +41,17 @@ def folder(tmp_path) -> Path:
 
 
 def files(out: Path) -> dict[str, object]:
-    """Return path → bytes of every file, of records what does not tell of time."""
-    found: dict[str, object] = {}
-    for path in sorted(path for path in out.rglob("*") if path.is_file()):
-        name = path.relative_to(out).as_posix()
-        found[name] = timeless(json.loads(path.read_text())) if path.suffix == ".json" else path.read_bytes()
-    return found
+    """Return path → what a file says: of pictures pixels and texts, of records what does not tell of time, or bytes."""
+    return {path.relative_to(out).as_posix(): said(path) for path in sorted(out.rglob("*")) if path.is_file()}
+
+
+def said(path: Path) -> object:
+    if path.suffix == ".json":
+        return timeless(json.loads(path.read_text()))
+    if path.suffix == ".png":
+        with Image.open(path) as picture:
+            return hashlib.sha256(np.asarray(picture).tobytes()).hexdigest(), picture.size, picture.text
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def timeless(value: object) -> object:

@@ -1,14 +1,12 @@
 """The child process that reviews films into folders: `python -m ensemble_cam.archive.review_worker`, asked by `apart`.
 
-It loads the networks once and reviews one film at a time in one thread for each core that it was given, where drawing,
-too, is done. Films are decoded in a process of their own behind it, as everywhere.
+It reviews one film at a time, from its bytes to the files, and draws in as many threads as its networks compute in.
 """
 
 import json
 import logging
 import sys
 import time
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,27 +14,21 @@ from typing import Any
 from ensemble_cam.archive.asked import AskedReviews
 from ensemble_cam.archive.finished import review_key
 from ensemble_cam.archive.outcome import Remarks, findings_line, reason_of, seconds_of, warnings_of
-from ensemble_cam.archive.worker import MOST_GROWN, of_films
-from ensemble_cam.archive.workers import DESCRIBE
-from ensemble_cam.classifiers.compilation import compute_in
+from ensemble_cam.archive.with_networks import run
 from ensemble_cam.errors import EnsembleCamError, ExportError
 from ensemble_cam.export.dicom.objects import DicomObjects, dicom_objects
 from ensemble_cam.export.folder import write_files
-from ensemble_cam.film import decoding
 from ensemble_cam.film.radiograph import read_radiograph
-from ensemble_cam.machine.child import Allowance, Grant, serve
-from ensemble_cam.machine.threads import draw_in, wait_briefly
 from ensemble_cam.reviewing.pipeline import analyse
 from ensemble_cam.reviewing.preparing import load_classifiers, run_info
 from ensemble_cam.reviewing.review import Review
 
-_reviewer: "Reviewer | None" = None
-_failure: EnsembleCamError | None = None
-_lines: list[list[object]] = []
-
 
 class Reviewer:
     """Loaded classifiers that review films into folders.
+
+    Attributes:
+        method: by which maps are made.
 
     Args:
         asked: what is asked of every film.
@@ -47,14 +39,19 @@ class Reviewer:
     """
 
     def __init__(self, asked: AskedReviews, threads: int):
-        self.asked, self._threads = asked, threads
+        self.method = asked.options.settings.method
+        self._asked, self._threads, self._log = asked, threads, _Collected()
+        if asked.logged:
+            logging.getLogger("ensemble_cam").addHandler(self._log)
+        else:
+            logging.disable()
         self._classifiers = load_classifiers(asked.config, asked.choice, asked.options)
         self._run = run_info(asked.choice, asked.options, self._classifiers)
 
     @property
     def description(self) -> dict[str, Any]:
-        """The key of all reviews, see `review_key`, and which classifiers were loaded, in words."""
-        asked = self.asked
+        """The key of all reviews, see `review_key`; which classifiers were loaded, in words; what was `logged`."""
+        asked = self._asked
         return {
             "key": review_key(
                 self._classifiers,
@@ -66,7 +63,19 @@ class Reviewer:
                 dicom=None if asked.dicom is None else asked.dicom.record,
             ),
             "classifiers": [classifier.told for classifier in self._classifiers],
+            "logged": self._log.taken(),
         }
+
+    def films(self, request: bytes) -> int:
+        """Return that a request asks about one film."""
+        return 1
+
+    def answer(self, request: bytes) -> tuple[bytes, Sequence[memoryview]]:
+        """Return what became of a film, see `review`, and what was `logged`, as JSON; of a request by `request_of`."""
+        head, _, data = request.partition(b"\n")
+        asked = json.loads(head)
+        told = self.review(data, Path(asked["folder"]), asked["case"])
+        return b"review", [memoryview(json.dumps({**told, "logged": self._log.taken()}).encode())]
 
     def review(self, data: bytes, folder: Path, case: str | None) -> dict[str, Any]:
         """Review a film into a folder that is there.
@@ -79,7 +88,7 @@ class Reviewer:
         Returns:
             `findings`, a line, and `seconds`, or `failed`, why there is no review; and `remarks`, see `Outcome`.
         """
-        began, options = time.perf_counter(), self.asked.options
+        began, options = time.perf_counter(), self._asked.options
         remarks: Remarks = ()
         try:
             pixels = options.pixels
@@ -93,8 +102,8 @@ class Reviewer:
             write_files(
                 review,
                 folder,
-                save_maps=self.asked.save_maps,
-                pdf=self.asked.pdf,
+                save_maps=self._asked.save_maps,
+                pdf=self._asked.pdf,
                 dicom=dicom,
                 threads=self._threads,
             )
@@ -103,7 +112,7 @@ class Reviewer:
         return {"findings": findings_line(analysis), "seconds": time.perf_counter() - began, "remarks": remarks}
 
     def _objects(self, review: Review, data: bytes) -> DicomObjects | None:
-        asked = self.asked.dicom
+        asked = self._asked.dicom
         if asked is None:
             return None
         try:
@@ -113,10 +122,19 @@ class Reviewer:
 
 
 class _Collected(logging.Handler):
-    """Keeps what is logged for the answer, as nothing that this process prints reaches anybody."""
+    """Keeps what is logged for the next answer, as nothing that this process prints reaches anybody."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines: list[tuple[str, int, str]] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        _lines.append([record.name, record.levelno, self.format(record)])
+        self._lines.append((record.name, record.levelno, self.format(record)))
+
+    def taken(self) -> list[tuple[str, int, str]]:
+        """Return what was kept, (logger, level, text), and keep it no longer."""
+        lines, self._lines = self._lines, []
+        return lines
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -125,45 +143,8 @@ def main(arguments: Sequence[str]) -> None:
     Args:
         arguments: the request of the whole run, see `AskedReviews.to_text`, and in how many threads networks compute.
     """
-    warnings.simplefilter("ignore")
-    asked, threads = AskedReviews.from_text(arguments[0]), int(arguments[1])
-    if asked.logged:
-        logging.getLogger("ensemble_cam").addHandler(_Collected())
-    else:
-        logging.disable()
-    serve(answer, first=_allowance, prepare=lambda: _load(asked, threads), most_grown=MOST_GROWN)
-
-
-def answer(request: bytes, grant: Grant) -> tuple[bytes, Sequence[memoryview]]:
-    """Return the description of what was loaded, why nothing was, or what became of a film."""
-    if request == DESCRIBE:
-        told = {} if _reviewer is None else _reviewer.description
-        if _failure is not None:
-            told = {"refused": [type(_failure).__name__, str(_failure)]}
-    elif _reviewer is None:
-        raise RuntimeError("nothing was loaded")
-    else:
-        head, _, data = request.partition(b"\n")  # see `apart.request_of`
-        asked = json.loads(head)
-        told = _reviewer.review(data, Path(asked["folder"]), asked["case"])
-    lines = [_lines.pop(0) for _ in range(len(_lines))]
-    return b"told", [memoryview(json.dumps({**told, "logged": lines}).encode())]
-
-
-def _allowance(request: bytes) -> Allowance:
-    return of_films(1, None if _reviewer is None else _reviewer.asked.options.settings.method)
-
-
-def _load(asked: AskedReviews, threads: int) -> None:
-    global _reviewer, _failure
-    wait_briefly()
-    compute_in(threads)
-    draw_in(threads)
-    decoding.start()
-    try:
-        _reviewer = Reviewer(asked, threads)
-    except EnsembleCamError as error:
-        _failure = error
+    text, threads = arguments
+    run(lambda: Reviewer(AskedReviews.from_text(text), int(threads)), threads=int(threads))
 
 
 if __name__ == "__main__":
