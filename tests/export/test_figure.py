@@ -15,6 +15,7 @@ from ensemble_cam.export.blocks import HEIGHT, WIDTH
 from ensemble_cam.export.figure import figure_png, figure_size, laid_out
 from ensemble_cam.export.record import review_record
 from ensemble_cam.film.radiograph import read_radiograph
+from ensemble_cam.rendering import page
 from ensemble_cam.rendering.numbers import Number
 from ensemble_cam.rendering.page import Page
 from ensemble_cam.rendering.screen import Screen
@@ -477,6 +478,19 @@ def test_threads_that_draw_at_once_give_the_same_pixels_and_texts():
         drawn, wanted = (Image.open(io.BytesIO(each)) for each in (got, expected))
         assert drawn.text == wanted.text
         assert_array_equal(np.asarray(drawn), np.asarray(wanted))
+
+
+def test_a_figure_is_the_same_whatever_was_laid_out_before():
+    other, review = two_sizes(), made_review(two_spots(), classifiers=[*classifiers(2, findings=2), low("c")], top_k=3)
+    drawn(other)
+    after_another = sheets(review)
+    for kept in (page._in_one_line, page._in_lines, page._set, page._width, page.set_line):
+        kept.cache_clear()
+
+    for one, fresh in zip(after_another, sheets(review), strict=True):
+        assert one.texts == fresh.texts
+        assert one.bars == fresh.bars
+        assert [box for box, _ in one.pictures] == [box for box, _ in fresh.pictures]
 
 
 def test_names_with_dollars_are_no_formulas():

@@ -5,9 +5,27 @@ from itertools import combinations, pairwise
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from PIL import Image, ImageDraw
 
+from ensemble_cam.rendering import page
 from ensemble_cam.rendering.colours import colour_table
-from ensemble_cam.rendering.page import BOLD, NORMAL, SHAPES, SMALL, WARN, Mark, Page, Run, broken, wrapped
+from ensemble_cam.rendering.page import (
+    BOLD,
+    FAINT,
+    INK,
+    NORMAL,
+    SHAPES,
+    SMALL,
+    WARN,
+    Lettering,
+    Mark,
+    Page,
+    Run,
+    broken,
+    set_line,
+    wrapped,
+    wrapped_runs,
+)
 
 
 def box_of_ink(page: Page) -> tuple[int, int, int, int]:
@@ -45,6 +63,33 @@ def test_ink_has_its_colour_and_the_paper_stays_white():
 
     assert (page.pixels == (0x9C, 0x2A, 0x00)).all(axis=2).sum() > 100
     assert (page.pixels == 255).all(axis=2).mean() > 0.9
+
+
+@pytest.mark.parametrize("bold", [False, True], ids=["plain", "bold"])
+@pytest.mark.parametrize("letters", ["0123456789abcdef", "0123456789.,%"], ids=["hashes", "numbers"])
+def test_numbers_and_hashes_are_set_as_pillow_sets_them_whichever_letters_stand_beside_one_another(letters, bold):
+    words = [f"{one}{''.join(f'{one}{other}' for other in letters)}" for one in letters]
+    for lettering in (Lettering(points, bold) for points in (2.3, SMALL.points, NORMAL.points)):
+        for word in words:
+            assert_set_as_by_pillow(lettering, word)
+
+
+def test_letters_that_move_nearer_to_one_another_are_set_as_pillow_sets_them():
+    for word in ("f.a", "AV", "Te"):
+        assert NORMAL.width(word) < sum(map(NORMAL.width, word))
+        assert_set_as_by_pillow(NORMAL, word)
+
+
+def assert_set_as_by_pillow(lettering: Lettering, word: str) -> None:
+    assert_array_equal(set_line(lettering, word).coverage, set_by_pillow(lettering, word))
+    assert lettering.width(word) == lettering.face.getlength(word)
+
+
+def set_by_pillow(lettering: Lettering, text: str) -> np.ndarray:
+    left, top, right, bottom = map(round, lettering.face.getbbox(text, anchor="ls"))
+    letters = Image.new("L", (right - left, bottom - top))
+    ImageDraw.Draw(letters).text((-left, -top), text, fill=255, font=lettering.face, anchor="ls")
+    return np.array(letters)
 
 
 @pytest.mark.parametrize("at", [(-30, 40), (150, 40), (20, -15), (20, 90), (-500, 40), (20, 500)])
@@ -102,6 +147,48 @@ def test_text_is_broken_between_words_only():
     pieces = broken(Run("unbreakable word"), NORMAL, 90).text.split()
     assert "".join(pieces) == "unbreakableword"
     assert all(NORMAL.width(piece) <= 90 for piece in pieces)
+
+
+RUNS = {
+    "one": [Run("All 2 call it; they look at the same place, overlap 1.00")],
+    "looks": [Run("1. Mass · score"), Run("0.53,", FAINT, struck=True), Run("meaningless: not"), Run("trained", WARN)],
+    "of one look": [Run("before  and"), Run("behind"), Run(" ", WARN), Run("it", WARN)],
+    "long word": [Run("A"), Run("Onewordnetwork" * 3, WARN), Run("and more", WARN)],
+    "nothing": [Run("")],
+}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_runs_are_broken_as_their_words_are_whatever_was_asked_before(name):
+    runs = RUNS[name]
+    for room in (1000, 300, 90, 1000, 40):  # wide enough for one line, first and again
+        lines = wrapped_runs(runs, SMALL, room)
+
+        pieces = [broken(run, SMALL, room).text for run in runs]
+        texts = [" ".join(run.text for run in line) for line in lines]
+        assert texts == wrapped(" ".join(pieces), SMALL, room)
+        looks = [(run.colour, run.struck) for line in lines for run in line for _ in run.text.split()]
+        words = zip(pieces, runs, strict=True)
+        assert looks == [(run.colour, run.struck) for piece, run in words for _ in piece.split()]
+        assert all(one != other for line in lines for one, other in pairwise((r.colour, r.struck) for r in line))
+
+
+def test_the_same_words_in_another_lettering_or_colour_are_broken_anew():
+    room = round(SMALL.width("one two three")) + 1
+
+    assert [len(wrapped_runs([Run("one two three")], lettering, room)) for lettering in (SMALL, BOLD)] == [1, 2]
+    assert wrapped_runs([Run("one", INK)], SMALL, room) == ((Run("one", INK),),)
+    assert wrapped_runs([Run("one", WARN)], SMALL, room) == ((Run("one", WARN),),)
+
+
+def test_no_more_texts_are_kept_than_was_said():
+    most = page._in_lines.cache_info().maxsize
+
+    for number in range(most + 20):
+        wrapped_runs([Run(f"text {number}")], SMALL, 10)
+
+    assert page._in_lines.cache_info().currsize == most
+    assert all(kept.cache_info().maxsize for kept in (page._set, page._width, page.set_line, page._in_one_line))
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 
-from ensemble_cam.rendering.page import INK, NORMAL, Canvas, Lettering, Page, Run, broken, wrapped_runs
+from ensemble_cam.rendering.page import INK, NORMAL, Canvas, Lettering, Page, Run, RunLines, wrapped_runs
 from ensemble_cam.rendering.strips import Part, Strip, strip
 
 WIDTH, HEIGHT = 2480, 3508
@@ -30,14 +30,14 @@ class Text:
         lettering: of all of it.
     """
 
-    lines: Sequence[Sequence[Run]]
+    lines: RunLines
     lettering: Lettering
 
     @classmethod
     def of(cls, text: str | Sequence[Run], lettering: Lettering, room: float, colour: str = INK) -> "Text":
         """Break a text, or runs of different looks, into lines of at most `room` pixels."""
         runs = [Run(text, colour)] if isinstance(text, str) else text
-        return cls(wrapped_runs([broken(run, lettering, room) for run in runs], lettering, int(room)), lettering)
+        return cls(wrapped_runs(runs, lettering, room), lettering)
 
     @property
     def pitch(self) -> int:
@@ -102,7 +102,7 @@ class Line(Block):
 
     def __init__(self, text: Text, number: int):
         self.height = text.pitch
-        self._text = Text([text.lines[number]], text.lettering)
+        self._text = Text((text.lines[number],), text.lettering)
 
     def draw(self, canvas: Canvas, top: int) -> None:
         """Write it at the margin."""

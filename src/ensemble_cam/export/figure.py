@@ -6,6 +6,7 @@ and date; called findings come first and large. Every page says what it is for a
 """
 
 from collections.abc import Iterator
+from functools import cache, partial
 from itertools import product
 
 from ensemble_cam.export.blocks import HAIR, HEIGHT, MARGIN, ROOM, WIDTH, Block, Space, Text, lines, paged
@@ -80,13 +81,14 @@ def laid_out(review: Review) -> list[list[Block]]:
     body = HEIGHT - _Foot(review, 1, 1).height
     film = PrintedFilm(review)
     networks = _networks(review)
+    first_of = cache(partial(_first, review, film))
     pages: list[list[Block]] = []
     for share in (1.0, _LOWER):
         if share < 1 and len(pages) != 2:
             break
         findings = _findings(review, film, share)
         for width, are_first in product(_FILM_WIDTHS, (False, True)):
-            first = _first(review, film, width)
+            first = first_of(width)
             blocks = [*first, *networks, *findings] if are_first else [*first, *findings, *networks]
             tried = paged(blocks, first=body - head.height, later=body - later_head.height)
             if not pages or len(tried) < len(pages):

@@ -148,7 +148,7 @@ class StripPlot:
         score = ranked.score
         colour = INK if score.call is Call.CALLED else FAINT
         number = Run(f"{score.value:.2f}", colour, struck=score.call is Call.MEANINGLESS)
-        return Text([[number, Run(score.call.value, colour)]], _LABEL)
+        return Text(((number, Run(score.call.value, colour)),), _LABEL)
 
 
 def _widths(texts: Sequence[Text]) -> list[float]:

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ensemble_cam.rendering.page import Lettering, Page, Run, broken, set_line, wrapped_runs
+from ensemble_cam.rendering.page import Lettering, Page, Run, RunLines, set_line, wrapped_runs
 from ensemble_cam.rendering.strips import Strip, strip
 
 Paragraph: TypeAlias = Sequence[Run]
@@ -80,7 +80,7 @@ class _Layout:
         self._margin = max(2, min(em // 2, width // 40))
         self._rule = max(1, em // 9)
         room = width - 2 * self._margin
-        self._paragraphs = [_lines(tuple(paragraph), em, room) for paragraph in paragraphs]
+        self._paragraphs = [wrapped_runs(paragraph, Lettering.of_pixels(em), room) for paragraph in paragraphs]
         self._top = self._rule + em // 2
         lines = sum(map(len, self._paragraphs))
         self.height = self._top + lines * _pitch(em) + (len(paragraphs) - 1) * _gap(em) + _gap(em)
@@ -104,9 +104,6 @@ class _Layout:
         return page.pixels
 
 
-_Lines: TypeAlias = tuple[tuple[Run, ...], ...]
-
-
 def _pitch(em: int) -> int:
     """Return the pixels from a line to the next."""
     return round(1.25 * em)
@@ -117,14 +114,7 @@ def _gap(em: int) -> int:
     return em // 4
 
 
-@lru_cache(maxsize=256)
-def _lines(paragraph: tuple[Run, ...], em: int, room: int) -> _Lines:
-    """Break a paragraph into lines of at most `room` pixels."""
-    lettering = Lettering.of_pixels(em)
-    return tuple(map(tuple, wrapped_runs([broken(run, lettering, room) for run in paragraph], lettering, room)))
-
-
-def _keep_apart(lines: _Lines, em: int) -> bool:
+def _keep_apart(lines: RunLines, em: int) -> bool:
     """Return whether no letter reaches further up than the gap above the paragraph, or down to the one below."""
     if not lines:
         return True
@@ -136,14 +126,14 @@ def _keep_apart(lines: _Lines, em: int) -> bool:
 
 
 @lru_cache(maxsize=64)
-def _paragraph(lines: _Lines, em: int, margin: int, width: int) -> Strip:
+def _paragraph(lines: RunLines, em: int, margin: int, width: int) -> Strip:
     """Draw a paragraph with the gap above it."""
     page = Page(width, _gap(em) + len(lines) * _pitch(em), dark=True)
     _write(page, _gap(em), lines, em, margin)
     return page.strip()
 
 
-def _write(page: Page, y: int, lines: _Lines, em: int, margin: int) -> None:
+def _write(page: Page, y: int, lines: RunLines, em: int, margin: int) -> None:
     for line in lines:
         page.runs(margin, y, line, Lettering.of_pixels(em))
         y += _pitch(em)

@@ -57,9 +57,9 @@ def numbers(regions: Sequence[Region], source: tuple[int, int], panel: tuple[int
         source: (width, height) of the film.
         panel: (width, height) of the film as it is drawn.
     """
-    scale = np.array(panel) / source
-    outlines = [np.round(np.array(region.outline) * scale).astype(int) for region in regions[:MOST]]
-    boxes = [(*outline.min(axis=0).tolist(), *outline.max(axis=0).tolist()) for outline in outlines]
+    across, down = panel[0] / source[0], panel[1] / source[1]
+    outlines = [[(round(x * across), round(y * down)) for x, y in region.outline] for region in regions[:MOST]]
+    boxes = [_bounding(outline) for outline in outlines]
     placed: list[Number] = []
     for number, (outline, box) in enumerate(zip(outlines, boxes, strict=True), start=1):
         height, width, _ = _drawn(number)[1].shape
@@ -75,20 +75,25 @@ def numbers(regions: Sequence[Region], source: tuple[int, int], panel: tuple[int
     return placed
 
 
-def _places(outline: np.ndarray, box: PixelBox, width: int, height: int) -> Iterator[PixelBox]:
+def _bounding(outline: Sequence[tuple[int, int]]) -> PixelBox:
+    """Return the box of an outline's corners."""
+    xs, ys = zip(*outline, strict=True)
+    return min(xs), min(ys), max(xs), max(ys)
+
+
+def _places(outline: Sequence[tuple[int, int]], box: PixelBox, width: int, height: int) -> Iterator[PixelBox]:
     """Yield where a number may stand, the best first: beside a region, above and below it, inside its box's corners."""
     x0, y0, x1, y1 = box
 
-    def middle(side: np.ndarray, axis: int, size: int) -> int:
-        """Return where a number of a size begins along an axis, so that it is level with a side's corners."""
-        return round(float(outline[side, axis].mean()) - size / 2)
+    def middle(side: list[int], size: int) -> int:
+        """Return where a number of a size begins along a side, so that it is level with the corners there."""
+        return round(sum(side) / len(side) - size / 2)
 
-    xs, ys = outline[:, 0], outline[:, 1]
     corners = [
-        (x1 + _APART, middle(xs == x1, 1, height)),
-        (x0 - _APART - width, middle(xs == x0, 1, height)),
-        (middle(ys == y0, 0, width), y0 - _APART - height),
-        (middle(ys == y1, 0, width), y1 + _APART),
+        (x1 + _APART, middle([y for x, y in outline if x == x1], height)),
+        (x0 - _APART - width, middle([y for x, y in outline if x == x0], height)),
+        (middle([x for x, y in outline if y == y0], width), y0 - _APART - height),
+        (middle([x for x, y in outline if y == y1], width), y1 + _APART),
         (x0 + _APART, y0 + _APART),
         (x1 - _APART - width, y0 + _APART),
         (x0 + _APART, y1 - _APART - height),

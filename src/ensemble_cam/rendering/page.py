@@ -3,17 +3,18 @@
 Everything is placed in pixels from the upper left corner, whatever the page is made of: `pdf` has the other kind. The
 letters are DejaVu Sans, which matplotlib carries, set by Pillow: a figure of matplotlib's own takes ten times as long
 for the same page. Pillow hints every letter anew, at 50 µs each, and the same words stand under each picture of a
-review: each word is set once, and so are the last lines.
+review: each word is set once, and so are the last lines; numbers and hashes are put together of their letters.
 """
 
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from importlib.util import find_spec
 from itertools import accumulate, groupby
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import cv2
 import numpy as np
@@ -35,6 +36,8 @@ _BAR, _FRAME, _MARK, _TICK, _TO_LABEL, _OVER = 36, 3, 6, 8, 15, 12
 # Of a mark: pixels that each of its own is drawn in for smooth edges, and a hollow one's hole.
 _FINER, _HOLE = 8, 0.55
 _LINE_BITS = 4  # behind the point, of a line's ends
+# Scores, shares and hashes are new on every film. None of their letters moves nearer to its neighbour, as "AV" do.
+_NUMBER_OR_HASH = re.compile("[0-9.,%]+|[0-9a-f]+")
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,8 @@ class _Word:
 
 @lru_cache(maxsize=2048)
 def _set(lettering: Lettering, word: str) -> _Word:
+    if len(word) > 1 and _NUMBER_OR_HASH.fullmatch(word):
+        return _beside_one_another([_set(lettering, letter) for letter in word], apart=0.0)
     face = lettering.face
     left, top, right, bottom = map(round, face.getbbox(word, anchor="ls"))
     letters = Image.new("L", (right - left, bottom - top))
@@ -118,6 +123,23 @@ def _set(lettering: Lettering, word: str) -> _Word:
     coverage = np.array(letters)
     coverage.setflags(write=False)
     return _Word(coverage, left, top, face.getlength(word))
+
+
+def _beside_one_another(words: Sequence[_Word], *, apart: float) -> _Word:
+    """Set words, or a word's letters, so many pixels apart."""
+    starts = [*accumulate((word.width + apart for word in words[:-1]), initial=0.0)]
+    left, top = min(word.left for word in words), min(word.top for word in words)
+    right = max(round(start) + w.left + w.coverage.shape[1] for start, w in zip(starts, words, strict=True))
+    bottom = max(word.top + len(word.coverage) for word in words)
+    coverage = np.zeros((bottom - top, right - left), dtype=np.uint8)
+    for start, word in zip(starts, words, strict=True):
+        height, width = word.coverage.shape
+        down, along = word.top - top, round(start) + word.left - left
+        part = coverage[down : down + height, along : along + width]
+        # Where edges of letters meet, what one leaves bare the other covers its share of, as Pillow has it.
+        part[:] = np.rint(word.coverage + part * (1 - word.coverage / 255)) if part.any() else word.coverage
+    coverage.setflags(write=False)
+    return _Word(coverage, left, top, starts[-1] + words[-1].width)
 
 
 @lru_cache(maxsize=4096)
@@ -140,21 +162,12 @@ class Line:
     top: int
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=256)
 def set_line(lettering: Lettering, text: str) -> Line:
     """Set a line of text."""
-    words, blank = [_set(lettering, word) for word in text.split(" ")], _set(lettering, " ").width
-    starts = list(accumulate((word.width + blank for word in words[:-1]), initial=0.0))
-    left, top = min(word.left for word in words), min(word.top for word in words)
-    right = max(round(start) + w.left + w.coverage.shape[1] for start, w in zip(starts, words, strict=True))
-    bottom = max(word.top + len(word.coverage) for word in words)
-    line = np.zeros((bottom - top, right - left), dtype=np.uint8)
-    for start, word in zip(starts, words, strict=True):
-        height, width = word.coverage.shape
-        over, along = word.top - top, round(start) + word.left - left
-        np.maximum(part := line[over : over + height, along : along + width], word.coverage, out=part)
-    line.setflags(write=False)
-    return Line(line, left, top - _set(lettering, "l").top)
+    words = [_set(lettering, word) for word in text.split(" ")]
+    line = _beside_one_another(words, apart=_set(lettering, " ").width)
+    return Line(line.coverage, line.left, line.top - _set(lettering, "l").top)
 
 
 def wrapped(text: str, lettering: Lettering, room: int) -> list[str]:
@@ -195,17 +208,53 @@ class Run:
     struck: bool = False
 
 
-def wrapped_runs(runs: Sequence[Run], lettering: Lettering, room: int) -> list[list[Run]]:
-    """Break runs into lines of at most `room` pixels, as `wrapped` breaks their text."""
-    words = [(word, run.colour, run.struck) for run in runs for word in run.text.split()]
-    lines: list[list[Run]] = []
+RunLines: TypeAlias = tuple[tuple[Run, ...], ...]
+"""Runs in lines, from top to bottom."""
+
+
+def wrapped_runs(runs: Sequence[Run], lettering: Lettering, room: float) -> RunLines:
+    """Break runs into lines of at most `room` pixels, as `wrapped` breaks their text; wider words become several.
+
+    Most texts of a review are those of the one before, and are tried in several widths: one that is a single line
+    wherever there is room for it is measured once, whatever the room.
+    """
+    together = tuple(runs)
+    line, width = _in_one_line(together, lettering)
+    return line if width <= int(room) else _in_lines(together, lettering, room)
+
+
+@lru_cache(maxsize=2048)
+def _in_one_line(runs: tuple[Run, ...], lettering: Lettering) -> tuple[RunLines, float]:
+    """Return runs in a single line, or none without a word, and how many pixels wide it is."""
+    words = _words(runs)
+    blanks = (len(words) - 1) * lettering.width(" ")
+    return ((_line(words),) if words else ()), sum(lettering.width(word) for word, *_ in words) + blanks
+
+
+@lru_cache(maxsize=512)
+def _in_lines(runs: tuple[Run, ...], lettering: Lettering, room: float) -> RunLines:
+    words = _words(broken(run, lettering, room) for run in runs)
+    lines = []
     done = 0
-    for text in wrapped(" ".join(word for word, *_ in words), lettering, room):
+    for text in wrapped(" ".join(word for word, *_ in words), lettering, int(room)):
         count = text.count(" ") + 1
-        looks = groupby(words[done : done + count], key=lambda word: word[1:])
-        lines.append([Run(" ".join(word for word, *_ in alike), *look) for look, alike in looks])
+        lines.append(_line(words[done : done + count]))
         done += count
-    return lines
+    return tuple(lines)
+
+
+_LookingWord: TypeAlias = tuple[str, str, bool]
+"""A word, and its run's colour and whether that is struck."""
+
+
+def _words(runs: Iterable[Run]) -> list[_LookingWord]:
+    return [(word, run.colour, run.struck) for run in runs for word in run.text.split()]
+
+
+def _line(words: Iterable[_LookingWord]) -> tuple[Run, ...]:
+    """Return words as runs, those of one look that follow one another as one."""
+    looks = groupby(words, key=lambda word: word[1:])
+    return tuple(Run(" ".join(word for word, *_ in alike), *look) for look, alike in looks)
 
 
 def broken(run: Run, lettering: Lettering, room: float) -> Run:
