@@ -25,8 +25,9 @@ from ensemble_cam.cli import (
     weights,
 )
 from ensemble_cam.cli.arguments import Parser
-from ensemble_cam.cli.exit_codes import STOPPED, USAGE, WEIGHTS
+from ensemble_cam.cli.exit_codes import STOPPED, UNREAD, USAGE, WEIGHTS
 from ensemble_cam.errors import EnsembleCamError, WeightsError
+from ensemble_cam.machine.ending import end_at_once, print_no_more
 from ensemble_cam.machine.names import one_line
 from ensemble_cam.machine.threads import multiply_in_one_thread, wait_briefly
 from ensemble_cam.purpose import PURPOSE
@@ -36,8 +37,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code.
 
     Args:
-        arguments: without the program's name; None for the process's own.
+        arguments: without the program's name; None for the process's own, which then ends with the code.
     """
+    if arguments is None:
+        end_at_once(_run(sys.argv[1:]), unread=UNREAD)
+    return _run(arguments)
+
+
+def _run(arguments: Sequence[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             # Film names and arrows must not stop a review where the output's encoding lacks them, as in a Windows pipe.
@@ -54,6 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)
         return STOPPED
+    except BrokenPipeError:  # of standard output: pipes to other processes have their own answers
+        print_no_more()
+        return UNREAD
 
 
 def _fail(error: EnsembleCamError, code: int) -> int:

@@ -12,5 +12,8 @@ FILMS = 3
 WEIGHTS = 4
 """Weights are missing or unusable."""
 
+UNREAD = 120
+"""What was printed reached nobody, as where `head` had enough of it."""
+
 STOPPED = 130
 """By Ctrl-C."""

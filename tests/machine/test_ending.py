@@ -1,0 +1,46 @@
+"""A command ends with its code, and what belongs to an end is done; what it holds is not taken apart."""
+
+import subprocess
+import sys
+
+import pytest
+
+_CODE = """
+import atexit, sys, threading, time
+from ensemble_cam.machine.ending import end_at_once
+
+class Held:
+    def __del__(self):
+        print("taken apart")
+
+held = Held()
+held.itself = held
+atexit.register(print, "registered")
+threading.Thread(target=lambda: (time.sleep(0.3), print("thread"))).start()
+threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+sys.stdout.write("unfinished line ")
+end_at_once({code}, unread=120)
+"""
+
+
+@pytest.mark.parametrize("code", [0, 3, 130])
+def test_threads_registered_functions_and_output_come_to_their_end(code):
+    done = subprocess.run(
+        [sys.executable, "-c", _CODE.format(code=code)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (code, "unfinished line thread\nregistered\n", "")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a pipe without a reader is POSIX's")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["-c", "from ensemble_cam.machine.ending import end_at_once; print(1); end_at_once(0, unread=120)"],
+        ["-u", "-m", "ensemble_cam", "weights", "list"],
+    ],
+)
+def test_output_that_nobody_reads_has_a_code_and_no_traceback(arguments, monkeypatch):
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    with subprocess.Popen([sys.executable, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert (process.wait(timeout=60), process.stderr.read()) == (120, b"")
