@@ -1,9 +1,9 @@
 """What the figure's pages are put together of: blocks as wide as a page, one below the other."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 
@@ -21,7 +21,7 @@ HAIR = "#c9c9c9"
 _WHITE_ROWS = 64
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Text:
     """A paragraph in lines.
 
@@ -97,12 +97,41 @@ def _white(height: int) -> Strip:
     return strip(np.full((height, WIDTH, 3), 255, dtype=np.uint8), [])
 
 
-class Line(Block):
+class Words(Block):
+    """A part of a page with words alone, which pages of most films have: it is drawn and deflated once.
+
+    Args:
+        height: in pixels.
+        content: all that decides on what is drawn; two of a kind with the same content are one.
+    """
+
+    def __init__(self, height: int, content: Hashable):
+        self.height, self._content = height, content
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Words) and type(self) is type(other) and self._content == other._content
+
+    def __hash__(self) -> int:
+        return hash((type(self), self._content))
+
+    def parts(self) -> Iterator[Part]:
+        """Yield it as rows of a PNG."""
+        yield _deflated(self)
+
+
+@lru_cache(maxsize=64)
+def _deflated(words: Words) -> Strip:
+    page = Page(WIDTH, words.height)
+    words.draw(page, 0)
+    return page.strip()
+
+
+class Line(Words):
     """A line of a paragraph that may stand on another page than the one before it."""
 
     def __init__(self, text: Text, number: int):
-        self.height = text.pitch
         self._text = Text((text.lines[number],), text.lettering)
+        super().__init__(text.pitch, self._text)
 
     def draw(self, canvas: Canvas, top: int) -> None:
         """Write it at the margin."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import cache, partial
 from itertools import product
 
-from ensemble_cam.export.blocks import HAIR, HEIGHT, MARGIN, ROOM, WIDTH, Block, Space, Text, lines, paged
+from ensemble_cam.export.blocks import HAIR, HEIGHT, MARGIN, ROOM, WIDTH, Block, Space, Text, Words, lines, paged
 from ensemble_cam.export.panels import WIDEST, FindingRow, Panels, PrintedFilm, is_large
 from ensemble_cam.export.provenance import origin, window_line
 from ensemble_cam.export.strip_plot import StripPlot
@@ -107,7 +107,7 @@ def _title(review: Review) -> str:
     return "Chest radiograph review" if review.case is None else f"Chest radiograph review · case {review.case}"
 
 
-class _Head(Block):
+class _Head(Words):
     """What stands at the top of the first page."""
 
     def __init__(self, review: Review):
@@ -118,7 +118,7 @@ class _Head(Block):
         if remarks:
             self._said.append(Text.of(remarks, NORMAL, ROOM, WARN))
         self._fields = _TOP + self._title.height + 8 + sum(text.height for text in self._said) + 40
-        self.height = self._fields + 80
+        super().__init__(self._fields + 80, (self._case, self._title, *self._said))
 
     def draw(self, canvas: Canvas, top: int) -> None:
         """Draw it from row `top` of a page on."""
@@ -146,14 +146,15 @@ class _Head(Block):
             x += width + gap
 
 
-class _LaterHead(Block):
+class _LaterHead(Words):
     """What stands at the top of further pages."""
 
     def __init__(self, review: Review):
         self._title = Text.of(_title(review), BOLD, ROOM)
         meaningless = [Run(MEANINGLESS_LINE, WARN)] if review.analysis.meaningless else []
         self._warning = Text.of(meaningless, NORMAL, ROOM)
-        self.height = _TOP + self._title.height + self._warning.height + 20
+        height = _TOP + self._title.height + self._warning.height + 20
+        super().__init__(height, (self._title, self._warning))
 
     def draw(self, canvas: Canvas, top: int) -> None:
         """Draw it from row `top` of a page on."""

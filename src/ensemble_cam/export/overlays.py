@@ -2,9 +2,10 @@
 
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -25,6 +26,29 @@ from ensemble_cam.reviewing.sentences import score_line
 _PIXELS_AT_ONCE = 20_000_000
 
 
+@dataclass(frozen=True, eq=False)
+class Shared:
+    """What all overlays of a review have; any number of threads may draw with it.
+
+    Attributes:
+        plain: the film alone, most of whose rows they have.
+        origin: their text chunks but for those of a map.
+    """
+
+    plain: SharedRows
+    origin: Mapping[str, str]
+
+    @classmethod
+    def of(cls, review: Review) -> "Shared":
+        """Return what overlays of a review have."""
+        film = review.analysis.radiograph.display
+
+        def rows(some: slice) -> np.ndarray:
+            return cv2.cvtColor(film[some], cv2.COLOR_GRAY2RGB)
+
+        return cls(SharedRows(rows, film.shape[1], film.shape[0]), origin(review))
+
+
 def overlays(review: Review) -> Iterator[tuple[str, bytes]]:
     """Yield (file name, PNG) of every map over the film in source pixels, with its words below it.
 
@@ -38,31 +62,21 @@ def overlays(review: Review) -> Iterator[tuple[str, bytes]]:
 def overlays_drawn_by(threads: ThreadPoolExecutor, review: Review) -> Iterator[tuple[str, bytes]]:
     """Yield what `overlays` does, drawn by threads of `drawing_threads`."""
     drawing: deque[Future[tuple[str, bytes]]] = deque()
-    plain = _plain(review)
+    shared = Shared.of(review)
     for finding in review.analysis.findings:
         for id, heatmap in finding.heatmaps().items():
-            drawing.append(threads.submit(_overlay, review, finding, id, heatmap, plain))
+            drawing.append(threads.submit(_overlay, review, finding, id, heatmap, shared))
             if len(drawing) > _threads_for(review):
                 yield drawing.popleft().result()
     while drawing:
         yield drawing.popleft().result()
 
 
-def _overlay(review: Review, finding: Finding, id: str, heatmap: Heatmap, plain: SharedRows) -> tuple[str, bytes]:
-    return overlay_name(finding, id, bare=review.display.bare), overlay_png(review, finding, id, heatmap, plain)
+def _overlay(review: Review, finding: Finding, id: str, heatmap: Heatmap, shared: Shared) -> tuple[str, bytes]:
+    return overlay_name(finding, id, bare=review.display.bare), overlay_png(review, finding, id, heatmap, shared)
 
 
-def _plain(review: Review) -> SharedRows:
-    """Return the film alone, most of whose rows all overlays have."""
-    film = review.analysis.radiograph.display
-
-    def rows(some: slice) -> np.ndarray:
-        return cv2.cvtColor(film[some], cv2.COLOR_GRAY2RGB)
-
-    return SharedRows(rows, film.shape[1], film.shape[0])
-
-
-def overlay_png(review: Review, finding: Finding, id: str, heatmap: Heatmap, plain: SharedRows | None = None) -> bytes:
+def overlay_png(review: Review, finding: Finding, id: str, heatmap: Heatmap, shared: Shared | None = None) -> bytes:
     """Return one map over the film in source pixels, with its words below it, as a PNG.
 
     Args:
@@ -70,14 +84,15 @@ def overlay_png(review: Review, finding: Finding, id: str, heatmap: Heatmap, pla
         finding: one of those explained.
         id: a classifier's, or "ensemble".
         heatmap: its map, one of `finding.heatmaps()`.
-        plain: the film alone, where several overlays of it are drawn.
+        shared: what all overlays of the review have, where several are drawn.
     """
-    film, plain = review.analysis.radiograph.display, plain or _plain(review)
-    parts = [*plain.changed(changed_rows(film, heatmap, review.display, multiple=plain.multiple))]
+    film, shared = review.analysis.radiograph.display, shared or Shared.of(review)
+    changes = changed_rows(film, heatmap, review.display, multiple=shared.plain.multiple)
+    parts = [*shared.plain.changed(changes)]
     if not review.display.bare:
         parts += footer(words_below(review, finding, id), film.shape[1], film.shape[0])
     score = review.analysis.score(finding, id)
-    text = {**origin(review), "Finding": finding.label, "Map": id}
+    text = {**shared.origin, "Finding": finding.label, "Map": id}
     if score is not None:
         text["Score"] = score_line(score, digits=3)
     return png(parts, text)

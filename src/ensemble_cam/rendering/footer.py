@@ -89,10 +89,9 @@ class _Layout:
         """Draw the words, of which at most so many rows are wanted."""
         if self.height > most or not all(_keep_apart(lines, self._em) for lines in self._paragraphs):
             return [strip(self._drawn()[:most])]
-        head = np.zeros((self._top - _gap(self._em), self._width, 3), dtype=np.uint8)
-        head[: self._rule] = _RULE
         paragraphs = [_paragraph(lines, self._em, self._margin, self._width) for lines in self._paragraphs]
-        return [strip(head), *paragraphs, strip(np.zeros((_gap(self._em), self._width, 3), dtype=np.uint8))]
+        head = _black(self._top - _gap(self._em), self._width, rule=self._rule)
+        return [head, *paragraphs, _black(_gap(self._em), self._width, rule=0)]
 
     def _drawn(self) -> np.ndarray:
         page = Page(self._width, self.height, dark=True)
@@ -114,6 +113,7 @@ def _gap(em: int) -> int:
     return em // 4
 
 
+@lru_cache(maxsize=64)
 def _keep_apart(lines: RunLines, em: int) -> bool:
     """Return whether no letter reaches further up than the gap above the paragraph, or down to the one below."""
     if not lines:
@@ -131,6 +131,14 @@ def _paragraph(lines: RunLines, em: int, margin: int, width: int) -> Strip:
     page = Page(width, _gap(em) + len(lines) * _pitch(em), dark=True)
     _write(page, _gap(em), lines, em, margin)
     return page.strip()
+
+
+@lru_cache(maxsize=16)
+def _black(height: int, width: int, *, rule: int) -> Strip:
+    """Draw rows without words, the first of them as the line between picture and words."""
+    rows = np.zeros((height, width, 3), dtype=np.uint8)
+    rows[:rule] = _RULE
+    return strip(rows)
 
 
 def _write(page: Page, y: int, lines: RunLines, em: int, margin: int) -> None:
