@@ -10,7 +10,7 @@ from numpy.testing import assert_array_equal
 from PIL import Image
 
 from ensemble_cam import __version__
-from ensemble_cam.export import figure
+from ensemble_cam.export import blocks, figure
 from ensemble_cam.export.blocks import HEIGHT, WIDTH
 from ensemble_cam.export.figure import figure_png, figure_size, laid_out
 from ensemble_cam.export.record import review_record
@@ -349,6 +349,7 @@ def test_figure_says_where_it_comes_from_in_text_chunks():
 @pytest.fixture
 def written(monkeypatch) -> list[str]:
     """Every text that is written onto a figure's page."""
+    blocks._deflated.cache_clear()  # what an earlier test had drawn is not drawn again
     texts, real = [], Page.text
 
     def write(page, x, y, text, *style):

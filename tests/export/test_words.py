@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ensemble_cam.classifiers.classifier import WeightsInfo
+from ensemble_cam.export import blocks
 from ensemble_cam.export import overlays as drawing
 from ensemble_cam.export.figure import figure_png
 from ensemble_cam.export.overlays import overlays
@@ -140,6 +141,7 @@ def written_on_the_figure(monkeypatch, review: Review) -> tuple[list[Run], list[
     monkeypatch.setattr(
         Page, "runs", lambda page, x, y, given, *font: runs.extend(given) or real(page, x, y, given, *font)
     )
+    blocks._deflated.cache_clear()  # what an earlier test had drawn is not drawn again
     texts, text = [], Page.text
     monkeypatch.setattr(
         Page,
