@@ -176,9 +176,9 @@ def band() -> Review:
 def test_pixels_of_the_png_are_those_of_the_sheets(made):
     review = made()
     expected = []
-    for blocks in laid_out(review):
+    for stacked in laid_out(review):
         page, top = Page(WIDTH, HEIGHT), 0
-        for block in blocks:
+        for block in stacked:
             block.draw(page, top)
             top += block.height
         assert top == HEIGHT
