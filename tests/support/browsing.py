@@ -62,9 +62,8 @@ def pages_of(
     contexts, errors, elsewhere = [], [], []
 
     def open_one(prepare=None, *, width=1366, height=768, drawer=True, begins="Open films"):
-        context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
-        contexts.append(context)
-        page = context.new_page()
+        page = _new_page(browser, address, width=width, height=height)
+        contexts.append(page.context)
         if prepare is not None:
             prepare(page)
         page.set_default_timeout(PATIENCE)
@@ -85,12 +84,26 @@ def pages_of(
     try:
         yield open_one
     finally:
-        for context in contexts:
-            context.close()
+        for page in [page for context in contexts for page in context.pages]:
+            page.close()
     if until_it_ends:
         errors = [each for each in errors if "net::ERR_" not in each]
     assert errors == [], errors
     assert elsewhere == []
+
+
+def _new_page(browser: "playwright.Browser", address: str, *, width: int, height: int) -> "playwright.Page":
+    """A page that shares nothing with earlier ones of its browser but the scripts that they had loaded and compiled."""
+    size = {"width": width, "height": height}
+    for context in browser.contexts:
+        if not context.pages:
+            context.clear_cookies()
+            page = context.new_page()
+            page.set_viewport_size(size)
+            storage = {"origin": address, "storageTypes": "all"}  # which the cache of loaded files is none of
+            context.new_cdp_session(page).send("Storage.clearDataForOrigin", storage)
+            return page
+    return browser.new_context(viewport=size, accept_downloads=True).new_page()
 
 
 def upload(page, *named: tuple[str, bytes]) -> None:
