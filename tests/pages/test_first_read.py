@@ -16,7 +16,7 @@ from support.browsing import PATIENCE, expect, needs_chromium, upload
 
 pytestmark = needs_chromium
 
-FILMS = 10
+FILMS = 4
 
 
 def phantom(seed: int) -> bytes:
@@ -42,7 +42,7 @@ def said(page) -> str:
     return page.locator(".verdict").inner_text()
 
 
-def test_ten_films_are_read_by_the_keyboard_alone(read_first, session, tmp_path):
+def test_films_are_read_by_the_keyboard_alone(read_first, session, tmp_path):
     page = read_first
     upload(page, *((f"film {number}.png", phantom(number)) for number in range(FILMS)))
     on_stage(page, "film 0.png")
@@ -64,7 +64,7 @@ def test_ten_films_are_read_by_the_keyboard_alone(read_first, session, tmp_path)
         page.keyboard.press("w")
         if number < FILMS - 1:
             expect(page.locator(".viewer .set")).not_to_contain_text(f"film {number}.png", timeout=PATIENCE)
-    expect(page.locator(".verdict .progress")).to_have_text("10/10 · 5 disagreements", timeout=PATIENCE)
+    expect(page.locator(".verdict .progress")).to_have_text("4/4 · 2 disagreements", timeout=PATIENCE)
     print(f"{(time.monotonic() - began) / FILMS:.1f} seconds a film")
 
     reads = rows(session, "SELECT film, event, first_read, at FROM reads ORDER BY film, id")
