@@ -180,3 +180,18 @@ def test_a_disagreement_is_the_largest_less_the_smallest_map_in_colours_of_its_o
 def test_a_disagreement_of_one_map_is_the_film_alone(review, said):
     assert "Map" not in opened(panels_png(review, Panels((0, 0, 300, 260), "Lung Lesion", ("disagreement",)))).text
     assert said[0].startswith("The film alone, without a map.")
+
+
+def test_a_disagreement_stands_beside_other_maps(review, said):
+    review = replace(review, display=Display(threshold=0.1))
+    box, ids = (50, 60, 150, 200), ("ensemble", "coarse", "disagreement")
+    picture = opened(panels_png(review, Panels(box, "Mass", ids, columns=3)))
+    thrice = opened(panels_png(review, Panels(box, "Mass", ("disagreement",) * 3, columns=3)))
+
+    times = int(picture.text["View"].partition("enlarged ")[2].split()[0])
+    last = np.s_[: 140 * times, -100 * times :]
+    assert_array_equal(np.asarray(picture)[last], np.asarray(thrice)[last])
+    assert not np.array_equal(np.asarray(picture)[: 140 * times, : 100 * times], np.asarray(picture)[last])
+    assert "Row by row: Ensemble 0.74, called · Coarse 0.39, uncalibrated · Disagreement Coarse: " in said[0]
+    assert "Largest minus smallest relative activation of 2 maps" in said[0]
+    assert picture.text["Map"] == "ensemble, coarse, disagreement"

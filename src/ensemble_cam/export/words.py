@@ -21,7 +21,7 @@ from ensemble_cam.reviewing.sentences import (
     weights_line,
 )
 from ensemble_cam.settings.settings import displayed
-from ensemble_cam.settings.vocabulary import ENSEMBLE
+from ensemble_cam.settings.vocabulary import DISAGREEMENT, ENSEMBLE
 
 _DIGITS = 12
 """Of the weights' hashes, as many as tell files apart."""
@@ -66,7 +66,7 @@ def words_below_several(review: Review, finding: Finding, ids: Sequence[str]) ->
     Args:
         review: the film's.
         finding: one of those explained.
-        ids: whose maps stand there, row by row.
+        ids: whose maps stand there, row by row: classifiers', "ensemble", "disagreement".
     """
     words, lines = words_below(review, finding, ENSEMBLE), _rows(review, finding, ids)
     shown = [result for result in review.analysis.results if result.id in ids]
@@ -83,6 +83,9 @@ def _rows(review: Review, finding: Finding, ids: Sequence[str]) -> Paragraph:
     """Return whose maps stand in rows, each with its score or why there is no map."""
     runs = [Run("Row by row:", LIGHT_INK)]
     for place, id in enumerate(ids):
+        if id == DISAGREEMENT:  # of the ensemble's maps: nobody's own, and without a score
+            runs.append(Run(f"{'· ' if place else ''}Disagreement", LIGHT_INK))
+            continue
         name = "Ensemble" if id == ENSEMBLE else review.analysis.result(id).classifier.config.name
         score = review.analysis.score(finding, id)
         parts = [name] if score is None else [name, score_line(score)]
