@@ -7,7 +7,7 @@ import os
 import stat
 import sys
 from contextlib import suppress
-from functools import partial
+from dataclasses import dataclass
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -113,6 +113,27 @@ def add(commands: Commands) -> None:
     review.set_defaults(command=run)
 
 
+@dataclass(frozen=True, eq=False)
+class _Wanted:
+    """What was asked for, checked as far as it can be before the weights are looked for.
+
+    Attributes:
+        options: as they were given.
+        given: those of classifiers and maps, with the configuration.
+        chosen: how films are reviewed.
+        found: the films.
+        dicom: which DICOM objects are written; None for none.
+        line: where all is said but failures.
+    """
+
+    options: argparse.Namespace
+    given: Given
+    chosen: "ReviewOptions"
+    found: "FoundFilms"
+    dicom: "DicomOptions | None"
+    line: TerminalLine
+
+
 def run(options: argparse.Namespace) -> int:
     """Review the films; whatever is wrong with arguments and files comes before the weights are looked for.
 
@@ -130,12 +151,10 @@ def run(options: argparse.Namespace) -> int:
     if options.log is not None:
         _log_to(options.log)
     dicom = _dicom(options)
-    chosen = given.chosen()
-    line = TerminalLine(None if options.quiet else sys.stdout)
+    wanted = _Wanted(options, given, given.chosen(), found, dicom, TerminalLine(None if options.quiet else sys.stdout))
     processes = _processes(given, len(found.films))
-    here_or_apart = _here if processes == 1 else partial(_apart, processes=processes)
     try:
-        failed = here_or_apart(options, given, chosen, found, dicom, line)
+        failed = _here(wanted) if processes == 1 else _apart(wanted, processes)
     except ExportError as error:  # of the summary: the films are done
         print(f"ensemble-cam: {error}", file=sys.stderr)
         return FILMS
@@ -173,17 +192,12 @@ def _at_once(given: Given, choice: "Choice") -> int:
     return at_once
 
 
-def _here(
-    options: argparse.Namespace,
-    given: Given,
-    chosen: "ReviewOptions",
-    found: "FoundFilms",
-    dicom: "DicomOptions | None",
-    line: TerminalLine,
-) -> int:
+def _here(wanted: _Wanted) -> int:
+    """Review the films in this process; return how many failed."""
+    options, given, line = wanted.options, wanted.given, wanted.line
     from ensemble_cam.film import decoding
 
-    decoding.start(found.films[0].path)  # while this process imports what the networks need
+    decoding.start(wanted.found.films[0].path)  # while this process imports what the networks need
     keep_few_arenas()
     with ticking(line, LOADING):
         from ensemble_cam.archive.batch import Batch
@@ -191,28 +205,21 @@ def _here(
 
         choice = given.choice()
     draw_in(max(1, cores() // 2))  # as a large film's pictures are drawn two at a time
-    batch = Batch.prepare(given.config, choice, chosen, line, at_once=_at_once(given, choice))
+    batch = Batch.prepare(given.config, choice, wanted.chosen, line, at_once=_at_once(given, choice))
     return batch.review(
-        found,
+        wanted.found,
         options.out,
         errors=sys.stderr,
         save_maps=options.save_maps,
         pdf=options.pdf,
-        dicom=dicom,
+        dicom=wanted.dicom,
         summary=options.summary,
     )
 
 
-def _apart(
-    options: argparse.Namespace,
-    given: Given,
-    chosen: "ReviewOptions",
-    found: "FoundFilms",
-    dicom: "DicomOptions | None",
-    line: TerminalLine,
-    *,
-    processes: int,
-) -> int:
+def _apart(wanted: _Wanted, processes: int) -> int:
+    """Review the films in so many processes of their own; return how many failed."""
+    options, given, line = wanted.options, wanted.given, wanted.line
     with ticking(line, LOADING):
         from ensemble_cam.archive.apart import review_apart
         from ensemble_cam.archive.asked import AskedReviews
@@ -222,14 +229,14 @@ def _apart(
     asked = AskedReviews(
         given.config,
         choice,
-        checked(given.config, choice, chosen),
+        checked(given.config, choice, wanted.chosen),
         save_maps=options.save_maps,
         pdf=options.pdf,
-        dicom=dicom,
+        dicom=wanted.dicom,
         logged=options.log is not None,
     )
     return review_apart(
-        asked, found, options.out, processes=processes, line=line, errors=sys.stderr, summary=options.summary
+        asked, wanted.found, options.out, processes=processes, line=line, errors=sys.stderr, summary=options.summary
     )
 
 
