@@ -10,7 +10,7 @@ best round of each; and how much of the processor each takes for a film, its sta
 `clinical`: 100 phantoms of 1024 pixels by the clinical architectures, scores alone and with the maps of three findings,
 beside the same backbones back to back in one process, without anything else, in turns. Without `--weights-dir` their
 values are seeded, which takes as long.
-`memory`: of all processes of an archive together, once it has done its fiftieth film and at its end.
+`memory`: of all processes of an archive together, at most up to its fiftieth film and in each fifth of its films.
 `same`: the tables of both engines, of one worker and of four, with and without `kill -9` of a worker and of the
 command, beside reviews of the same films: every score, call, box and area equal, and every map as far as float16 goes.
 
@@ -31,6 +31,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -196,12 +197,13 @@ def memory(options: argparse.Namespace) -> None:
                 for found in re.finditer(rb"\] (\d+)/\d+", os.read(ours, 2**16)):
                     done = int(found[1])
         samples.append((done, processes.memory(process.pid) or 0))
-    early = max(size for done, size in samples if done <= options.early)
-    late = [size for done, size in samples if done > 0.9 * options.films]
-    print(
-        f"{options.films} films: at most {early >> 20} MB up to film {options.early}, {max(late) >> 20} MB among the "
-        f"last tenth, at most {max(size for _, size in samples) >> 20} MB"
-    )
+    bounds = sorted({0, options.early, *(options.films * tenths // 10 for tenths in (2, 4, 6, 8, 10))})
+    told = [
+        f"{max(sizes) >> 20} MB to film {last}"
+        for first, last in pairwise(bounds)
+        if (sizes := [size for done, size in samples if first <= done < last or done == last == options.films])
+    ]
+    print(f"{options.films} films, at most {', '.join(told)}")
 
 
 def same(options: argparse.Namespace) -> None:

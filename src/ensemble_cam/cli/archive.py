@@ -89,10 +89,14 @@ def run(options: argparse.Namespace) -> int:
     chosen = given.chosen()
     line = TerminalLine(None if options.quiet else sys.stdout)
     with ticking(line, LOADING):
+        import pyarrow
+
         from ensemble_cam.archive.archiving import archive
         from ensemble_cam.archive.asked import Asked
         from ensemble_cam.reviewing.preparing import checked
 
+        # pyarrow's own pool keeps what a part needed: 30 MB more, to the end of the run.
+        pyarrow.set_memory_pool(pyarrow.system_memory_pool())
         choice = given.choice()
     asked = Asked(
         given.config,
