@@ -163,6 +163,24 @@ def test_threads_share_one_compiled_network_and_batches_are_run_film_by_film(con
     assert np.array_equal(prepared.backbone(torch.cat(films)), np.concatenate(expected))
 
 
+def test_networks_compute_in_no_more_threads_than_a_container_has_time_for(config, film, monkeypatch):
+    def threads(prepared):
+        return prepared.backbone._compiled.get_property("INFERENCE_NUM_THREADS")
+
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    free, limited = dict[str, int](), dict[str, int]()
+    monkeypatch.setattr(compilation, "cores", lambda: 8)
+    monkeypatch.setattr(compilation, "_threads", free)
+    expected = in_openvino(config).backbone(film)
+    assert free == {}  # OpenVINO knows on which cores it may be placed
+
+    monkeypatch.setattr(compilation, "cores", lambda: 1)
+    monkeypatch.setattr(compilation, "_threads", limited)
+    prepared = in_openvino(config)
+    assert threads(prepared) == limited["INFERENCE_NUM_THREADS"] == 1
+    assert np.array_equal(prepared.backbone(film), expected)
+
+
 def test_openvino_is_imported_without_its_telemetry_and_leaves_nothing_in_the_home(own_home):
     code = (
         "import sys\n"

@@ -11,7 +11,7 @@ import pytest
 from kills import FILM, killed_once
 
 from ensemble_cam.errors import SessionError
-from ensemble_cam.machine import disks
+from ensemble_cam.machine import disks, mounts
 from ensemble_cam.readers import store as store_module
 from ensemble_cam.readers.schema import APPEND_ONLY, MIGRATIONS, VERSION
 from ensemble_cam.readers.store import NAME, Store
@@ -156,20 +156,20 @@ def test_locks_are_tried_with_another_process(tmp_path, monkeypatch):
 
 
 def test_file_system_is_that_of_the_longest_mount(tmp_path, monkeypatch):
-    mounts = tmp_path / "mountinfo"
+    told = tmp_path / "mountinfo"
     folder = tmp_path / "a b"
     folder.mkdir()
     escaped = str(folder).replace(" ", "\\040")
-    mounts.write_text(
+    told.write_text(
         "1 0 8:1 / / rw - ext4 /dev/x rw\n"
         f"2 1 0:5 / {escaped} rw,relatime shared:7 - xfs old rw\n"
         f"3 2 0:6 / {escaped} rw - nfs4 server:/x rw\n"
         f"4 1 0:7 / {escaped}c rw - cifs //y rw\n"
     )
-    monkeypatch.setattr(disks, "_MOUNTS", mounts)
+    monkeypatch.setattr(mounts, "_TOLD", told)
     assert [disks.file_system(each) for each in (folder, tmp_path)] == ["nfs4", "ext4"]
     assert [disks.is_local(name) for name in ("ext4", "nfs4", "cifs", "fuse.sshfs", "9p", "")] == [True] + 5 * [False]
-    monkeypatch.setattr(disks, "_MOUNTS", tmp_path / "absent")
+    monkeypatch.setattr(mounts, "_TOLD", tmp_path / "absent")
     assert disks.file_system(folder) == ""
 
 

@@ -6,7 +6,6 @@ is replaced and given them one by one: the one that it dies over again is a row 
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 from threading import Lock
 from time import monotonic
@@ -16,6 +15,7 @@ from ensemble_cam import errors
 from ensemble_cam.archive.film_record import FilmRecord, records_of
 from ensemble_cam.archive.places import read_place
 from ensemble_cam.errors import ClassifierError, EnsembleCamError, RadiographError
+from ensemble_cam.machine.allotted import cores, memory
 from ensemble_cam.machine.children import Children
 from ensemble_cam.machine.one_child import CannotStart, Died, Killed, TookTooLong
 from ensemble_cam.machine.side_by_side import PixelBudget, in_threads
@@ -30,7 +30,7 @@ _MOST_SECONDS = 24 * 3600.0
 # A process has a few films at a time, the fewer the longer each takes, and the fewer the nearer the end is.
 _MOST_FILMS, _LEAST_FILMS, _SECONDS_OF_FILMS = 16, 2, 2.0
 _AHEAD = 4  # for each process
-_BYTES_OF_A_PROCESS = 2**31  # of this machine's memory, at least
+_BYTES_OF_A_PROCESS = 2**31  # of the memory that may be used, at least
 # Threads of what is no network are left as they are: with others the last bits of a sum may differ from a review's.
 _ENVIRONMENT = {"MALLOC_ARENA_MAX": "2"}
 
@@ -60,18 +60,10 @@ class Engine(Protocol):
         """End the processes."""
 
 
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def default_workers() -> int:
-    """Return how many processes this machine is good for: one for each core, as far as its memory goes."""
-    try:
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return cores()
-    return max(1, min(cores(), memory // _BYTES_OF_A_PROCESS))
+    """Return how many processes this machine is good for: one for each core, as far as memory goes."""
+    there = memory()
+    return cores() if there is None else max(1, min(cores(), there // _BYTES_OF_A_PROCESS))
 
 
 class EndedOver(Exception):

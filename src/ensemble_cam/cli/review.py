@@ -26,6 +26,7 @@ from ensemble_cam.cli.review_options import (
     wrapped,
 )
 from ensemble_cam.errors import ConfigError, ExportError
+from ensemble_cam.machine.allotted import cores
 from ensemble_cam.machine.memory import keep_few_arenas
 from ensemble_cam.machine.names import escaped
 from ensemble_cam.machine.terminal import LOADING, TerminalLine, ticking
@@ -184,7 +185,6 @@ def _at_once(given: Given, choice: "Choice") -> int:
     """
     if not _is_in_openvino(given):
         return 1
-    from ensemble_cam.archive.workers import cores
     from ensemble_cam.classifiers.compilation import compute_in
 
     at_once = min(cores(), len(given.config.for_review(choice.set, choice.ids)))
@@ -201,7 +201,6 @@ def _here(wanted: _Wanted) -> int:
     keep_few_arenas()
     with ticking(line, LOADING):
         from ensemble_cam.archive.batch import Batch
-        from ensemble_cam.archive.workers import cores
 
         choice = given.choice()
     draw_in(max(1, cores() // 2))  # as a large film's pictures are drawn two at a time

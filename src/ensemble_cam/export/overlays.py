@@ -1,6 +1,5 @@
 """Every map over its film as a PNG in source pixels, its words below it, drawn on all cores."""
 
-import os
 from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +12,7 @@ import numpy as np
 from ensemble_cam.export.provenance import origin
 from ensemble_cam.export.record import overlay_name
 from ensemble_cam.export.words import words_below
+from ensemble_cam.machine.allotted import cores
 from ensemble_cam.maps.heatmap import Heatmap
 from ensemble_cam.rendering.footer import footer
 from ensemble_cam.rendering.overlay import changed_rows
@@ -116,8 +116,4 @@ def drawing_threads(review: Review, most: int | None = None) -> Iterator[ThreadP
 
 def _threads_for(review: Review) -> int:
     width, height = review.analysis.geometry.source_size
-    return max(1, min(_cores(), _PIXELS_AT_ONCE // (width * height)))
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(cores(), _PIXELS_AT_ONCE // (width * height)))

@@ -6,7 +6,6 @@ film, and have their limits of memory, processor time and time. A film that is t
 be read, and no other one, no session and no window is touched.
 """
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from ensemble_cam.errors import RadiographError
 from ensemble_cam.film.intake import MAX_FILE_BYTES, StoredFilm
 from ensemble_cam.film.kinds import decoder_of
 from ensemble_cam.film.message import Unbelievable, read_message
+from ensemble_cam.machine.allotted import cores
 from ensemble_cam.machine.children import Children
 from ensemble_cam.machine.files import open_file
 from ensemble_cam.machine.one_child import CannotStart, Died, Killed, TookTooLong
@@ -33,7 +33,7 @@ _ENVIRONMENT = {
 
 _children = Children(
     _DECODER,
-    most=max(2, min(_MOST_CHILDREN, os.cpu_count() or 1)),
+    most=max(2, min(_MOST_CHILDREN, cores())),
     seconds=10,
     most_seconds=600,
     environment=_ENVIRONMENT,

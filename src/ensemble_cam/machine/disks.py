@@ -1,7 +1,6 @@
 """What a folder's disk can be trusted with: whether it is this machine's own, and whether its locks hold."""
 
 import os
-import re
 import sqlite3
 import subprocess
 import sys
@@ -9,7 +8,8 @@ from contextlib import closing
 from pathlib import Path
 from uuid import uuid4
 
-_MOUNTS = Path("/proc/self/mountinfo")
+from ensemble_cam.machine.mounts import mounts
+
 _LOCAL = frozenset(
     (
         *("apfs", "bcachefs", "btrfs", "exfat", "ext2", "ext3", "ext4", "f2fs", "fuseblk", "hfs", "jfs", "ntfs"),
@@ -38,17 +38,11 @@ def file_system(folder: Path) -> str:
 
         kind = ctypes.windll.kernel32.GetDriveTypeW(f"{folder.resolve().anchor}")
         return {3: "fixed", 4: "remote"}.get(kind, "")
-    try:
-        told = _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape")
-    except OSError:
-        return ""
     real, found = os.path.realpath(folder), ("", "")
-    for line in told.splitlines():
-        before, _, after = line.partition(" - ")  # proc(5): optional fields end with a lone hyphen
-        place = re.sub(r"\\(\d{3})", lambda code: chr(int(code[1], 8)), before.split(" ")[4])
-        inside = real == place or real.startswith(place.rstrip("/") + "/")
-        if inside and len(place) >= len(found[0]):  # of two at one place the later one lies over the other
-            found = place, after.split(" ")[0]
+    for mount in mounts():
+        inside = real == mount.place or real.startswith(mount.place.rstrip("/") + "/")
+        if inside and len(mount.place) >= len(found[0]):  # of two at one place the later one lies over the other
+            found = mount.place, mount.kind
     return found[1]
 
 

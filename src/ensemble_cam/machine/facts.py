@@ -1,6 +1,5 @@
 """The machine that something is measured on."""
 
-import os
 import platform
 from collections.abc import Mapping
 from contextlib import suppress
@@ -8,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from ensemble_cam import __version__
+from ensemble_cam.machine.allotted import cores
 
 
 def machine_facts(software: Mapping[str, str]) -> dict[str, object]:
     """Return processor, usable cores, system, and the versions of `software` beside this program's own."""
     return {
         "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": cores(),
         "system": platform.system(),
         "software": {"ensemble-cam": __version__, **software},
     }

@@ -3,7 +3,6 @@
 Each film follows from its seed alone, so they come out the same whether one process draws them all or many share them.
 """
 
-import os
 import signal
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -17,6 +16,7 @@ from threading import current_thread, main_thread
 import cv2
 
 from ensemble_cam.errors import ConfigError, ExportError, did_you_mean
+from ensemble_cam.machine.allotted import cores
 
 from .drawing import FINDINGS, draw_phantom
 from .files import Format, film_name, write_phantom
@@ -80,7 +80,7 @@ class Series:
             ConfigError: see `write`.
             ExportError: see `write`; also if a process ended before its time.
         """
-        processes = processes or min(_cores(), count // _WORTH_A_PROCESS)
+        processes = processes or min(cores(), count // _WORTH_A_PROCESS)
         if processes <= 1:
             yield from map(self.write, range(count))
             return
@@ -140,7 +140,3 @@ def _begin_drawing() -> None:
     """Prepare a process that draws: Ctrl-C is for the one that started it to answer, and the cores are shared out."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -7,7 +7,6 @@ knows a chest again, and would be tested on what it has learned by heart.
 
 import csv
 import io
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +21,7 @@ from ensemble_cam.errors import ConfigError, RadiographError
 from ensemble_cam.film.picture import picture_of_file
 from ensemble_cam.film.radiograph import read_radiograph
 from ensemble_cam.film.sources import read_film_file
+from ensemble_cam.machine.allotted import cores
 from ensemble_cam.machine.files import read_file, why_unreadable
 from ensemble_cam.machine.names import escaped
 
@@ -206,7 +206,7 @@ def load_pixels(
             f"held in memory; allowed: {_MOST_PIXEL_BYTES // 2**30}. Take a smaller input_size, or fewer pictures."
         )
     pixels, broken = np.empty(shape, dtype=np.uint8), list[str]()
-    with ThreadPoolExecutor(min(_READERS, os.cpu_count() or 1)) as readers:
+    with ThreadPoolExecutor(min(_READERS, cores())) as readers:
         try:
             found = readers.map(partial(_read, size=size, channels=channels), samples)
             for index, (sample, values) in enumerate(zip(samples, found, strict=True)):
