@@ -15,7 +15,7 @@ from ensemble_cam.archive.archiving import archive
 from ensemble_cam.archive.asked import Asked
 from ensemble_cam.archive.film_record import FilmRecord, Grid, message_of, records_of
 from ensemble_cam.archive.films import Film, FoundFilms
-from ensemble_cam.errors import ConfigError, ExportError
+from ensemble_cam.errors import ClassifierError, ConfigError, ExportError
 from ensemble_cam.machine.terminal import TerminalLine
 from ensemble_cam.purpose import PURPOSE
 from ensemble_cam.reviewing.options import ReviewOptions
@@ -309,16 +309,18 @@ def test_folder_that_is_no_archive_is_said_to_be_none(films, tmp_path):
         run(films, out)
 
 
-def test_ctrl_c_keeps_what_is_done(films, tmp_path):
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ClassifierError], ids=["Ctrl-C", "no process starts any more"])
+def test_what_is_done_is_kept_where_a_run_comes_to_no_end(error, films, tmp_path):
     class Interrupted(Drawn):
         def records(self, places):
             yield from super().records(places[:5])
-            raise KeyboardInterrupt
+            raise error
 
     said, out = io.StringIO(), tmp_path / "out"
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(error):
         archive(asked(), found(films), out, lambda _: Interrupted(), line=TerminalLine(said), errors=said)
-    assert said.getvalue().endswith("What is finished stays; the same command goes on from there.\n")
+    is_told = said.getvalue().endswith("What is finished stays; the same command goes on from there.\n")
+    assert is_told == (error is KeyboardInterrupt)
     again = Drawn()
     run(films, out, again)
     assert again.asked_for == ["film4.png", "film6.png", "film7.png"]

@@ -228,6 +228,15 @@ def test_a_child_that_cannot_be_started_is_said(name):
     children.close()
 
 
+def test_requests_wait_for_the_child_that_is_there_where_no_further_one_starts(tmp_path):
+    children = made(environment={"ANSWERING": f"once {tmp_path / 'started'}"})
+    with ThreadPoolExecutor(6) as threads:
+        answers = list(threads.map(lambda n: children.ask(b"echo %d" % n, whole), range(60)))
+    assert answers == [b"heard:%d" % n for n in range(60)]
+    assert len(children.pids()) == 1
+    children.close()
+
+
 @pytest.mark.parametrize("change", [("executable", ""), ("executable", "/no/such/python"), ("frozen", True)])
 def test_a_program_that_is_no_python_starts_no_copy_of_itself(monkeypatch, change):
     monkeypatch.setattr(sys, *change, raising=False)

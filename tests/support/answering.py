@@ -70,8 +70,11 @@ def spin(seconds: float) -> None:
 
 
 def main() -> None:
-    """Answer as this module says; by ANSWERING in words, for requests that are none or after some noise."""
+    """Answer as this module says; by ANSWERING in words, for requests that are none, after some noise or not at all."""
     how = os.environ.get("ANSWERING")
+    if how and how.startswith("once"):  # of several children, the first alone
+        with Path(how.removeprefix("once ")).open("x"):
+            pass
     if how == "badly":
         child.ANSWER = b"????"
     if how == "another":

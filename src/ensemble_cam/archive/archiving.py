@@ -14,7 +14,7 @@ from ensemble_cam.archive.places import known_by
 from ensemble_cam.archive.store import ArchiveStore, opened_archive, place_of
 from ensemble_cam.archive.table import file_of, tables_of
 from ensemble_cam.archive.workers import Engine
-from ensemble_cam.errors import ConfigError
+from ensemble_cam.errors import ClassifierError, ConfigError
 from ensemble_cam.machine.names import escaped
 from ensemble_cam.machine.terminal import Pace, TerminalLine, films_per_second, status, ticking
 from ensemble_cam.reviewing.preparing import remedied
@@ -51,6 +51,7 @@ def archive(
         ConfigError: if the folder holds an archive of other films, by other settings, or another run writes into it.
         ExportError: if the tables cannot be written.
         WeightsError: if weights are missing or unusable.
+        ClassifierError: if no process can be started, or none any more; what is finished is kept.
     """
     with closing(start(asked)) as engine:
         with ticking(line, "Loading the networks"), remedied(asked.config, asked.choice):
@@ -116,7 +117,7 @@ class _Run:
                     if late or len(waiting) == _FILMS_OF_PART or size > _BYTES_OF_PART:
                         self._store.add(waiting)
                         waiting, began, size = [], time.monotonic(), 0
-            except KeyboardInterrupt:
+            except (KeyboardInterrupt, ClassifierError):  # Ctrl-C, or no process makes records any more
                 if waiting:
                     self._store.add(waiting)
                 raise

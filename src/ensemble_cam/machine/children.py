@@ -2,7 +2,7 @@
 
 A child is a module of its own, `python -m MODULE`, that calls `child.serve`; what requests and answers mean is the
 module's and the caller's. A child that ends, takes too long or answers nonsense is replaced, and its request alone
-fails.
+fails. Where a further child does not start, as memory may be short, requests wait for those that are there.
 
 Children end with this process, however it ends: their input does. Ctrl-C in a terminal does not reach them.
 """
@@ -20,6 +20,7 @@ from ensemble_cam.machine.one_child import Answer, CannotStart, Child, Died, End
 
 _SECONDS_TO_START = 60.0
 _IDLE_SECONDS = 60.0  # after which all children but one end
+_SECONDS_OF_PAUSE = 60.0  # without new children beside others, after one that did not start: there is no room for it
 _ATTEMPTS = 3  # with children that end before they have the request
 _KILLS = 2  # from outside, after which a request is given up
 _TICK = 0.1  # seconds
@@ -58,6 +59,7 @@ class Children:
         self._all: set[Child] = set()
         self._idle: list[Child] = []
         self._timer: Timer | None = None
+        self._pause_until = 0.0
         self._closed = False
         atexit.register(_called_if_alive(self.close))
         if hasattr(os, "register_at_fork"):
@@ -90,20 +92,24 @@ class Children:
             Cancelled: if the request was.
             ChildError: one of the kinds above.
         """
-        kills = 0
-        for _ in range(_ATTEMPTS):
+        kills = ends = 0
+        while True:
             child = self._borrow(cancelled)
             try:
                 return child.ask(request, receive, cancelled)
+            except CannotStart:
+                if not self._can_do_without(child):
+                    raise
             except EndedBefore:
-                continue
+                ends += 1
+                if ends == _ATTEMPTS:
+                    raise Died from None
             except Killed:
                 kills += 1
                 if kills == _KILLS:
                     raise
             finally:  # Ctrl-C, too
                 self._give_back(child)
-        raise Died
 
     def close(self) -> None:
         """End all children, those at work, too; no other one is started."""
@@ -132,7 +138,7 @@ class Children:
                     if child.is_alive:
                         return child
                     self._remove(child)
-                if len(self._all) < self._most:
+                if not self._all or (len(self._all) < self._most and time.monotonic() >= self._pause_until):
                     try:
                         return self._started()
                     except CannotStart:
@@ -140,6 +146,12 @@ class Children:
                             raise
                 self._changed.wait(timeout=_TICK)  # without an end, Ctrl-C would wait, too, on Windows
             raise CannotStart
+
+    def _can_do_without(self, child: Child) -> bool:
+        """Return whether there are others than a child that ended before it was ready; none is added for a while."""
+        with self._changed:
+            self._pause_until = time.monotonic() + _SECONDS_OF_PAUSE
+            return bool(self._all - {child})
 
     def _give_back(self, child: Child) -> None:
         with self._changed:
