@@ -44,7 +44,7 @@ def with_another_network(data):
     head = compilation._HEAD
     end = head.size + head.unpack_from(data)[1]
     numbers = data[head.size : end]
-    return head.pack(compilation.crc32(b"other", compilation.crc32(numbers)), len(numbers)) + numbers + b"other"
+    return head.pack(compilation._checksum(numbers, b"other"), len(numbers)) + numbers + b"other"
 
 
 def files(cache):
@@ -76,12 +76,15 @@ def test_a_compiled_network_is_mapped_on_this_machines_disks_alone(disk, is_mapp
     "damage",
     [
         lambda data: data[:-1] + bytes([data[-1] ^ 1]),
+        # The third byte of how long the numbers of its head are.
+        lambda data: data[:6] + bytes([data[6] ^ 1]) + data[7:],
         lambda data: data[: len(data) // 2],
         lambda data: b"",
+        lambda data: bytes(12),
         # Whole, and yet nothing that OpenVINO can read, as when it was made for another processor.
         lambda data: with_another_network(data),
     ],
-    ids=["one bit", "half", "empty", "another processor's"],
+    ids=["one bit", "a length", "half", "empty", "zeros", "another processor's"],
 )
 def test_a_cache_that_cannot_be_read_is_made_anew(damage, config, film, cache, monkeypatch):
     expected = in_openvino(config).backbone(film)
@@ -129,6 +132,24 @@ def test_the_cache_keeps_the_networks_used_last(config, cache, monkeypatch):
         for path in files(cache):  # each was used ten seconds before the next
             os.utime(path, (path.stat().st_atime, path.stat().st_mtime - 10))
         assert len(files(cache)) == min(age + 1, 2)
+
+
+def test_what_is_not_kept_whole_leaves_nothing_behind(config, cache, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(compilation.os, "replace", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            in_openvino(config)
+    assert files(cache) == []
+    young, old = cache / "0.openvino.0", cache / "0.openvino.1"  # of processes that write, and that were killed
+    for path in (young, old):
+        path.touch()
+    os.utime(old, (0, 0))
+    in_openvino(config)
+    assert old not in files(cache)
+    assert young in files(cache)
 
 
 def test_a_folder_that_cannot_be_written_stops_nothing(config, small, film, cache, caplog):

@@ -15,6 +15,7 @@ import os
 import queue
 import struct
 import sys
+import time
 import uuid
 from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import suppress
@@ -46,10 +47,11 @@ CACHE_VARIABLE = "ENSEMBLE_CAM_CACHE"
 
 _CONVERTER = "openvino.tools.ovc"
 _SUFFIX, _KEPT = ".openvino", 16
-_DRAWN = 3  # raised where the same weights are drawn, or kept, in another way
+_DRAWN = 4  # raised where the same weights are drawn, or kept, in another way
 # CRC-32 of what follows, which finds damage and takes a sixth of the time that a cryptographic hash would, and how many
 # bytes the numbers of the network's head have.
-_HEAD = struct.Struct("<IQ")
+_HEAD, _LENGTH = struct.Struct("<IQ"), struct.Struct("<Q")
+_SECONDS_OF_A_DRAFT = 3600.0  # after which a file that is still being written is of a process that was killed
 _MOST_BYTES = 2**30  # of one compiled network; the largest of ours has 95 MB
 # Without the first, processors that can would compute in bfloat16. The second is for one film at a time.
 _PROPERTIES: Mapping[str, str] = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
@@ -209,7 +211,7 @@ def _read(path: Path) -> Compiled | None:
             exported = _rest_of(file, path.parent)
     except OSError:
         return None
-    if crc32(exported, crc32(head)) != check:
+    if _checksum(head, exported) != check or len(head) != length:
         return None
     numbers = load(head)
     try:
@@ -247,17 +249,25 @@ def _write(path: Path, numbers: Mapping[str, np.ndarray], exported: BytesIO) -> 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with draft.open("xb") as file:
-            file.writelines([_HEAD.pack(crc32(data, crc32(head)), len(head)), head, data])
+            file.writelines([_HEAD.pack(_checksum(head, data), len(head)), head, data])
         os.replace(draft, path)
-        _drop_oldest(path.parent)
     except OSError as error:
         logger.warning("A compiled network could not be kept (%s); the next start compiles it anew.", error.strerror)
+    finally:  # Ctrl-C, too
         with suppress(OSError):
             draft.unlink(missing_ok=True)
+    with suppress(OSError):  # another process drops them at the same time
+        _drop_oldest(path.parent)
+
+
+def _checksum(head: bytes, exported: bytes | np.ndarray) -> int:
+    return crc32(exported, crc32(head, crc32(_LENGTH.pack(len(head)))))
 
 
 def _drop_oldest(folder: Path) -> None:
     used = sorted(folder.glob(f"*{_SUFFIX}"), key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in used[_KEPT:]:
+    before = time.time() - _SECONDS_OF_A_DRAFT
+    drafts = [path for path in folder.glob(f"*{_SUFFIX}.*") if path.stat().st_mtime < before]
+    for path in (*used[_KEPT:], *drafts):
         with suppress(PermissionError):  # Windows removes no file that is mapped
             path.unlink(missing_ok=True)
