@@ -2,22 +2,28 @@
 
 import hashlib
 import json
+import os
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from ensemble_cam.archive import workers as module
 from ensemble_cam.archive.asked import Asked
 from ensemble_cam.archive.workers import Shares, Workers, refusal
 from ensemble_cam.errors import ClassifierError, ConfigError, WeightsMissing
+from ensemble_cam.phantom import draw_phantom
+from ensemble_cam.phantom.files import write_phantom
 from ensemble_cam.reviewing.options import ReviewOptions
 from ensemble_cam.reviewing.preparing import Choice
 from ensemble_cam.settings.config import load_config
 from ensemble_cam.settings.display import Display
 from ensemble_cam.settings.settings import Settings
+from support.own_networks import own_module, write_own
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +35,11 @@ def asked() -> Asked:
 def workers(asked) -> Iterator[Workers]:
     with closing(Workers(asked.to_text(), 2, module="support.deadly")) as made:
         yield made
+
+
+def another_one(weights: Path) -> None:
+    """Put other values into a file of weights."""
+    save_file({name: value + value for name, value in load_file(weights).items()}, weights)
 
 
 def places(folder: Path, *contents: str) -> list[str]:
@@ -75,6 +86,25 @@ def test_what_was_refused_when_networks_were_loaded_is_raised_here(asked, monkey
         pytest.raises(WeightsMissing, match=r"^They are not there\.$"),
     ):
         workers.describe()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+@pytest.mark.parametrize("change", [another_one, Path.unlink], ids=["other weights", "none any more"])
+def test_process_that_starts_after_weights_were_changed_makes_no_record(change, tmp_path):
+    config = load_config(write_own(tmp_path, own_module()))
+    write_phantom(draw_phantom(seed=1, size=256), tmp_path, 0)
+    film = str(tmp_path / "phantom_000.png")
+    options = ReviewOptions(Settings(), Display())
+    asked = Asked(config, Choice("site"), options, "scores")
+    with closing(Workers(asked.to_text(), 1)) as workers:
+        workers.describe()
+        (before,) = workers.share([film])
+        assert before.reason is None
+        change(tmp_path / "own.safetensors")
+        for process in workers._processes._children.pids():
+            os.kill(process, signal.SIGKILL)
+        with pytest.raises(ClassifierError, match="has other weights or other versions than the first one"):
+            workers.share([film])
 
 
 def test_process_that_does_not_start_is_said(asked, monkeypatch, tmp_path):

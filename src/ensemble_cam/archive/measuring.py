@@ -61,10 +61,15 @@ class Examiner:
         self._run = run_info(asked.choice, asked.options, self._classifiers)
 
     @property
+    def key(self) -> dict[str, Any]:
+        """The key of the archive, see `archive_key`."""
+        return archive_key(self._classifiers, self.asked, self._run)
+
+    @property
     def description(self) -> dict[str, Any]:
         """What the tables say of themselves, and which classifiers were loaded, in words."""
         return {
-            "key": archive_key(self._classifiers, self.asked, self._run),
+            "key": self.key,
             "notice": answering_for(each.classifier_set for each in self._classifiers).notice,
             "classifiers": [classifier.told for classifier in self._classifiers],
         }

@@ -49,19 +49,24 @@ class Reviewer:
         self._run = run_info(asked.choice, asked.options, self._classifiers)
 
     @property
-    def description(self) -> dict[str, Any]:
-        """The key of all reviews, see `review_key`; which classifiers were loaded, in words; what was `logged`."""
+    def key(self) -> dict[str, Any]:
+        """The key of all reviews, see `review_key`."""
         asked = self._asked
+        return review_key(
+            self._classifiers,
+            asked.options.settings,
+            asked.options.display,
+            self._run,
+            save_maps=asked.save_maps,
+            pdf=asked.pdf,
+            dicom=None if asked.dicom is None else asked.dicom.record,
+        )
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """The key of all reviews; which classifiers were loaded, in words; what was `logged`."""
         return {
-            "key": review_key(
-                self._classifiers,
-                asked.options.settings,
-                asked.options.display,
-                self._run,
-                save_maps=asked.save_maps,
-                pdf=asked.pdf,
-                dicom=None if asked.dicom is None else asked.dicom.record,
-            ),
+            "key": self.key,
             "classifiers": [classifier.told for classifier in self._classifiers],
             "logged": self._log.taken(),
         }
@@ -70,12 +75,12 @@ class Reviewer:
         """Return that a request asks about one film."""
         return 1
 
-    def answer(self, request: bytes) -> tuple[bytes, Sequence[memoryview]]:
+    def answer(self, request: bytes) -> Sequence[memoryview]:
         """Return what became of a film, see `review`, and what was `logged`, as JSON; of a request by `request_of`."""
         head, _, data = request.partition(b"\n")
         asked = json.loads(head)
         told = self.review(data, Path(asked["folder"]), asked["case"])
-        return b"review", [memoryview(json.dumps({**told, "logged": self._log.taken()}).encode())]
+        return [memoryview(json.dumps({**told, "logged": self._log.taken()}).encode())]
 
     def review(self, data: bytes, folder: Path, case: str | None) -> dict[str, Any]:
         """Review a film into a folder that is there.

@@ -1,9 +1,11 @@
 """A child process that loads networks once, tells what it loaded, and answers about films until no more come.
 
 What a film does to it (a crash, no end, no memory) ends this process, and whoever asked makes a line of that. Films are
-decoded in a process of their own behind it, as everywhere.
+decoded in a process of their own behind it, as everywhere. Every answer begins with a hash of what was loaded: of
+several processes, one may have been started after weights were changed.
 """
 
+import hashlib
 import json
 import warnings
 from collections.abc import Callable, Sequence
@@ -34,14 +36,18 @@ class Loaded(Protocol):
     method: str
 
     @property
+    def key(self) -> dict[str, Any]:
+        """What makes two processes the same: settings, versions and weights, as JSON has them."""
+
+    @property
     def description(self) -> dict[str, Any]:
         """What was loaded, for `Processes.describe`."""
 
     def films(self, request: bytes) -> int:
         """Return how many films a request asks about."""
 
-    def answer(self, request: bytes) -> tuple[bytes, Sequence[memoryview]]:
-        """Return the answer to a request: a head, and the parts of a body."""
+    def answer(self, request: bytes) -> Sequence[memoryview]:
+        """Return the answer to a request, in parts."""
 
 
 def run(load: Callable[[], Loaded], *, threads: int) -> None:
@@ -61,6 +67,7 @@ class _Child:
         self._load, self._threads = load, threads
         self._loaded: Loaded | None = None
         self._failure: EnsembleCamError | None = None
+        self._key = b""
 
     def prepare(self) -> None:
         wait_briefly()
@@ -69,6 +76,7 @@ class _Child:
         decoding.start()
         try:
             self._loaded = self._load()
+            self._key = hashlib.sha256(json.dumps(self._loaded.key, sort_keys=True).encode()).digest()
         except EnsembleCamError as error:
             self._failure = error
 
@@ -79,12 +87,12 @@ class _Child:
         return Allowance(processor=64 * seconds, seconds=seconds, memory=_MEMORY)
 
     def answer(self, request: bytes, grant: Grant) -> Answer:
-        if self._loaded is not None:
-            if request != DESCRIBE:
-                return self._loaded.answer(request)
-            told = self._loaded.description
-        elif self._failure is not None and request == DESCRIBE:
-            told = {"refused": [type(self._failure).__name__, str(self._failure)]}
-        else:
+        if self._failure is not None:
+            told: dict[str, Any] = {"refused": [type(self._failure).__name__, str(self._failure)]}
+        elif self._loaded is None:
             raise RuntimeError("nothing was loaded")
-        return b"description", [memoryview(json.dumps(told).encode())]
+        elif request == DESCRIBE:
+            told = self._loaded.description
+        else:
+            return self._key, self._loaded.answer(request)
+        return self._key, [memoryview(json.dumps(told).encode())]

@@ -20,14 +20,18 @@ class _Recorder:
         self._examiner = Examiner(asked)
 
     @property
+    def key(self) -> dict[str, Any]:
+        return self._examiner.key
+
+    @property
     def description(self) -> dict[str, Any]:
         return self._examiner.description
 
     def films(self, request: bytes) -> int:
         return len(json.loads(request))
 
-    def answer(self, request: bytes) -> tuple[bytes, Sequence[memoryview]]:
-        return b"records", message_of(list(self._examiner.records(json.loads(request))))
+    def answer(self, request: bytes) -> Sequence[memoryview]:
+        return message_of(list(self._examiner.records(json.loads(request))))
 
 
 def main(arguments: Sequence[str]) -> None:

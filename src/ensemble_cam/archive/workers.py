@@ -37,6 +37,10 @@ _ENVIRONMENT = {"MALLOC_ARENA_MAX": "2"}
 DIED = "The film made the process crash that was reviewing it. Export or copy the film again."
 KILLED = "The process that was reviewing the film was ended from outside, perhaps for want of memory."
 TOOK_TOO_LONG = "Reviewing the film took far longer than a film takes, and was stopped."
+_OTHERS = (
+    "A process that was started later has other weights or other versions than the first one: they were changed "
+    "meanwhile. Leave them as they are, and give the command again."
+)
 _CANNOT_START = (
     "No film can be reviewed on this machine: networks run in processes of their own, which could not be started. "
     "Close other programs, so that there is memory for them."
@@ -90,6 +94,7 @@ class Processes:
             arguments=(request, str(max(1, cores() // count) if threads is None else threads)),
             seconds_to_start=_SECONDS_TO_START,
         )
+        self._key: bytes | None = None
         self._children.start()
 
     def describe(self) -> dict[str, Any]:
@@ -113,14 +118,19 @@ class Processes:
         Raises:
             Cancelled: if it was.
             EndedOver: if the process ended.
-            ClassifierError: if none can be started.
+            ClassifierError: if none can be started, or the process has loaded something else than the first one.
         """
         try:
-            return self._children.ask(request, _bytes, cancelled=cancelled)
+            key, answer = self._children.ask(request, _whole, cancelled=cancelled)
         except CannotStart:
             raise ClassifierError(_CANNOT_START) from None
         except (Died, Killed, TookTooLong) as error:
             raise EndedOver({Killed: KILLED, TookTooLong: TOOK_TOO_LONG}.get(type(error), DIED)) from None
+        if self._key is None:
+            self._key = key
+        if key != self._key:
+            raise ClassifierError(_OTHERS)
+        return answer
 
     def close(self) -> None:
         """End the processes."""
@@ -223,7 +233,7 @@ def hash_of(place: str) -> str | None:
         return None
 
 
-def _bytes(head: bytes, length: int, read: Callable[[memoryview], None]) -> bytes:
+def _whole(head: bytes, length: int, read: Callable[[memoryview], None]) -> tuple[bytes, bytes]:
     body = bytearray(length)
     read(memoryview(body))
-    return bytes(body)
+    return head, bytes(body)
