@@ -14,6 +14,8 @@ from ensemble_cam.archive.apart import FlowApart, ReviewProcesses
 from ensemble_cam.archive.asked import AskedReviews
 from ensemble_cam.archive.films import Film
 from ensemble_cam.archive.outcome import Outcome
+from ensemble_cam.phantom import draw_phantom
+from ensemble_cam.phantom.files import write_phantom
 from ensemble_cam.reviewing.options import ReviewOptions
 from ensemble_cam.reviewing.preparing import Choice
 from ensemble_cam.settings.config import load_config
@@ -141,3 +143,16 @@ def test_a_run_that_is_stopped_stops_what_is_under_way_and_leaves_whole_reviews_
             outcomes.throw(KeyboardInterrupt)
     assert list(contents_of(out)) == ["film0"]
     assert [thread.name for thread in threading.enumerate() if not thread.daemon] == ["MainThread"]
+
+
+def test_what_another_process_had_begun_is_in_no_review(tmp_path):
+    write_phantom(draw_phantom(seed=1, size=256), tmp_path, 0)
+    folder = tmp_path / "unfinished"
+    folder.mkdir()
+    (folder / "1_Mass_of_other_networks.png").touch()
+    with closing(ReviewProcesses(ASKED, 1)) as processes:
+        told = processes.review((tmp_path / "phantom_000.png").read_bytes(), folder, None)
+    assert "failed" not in told
+    names = {path.name for path in folder.iterdir()}
+    assert "review.json" in names
+    assert "1_Mass_of_other_networks.png" not in names

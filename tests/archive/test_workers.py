@@ -103,8 +103,17 @@ def test_process_that_starts_after_weights_were_changed_makes_no_record(change, 
         change(tmp_path / "own.safetensors")
         for process in workers._processes._children.pids():
             os.kill(process, signal.SIGKILL)
-        with pytest.raises(ClassifierError, match="has other weights or other versions than the first one"):
+        with pytest.raises(ClassifierError, match="have other weights, versions or runtimes than the first one"):
             workers.share([film])
+
+
+def test_films_wait_for_the_process_that_has_the_first_ones_networks(asked, monkeypatch, tmp_path):
+    monkeypatch.setenv("DEADLY_KEY", str(tmp_path / "first"))
+    with closing(Workers(asked.to_text(), 3, module="support.deadly")) as workers:
+        workers.describe()
+        with closing(workers.records(places(tmp_path, *["fine"] * 30))) as records:
+            assert [record.reason for record in records] == [None] * 30
+        assert len(workers._processes._children.pids()) == 1
 
 
 def test_process_that_does_not_start_is_said(asked, monkeypatch, tmp_path):

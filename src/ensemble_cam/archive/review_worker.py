@@ -17,6 +17,7 @@ from ensemble_cam.archive.outcome import Remarks, findings_line, reason_of, seco
 from ensemble_cam.archive.with_networks import run
 from ensemble_cam.errors import EnsembleCamError, ExportError
 from ensemble_cam.export.dicom.objects import DicomObjects, dicom_objects
+from ensemble_cam.export.drafts import not_written
 from ensemble_cam.export.folder import write_files
 from ensemble_cam.film.radiograph import read_radiograph
 from ensemble_cam.reviewing.pipeline import analyse
@@ -87,7 +88,7 @@ class Reviewer:
 
         Args:
             data: its file's bytes.
-            folder: where the review's files go.
+            folder: where the review's files go; what another process had begun in it goes.
             case: a name of the reader's own for it; None without.
 
         Returns:
@@ -96,6 +97,7 @@ class Reviewer:
         began, options = time.perf_counter(), self._asked.options
         remarks: Remarks = ()
         try:
+            _empty(folder)
             pixels = options.pixels
             film = read_radiograph(data, intensity=pixels.intensity, rescale=pixels.rescale, negative=pixels.negative)
             remarks += warnings_of(film, self._run.set)
@@ -124,6 +126,19 @@ class Reviewer:
             return dicom_objects(review, data, asked)
         except ExportError as error:
             return DicomObjects(asked, remarks=(f"No DICOM objects. {error}",))
+
+
+def _empty(folder: Path) -> None:
+    """Remove the files in a folder.
+
+    Raises:
+        ExportError: if one stays.
+    """
+    try:
+        for path in folder.iterdir():
+            path.unlink()
+    except OSError as error:
+        raise not_written(error) from None
 
 
 class _Collected(logging.Handler):

@@ -38,7 +38,7 @@ DIED = "The film made the process crash that was reviewing it. Export or copy th
 KILLED = "The process that was reviewing the film was ended from outside, perhaps for want of memory."
 TOOK_TOO_LONG = "Reviewing the film took far longer than a film takes, and was stopped."
 _OTHERS = (
-    "A process that was started later has other weights or other versions than the first one: they were changed "
+    "Processes that were started later have other weights, versions or runtimes than the first one: they were changed "
     "meanwhile. Leave them as they are, and give the command again."
 )
 _CANNOT_START = (
@@ -68,6 +68,10 @@ def default_workers() -> int:
     """Return how many processes this machine is good for: one for each core, as far as memory goes."""
     there = memory()
     return cores() if there is None else max(1, min(cores(), there // _BYTES_OF_A_PROCESS))
+
+
+class _LoadedOthers(CannotStart):
+    """A process has loaded something else than the first one; what it answered is dropped, and it is, too."""
 
 
 class EndedOver(Exception):
@@ -118,19 +122,26 @@ class Processes:
         Raises:
             Cancelled: if it was.
             EndedOver: if the process ended.
-            ClassifierError: if none can be started, or the process has loaded something else than the first one.
+            ClassifierError: if none can be started, or none that has loaded what the first one has.
         """
         try:
-            key, answer = self._children.ask(request, _whole, cancelled=cancelled)
+            return self._children.ask(request, self._checked, cancelled=cancelled)
+        except _LoadedOthers:
+            raise ClassifierError(_OTHERS) from None
         except CannotStart:
             raise ClassifierError(_CANNOT_START) from None
         except (Died, Killed, TookTooLong) as error:
             raise EndedOver({Killed: KILLED, TookTooLong: TOOK_TOO_LONG}.get(type(error), DIED)) from None
+
+    def _checked(self, key: bytes, length: int, read: Callable[[memoryview], None]) -> bytes:
+        """Return an answer of a process that has loaded what the first one has."""
         if self._key is None:
             self._key = key
         if key != self._key:
-            raise ClassifierError(_OTHERS)
-        return answer
+            raise _LoadedOthers
+        body = bytearray(length)
+        read(memoryview(body))
+        return bytes(body)
 
     def close(self) -> None:
         """End the processes."""
@@ -231,9 +242,3 @@ def hash_of(place: str) -> str | None:
         return hashlib.sha256(read_place(place)).hexdigest()
     except RadiographError:
         return None
-
-
-def _whole(head: bytes, length: int, read: Callable[[memoryview], None]) -> tuple[bytes, bytes]:
-    body = bytearray(length)
-    read(memoryview(body))
-    return head, bytes(body)
