@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Generator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -268,6 +269,7 @@ def test_anonymous_films_are_called_by_their_hashes(films, tmp_path):
     ("changed", "words"),
     [
         ({"settings": {"top_k": 2}}, r"other settings \(top_k\)\."),
+        ({"settings": {"top_k": 1, "detail": "maps"}}, r"other settings \(--scores-only, --maps\)\."),
         ({"classifiers": [{"id": "net"}]}, "other classifiers or weights"),
         ({"software": {"ensemble-cam": "2"}}, "other versions"),
     ],
@@ -307,6 +309,21 @@ def test_folder_that_is_no_archive_is_said_to_be_none(films, tmp_path):
     (out / "scores.parquet").write_bytes(b"no table")
     with pytest.raises(ExportError, match="cannot be read or written"):
         run(films, out)
+
+
+def test_time_of_films_that_failed_is_in_the_rate(tmp_path, monkeypatch):
+    paths = [made(tmp_path, number, b"broken" if number % 2 else None) for number in range(1, 9)]
+    clock = [0.0]
+
+    class TwoAtOnce(Drawn):
+        def records(self, places):
+            for number, each in enumerate(super().records(places)):
+                clock[0] += 0.999 if number % 2 == 0 else 0.001
+                yield each
+
+    monkeypatch.setattr(archiving, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    assert "4 of 8 films in " in (said := run(paths, tmp_path / "out", TwoAtOnce()))
+    assert said.endswith(", 4 failed, 1.0 films/s\n")
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ClassifierError], ids=["Ctrl-C", "no process starts any more"])

@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from threading import Event
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,8 +19,10 @@ import pytest
 from ensemble_cam import cli
 from ensemble_cam.archive import finished as places
 from ensemble_cam.archive import flow
+from ensemble_cam.archive import report as reports
 from ensemble_cam.archive.batch import Batch
 from ensemble_cam.archive.films import Film, FoundFilms
+from ensemble_cam.archive.outcome import failed, reviewed
 from ensemble_cam.errors import ClassifierError, ExportError, RadiographError
 from ensemble_cam.export import folder as export
 from ensemble_cam.export.drafts import draft
@@ -453,6 +456,18 @@ def test_terminal_shows_a_bar_with_count_rate_time_left_and_what_is_done_now(pat
     shown = re.compile(r"\[█+ +\] [1-5]/6 · [\d.]+ films/s · about \d+ s left · film[2-6]\.png: (Bright: |writing)")
     assert any(map(shown.match, passing))
     assert re.match(r"6 of 6 films reviewed into \S+, [\d.]+ films/s\n$", passing[-1])
+
+
+def test_time_of_films_that_failed_is_in_the_rate(tmp_path, monkeypatch):
+    clock, said = [0.0], io.StringIO()
+    monkeypatch.setattr(reports, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    films_of_run = FoundFilms(tuple(Film.of(tmp_path / f"{number}.png") for number in range(1, 3)))
+    report = reports.RunReport(TerminalLine(said), said, films_of_run)
+    for number, film in enumerate(films_of_run.films, 1):
+        clock[0] = 2 + number / 1000
+        report.tell(failed(1, film, "It would not.") if number == 1 else reviewed(2, film, "", tmp_path, 1.0, ()))
+    report.end(tmp_path)
+    assert said.getvalue().endswith(f"1 of 2 films reviewed into {tmp_path}, 1 failed, 0.50 films/s\n")
 
 
 def test_one_film_has_no_bar_and_no_summary(paths, out):

@@ -5,8 +5,12 @@ The workers' processes load no network: what a film does to them is what these t
 
 import json
 import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import distributed
@@ -120,3 +124,33 @@ def test_records_that_were_lost_on_their_way_are_asked_for_once_more(pair, tmp_p
     pair.describe()
     (record,) = pair._result(places(tmp_path, "xx"), Lost())
     assert record.scores[0][2] == 2 / 7
+
+
+def test_ctrl_c_in_a_terminal_ends_the_workers_without_a_word(tmp_path):
+    code = """
+import sys, time
+from contextlib import closing
+from ensemble_cam.archive.cluster import Cluster
+
+try:
+    with closing(Cluster("a request", workers=2, scheduler=None)):
+        print("there", flush=True)
+        time.sleep(600)
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # all of whose processes hear it, as those of a terminal do
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+    )
+    try:
+        assert process.stdout.readline() == "there\n"
+        os.killpg(process.pid, signal.SIGINT)
+        error = process.communicate(timeout=240)[1]
+    finally:
+        process.kill()
+    assert (process.returncode, error) == (130, "")

@@ -148,3 +148,17 @@ def test_slow_films_go_in_small_shares(monkeypatch):
 def test_refusals_of_any_other_kind_stay_sentences():
     assert isinstance(refusal("ConfigError", "So."), ConfigError)
     assert isinstance(refusal("annotations", "So."), ClassifierError)
+
+
+def test_ctrl_c_while_what_is_under_way_comes_to_its_end_reaches_the_caller(workers, monkeypatch):
+    def interrupted_at_its_end(*_, **__):
+        try:
+            yield ["a record"]
+        finally:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "in_threads", interrupted_at_its_end)
+    found = workers.records(["film"])
+    assert next(found) == "a record"
+    with pytest.raises(KeyboardInterrupt):
+        found.close()

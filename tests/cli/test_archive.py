@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ensemble_cam import cli
+from ensemble_cam.errors import ExportError
 from ensemble_cam.film.geometry import Geometry
 from ensemble_cam.maps.heatmap import Heatmap
 from ensemble_cam.settings.vocabulary import ARCHIVE_COLUMNS
@@ -114,3 +115,15 @@ def test_help_loads_nothing_heavy():
     loaded, printed = loaded_by(["archive", "--help"], heavy)
     assert loaded == []
     assert any("--scores-only" in line for line in printed)
+
+
+def test_archive_that_cannot_be_written_any_more_ends_as_films_that_failed(tmp_path, capsys, monkeypatch):
+    def full(*_):
+        raise ExportError("The archive cannot be written (No space left on device).")
+
+    film = tmp_path / "film.png"
+    film.write_bytes(films.phantom_png(films.film()))
+    monkeypatch.setattr("ensemble_cam.archive.store.ArchiveStore.add", full)
+    arguments = [str(film), "--set", "teaching", "--scores-only", "--workers", "1", "--out", str(tmp_path / "out")]
+    assert cli.main(["archive", *arguments, "--quiet"]) == 3
+    assert capsys.readouterr().err == "ensemble-cam: The archive cannot be written (No space left on device).\n"

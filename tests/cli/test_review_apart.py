@@ -102,6 +102,7 @@ def test_details_of_failures_come_into_the_log(folder, tmp_path, monkeypatch):
     finally:
         logger.handlers[:] = before
     assert log.read_text().count("A compiled network could not be kept (Not a directory)") >= 3
+    assert "\nd.png: The PNG file is broken or ends too early." in log.read_text()
 
 
 def test_few_films_and_networks_of_pytorchs_are_reviewed_in_this_process(tmp_path, monkeypatch):

@@ -81,6 +81,16 @@ def test_pace_is_of_the_last_films_and_leaves_out_what_was_passed_over_and_its_t
     assert pace.mean_rate == pytest.approx(302 / 79)
 
 
+def test_pace_of_films_that_come_many_at_a_time_is_that_of_seconds():
+    pace = Pace(0.0)
+    rates = []
+    for second in range(1, 61):
+        for _ in range(200):
+            pace.did(float(second))
+            rates.append(pace.rate)
+    assert all(rate == pytest.approx(200, rel=0.15) for rate in rates[12 * 200 :])
+
+
 def test_pace_stands_a_clock_that_does_not_move():
     pace = Pace(1.0)
     pace.did(1.0)

@@ -130,7 +130,6 @@ class _Run:
             pace.did(time.monotonic())
         else:
             self._failed += 1
-            pace.passed_over(time.monotonic())
             self._line.transient("")
             print(f"ensemble-cam: {film.shown}: {record.reason}", file=self._errors, flush=True)
         self._line.transient(status(before + self._done + self._failed, len(self._known), pace.rate))

@@ -6,9 +6,12 @@ others. Records come back in the films' order, whoever made them.
 """
 
 import logging
+import signal
+import sys
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
 from threading import Lock
 from time import monotonic
 from typing import Any
@@ -48,18 +51,19 @@ class Cluster:
         if scheduler is None:
             # Whoever reaches a scheduler runs what he likes on its workers: this one asks for a certificate that is
             # made for the run and never leaves it.
-            self._cluster = LocalCluster(
-                n_workers=workers,
-                threads_per_worker=1,
-                host="127.0.0.1",
-                protocol="tls://",
-                security=True,
-                dashboard_address="127.0.0.1:0",
-                scheduler_kwargs={"dashboard": False},
-                silence_logs=logging.CRITICAL,
-            )
-            # Where a worker dies while it starts, the one that keeps it gives up; this makes another.
-            self._cluster.adapt(minimum=workers, maximum=workers, interval="1s")
+            with _without_ctrl_c():
+                self._cluster = LocalCluster(
+                    n_workers=workers,
+                    threads_per_worker=1,
+                    host="127.0.0.1",
+                    protocol="tls://",
+                    security=True,
+                    dashboard_address="127.0.0.1:0",
+                    scheduler_kwargs={"dashboard": False},
+                    silence_logs=logging.CRITICAL,
+                )
+                # Where a worker dies while it starts, the one that keeps it gives up; this makes another.
+                self._cluster.adapt(minimum=workers, maximum=workers, interval="1s")
         try:
             self._client = Client(self._cluster or scheduler, timeout=_SECONDS_TO_CONNECT, set_as_default=False)
         except (OSError, ValueError, CommClosedError):
@@ -150,6 +154,23 @@ class Cluster:
                     raise _no_worker() from None
                 if self._client.run_on_scheduler(state_of, key=future.key) not in _AT_WORK:
                     future = self._submit(places)
+
+
+@contextmanager
+def _without_ctrl_c() -> Iterator[None]:
+    """Keep Ctrl-C from threads and processes that begin in the block, and from this thread until its end.
+
+    A terminal sends it to every process. The workers are this one's to end, and would each print where they were.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    resource_tracker.ensure_running()  # or a thread of the cluster starts it, which lets that thread hear Ctrl-C
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _no_worker() -> ClassifierError:

@@ -1,5 +1,6 @@
 """What is said of films while they are reviewed, and what became of them."""
 
+import logging
 import time
 from pathlib import Path
 from typing import TextIO
@@ -9,6 +10,8 @@ from ensemble_cam.archive.outcome import Outcome
 from ensemble_cam.machine.names import escaped
 from ensemble_cam.machine.report import Report
 from ensemble_cam.machine.terminal import Pace, TerminalLine, films_per_second, status
+
+logger = logging.getLogger(__name__)
 
 # Of more films than these, each gets one line.
 _FEW = 10
@@ -50,6 +53,7 @@ class RunReport:
                 self._line.line(f"{head}: {remark}")
         if outcome.state == "failed":
             self._line.transient("")
+            logger.error("%s: %s", outcome.film.case or outcome.film.shown, outcome.sentence)
             print(f"ensemble-cam: {outcome.film.shown}: {outcome.sentence}", file=self._errors, flush=True)
         else:
             self._line.line(f"{head}: {outcome.sentence}")
@@ -59,13 +63,11 @@ class RunReport:
         if outcome.state == "reviewed":
             self._reviewed += 1
             self._pace.did(time.monotonic())
-            return
-        # Neither a film that was passed over nor a broken file says how long the next one takes.
-        self._pace.passed_over(time.monotonic())
-        if outcome.state == "failed":
+        elif outcome.state == "failed":
             self.failed += 1
         else:
             self._before += 1
+            self._pace.passed_over(time.monotonic())
 
     def end(self, out: Path) -> None:
         """Sum up, unless there was one film only and nothing was left out."""

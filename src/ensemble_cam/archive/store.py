@@ -279,6 +279,10 @@ def _check_key(folder: Path, key: Mapping[str, Any], about: Mapping[str, Any]) -
         )
 
 
+# Settings of an archive whose options have other names.
+_OPTIONS = {"detail": "--scores-only, --maps", "anonymous": "--anonymous-names"}
+
+
 def _what_differs(found: Any, wanted: Mapping[str, Any]) -> str:
     """Return in words in what two keys differ."""
     if not isinstance(found, dict) or found.keys() != wanted.keys():
@@ -289,7 +293,7 @@ def _what_differs(found: Any, wanted: Mapping[str, Any]) -> str:
         if found[name] == value:
             continue
         if name == "settings" and isinstance(found[name], dict):
-            differing = [each for each in value if found[name].get(each) != value[each]]
+            differing = [_OPTIONS.get(each, each) for each in value if found[name].get(each) != value[each]]
             parts.append(f"settings ({', '.join(differing)})")
         else:
             parts.append(names.get(name, name))

@@ -7,6 +7,7 @@ is replaced and given them one by one: the one that it dies over again is a row 
 import hashlib
 import json
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from threading import Lock
 from time import monotonic
 from typing import Any, Protocol
@@ -171,10 +172,10 @@ class Workers:
         budget = PixelBudget(most_pixels=1)
         shares = Shares(places, self._count)
         ask = shares.timed(lambda films: self.share(films, cancelled=budget.is_closed))
-        for records in in_threads(
-            ask, shares, budget=budget, ahead=_AHEAD * self._count, threads=self._count, prompt=True
-        ):
-            yield from records
+        found = in_threads(ask, shares, budget=budget, ahead=_AHEAD * self._count, threads=self._count, prompt=True)
+        with closing(found):  # here: what is raised while an iterator is taken apart reaches nobody
+            for records in found:
+                yield from records
 
     def share(self, places: Sequence[str], *, cancelled: Callable[[], bool] | None = None) -> list[FilmRecord]:
         """Return the records of a few films, whatever they do to the process that has them.

@@ -5,8 +5,10 @@ What an exit code means stands in `exit_codes`. Each command is a module of its 
 it runs, so that `--help` answers at once.
 """
 
+import errno
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from ensemble_cam import __version__
 from ensemble_cam.cli import (
@@ -49,10 +51,10 @@ def _run(arguments: Sequence[str]) -> int:
         if hasattr(stream, "reconfigure"):
             # Film names and arrows must not stop a review where the output's encoding lacks them, as in a Windows pipe.
             stream.reconfigure(errors="backslashreplace")
-    options = parser().parse_args(arguments)
-    multiply_in_one_thread()
-    wait_briefly()
     try:
+        options = parser().parse_args(arguments)
+        multiply_in_one_thread()
+        wait_briefly()
         return options.command(options)
     except WeightsError as error:
         return _fail(error, WEIGHTS)
@@ -63,6 +65,14 @@ def _run(arguments: Sequence[str]) -> int:
         return STOPPED
     except BrokenPipeError:  # of standard output: pipes to other processes have their own answers
         print_no_more()
+        return UNREAD
+    except OSError as error:  # of standard output or error: files have their own answers
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        print_no_more()
+        why = f"nothing more can be written ({error.strerror}). Free space, or send what is printed elsewhere."
+        with suppress(OSError):
+            print(f"ensemble-cam: {why}", file=sys.stderr)
         return UNREAD
 
 

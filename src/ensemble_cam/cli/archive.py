@@ -19,7 +19,7 @@ from ensemble_cam.cli.review_options import (
     methods,
     wrapped,
 )
-from ensemble_cam.errors import ConfigError
+from ensemble_cam.errors import ConfigError, ExportError
 from ensemble_cam.machine.terminal import LOADING, TerminalLine, ticking
 from ensemble_cam.settings.vocabulary import ENGINES
 
@@ -77,7 +77,6 @@ def run(options: argparse.Namespace) -> int:
 
     Raises:
         ConfigError: if something that was given is not allowed or not there.
-        ExportError: if the tables cannot be written.
         WeightsError: if weights are missing or unusable.
     """
     given = Given.of(options)
@@ -106,7 +105,11 @@ def run(options: argparse.Namespace) -> int:
         anonymous=options.anonymous_names,
     )
     start = partial(_started, engine=options.engine, workers=options.workers, scheduler=options.scheduler)
-    failed = archive(asked, found, options.out, start, line=line, errors=sys.stderr)
+    try:
+        failed = archive(asked, found, options.out, start, line=line, errors=sys.stderr)
+    except ExportError as error:  # of a part or of the tables: what is finished stays
+        print(f"ensemble-cam: {error}", file=sys.stderr)
+        return FILMS
     return FILMS if failed else OK
 
 

@@ -7,7 +7,7 @@ USAGE = 2
 """Wrong usage or configuration: nothing was done."""
 
 FILMS = 3
-"""Some film could not be read or reviewed; the others are done, and each failure is one line on standard error."""
+"""Some film could not be read, reviewed or written; the others are done, and a failure is a line on standard error."""
 
 WEIGHTS = 4
 """Weights are missing or unusable."""

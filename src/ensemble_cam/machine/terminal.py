@@ -11,8 +11,9 @@ from threading import Event, Lock, Thread
 from typing import TextIO
 
 _BAR = 20
-# Films that a rate is taken over: enough to be steady, few enough to follow when films become larger.
-_WINDOW = 30
+# What a rate is taken over: enough films to be steady, few enough to follow when films become larger; and enough
+# seconds, as several processes' films come many at a time.
+_WINDOW, _SECONDS_OF_A_WINDOW = 30, 10.0
 _TICK = 1.0  # seconds
 
 LOADING = "Loading the networks' libraries, which takes longest at the first start"
@@ -115,20 +116,24 @@ def ticking(line: TerminalLine, what: str) -> Iterator[None]:
 class Pace:
     """How fast things are done. What is passed over counts for nothing, and neither does the time that it takes.
 
+    What fails is not told of: its time is that of the next that is done, as both may have been in work side by side.
+
     Times are seconds of any clock that only goes on.
     """
 
     def __init__(self, began: float):
         self._last = began
-        self._window: deque[float] = deque(maxlen=_WINDOW)
+        self._window = deque([0.0])  # seconds of work at which each was done, and those at which the first was begun
         self._done, self._seconds = 0, 0.0
 
     def did(self, now: float) -> None:
         """Count one thing that was done since the last one was done or passed over."""
         took, self._last = max(0.0, now - self._last), now
-        self._window.append(took)
         self._done += 1
         self._seconds += took
+        self._window.append(self._seconds)
+        while len(self._window) > _WINDOW + 1 and self._seconds - self._window[1] >= _SECONDS_OF_A_WINDOW:
+            self._window.popleft()
 
     def passed_over(self, now: float) -> None:
         """Leave the time since the last one out."""
@@ -137,7 +142,7 @@ class Pace:
     @property
     def rate(self) -> float | None:
         """How many are done in a second of late; None before anything is."""
-        return _rate(len(self._window), sum(self._window))
+        return _rate(len(self._window) - 1, self._seconds - self._window[0])
 
     @property
     def mean_rate(self) -> float | None:

@@ -133,7 +133,6 @@ class Validation:
             nonlocal failed, scored
             if isinstance(film, Refused):
                 failed += 1
-                pace.passed_over(time.monotonic())
                 line.transient("")
                 print(f"ensemble-cam: {film.labelled.film.shown}: {film.reason}", file=errors, flush=True)
             else:
