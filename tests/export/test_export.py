@@ -174,7 +174,7 @@ def submitted(monkeypatch) -> list[str]:
 def test_overlays_come_in_the_same_order_with_the_same_bytes_however_many_cores_draw(review, monkeypatch):
     made = []
     for cores in (1, 2, 5):
-        monkeypatch.setattr(drawing, "_cores", lambda cores=cores: cores)
+        monkeypatch.setattr(drawing, "cores", lambda cores=cores: cores)
         made.append(list(overlays(review)))
 
     assert made[0] == made[1] == made[2]
@@ -186,7 +186,7 @@ def test_overlays_come_in_the_same_order_with_the_same_bytes_however_many_cores_
 def test_overlays_are_drawn_only_a_few_ahead_of_those_asked_for_and_none_once_nobody_asks(
     review, monkeypatch, submitted
 ):
-    monkeypatch.setattr(drawing, "_cores", lambda: 2)
+    monkeypatch.setattr(drawing, "cores", lambda: 2)
     stream = overlays(review)
     assert submitted == []
 
@@ -201,7 +201,7 @@ def test_overlays_are_drawn_only_a_few_ahead_of_those_asked_for_and_none_once_no
 
 @pytest.mark.parametrize(("pixels", "at_once"), [(301 * 240, 1), (2 * 301 * 240, 2), (100, 1)])
 def test_large_films_overlays_are_drawn_fewer_at_once_than_there_are_cores(review, monkeypatch, pixels, at_once):
-    monkeypatch.setattr(drawing, "_cores", lambda: 4)
+    monkeypatch.setattr(drawing, "cores", lambda: 4)
     monkeypatch.setattr(drawing, "_PIXELS_AT_ONCE", pixels)
     now, most, lock = [], [], threading.Lock()
 
@@ -479,7 +479,7 @@ def test_ctrl_c_drops_what_is_not_drawn_yet_and_leaves_no_draft_and_no_thread(re
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Path, "write_bytes", interrupt)
-    monkeypatch.setattr(drawing, "_cores", lambda: 1)
+    monkeypatch.setattr(drawing, "cores", lambda: 1)
 
     with pytest.raises(KeyboardInterrupt):
         write_review(review, tmp_path, "film")
@@ -504,7 +504,7 @@ def test_maps_that_cannot_be_written_are_said_and_leave_no_draft(review, tmp_pat
 def test_same_review_is_written_to_the_same_bytes_however_many_cores_draw(review, tmp_path, monkeypatch):
     written = []
     for cores in (1, 4):
-        monkeypatch.setattr(drawing, "_cores", lambda cores=cores: cores)
+        monkeypatch.setattr(drawing, "cores", lambda cores=cores: cores)
         folder = write_review(review, tmp_path, "film", save_maps=True)
         written.append({path.name: path.read_bytes() for path in folder.iterdir()})
 

@@ -119,7 +119,7 @@ def test_no_word_is_missing_below_a_film_of_96_pixels_or_more(monkeypatch, width
 
 
 def test_every_overlay_is_the_bare_one_with_its_words_below(monkeypatch):
-    monkeypatch.setattr(drawing, "_cores", lambda: 1)
+    monkeypatch.setattr(drawing, "cores", lambda: 1)
     below, real = [], drawing.footer
     monkeypatch.setattr(drawing, "footer", lambda *given: below.append(real(*given)) or below[-1])
     review = teaching_review(phantom=False)
